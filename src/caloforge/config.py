@@ -1,0 +1,81 @@
+"""Strict, typed, frozen configuration: an unknown key is an error that names the nearest known one."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from caloforge.errors import InputError, nearest
+
+
+class Strict(BaseModel):
+    """Base of everything read from TOML: frozen, no unknown keys, no silent conversions of type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def read(cls, text: str, source: str) -> Self:
+        """Build from TOML text.
+
+        Raises:
+            InputError: not TOML, or a key or value that does not fit; the message names `source` and the key.
+        """
+        try:
+            return cls.build(tomllib.loads(text), source)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{source} is not valid TOML: {error}") from None
+        except RecursionError:
+            raise InputError(f"{source} is nested too deeply") from None
+
+    @classmethod
+    def build(cls, values: dict[str, Any], source: str) -> Self:
+        """Build from a dictionary.
+
+        Raises:
+            InputError: a key or value that does not fit.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise InputError(f"{source}: {_explain(error, cls)}") from None
+
+
+def read_file(cls: type[Strict], path: Path) -> Any:
+    """Read a TOML file into `cls`.
+
+    Raises:
+        InputError: no such file, not text, or content that does not fit.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    return cls.read(text, str(path))
+
+
+def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
+    """First problem of a validation error as one line."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{where}'; {nearest(str(first['loc'][-1]), _known_keys(cls, first['loc'][:-1]))}"
+    if first["type"] == "missing":
+        return f"key '{where}' is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def _known_keys(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Keys that the model at `location` knows, found by walking the field annotations."""
+    current: list[type[BaseModel]] = [cls]
+    for part in location:
+        fields = [model.model_fields[part] for model in current if part in model.model_fields]
+        current = [m for field in fields for m in _models_in(field.annotation)] if fields else current
+    return [field.alias or name for model in current for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]

@@ -1,0 +1,172 @@
+"""The detector: plates in depth, readout cells on one flat axis (layer slowest; then x, y or phi, r)."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.config import read_file
+from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Readout
+from caloforge.errors import InputError, nearest
+
+PRESETS = files("caloforge.detector") / "presets"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One readout layer.
+
+    Attributes:
+        spec: plates, counted materials, cells.
+        z_min, z_max: depth range [mm].
+        start, stop: range on the flat cell axis.
+    """
+
+    spec: LayerSpec
+    z_min: float
+    z_max: float
+    start: int
+    stop: int
+
+    @property
+    def cells(self) -> CartesianCells | CylindricalCells:
+        """The layer's grid."""
+        return self.spec.cells
+
+    @property
+    def z(self) -> float:
+        """Depth of the middle of the layer [mm]."""
+        return (self.z_min + self.z_max) / 2
+
+    @property
+    def slice(self) -> slice:
+        """Slice of the flat cell axis."""
+        return slice(self.start, self.stop)
+
+
+class Detector:
+    """Absorber and active material in depth, and the readout cells; immutable, equal by content."""
+
+    def __init__(self, spec: DetectorSpec) -> None:
+        self.spec = spec
+
+    @classmethod
+    def from_toml(cls, text: str, source: str = "detector") -> "Detector":
+        """Build from TOML text.
+
+        Raises:
+            InputError: not a valid detector; the message names `source`.
+        """
+        return cls(DetectorSpec.read(text, source))
+
+    @classmethod
+    def load(cls, name: str) -> "Detector":
+        """Build from a preset's name or a TOML file's path.
+
+        Raises:
+            InputError: no such preset or file, or an invalid file.
+        """
+        if name.endswith(".toml"):
+            return cls(read_file(DetectorSpec, Path(name)))
+        if name not in preset_names():
+            raise InputError(f"unknown detector '{name}'; {nearest(name, preset_names())} (or a path ending in .toml)")
+        return cls.from_toml((PRESETS / f"{name}.toml").read_text(encoding="utf-8"), name)
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.spec.name
+
+    @property
+    def readout(self) -> Readout:
+        """Frame, threshold [MeV] and sampling fraction."""
+        return self.spec.readout
+
+    @cached_property
+    def toml(self) -> str:
+        """Canonical TOML."""
+        return self.spec.to_toml()
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of what the detector is (its canonical TOML less description and default incidents), hexadecimal."""
+        bare = self.spec.model_copy(update={"description": "", "incidents": IncidentDefaults()})
+        return hashlib.sha256(bare.to_toml().encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Detector) and self.hash == other.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __repr__(self) -> str:
+        return f"Detector({self.name!r}, {len(self.layers)} layers, {self.n_cells} cells)"
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Readout layers in depth."""
+        layers: list[Layer] = []
+        z, start = 0.0, 0
+        for spec in self.spec.layer:
+            for _ in range(spec.copies):
+                stop = start + math.prod(spec.cells.shape)
+                layers.append(Layer(spec, z, z + spec.thickness, start, stop))
+                z, start = z + spec.thickness, stop
+        return tuple(layers)
+
+    @cached_property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.layers[-1].stop
+
+    @property
+    def depth(self) -> float:
+        """Total depth [mm]."""
+        return self.layers[-1].z_max
+
+    @cached_property
+    def half_width(self) -> float:
+        """Half the transverse size of the plates, or their radius [mm]."""
+        return self.spec.half_width or max(layer.cells.half_extent for layer in self.spec.layer)
+
+    @property
+    def is_cylinder(self) -> bool:
+        """Whether the plates are discs (every layer has cylindrical cells) or squares."""
+        return all(layer.cells.kind == "cylindrical" for layer in self.spec.layer)
+
+    @cached_property
+    def cell_layer(self) -> NDArray[np.int64]:
+        """Layer of each cell (n_cells,)."""
+        return np.repeat(np.arange(len(self.layers)), [layer.stop - layer.start for layer in self.layers])
+
+    @cached_property
+    def cell_centres(self) -> NDArray[np.float64]:
+        """Cell centres (n_cells, 3) in x, y, z [mm]."""
+        z = np.array([layer.z for layer in self.layers])[self.cell_layer]
+        return np.column_stack([np.concatenate([layer.cells.centres for layer in self.layers]), z])
+
+    @cached_property
+    def cell_volumes(self) -> NDArray[np.float64]:
+        """Cell volumes (n_cells,) [mm3], all plates of the layer included."""
+        return np.concatenate([layer.cells.areas * (layer.z_max - layer.z_min) for layer in self.layers])
+
+    @cached_property
+    def materials(self) -> tuple[str, ...]:
+        """Names of all materials, sorted."""
+        return tuple(sorted({plate.material for layer in self.spec.layer for plate in layer.plates}))
+
+    def sum_layers(self, energies: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Energy per layer (N, n_layers) [MeV] of cell energies (N, n_cells) [MeV]."""
+        starts = [layer.start for layer in self.layers]
+        return np.add.reduceat(energies, starts, axis=1, dtype=np.float64)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    return sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))

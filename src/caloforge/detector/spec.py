@@ -1,0 +1,133 @@
+"""The written form of a detector: TOML in, TOML out."""
+
+import math
+from typing import Annotated, Literal, Self
+
+import tomli_w
+from pydantic import Field, field_validator, model_validator
+
+from caloforge.config import Strict
+from caloforge.detector.cells import Cells, Count
+from caloforge.units import Density, Energy, Length
+
+MAX_CELLS = 10_000_000
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.+-]{0,63}$")]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Material(Strict):
+    """A mixture of elements.
+
+    Attributes:
+        density: [g/cm3].
+        elements: element symbol -> mass fraction; fractions sum to 1.
+    """
+
+    density: Annotated[Density, Field(gt=0, le=100)]
+    elements: dict[str, Fraction]
+
+    @field_validator("elements")
+    @classmethod
+    def _sum_to_one(cls, elements: dict[str, float]) -> dict[str, float]:
+        if not elements or abs(sum(elements.values()) - 1) > 1e-3:
+            raise ValueError(f"mass fractions must sum to 1, they sum to {sum(elements.values()):.4g}")
+        return elements
+
+
+class Plate(Strict):
+    """A plate of one material across the whole volume; thickness in mm."""
+
+    material: Name
+    thickness: Annotated[Length, Field(gt=0, le=1e5)]
+
+
+class LayerSpec(Strict):
+    """One `[[layer]]` table: `copies` readout layers, each of `repeat` times the plates in order.
+
+    Attributes:
+        counts: materials whose deposited energy is recorded.
+        cells: the transverse grid, the same for each copy.
+    """
+
+    copies: Count = 1
+    repeat: Count = 1
+    plates: Annotated[tuple[Plate, ...], Field(min_length=1, max_length=100)]
+    counts: Annotated[tuple[Name, ...], Field(min_length=1)]
+    cells: Cells
+
+    @model_validator(mode="after")
+    def _counts_exist(self) -> Self:
+        absent = set(self.counts) - {plate.material for plate in self.plates}
+        if absent:
+            raise ValueError(f"counts names '{min(absent)}', which is not the material of any plate of the layer")
+        return self
+
+    @property
+    def thickness(self) -> float:
+        """Thickness of one readout layer [mm]."""
+        return self.repeat * sum(plate.thickness for plate in self.plates)
+
+
+class Readout(Strict):
+    """How energies become cells.
+
+    Attributes:
+        frame: "detector": cells fixed; "shower": mesh along the particle; "window": a window around the hit cell.
+        threshold: cells below it [MeV] read zero in validation and in exported models.
+        sampling_fraction: response = E / (sampling_fraction * E_inc).
+        centre_layer: for "window": the layer whose hit cell centres the windows of all layers.
+    """
+
+    frame: Literal["detector", "shower", "window"] = "detector"
+    threshold: Annotated[Energy, Field(ge=0)] = 0.0
+    sampling_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    centre_layer: Annotated[int, Field(ge=0)] | None = None
+
+
+class IncidentDefaults(Strict):
+    """Directions and entry points that the detector is meant for, as on the command line of `produce`."""
+
+    theta: str | None = None
+    phi: str | None = None
+    position: str | None = None
+
+
+class DetectorSpec(Strict):
+    """A whole detector file.
+
+    Attributes:
+        half_width: half the transverse size of the plates [mm]; by default that of the largest layer of cells.
+            A cylinder's radius where every layer is cylindrical.
+    """
+
+    name: Name
+    description: str = ""
+    readout: Readout = Readout()
+    half_width: Annotated[Length, Field(gt=0, le=1e6)] | None = None
+    incidents: IncidentDefaults = IncidentDefaults()
+    material: dict[Name, Material] = Field(default_factory=dict)
+    layer: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=1000)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        largest = max(layer.cells.half_extent for layer in self.layer)
+        if self.half_width is not None and self.half_width < largest * (1 - 1e-9):
+            raise ValueError(f"half_width {self.half_width:g} mm is less than the cells' {largest:g} mm")
+        cells = sum(layer.copies * math.prod(layer.cells.fixed_shape) for layer in self.layer)
+        if cells > MAX_CELLS:
+            raise ValueError(f"{cells} cells are more than the {MAX_CELLS} allowed")
+        self._check_frame()
+        return self
+
+    def _check_frame(self) -> None:
+        kinds = {layer.cells.kind for layer in self.layer}
+        layers = sum(layer.copies for layer in self.layer)
+        centre = self.readout.centre_layer
+        if self.readout.frame == "window" and (kinds != {"cartesian"} or centre is None or centre >= layers):
+            raise ValueError(f"frame 'window' needs cartesian cells and centre_layer between 0 and {layers - 1}")
+        if self.readout.frame != "window" and any(getattr(layer.cells, "grid", None) for layer in self.layer):
+            raise ValueError("cells.grid is for frame 'window' only")
+
+    def to_toml(self) -> str:
+        """Canonical TOML: the same detector always gives the same text."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True, exclude_defaults=True))

@@ -1,0 +1,53 @@
+"""Exact symmetries: cell permutations that leave centred, perpendicular showers statistically unchanged."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.detector import Detector
+
+Indices = NDArray[np.int64]
+
+
+def symmetries(detector: Detector) -> Indices:
+    """Permutations (n_symmetries, n_cells) such that showers[:, p] is as probable as showers; the first is the identity.
+
+    Rectangular cells: reflections in x and y, and the swap of x and y where every layer is square. Rings: rotations
+    by multiples of the largest angle that maps every layer onto itself, and reflections. The frame "window" has none,
+    since its directions and entry points are not symmetric.
+    """
+    kinds = {layer.cells.kind for layer in detector.layers}
+    if detector.readout.frame == "window" or len(kinds) > 1:
+        return np.arange(detector.n_cells)[None]
+    operations = _cartesian(detector) if kinds == {"cartesian"} else _cylindrical(detector)
+    return np.stack([_permute(detector, operation) for operation in operations])
+
+
+def _permute(detector: Detector, operation: Callable[[Indices], Indices]) -> Indices:
+    grids = (np.arange(layer.start, layer.stop).reshape(layer.cells.shape) for layer in detector.layers)
+    return np.concatenate([operation(grid).ravel() for grid in grids])
+
+
+def _cartesian(detector: Detector) -> list[Callable[[Indices], Indices]]:
+    flips: list[Callable[[Indices], Indices]] = [
+        lambda grid, x=x, y=y: grid[::x, ::y] for x, y in itertools.product((1, -1), repeat=2)
+    ]
+    if not all(_is_square(layer.cells) for layer in detector.layers):
+        return flips
+    return flips + [lambda grid, flip=flip: flip(grid).T for flip in flips]
+
+
+def _is_square(cells: CartesianCells | CylindricalCells) -> bool:
+    return isinstance(cells, CartesianCells) and cells.n[0] == cells.n[1] and cells.size[0] == cells.size[1]
+
+
+def _cylindrical(detector: Detector) -> list[Callable[[Indices], Indices]]:
+    steps = math.gcd(*(layer.cells.shape[0] for layer in detector.layers))
+    return [
+        lambda grid, k=k, mirror=mirror: np.roll(grid[::mirror], k * len(grid) // steps, axis=0)
+        for mirror, k in itertools.product((1, -1), range(steps))
+    ]

@@ -1,0 +1,19 @@
+"""Errors a user can cause, told apart from failures while running."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """The user's input is wrong; the message says what is wrong and what would be right (exit code 2)."""
+
+
+class RunError(RuntimeError):
+    """Something failed while running; the message says what was kept (exit code 1)."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Name the known word nearest to `word`, or all known words where none is near."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

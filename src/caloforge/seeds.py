@@ -1,0 +1,42 @@
+"""Seeds belong to showers: a hash of (run seed, shower id, stream name), whatever worker or batch makes the shower."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.errors import InputError
+
+SEED_LIMIT = 2**63
+
+
+def check_seed(seed: int) -> int:
+    """Return the run seed if it is usable.
+
+    Raises:
+        InputError: the seed is negative or does not fit 63 bits.
+    """
+    if not 0 <= seed < SEED_LIMIT:
+        raise InputError(f"seed {seed} is outside 0 .. 2**63 - 1")
+    return seed
+
+
+def sequence(seed: int, shower_id: int, stream: str) -> np.random.SeedSequence:
+    """Seed sequence of one shower and stream (numpy.random.SeedSequence hashes its whole entropy list)."""
+    return np.random.SeedSequence([seed, shower_id, *stream.encode()])
+
+
+def generator(seed: int, shower_id: int, stream: str) -> np.random.Generator:
+    """Random generator of one shower and stream."""
+    return np.random.Generator(np.random.PCG64(sequence(seed, shower_id, stream)))
+
+
+def engine_seed(seed: int, shower_id: int, stream: str) -> int:
+    """Positive 62-bit seed for an external engine such as Geant4's, which refuses zero."""
+    return (int(sequence(seed, shower_id, stream).generate_state(1, np.uint64)[0]) >> 2) or 1
+
+
+def normal_noise(seed: int, shower_ids: NDArray[np.int64], size: int, stream: str) -> NDArray[np.float32]:
+    """Standard normal noise (N, size) float32, row i depending on seed and shower_ids[i] only."""
+    noise = np.empty((len(shower_ids), size), np.float32)
+    for row, shower_id in zip(noise, shower_ids.tolist(), strict=True):
+        generator(seed, shower_id, stream).standard_normal(out=row, dtype=np.float32)
+    return noise

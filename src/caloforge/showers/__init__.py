@@ -1,0 +1,7 @@
+"""Showers and the incidents that cause them, in memory and on disk."""
+
+from caloforge.showers.container import Showers, concatenate
+from caloforge.showers.hdf5 import read, write
+from caloforge.showers.incidents import Incidents
+
+__all__ = ["Incidents", "Showers", "concatenate", "read", "write"]

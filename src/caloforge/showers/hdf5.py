@@ -1,0 +1,193 @@
+"""Showers on disk: the HDF5 schema, written beside and renamed, checked before it is believed."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers.container import Showers
+from caloforge.showers.incidents import Incidents
+
+SCHEMA = "caloforge-showers-1"
+MAX_BYTES = 32 * 2**30
+INCIDENT_FIELDS = {
+    "incident_pdg": ("pdg", np.int32),
+    "incident_theta": ("theta", np.float64),
+    "incident_phi": ("phi", np.float64),
+    "incident_position": ("position", np.float64),
+    "shower_id": ("shower_id", np.int64),
+}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to, renamed to `path` once the block has ended well, removed if not.
+
+    Raises:
+        InputError: the folder is missing or cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    check_writable(path.parent)
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot take new files.
+
+    Raises:
+        InputError: the folder is missing or cannot be written.
+    """
+    if not folder.is_dir():
+        raise InputError(f"folder {folder} does not exist")
+    probe = folder / f".caloforge-{os.getpid()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"cannot write into folder {folder}: {error.strerror}") from None
+
+
+def check_output(path: Path, *, force: bool = False) -> None:
+    """Refuse an output that exists, unless forced, or whose folder cannot be written.
+
+    Raises:
+        InputError: as said.
+    """
+    if path.is_dir():
+        raise InputError(f"output {path} is a folder; give a file name")
+    if path.exists() and not force:
+        raise InputError(f"output {path} exists; use --force to replace it")
+    check_writable(path.parent)
+
+
+def write(path: Path, showers: Showers, *, compression: str | None = "lzf") -> None:
+    """Write showers as one file, whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    with replacing(path) as beside, h5py.File(beside, "w") as file:
+        write_attributes(file, showers.detector, showers.provenance)
+        incidents = showers.incidents
+        file.create_dataset("showers", data=showers.energies.astype(np.float32, copy=False), compression=compression)
+        file["incident_energies"] = incidents.energy[:, None]
+        for name, (attribute, dtype) in INCIDENT_FIELDS.items():
+            file[name] = getattr(incidents, attribute).astype(dtype)
+
+
+def write_attributes(file: Any, detector: Detector, provenance: dict[str, Any]) -> None:
+    """Write schema, detector and provenance as attributes of an open file."""
+    file.attrs["schema"] = SCHEMA
+    file.attrs["detector"] = detector.toml
+    file.attrs["provenance"] = json.dumps(provenance)
+
+
+def read(path: Path, detector: Detector | None = None, rows: slice = slice(None)) -> Showers:
+    """Read showers, checking shapes, types, finiteness and the detector first.
+
+    A plain file with only `showers` and `incident_energies` is read when `detector` is given: e- would be a guess, so
+    its PDG codes are 0; directions are perpendicular and entry points central.
+
+    Raises:
+        InputError: missing, truncated or foreign file, or a file of another detector.
+    """
+    with opened(path) as file:
+        found = file_detector(file, path, detector)
+        _check_shapes(file, path, found)
+        energies = file["showers"][rows].astype(np.float32, copy=False)
+        if not np.isfinite(energies).all():
+            raise InputError(f"{path}: showers hold values that are not finite")
+        if (energies < 0).any():
+            raise InputError(f"{path}: showers hold negative energies, the lowest is {energies.min():g} MeV")
+        try:
+            return Showers(found, _read_incidents(file, rows), energies, _read_provenance(file, path))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file for reading.
+
+    Raises:
+        InputError: the file is missing, not HDF5, or damaged where it is read.
+    """
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError, TypeError, ValueError, SystemError) as error:
+        raise InputError(f"{path} is not a readable HDF5 file of showers: {str(error).splitlines()[0]}") from None
+
+
+def file_detector(file: Any, path: Path, wanted: Detector | None) -> Detector:
+    """The detector of an open showers file, checked against the wanted one.
+
+    Raises:
+        InputError: neither file nor caller names one, or they differ.
+    """
+    text = file.attrs.get("detector")
+    if text is None and wanted is None:
+        raise InputError(f"{path} does not say its detector; name it with --detector")
+    if text is None:
+        assert wanted is not None
+        return wanted
+    found = Detector.from_toml(str(text), f"detector of {path}")
+    if wanted is not None and wanted != found:
+        raise InputError(f"{path} holds showers of detector '{found.name}' ({found.n_cells} cells), which differs "
+                         f"from '{wanted.name}' ({wanted.n_cells} cells)")  # fmt: skip
+    return found
+
+
+def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
+    for name in ("showers", "incident_energies"):
+        if not isinstance(file.get(name), h5py.Dataset) or file[name].dtype.kind not in "fiu":
+            raise InputError(f"{path} has no numeric data set '{name}'; it is not a file of showers")
+    shape = file["showers"].shape
+    if len(shape) != 2 or shape[1] != detector.n_cells:
+        raise InputError(f"{path}: showers have shape {shape}, {detector.name} needs (N, {detector.n_cells})")
+    if 4 * shape[0] * shape[1] > MAX_BYTES:
+        raise InputError(f"{path}: {shape[0]} showers need over {MAX_BYTES >> 30} GiB; split the file")
+    for name in ("incident_energies", *INCIDENT_FIELDS):
+        size = 3 if name == "incident_position" else 1
+        if name in file and (file[name].dtype.kind not in "fiu" or file[name].size != size * shape[0]):
+            raise InputError(f"{path}: data set '{name}' does not fit {shape[0]} showers")
+
+
+def _read_incidents(file: Any, rows: slice) -> Incidents:
+    energy = file["incident_energies"][:].astype(np.float64).reshape(-1)[rows]
+    n = len(energy)
+    ids = np.arange(file["showers"].shape[0])[rows]
+    values = {
+        "pdg": np.zeros(n, np.int32),
+        "theta": np.zeros(n),
+        "phi": np.zeros(n),
+        "position": np.zeros((n, 3)),
+    }
+    values["shower_id"] = ids
+    for name, (attribute, dtype) in INCIDENT_FIELDS.items():
+        if name in file:
+            values[attribute] = file[name][rows].astype(dtype).reshape(values[attribute].shape)
+    return Incidents(energy=energy, **values)
+
+
+def _read_provenance(file: Any, path: Path) -> dict[str, Any]:
+    try:
+        provenance = json.loads(str(file.attrs.get("provenance", "{}")))
+    except (json.JSONDecodeError, RecursionError):
+        raise InputError(f"{path}: attribute 'provenance' is not JSON") from None
+    return provenance if isinstance(provenance, dict) else {}

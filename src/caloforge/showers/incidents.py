@@ -1,0 +1,103 @@
+"""Incidents: what hits the detector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from caloforge.errors import InputError
+from caloforge.particles import particle_name, pdg_code
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """N incident particles.
+
+    Attributes:
+        pdg: PDG codes int32 (N,).
+        energy: kinetic energies float64 (N,) [MeV].
+        theta: angles to +z float64 (N,) [rad].
+        phi: azimuths from +x float64 (N,) [rad].
+        position: entry points float64 (N, 3) [mm]; the front face is z = 0.
+        shower_id: int64 (N,), the names of the showers within a run's seed.
+    """
+
+    pdg: NDArray[np.int32]
+    energy: NDArray[np.float64]
+    theta: NDArray[np.float64]
+    phi: NDArray[np.float64]
+    position: NDArray[np.float64]
+    shower_id: NDArray[np.int64]
+
+    @classmethod
+    def make(
+        cls,
+        particle: str | ArrayLike,
+        energy: ArrayLike,
+        *,
+        theta: ArrayLike = 0.0,
+        phi: ArrayLike = 0.0,
+        position: ArrayLike = (0.0, 0.0, 0.0),
+        shower_id: ArrayLike | None = None,
+    ) -> Self:
+        """Build from scalars or arrays, broadcast to the length of `energy` [MeV]; shower ids count from 0.
+
+        Raises:
+            InputError: shapes that do not fit, or values outside their range.
+        """
+        e = np.atleast_1d(np.asarray(energy, np.float64))
+        n = len(e)
+        code = pdg_code(particle) if isinstance(particle, str) else particle
+        ids = np.arange(n) if shower_id is None else shower_id
+        try:
+            return cls(
+                np.broadcast_to(np.asarray(code, np.int32), n),
+                e,
+                np.broadcast_to(np.asarray(theta, np.float64), n),
+                np.broadcast_to(np.asarray(phi, np.float64), n),
+                np.broadcast_to(np.asarray(position, np.float64), (n, 3)),
+                np.broadcast_to(np.asarray(ids, np.int64), n),
+            )
+        except ValueError as error:
+            raise InputError(f"incidents: {error}") from None
+
+    def __post_init__(self) -> None:
+        n = len(self.energy)
+        for field in fields(self):
+            shape = (n, 3) if field.name == "position" else (n,)
+            if getattr(self, field.name).shape != shape:
+                raise InputError(f"incidents: {field.name} has shape {getattr(self, field.name).shape}, not {shape}")
+        for name in ("energy", "theta", "phi", "position"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise InputError(f"incidents: {name} is not finite")
+        if (self.energy <= 0).any():
+            raise InputError(f"incidents: energy must be positive, found {self.energy.min():g} MeV")
+        if (np.abs(self.theta) >= np.pi / 2).any():
+            raise InputError("incidents: theta must be below pi/2, the particle must fly into the calorimeter")
+        if (self.shower_id < 0).any():
+            raise InputError("incidents: shower_id must not be negative")
+
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    def __getitem__(self, rows: Any) -> "Incidents":
+        """Rows given by a slice, indices or a mask."""
+        return Incidents(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """Unit vectors (N, 3)."""
+        sin = np.sin(self.theta)
+        return np.column_stack([sin * np.cos(self.phi), sin * np.sin(self.phi), np.cos(self.theta)])
+
+    @property
+    def particles(self) -> list[str]:
+        """Names of the particles that occur."""
+        return [particle_name(int(code)) for code in np.unique(self.pdg)]
+
+
+def concatenate(parts: Sequence[Incidents]) -> Incidents:
+    """Join incidents in order."""
+    return Incidents(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Incidents)))

@@ -1,0 +1,62 @@
+"""Simulators, and how they are called by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError, nearest
+from caloforge.simulators.base import Simulator
+from caloforge.simulators.replay import Replay
+
+__all__ = ["NAMED", "Replay", "Simulator", "create"]
+
+
+def _geant4(detector: Detector) -> Simulator:
+    from caloforge.simulators.geant4 import Geant4Simulator
+
+    return Geant4Simulator(detector)
+
+
+def _gflash(detector: Detector) -> Simulator:
+    from caloforge.simulators.gflash import GFlash
+
+    return GFlash(detector)
+
+
+def _frozen(path: Path, detector: Detector) -> Simulator:
+    from caloforge.simulators.frozen import FrozenShowers
+
+    return FrozenShowers(path, detector)
+
+
+def _learned(path: Path, detector: Detector) -> Simulator:
+    from caloforge.simulators.learned import LearnedSimulator
+
+    return LearnedSimulator(path, detector)
+
+
+NAMED: dict[str, Callable[[Detector], Simulator]] = {"geant4": _geant4, "gflash": _gflash}
+FROM_FILE: dict[str, Callable[[Path, Detector], Simulator]] = {"frozen": _frozen, "replay": Replay}
+BY_SUFFIX: dict[str, Callable[[Path, Detector], Simulator]] = {
+    ".h5": Replay,
+    ".hdf5": Replay,
+    ".onnx": _learned,
+}
+
+
+def create(name: str, detector: Detector) -> Simulator:
+    """Make a simulator from its name: geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx.
+
+    Raises:
+        InputError: unknown name, or a file that does not fit the detector.
+    """
+    if name in NAMED:
+        return NAMED[name](detector)
+    kind, _, path = name.partition("=")
+    if path and kind in FROM_FILE:
+        return FROM_FILE[kind](Path(path), detector)
+    suffix = Path(name).suffix.lower()
+    if suffix in BY_SUFFIX:
+        return BY_SUFFIX[suffix](Path(name), detector)
+    known = [*NAMED, *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
+    raise InputError(f"unknown simulator '{name}'; {nearest(name, known)}")

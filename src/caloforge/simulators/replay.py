@@ -1,0 +1,68 @@
+"""Replay: a file of showers played back by shower id; the test double of every chain."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.showers import Incidents, Showers, read
+from caloforge.units import show_energy
+
+ENERGY_TOLERANCE = 0.01
+EVENT_STRIDE = 2**20  # the hook names shower k of an event event_id * 2**20 + k
+
+
+class Replay:
+    """Simulator that answers with the stored shower of the same shower_id.
+
+    With `by_event`, as inside Geant4, ids are event_id * 2**20 + k and event k plays row k, one shower per event.
+
+    Raises:
+        InputError: the file is not a valid file of showers of the detector.
+    """
+
+    def __init__(self, path: Path, detector: Detector | None = None, *, by_event: bool = False) -> None:
+        self._showers = read(path, detector)
+        stored = np.arange(len(self._showers)) * EVENT_STRIDE if by_event else self._showers.incidents.shower_id
+        self._row = {int(shower_id): row for row, shower_id in enumerate(stored)}
+        self._path = path
+        self.detector = self._showers.detector
+        self.name = path.stem
+
+    def simulate(self, incidents: Incidents, seed: int) -> Showers:  # noqa: ARG002
+        """Stored showers; the seed changes nothing.
+
+        Raises:
+            InputError: an unknown shower id, another particle, or an energy that is off by more than 1 %.
+        """
+        rows = np.array([self._find(int(shower_id)) for shower_id in incidents.shower_id], np.int64)
+        stored = self._showers.incidents[rows]
+        self._check_same(incidents, stored)
+        return Showers(self.detector, incidents, self._showers.energies[rows], self.provenance())
+
+    def _find(self, shower_id: int) -> int:
+        if shower_id not in self._row:
+            raise InputError(f"{self._path} has no shower {shower_id}; it holds {len(self._row)} showers")
+        return self._row[shower_id]
+
+    def _check_same(self, wanted: Incidents, stored: Incidents) -> None:
+        other = np.flatnonzero((stored.pdg != wanted.pdg) & (stored.pdg != 0))
+        if other.size:
+            i = other[0]
+            raise InputError(f"{self._path}: shower {wanted.shower_id[i]} is of {particle_name(int(stored.pdg[i]))}, "
+                             f"not of {particle_name(int(wanted.pdg[i]))}")  # fmt: skip
+        off = np.flatnonzero(np.abs(stored.energy / wanted.energy - 1) > ENERGY_TOLERANCE)
+        if off.size:
+            i = off[0]
+            raise InputError(f"{self._path}: shower {wanted.shower_id[i]} has {show_energy(stored.energy[i])}, "
+                             f"the incident {show_energy(wanted.energy[i])}")  # fmt: skip
+
+    def provenance(self) -> dict[str, Any]:
+        """The stored provenance, and the file it came from."""
+        return {"simulator": "replay", "file": self._path.name, "replayed": self._showers.provenance}
+
+    def close(self) -> None:
+        """Nothing to release."""

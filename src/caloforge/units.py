@@ -1,0 +1,79 @@
+"""One system of units: energies in MeV, lengths in mm, angles in rad, densities in g/cm3."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from caloforge.errors import InputError, nearest
+
+ENERGY = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
+LENGTH = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
+ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}
+DENSITY = {"g/cm3": 1.0, "kg/m3": 1e-3}
+
+ELECTRON_MASS = 0.51099895  # MeV, PDG 2024
+
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|[-+]?inf)\s*([A-Za-z/0-9]*)\s*")
+
+
+def parse(text: str, units: dict[str, float], kind: str) -> float:
+    """Read a quantity such as "10 GeV" into the base unit of its kind.
+
+    Raises:
+        InputError: no number, no unit, a unit of another kind, or a number that is not finite.
+    """
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        raise InputError(f"{kind} '{text}' is not a number with a unit, for example '10 {_example(units)}'")
+    number, unit = match.groups()
+    if unit not in units:
+        said = f"unit '{unit}' of {kind} '{text}' is unknown" if unit else f"{kind} '{text}' has no unit"
+        raise InputError(f"{said}; {nearest(unit, units) if unit else 'known: ' + ', '.join(units)}")
+    value = float(number) * units[unit]
+    if not math.isfinite(value):
+        raise InputError(f"{kind} '{text}' is not finite")
+    return value
+
+
+def _example(units: dict[str, float]) -> str:
+    return next(unit for unit, scale in reversed(units.items()) if scale in {1.0, 1e3})
+
+
+def energy(text: str) -> float:
+    """Energy in MeV from text such as "10 GeV"."""
+    return parse(text, ENERGY, "energy")
+
+
+def length(text: str) -> float:
+    """Length in mm from text such as "5 mm"."""
+    return parse(text, LENGTH, "length")
+
+
+def angle(text: str) -> float:
+    """Angle in rad from text such as "0.2 rad"."""
+    return parse(text, ANGLE, "angle")
+
+
+def density(text: str) -> float:
+    """Density in g/cm3 from text such as "8.28 g/cm3"."""
+    return parse(text, DENSITY, "density")
+
+
+def show_energy(value: float) -> str:
+    """Energy [MeV] as text in the unit a physicist would choose, for example 12500 as "12.5 GeV"."""
+    unit = next((u for u in ("TeV", "GeV", "MeV", "keV") if abs(value) >= ENERGY[u]), "eV")
+    return f"{value / ENERGY[unit]:.6g} {unit}"
+
+
+def _quantity(read: Callable[[str], float], unit: str) -> tuple[BeforeValidator, PlainSerializer]:
+    """Pydantic annotations that read a quantity and write it back with its base unit."""
+    return BeforeValidator(read), PlainSerializer(lambda value: f"{value!r} {unit}")
+
+
+Length = Annotated[float, *_quantity(length, "mm")]
+Energy = Annotated[float, *_quantity(energy, "MeV")]
+Angle = Annotated[float, *_quantity(angle, "rad")]
+Density = Annotated[float, *_quantity(density, "g/cm3")]
