@@ -60,8 +60,8 @@ class CartesianCells(Strict):
     @cached_property
     def edges(self) -> tuple[Floats, Floats]:
         """Edges [mm] of the cells in x (n_x+1,) and y (n_y+1,)."""
-        x, y = (s * (np.arange(n + 1) - n / 2) for n, s in zip(self.n, self.size, strict=True))
-        return x, y
+        (nx, ny), (sx, sy) = self.n, self.size
+        return sx * (np.arange(nx + 1.0) - nx / 2), sy * (np.arange(ny + 1.0) - ny / 2)
 
     @cached_property
     def centres(self) -> Floats:

@@ -11,10 +11,11 @@ from caloforge.detector.cells import CartesianCells, CylindricalCells
 from caloforge.detector.detector import Detector
 
 Indices = NDArray[np.int64]
+Operation = Callable[[Indices], Indices]
 
 
 def symmetries(detector: Detector) -> Indices:
-    """Permutations (n_symmetries, n_cells) such that showers[:, p] is as probable as showers; the first is the identity.
+    """Permutations (n_symmetries, n_cells) such that showers[:, p] is as probable as showers; identity first.
 
     Rectangular cells: reflections in x and y, and the swap of x and y where every layer is square. Rings: rotations
     by multiples of the largest angle that maps every layer onto itself, and reflections. The frame "window" has none,
@@ -27,27 +28,27 @@ def symmetries(detector: Detector) -> Indices:
     return np.stack([_permute(detector, operation) for operation in operations])
 
 
-def _permute(detector: Detector, operation: Callable[[Indices], Indices]) -> Indices:
+def _permute(detector: Detector, operation: Operation) -> Indices:
     grids = (np.arange(layer.start, layer.stop).reshape(layer.cells.shape) for layer in detector.layers)
     return np.concatenate([operation(grid).ravel() for grid in grids])
 
 
-def _cartesian(detector: Detector) -> list[Callable[[Indices], Indices]]:
-    flips: list[Callable[[Indices], Indices]] = [
-        lambda grid, x=x, y=y: grid[::x, ::y] for x, y in itertools.product((1, -1), repeat=2)
-    ]
-    if not all(_is_square(layer.cells) for layer in detector.layers):
-        return flips
-    return flips + [lambda grid, flip=flip: flip(grid).T for flip in flips]
+def _cartesian(detector: Detector) -> list[Operation]:
+    def flip(x: int, y: int, swap: bool) -> Operation:
+        return lambda grid: grid[::x, ::y].T if swap else grid[::x, ::y]
+
+    swaps = (False, True) if all(_is_square(layer.cells) for layer in detector.layers) else (False,)
+    return [flip(x, y, swap) for swap, x, y in itertools.product(swaps, (1, -1), (1, -1))]
 
 
 def _is_square(cells: CartesianCells | CylindricalCells) -> bool:
     return isinstance(cells, CartesianCells) and cells.n[0] == cells.n[1] and cells.size[0] == cells.size[1]
 
 
-def _cylindrical(detector: Detector) -> list[Callable[[Indices], Indices]]:
+def _cylindrical(detector: Detector) -> list[Operation]:
     steps = math.gcd(*(layer.cells.shape[0] for layer in detector.layers))
-    return [
-        lambda grid, k=k, mirror=mirror: np.roll(grid[::mirror], k * len(grid) // steps, axis=0)
-        for mirror, k in itertools.product((1, -1), range(steps))
-    ]
+
+    def rotate(k: int, mirror: int) -> Operation:
+        return lambda grid: np.roll(grid[::mirror], k * len(grid) // steps, axis=0)
+
+    return [rotate(k, mirror) for mirror, k in itertools.product((1, -1), range(steps))]

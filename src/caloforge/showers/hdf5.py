@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
