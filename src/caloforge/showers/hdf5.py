@@ -173,7 +173,7 @@ def _read_incidents(file: Any, rows: slice) -> Incidents:
     energy = file["incident_energies"][:].astype(np.float64).reshape(-1)[rows]
     n = len(energy)
     ids = np.arange(file["showers"].shape[0])[rows]
-    values = {
+    values: dict[str, NDArray[Any]] = {
         "pdg": np.zeros(n, np.int32),
         "theta": np.zeros(n),
         "phi": np.zeros(n),

@@ -1,0 +1,6 @@
+"""Production of showers: incidents, shards, local and distributed workers."""
+
+from caloforge.production.produce import Order, default_workers, produce
+from caloforge.production.spectrum import Source, SourceConfig
+
+__all__ = ["Order", "Source", "SourceConfig", "default_workers", "produce"]

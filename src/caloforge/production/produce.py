@@ -1,0 +1,133 @@
+"""Production: any simulator, any number of showers, in shards that survive whatever happens to the workers."""
+
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from caloforge import provenance
+from caloforge.detector import Detector
+from caloforge.errors import InputError, RunError
+from caloforge.production import shards as sh
+from caloforge.production.spectrum import Source
+from caloforge.production.workers import Job, describe_failures, pool, simulate_all
+from caloforge.progress import bar
+from caloforge.seeds import check_seed
+from caloforge.showers import Showers
+from caloforge.showers.hdf5 import check_output
+from caloforge.simulators import Simulator
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to produce.
+
+    Attributes:
+        detector: the detector.
+        simulator: the simulator's name, as on the command line.
+        make: makes the simulator; can be pickled.
+        source: where incidents come from.
+        n: number of showers; first_id: id of the first; seed: the run's seed.
+    """
+
+    detector: Detector
+    simulator: str
+    make: Callable[[], Simulator]
+    source: Source
+    n: int
+    seed: int
+    first_id: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.n < 1:
+            raise InputError(f"-n {self.n}: the number of showers must be at least 1")
+        if self.first_id < 0 or self.first_id + self.n > 2**62:
+            raise InputError(f"--first-id {self.first_id} is outside 0 .. 2**62")
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the showers depend on, less their number."""
+        return {"detector": self.detector.hash, "simulator": self.simulator, "source": asdict(self.source),
+                "seed": self.seed}  # fmt: skip
+
+
+def default_workers() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def produce(
+    order: Order,
+    output: Path,
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+) -> bool:
+    """Simulate showers into one HDF5 file; finished shards survive and are skipped with `resume`.
+
+    Returns:
+        False if the output was there already, complete, and `resume` was given.
+
+    Raises:
+        InputError: the output exists, another production is unfinished there, or the simulator refuses the incidents.
+        RunError: shards failed three times, or the disk is full; finished ones are kept.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: at least 1 worker is needed")
+    todo = sh.split(order.first_id, order.n)
+    if output.exists() and resume and not force:
+        if sh.same_order(output, order.fingerprint, todo):
+            return False
+        raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
+    check_output(output, force=force)
+    folder = sh.ShardFolder(output, order.fingerprint)
+    folder.open(resume=resume, force=force)
+    try:
+        _fill(folder, order, todo, workers or default_workers(), cluster, quiet)
+    except InputError:
+        folder.remove(only_empty=True)
+        raise
+    except OSError as error:
+        raise RunError(f"cannot write shards: {error.strerror or error}; finished ones are kept in {folder.path}, "
+                       "--resume goes on") from None  # fmt: skip
+    sh.merge(folder, todo, output, _provenance(order))
+    folder.remove()
+    return True
+
+
+def _fill(
+    folder: sh.ShardFolder, order: Order, todo: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
+) -> None:
+    missing = [shard for shard in todo if not folder.is_finished(shard)]
+    job = Job(f"{uuid.uuid4()}", order.make, order.source, order.seed)
+    progress = bar()
+    progress.disable = quiet
+    with progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
+        done = order.n - sum(shard.n for shard in missing)
+        task = progress.add_task(f"{order.simulator} showers", total=order.n, completed=done)
+
+        def finish(shard: sh.Shard, showers: Showers) -> None:
+            folder.save(shard, showers)
+            progress.advance(task, shard.n)
+
+        limit = 64 if cluster else workers
+        failed = simulate_all(job, missing, runners, finish, limit)
+    if failed:
+        raise describe_failures(failed, str(folder.path))
+
+
+def _provenance(order: Order) -> dict[str, Any]:
+    return {
+        "versions": provenance.versions(),
+        "order": order.fingerprint,
+        "seed": order.seed,
+        "first_id": order.first_id,
+        "n": order.n,
+        **provenance.command(),
+    }

@@ -1,0 +1,153 @@
+"""Sources of incidents: particle, spectrum, direction and entry point, each drawn from its shower's own stream."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from caloforge import seeds, units
+from caloforge.config import Strict
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.particles import pdg_code
+from caloforge.showers import Incidents
+
+DEFAULT_POSITION = "-0.01 mm:0.01 mm, -0.01 mm:0.01 mm"  # a beam exactly on a cell edge would break symmetries
+
+
+class SourceConfig(Strict):
+    """Incidents as text, as on the command line.
+
+    Attributes:
+        particle: Geant4 name or PDG code.
+        energy: "10 GeV" or a range "1 GeV:100 GeV".
+        spectrum: how energies of a range are drawn.
+        labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed energies; replaces `energy`.
+        per_label: showers per label.
+        theta, phi: angle or range; position: "x, y" each a length or a range; all uniform within their range.
+    """
+
+    particle: str
+    energy: str | None = None
+    spectrum: Literal["uniform", "log"] = "uniform"
+    labels: str | None = None
+    per_label: int | None = Field(default=None, ge=1)
+    theta: str | None = None
+    phi: str | None = None
+    position: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source of incidents.
+
+    Attributes:
+        pdg: PDG code.
+        energy: range [MeV], equal ends for a fixed energy.
+        log: whether the logarithm of the energy is uniform.
+        labels: fixed energies [MeV], each for `per_label` showers in a row, starting again after the last; or empty.
+        theta, phi: ranges [rad]; x, y: ranges [mm].
+    """
+
+    pdg: int
+    energy: tuple[float, float]
+    log: bool
+    labels: tuple[float, ...]
+    per_label: int
+    theta: tuple[float, float]
+    phi: tuple[float, float]
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    @classmethod
+    def from_config(cls, config: SourceConfig, detector: Detector) -> Self:
+        """Build from text; the detector's own defaults stand where the text gives none.
+
+        Raises:
+            InputError: a quantity, range or particle that makes no sense.
+        """
+        defaults = detector.spec.incidents
+        labels = parse_labels(config.labels) if config.labels else ()
+        if bool(labels) == bool(config.energy):
+            raise InputError("give either an energy or labels")
+        if bool(labels) != bool(config.per_label):
+            raise InputError("labels and per_label belong together")
+        energy = parse_range(config.energy, "energy") if config.energy else (labels[0], labels[-1])
+        if energy[0] <= 0:
+            raise InputError(f"energy must be positive, '{config.energy or config.labels}' is not")
+        theta = parse_range(config.theta or defaults.theta or "0 rad", "angle")
+        if max(map(abs, theta)) >= np.pi / 2:
+            raise InputError("theta must be below pi/2, the particle must fly into the calorimeter")
+        x, y = parse_position(config.position or defaults.position or DEFAULT_POSITION)
+        if max(map(abs, (*x, *y))) >= detector.half_width:
+            raise InputError(f"position lies outside the face of {detector.name}, +-{detector.half_width:g} mm")
+        return cls(
+            pdg_code(config.particle), energy, config.spectrum == "log", labels, config.per_label or 1,
+            theta, parse_range(config.phi or defaults.phi or "0 rad", "angle"), x, y,
+        )  # fmt: skip
+
+    def draw(self, first: int, n: int, seed: int) -> Incidents:
+        """Incidents of showers first .. first + n - 1: each depends on (seed, shower_id) only."""
+        ids = np.arange(first, first + n)
+        uniform = np.array([seeds.generator(seed, i, "incident").random(5) for i in ids.tolist()]).reshape(n, 5)
+        x, y = (low + (high - low) * u for (low, high), u in zip((self.x, self.y), uniform.T[3:], strict=True))
+        theta, phi = (a + (b - a) * u for (a, b), u in zip((self.theta, self.phi), uniform.T[1:3], strict=True))
+        position = np.column_stack([x, y, np.zeros(n)])
+        energy = self._energies(ids, uniform[:, 0])
+        return Incidents.make([self.pdg] * n, energy, theta=theta, phi=phi, position=position, shower_id=ids)
+
+    def _energies(self, ids: NDArray[np.int64], uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.labels:
+            return np.array(self.labels)[ids // self.per_label % len(self.labels)]
+        low, high = self.energy
+        if low == high:
+            return np.full(len(ids), low)
+        if self.log:
+            return np.clip(low * (high / low) ** uniform, low, high)
+        return low + (high - low) * uniform
+
+
+def parse_range(text: str, kind: Literal["energy", "length", "angle"]) -> tuple[float, float]:
+    """Read "a" or "a:b" into base units.
+
+    Raises:
+        InputError: not a quantity, or a range that does not grow.
+    """
+    read = {"energy": units.energy, "length": units.length, "angle": units.angle}[kind]
+    parts = [read(part) for part in text.split(":")]
+    if len(parts) > 2:
+        raise InputError(f"{kind} range '{text}' must read 'low:high'")
+    if len(parts) == 2 and parts[0] >= parts[1]:
+        raise InputError(f"{kind} range '{text}' is empty: the second value must exceed the first")
+    return parts[0], parts[-1]
+
+
+def parse_labels(text: str) -> tuple[float, ...]:
+    """Read "10 GeV:14 GeV:0.1 GeV" into energies [MeV], both ends included.
+
+    Raises:
+        InputError: not three quantities, or an empty list.
+    """
+    parts = [units.energy(part) for part in text.split(":")]
+    if len(parts) != 3 or parts[2] <= 0 or parts[1] < parts[0]:
+        raise InputError(f"labels '{text}' must read 'first:last:step', for example '10 GeV:14 GeV:0.1 GeV'")
+    first, last, step = parts
+    count = int(np.floor((last - first) / step + 1e-9)) + 1
+    if count > 100_000:
+        raise InputError(f"labels '{text}' are {count} energies; at most 100000 make sense")
+    return tuple(round(first + i * step, 9) for i in range(count))
+
+
+def parse_position(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Read "x, y", each "a" or "a:b" with units, into ranges [mm].
+
+    Raises:
+        InputError: not two lengths or ranges of length.
+    """
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise InputError(f"position '{text}' must read 'x, y', for example '0 mm, -5 mm:5 mm'")
+    x, y = (parse_range(part, "length") for part in parts)
+    return x, y

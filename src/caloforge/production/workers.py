@@ -1,0 +1,147 @@
+"""Workers: whoever simulates shards, on this machine's cores or on a Dask cluster; same shards, same showers."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from caloforge.errors import InputError, RunError
+from caloforge.production.shards import Shard
+from caloforge.production.spectrum import Source
+from caloforge.showers import Showers
+from caloforge.simulators import Simulator
+
+ATTEMPTS = 3
+
+
+class _OwnSimulator(threading.local):
+    """One simulator per thread, kept from shard to shard of the same job."""
+
+    key: str | None = None
+    simulator: Simulator
+
+
+_own = _OwnSimulator()
+_open: dict[str, list[Simulator]] = {}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs; can be pickled.
+
+    Attributes:
+        key: names the job; a thread keeps its simulator as long as the key stays.
+        make: makes the simulator.
+        source: where incidents come from.
+        seed: the run's seed.
+    """
+
+    key: str
+    make: Callable[[], Simulator]
+    source: Source
+    seed: int
+
+    def run(self, shard: Shard) -> Showers:
+        """Simulate one shard with this thread's own simulator."""
+        incidents = self.source.draw(shard.first, shard.n, self.seed)
+        return self._own_simulator().simulate(incidents, self.seed)
+
+    def _own_simulator(self) -> Simulator:
+        if _own.key != self.key:
+            if _own.key is not None:
+                _own.simulator.close()
+            _own.simulator, _own.key = self.make(), self.key
+            _open.setdefault(self.key, []).append(_own.simulator)
+        return _own.simulator
+
+    def close(self) -> None:
+        """Close the simulators of all threads of this process, also those that are at work."""
+        for simulator in _open.pop(self.key, []):
+            simulator.close()
+
+
+class Pool(Protocol):
+    """Runs jobs elsewhere and hands back futures."""
+
+    def submit(self, job: Job, shard: Shard) -> Future[Showers]:
+        """Start one shard."""
+        ...
+
+
+class LocalPool:
+    """Threads of this process, each with a simulator of its own (Geant4's runs in a child process of the thread's)."""
+
+    def __init__(self, workers: int) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="caloforge")
+
+    def submit(self, job: Job, shard: Shard) -> Future[Showers]:
+        """Start one shard."""
+        return self._threads.submit(job.run, shard)
+
+    def close(self, job: Job) -> None:
+        """Drop shards that have not started, stop those that have."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        job.close()
+        self._threads.shutdown()
+
+
+@contextmanager
+def pool(job: Job, workers: int, cluster: str | None) -> Iterator[Pool]:
+    """Local threads, or a running Dask cluster at `cluster`.
+
+    Raises:
+        InputError: the cluster cannot be reached.
+    """
+    with ExitStack() as stack:
+        if cluster is None:
+            local = LocalPool(workers)
+            stack.callback(local.close, job)
+            yield local
+        else:
+            from caloforge.production.cluster import DaskPool
+
+            yield stack.enter_context(DaskPool(cluster))
+
+
+def simulate_all(
+    job: Job, shards: Sequence[Shard], runners: Pool, finish: Callable[[Shard, Showers], None], limit: int
+) -> dict[Shard, Exception]:
+    """Simulate shards, at most `limit` at once, calling `finish` for each; a lost one is tried three times.
+
+    Returns:
+        Shards that failed for good, with the last reason.
+
+    Raises:
+        InputError: the simulator refuses the incidents.
+    """
+    waiting = [(shard, 1) for shard in reversed(shards)]
+    running: dict[Future[Showers], tuple[Shard, int]] = {}
+    failed: dict[Shard, Exception] = {}
+    while waiting or running:
+        while waiting and len(running) < limit:
+            shard, attempt = waiting.pop()
+            running[runners.submit(job, shard)] = shard, attempt
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            shard, attempt = running.pop(future)
+            error = future.exception()
+            if error is None:
+                finish(shard, future.result())
+            elif isinstance(error, InputError) or not isinstance(error, Exception):
+                raise error
+            elif attempt < ATTEMPTS:
+                waiting.append((shard, attempt + 1))
+            else:
+                failed[shard] = error
+    return failed
+
+
+def describe_failures(failed: dict[Shard, Exception], kept: str) -> RunError:
+    """One error that names what failed and where the rest is."""
+    shard, reason = next(iter(failed.items()))
+    more = f" (and {len(failed) - 1} more shards)" if len(failed) > 1 else ""
+    return RunError(
+        f"{shard}{more} failed {ATTEMPTS} times: {reason}; the rest is kept in {kept}, --resume tries again"
+    )

@@ -1,0 +1,38 @@
+"""What made a result: versions, machine, command."""
+
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import caloforge
+
+PACKAGES = ("numpy", "h5py", "onnxruntime", "torch", "geant4_pybind", "xraydb", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """Versions of caloforge, Python and the installed packages that results depend on."""
+    found = {"caloforge": caloforge.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def command() -> dict[str, Any]:
+    """The command line and the time (UTC) it was given."""
+    words = ["caloforge", *sys.argv[1:]] if sys.argv[0].endswith("caloforge") else sys.argv
+    return {"command": shlex.join(words), "time": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def cpu() -> str:
+    """Name of the processor."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as info:  # noqa: PTH123
+            return next(line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
