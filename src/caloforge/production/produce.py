@@ -1,9 +1,11 @@
 """Production: any simulator, any number of showers, in shards that survive whatever happens to the workers."""
 
+import hashlib
 import os
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ class Order:
         make: makes the simulator; can be pickled.
         source: where incidents come from.
         n: number of showers; first_id: id of the first; seed: the run's seed.
+        file: the file the simulator reads, if any; its content is part of the order.
     """
 
     detector: Detector
@@ -39,6 +42,7 @@ class Order:
     n: int
     seed: int
     first_id: int = 0
+    file: Path | None = None
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -47,11 +51,17 @@ class Order:
         if self.first_id < 0 or self.first_id + self.n > 2**62:
             raise InputError(f"--first-id {self.first_id} is outside 0 .. 2**62")
 
-    @property
+    @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What the showers depend on, less their number."""
-        return {"detector": self.detector.hash, "simulator": self.simulator, "source": asdict(self.source),
-                "seed": self.seed}  # fmt: skip
+        content = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
+        return {
+            "detector": self.detector.hash,
+            "simulator": self.simulator,
+            "file": content,
+            "source": asdict(self.source),
+            "seed": self.seed,
+        }
 
 
 def default_workers() -> int:

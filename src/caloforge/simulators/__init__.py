@@ -8,7 +8,7 @@ from caloforge.errors import InputError, nearest
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.replay import Replay
 
-__all__ = ["NAMED", "Replay", "Simulator", "create"]
+__all__ = ["NAMED", "Replay", "Simulator", "create", "file_of"]
 
 
 def _geant4(detector: Detector) -> Simulator:
@@ -42,6 +42,12 @@ BY_SUFFIX: dict[str, Callable[[Path, Detector], Simulator]] = {
     ".hdf5": Replay,
     ".onnx": _learned,
 }
+
+
+def file_of(name: str) -> Path | None:
+    """The file that a simulator's name points to, if any."""
+    path = Path(name.partition("=")[2] or name)
+    return path if path.is_file() and name not in NAMED else None
 
 
 def create(name: str, detector: Detector) -> Simulator:

@@ -1,0 +1,118 @@
+"""Milliseconds per shower, one thread, every simulator and Geant4 in the same run."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge import provenance, units
+from caloforge.detector import Detector
+from caloforge.showers import Incidents
+from caloforge.showers.hdf5 import replacing
+from caloforge.simulators import Simulator, create
+
+BATCHES = (1, 10, 100, 1000)
+SECONDS_PER_BATCH = 1.0
+LONGEST_CALL = 120.0
+GEANT4_SECONDS = 10.0
+SEED = 2026
+
+Report = dict[str, Any]
+
+
+def bench(
+    detector: Detector,
+    simulators: dict[str, Simulator],
+    particle: str,
+    energies: Sequence[float],
+    say: Callable[[str], None],
+) -> Report:
+    """Time simulators on centred, perpendicular incidents of the first energy [MeV], and Geant4 at every energy.
+
+    Returns:
+        bench.json's content: threads, cpu, ms per shower and its spread over repeated calls per simulator and batch,
+        Geant4's ms per shower per energy.
+
+    Raises:
+        InputError: a simulator refuses the incidents.
+    """
+    geant4 = create("geant4", detector)
+    try:
+        times = {name: _time_batches(s, particle, energies[0], say) for name, s in simulators.items()}
+        full = {units.show_energy(e): _time_geant4(geant4, particle, e, say) for e in energies}
+    finally:
+        geant4.close()
+    return {
+        "threads": 1, "cpu": provenance.cpu(), "particle": particle, "energy": units.show_energy(energies[0]),
+        "detector": detector.name, "simulators": times, "geant4_ms": {e: t["ms"] for e, t in full.items()},
+        "geant4": full, "versions": provenance.versions(),
+    }  # fmt: skip
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write bench.json whole."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def _incidents(detector: Detector, particle: str, energy: float, n: int, first: int) -> Incidents:
+    position = (0.005, 0.005, 0.0)  # off the cell edges
+    ids = np.arange(first, first + n)
+    direction = _direction(detector)
+    return Incidents.make(particle, [energy] * n, theta=direction, position=position, shower_id=ids)
+
+
+def _direction(detector: Detector) -> float:
+    """Middle of the detector's own range of theta [rad]."""
+    text = detector.spec.incidents.theta
+    return float(np.mean([units.angle(part) for part in text.split(":")])) if text else 0.0
+
+
+def _time_batches(simulator: Simulator, particle: str, energy: float, say: Callable[[str], None]) -> Report:
+    results: Report = {}
+    for batch in BATCHES:
+        say(f"{simulator.name}, batch {batch}")
+        expected = results[str(BATCHES[0])]["ms"] * batch / 1e3 if results else 0.0
+        if expected > LONGEST_CALL:
+            break
+        results[str(batch)] = _repeat(simulator, particle, energy, batch)
+    return results
+
+
+def _repeat(simulator: Simulator, particle: str, energy: float, batch: int) -> Report:
+    """Call until a second has passed, at least three times, the first call not counted."""
+    seconds: list[float] = []
+    calls = 0
+    while calls < 4 or (sum(seconds) < SECONDS_PER_BATCH and calls < 1000):
+        incidents = _incidents(simulator.detector, particle, energy, batch, calls * batch)
+        begin = time.perf_counter()
+        simulator.simulate(incidents, SEED)
+        if calls:
+            seconds.append(time.perf_counter() - begin)
+        calls += 1
+        if sum(seconds) > LONGEST_CALL:
+            break
+    ms = 1e3 * np.array(seconds) / batch
+    return {"ms": float(ms.mean()), "std": float(ms.std()), "min": float(ms.min()), "calls": len(seconds)}
+
+
+def _time_geant4(geant4: Simulator, particle: str, energy: float, say: Callable[[str], None]) -> Report:
+    """Showers one after the other in one Geant4 process, start-up not counted."""
+    say(f"geant4, {units.show_energy(energy)}")
+    geant4.simulate(_incidents(geant4.detector, particle, energy, 1, 0), SEED)
+    begin = time.perf_counter()
+    geant4.simulate(_incidents(geant4.detector, particle, energy, 2, 1), SEED)
+    one = (time.perf_counter() - begin) / 2
+    n = int(np.clip(GEANT4_SECONDS / one, 2, 200))
+    chunks = [c for c in np.array_split(np.arange(3, 3 + n), min(n, 5)) if len(c)]
+    ms = []
+    for ids in chunks:
+        incidents = _incidents(geant4.detector, particle, energy, len(ids), int(ids[0]))
+        begin = time.perf_counter()
+        geant4.simulate(incidents, SEED)
+        ms.append(1e3 * (time.perf_counter() - begin) / len(ids))
+    return {"ms": float(np.mean(ms)), "std": float(np.std(ms) / math.sqrt(len(ms))), "showers": n}

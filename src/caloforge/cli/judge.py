@@ -1,0 +1,168 @@
+"""`validate` and `bench`: how good and how fast simulators are."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from caloforge import units
+from caloforge.cli.options import DetectorName, Force, Quiet, console
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.particles import particle_name, pdg_code
+from caloforge.showers import Showers, read
+from caloforge.showers.hdf5 import check_output, check_writable
+from caloforge.simulators import Simulator, create
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("validate", epilog="Example: `caloforge validate geant4.h5 model.onnx gflash --floor geant4-b.h5 "
+                "-o report`")(validate)  # fmt: skip
+    app.command("bench", epilog="Example: `caloforge bench --detector calogan-ecal --simulator model.onnx "
+                '--simulator gflash --energy "10 GeV" -o bench.json`')(bench)  # fmt: skip
+
+
+def validate(
+    reference: Annotated[Path, typer.Argument(help="Showers to compare with, Geant4's as a rule.")],
+    candidates: Annotated[list[str], typer.Argument(metavar="CANDIDATE...", help="Files or names of simulators.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for report and metrics.")],
+    floor: Annotated[Path | None, typer.Option(help="Independent showers of the reference's simulator.")] = None,
+    training: Annotated[Path | None, typer.Option(help="Showers a candidate learned from: tests memorisation.")] = None,
+    recipe: Annotated[str, typer.Option(help="Classifier recipe: default or calochallenge.")] = "default",
+    detector: Annotated[str | None, typer.Option(help="Detector of files that do not name theirs.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Classifier trainings per view.")] = 3,
+    reweight: Annotated[bool, typer.Option("--reweight", help="Reweight differing energy spectra.")] = False,
+    timings: Annotated[Path | None, typer.Option(help="bench.json to show in the report.")] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare showers with a reference: metrics.json and a report to read."""
+    from caloforge.validation import summary_table
+    from caloforge.validation import validate as compare
+
+    found = Detector.load(detector) if detector else None
+    check_folder(output, force=force)
+    true = read(reference, found)
+    others = {floor: None, training: None}
+    extra = {path: read(path, true.detector) for path in others if path is not None}
+    metrics = compare(
+        true,
+        candidate_showers(candidates, true, seed),
+        output,
+        floor=extra.get(floor) if floor else None,
+        training=extra.get(training) if training else None,
+        recipe=recipe,
+        seed=seed,
+        seeds=seeds,
+        reweight=reweight,
+        timings=json.loads(timings.read_text(encoding="utf-8")) if timings else None,
+        progress=not quiet,
+    )
+    if not quiet:
+        console.print(summary_table(metrics))
+        console.print(f"report: {output / 'report.html'}")
+
+
+def check_folder(folder: Path, *, force: bool) -> None:
+    """Make the output folder.
+
+    Raises:
+        InputError: it holds metrics already and `force` is not given, or cannot be written.
+    """
+    if (folder / "metrics.json").exists() and not force:
+        raise InputError(f"{folder} holds a validation already; use --force to replace it")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"output {folder} is a file; give a folder")
+    check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
+    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
+
+
+def candidate_showers(names: list[str], reference: Showers, seed: int) -> dict[str, Showers]:
+    """Showers of each candidate: a file's own, or made on the spot with the reference's incidents.
+
+    Raises:
+        InputError: an unknown candidate, or two of the same name.
+    """
+    found: dict[str, Showers] = {}
+    for name in names:
+        stem = Path(name.partition("=")[2] or name).stem if "." in name else name
+        if stem in found:
+            raise InputError(f"two candidates are called '{stem}'; rename one file")
+        found[stem] = _candidate(name, reference, seed)
+    return found
+
+
+def _candidate(name: str, reference: Showers, seed: int) -> Showers:
+    if "=" not in name and Path(name).suffix in {".h5", ".hdf5"}:
+        return read(Path(name), reference.detector)
+    simulator = create(name, reference.detector)
+    try:
+        return simulator.simulate(reference.incidents, seed + 1)
+    finally:
+        simulator.close()
+
+
+def bench(
+    detector: DetectorName,
+    simulator: Annotated[list[str], typer.Option("--simulator", help="Simulator to time; may be repeated.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Output file, bench.json.")],
+    energy: Annotated[
+        list[str] | None, typer.Option("--energy", help="Energy; repeat it for more Geant4 times. [default: 10 GeV]")
+    ] = None,
+    particle: Annotated[str | None, typer.Option(help="Default: the first learned model's particle, else e-.")] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time simulators at batch 1, 10, 100, 1000 on one thread, and Geant4 in the same run."""
+    from caloforge import bench as benchmark
+
+    energies = [units.energy(text) for text in energy or ["10 GeV"]]
+    if min(energies) <= 0:
+        raise InputError("--energy must be positive")
+    check_output(output, force=force)
+    found = Detector.load(detector)
+    simulators = {name if "." not in name else Path(name).stem: create(name, found) for name in simulator}
+    try:
+        report = benchmark.bench(
+            found, simulators, _particle(particle, simulators), energies, _say_nothing if quiet else _say
+        )
+    finally:
+        for one in simulators.values():
+            one.close()
+    benchmark.write_report(report, output)
+    if not quiet:
+        console.print(bench_table(report))
+
+
+def _say(text: str) -> None:
+    console.print(f"[dim]{text}[/dim]")
+
+
+def _say_nothing(text: str) -> None:  # noqa: ARG001
+    return
+
+
+def _particle(name: str | None, simulators: dict[str, Simulator]) -> str:
+    if name is not None:
+        return particle_name(pdg_code(name))
+    codes = [code for s in simulators.values() for code in getattr(s, "pdgs", ())]
+    return particle_name(codes[0]) if codes else "e-"
+
+
+def bench_table(report: dict[str, object]) -> Table:
+    """Times as a table for the terminal."""
+    data: dict = report  # type: ignore[type-arg]
+    table = Table(title=f"ms per shower, {data['particle']} of {data['energy']} in {data['detector']}, 1 thread")
+    table.add_column("simulator")
+    for batch in ("1", "10", "100", "1000"):
+        table.add_column(f"batch {batch}", justify="right")
+    for name, times in data["simulators"].items():
+        table.add_row(name, *(f"{times[b]['ms']:.3g}" if b in times else "-" for b in ("1", "10", "100", "1000")))
+    for energy, ms in data["geant4_ms"].items():
+        table.add_row(f"geant4, {energy}", f"{ms:.3g}", *3 * ["same"])
+    return table

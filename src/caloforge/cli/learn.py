@@ -1,0 +1,44 @@
+"""`train` and `export`: from showers to a network, from a network to one ONNX file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caloforge.cli.options import Force, Output, Resume, Workers, console
+from caloforge.showers.hdf5 import check_output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("train", epilog="Example: `caloforge train configs/quickstart.toml --resume`")(train)
+    app.command("export", epilog="Example: `caloforge export runs/quickstart -o quickstart.onnx`")(export)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The run's TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Run directory. [default: runs/NAME]")
+    ] = None,
+    workers: Workers = None,
+    resume: Resume = False,
+    force: Force = False,
+) -> None:
+    """Train a run's model, producing its showers first where they are missing."""
+    from caloforge import pipeline
+
+    whole = pipeline.load(config, out, workers)
+    whole.open(resume=resume, force=force)
+    whole.execute(last="training")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")], output: Output, force: Force = False
+) -> None:
+    """Export a trained model to one ONNX file: MeV, mm and rad in, MeV per cell out."""
+    from caloforge.export import export as write_model
+    from caloforge.pipeline import check_trained
+
+    check_output(output, force=force)
+    summary = write_model(check_trained(run), output)
+    console.print(f"{output}: {summary}")

@@ -1,0 +1,22 @@
+"""Options that several verbs share, and how results are printed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True)
+
+DetectorName = Annotated[str, typer.Option("--detector", metavar="NAME|FILE", help="A preset or a TOML file.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the run; showers of different seeds are independent.")]
+Number = Annotated[int, typer.Option("-n", help="Number of showers.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Output file.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run; finished parts are kept.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Parallel workers; default: all cores.")]
+Cluster = Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster.")]
+Theta = Annotated[str | None, typer.Option(help="Angle to +z, '0.2 rad' or a range '0.2 rad:0.25 rad'.")]
+Phi = Annotated[str | None, typer.Option(help="Azimuth from +x, or a range.")]
+Position = Annotated[str | None, typer.Option(help="Entry point 'x, y' [lengths or ranges], '0 mm, -5 mm:5 mm'.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")]

@@ -1,0 +1,134 @@
+"""`produce` and `simulate`: showers from any simulator, and from Geant4 with one of them as its fast simulation."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from caloforge import units
+from caloforge.cli.options import (
+    Cluster,
+    DetectorName,
+    Force,
+    Number,
+    Output,
+    Phi,
+    Position,
+    Quiet,
+    Resume,
+    SeedOption,
+    Theta,
+    Workers,
+    console,
+)
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.production import Order, Source, SourceConfig
+from caloforge.production import produce as run_order
+from caloforge.showers import read
+from caloforge.simulators import Simulator, create, file_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("produce", epilog="Example: `caloforge produce --detector calogan-ecal --particle e+ "
+                '--energy "1 GeV:100 GeV" -n 1000 --seed 1 -o showers.h5`')(produce)  # fmt: skip
+    app.command("simulate", epilog="Example: `caloforge simulate --detector calogan-ecal --simulator model.onnx "
+                '--particle e+ --energy "10 GeV" -n 100 --seed 1 -o events.h5`')(simulate)  # fmt: skip
+
+
+def produce(
+    detector: DetectorName,
+    particle: Annotated[str, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")],
+    n: Number,
+    seed: SeedOption,
+    output: Output,
+    energy: Annotated[str | None, typer.Option(help="'10 GeV' or a range '1 GeV:100 GeV'.")] = None,
+    spectrum: Annotated[Literal["uniform", "log"], typer.Option(help="How energies of a range are drawn.")] = "uniform",
+    labels: Annotated[str | None, typer.Option(help="Fixed energies 'first:last:step' instead of --energy.")] = None,
+    per_label: Annotated[int | None, typer.Option(help="Showers per label.")] = None,
+    theta: Theta = None,
+    phi: Phi = None,
+    position: Position = None,
+    first_id: Annotated[int, typer.Option(help="Id of the first shower.")] = 0,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    simulator: Annotated[str, typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.")] = "geant4",
+    resume: Resume = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate showers into an HDF5 file."""
+    config = SourceConfig.build(
+        {"particle": particle, "energy": energy, "spectrum": spectrum, "labels": labels, "per_label": per_label,
+         "theta": theta, "phi": phi, "position": position},
+        "incidents",
+    )  # fmt: skip
+    found = Detector.load(detector)
+    make = partial(create, simulator, found)
+    order = Order(found, simulator, make, Source.from_config(config, found), n, seed, first_id, file_of(simulator))
+    _produce(order, output, workers, cluster, resume, force, quiet)
+
+
+def simulate(
+    detector: DetectorName,
+    simulator: Annotated[str, typer.Option(help="What replaces tracking: FILE.onnx, gflash, FILE.h5, ...")],
+    particle: Annotated[str, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")],
+    energy: Annotated[str, typer.Option(help="'10 GeV' or a range '1 GeV:100 GeV'.")],
+    n: Number,
+    seed: SeedOption,
+    output: Output,
+    threshold: Annotated[str, typer.Option(help="Particles above it are handed to the simulator.")] = "1 GeV",
+    batch_events: Annotated[int, typer.Option(help="Events whose showers are simulated together.")] = 50,
+    theta: Theta = None,
+    phi: Phi = None,
+    position: Position = None,
+    first_id: Annotated[int, typer.Option(help="Id of the first event.")] = 0,
+    workers: Workers = 1,
+    resume: Resume = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run Geant4 with a simulator as its fast simulation of electrons, positrons and photons."""
+    config = SourceConfig(particle=particle, energy=energy, theta=theta, phi=phi, position=position)
+    found = Detector.load(detector)
+    source = Source.from_config(config, found)
+    make = _hooked(simulator, found, threshold, batch_events)
+    label = f"geant4 with {simulator} above {threshold}"
+    order = Order(found, label, make, source, n, seed, first_id, file_of(simulator))
+    _produce(order, output, workers, None, resume, force, quiet)
+
+
+def _hooked(simulator: str, detector: Detector, threshold: str, batch_events: int) -> Callable[[], Simulator]:
+    from caloforge.simulators.geant4 import HookedGeant4
+
+    limit = units.energy(threshold)
+    if limit <= 0 or batch_events < 1:
+        raise InputError("--threshold must be positive and --batch-events at least 1")
+    create(simulator, detector).close()  # a wrong name or file is told before anything starts
+    return partial(HookedGeant4, detector, simulator, threshold=limit, batch_events=batch_events)
+
+
+def _produce(
+    order: Order, output: Path, workers: int | None, cluster: str | None, resume: bool, force: bool, quiet: bool
+) -> None:
+    if order.simulator == "geant4" and not quiet:
+        from caloforge.simulators.geant4 import physics_line
+
+        console.print(physics_line())
+    made = run_order(order, output, workers=workers, cluster=cluster, resume=resume, force=force, quiet=quiet)
+    if not quiet:
+        console.print(_summary(output) if made else f"{output} is complete already")
+
+
+def _summary(output: Path) -> str:
+    showers = read(output)
+    response = showers.energies.sum(1, dtype=float) / showers.incidents.energy
+    low, high = (units.show_energy(e) for e in (showers.incidents.energy.min(), showers.incidents.energy.max()))
+    size = output.stat().st_size / 2**20
+    return (
+        f"{output}: {len(showers)} showers of {', '.join(showers.incidents.particles)}, {low} to {high}, in "
+        f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB"
+    )

@@ -1,0 +1,40 @@
+"""`run`: the whole chain from a config."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caloforge.cli.options import Force, Resume, Workers, console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("run", epilog="Example: `caloforge run configs/quickstart.toml`")(run)
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The run's TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Run directory. [default: runs/NAME]")
+    ] = None,
+    workers: Workers = None,
+    resume: Resume = False,
+    force: Force = False,
+) -> None:
+    """Produce showers, train, export, run inside Geant4, time and validate: everything in one directory."""
+    from caloforge import pipeline
+    from caloforge.cli.judge import bench_table
+    from caloforge.simulators.geant4 import physics_line
+    from caloforge.validation import summary_table
+
+    whole = pipeline.load(config, out, workers)
+    console.print(physics_line())
+    whole.open(resume=resume, force=force)
+    whole.execute()
+    folder = whole.folder
+    console.print(bench_table(json.loads((folder / "bench.json").read_text(encoding="utf-8"))))
+    console.print(summary_table(json.loads((folder / "report" / "metrics.json").read_text(encoding="utf-8"))))
+    console.print(whole.inside_line())
+    console.print(f"model: {whole.model_file}\nreport: {folder / 'report' / 'report.html'}")

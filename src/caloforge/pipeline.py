@@ -1,0 +1,273 @@
+"""A named run: showers, training, export, Geant4 with the model inside, timing and report; every step resumes."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tomli_w
+from pydantic import Field, field_validator
+from rich.console import Console
+
+from caloforge import units
+from caloforge.config import Strict, read_file
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.production import Order, Source, SourceConfig, produce
+from caloforge.showers import Showers, read
+from caloforge.showers.hdf5 import check_writable, replacing
+from caloforge.simulators import create
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class ShowerCounts(Strict):
+    """Geant4 showers that training learns from, selects weights with, and never sees (a reference and a floor half)."""
+
+    train: Count
+    select: Count
+    test: Annotated[int, Field(ge=400)]
+
+
+class ValidationConfig(Strict):
+    """Validation of the exported model.
+
+    Attributes:
+        competitors: simulators judged beside the model: gflash, frozen (a library of the training showers), files.
+        recipe, seeds: of the classifiers.
+    """
+
+    competitors: tuple[str, ...] = ()
+    recipe: str = "default"
+    seeds: Count = 3
+
+
+class InsideConfig(Strict):
+    """The model inside Geant4: events of one energy, particles above `threshold` handed to the model."""
+
+    n: Count = 100
+    energy: str = "10 GeV"
+    threshold: str = "1 GeV"
+
+    @field_validator("energy", "threshold")
+    @classmethod
+    def _is_energy(cls, text: str) -> str:
+        if units.energy(text) <= 0:
+            raise ValueError(f"energy must be positive, '{text}' is not")
+        return text
+
+
+class BenchConfig(Strict):
+    """Energies at which model and Geant4 are timed."""
+
+    energies: Annotated[tuple[str, ...], Field(min_length=1)] = ("10 GeV",)
+
+
+class RunConfig(Strict):
+    """A complete named run; `model` and `training` are checked by the model they name."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    seed: Annotated[int, Field(ge=0)] = 1
+    detector: str
+    incidents: SourceConfig
+    showers: ShowerCounts
+    model: dict[str, Any]
+    training: dict[str, Any] = Field(default_factory=dict)
+    validation: ValidationConfig = ValidationConfig()
+    inside: InsideConfig = InsideConfig()
+    bench: BenchConfig = BenchConfig()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run: done when its last output is there."""
+
+    title: str
+    output: Path
+    work: Callable[[], None]
+
+
+class Run:
+    """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
+
+    Raises:
+        InputError: the configuration does not hold together.
+    """
+
+    def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None) -> None:
+        from caloforge.training import parse_config
+
+        self.config, self.folder, self.workers = config, folder, workers
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.detector = Detector.load(config.detector)
+        self.source = Source.from_config(config.incidents, self.detector)
+        self.learning = parse_config({"model": config.model, "training": {"seed": config.seed, **config.training}})
+        for energy in config.bench.energies:
+            units.energy(energy)
+
+    @property
+    def model_file(self) -> Path:
+        """The exported model."""
+        return self.folder / f"{self.config.name}.onnx"
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """What is done, in order."""
+        at = self.folder
+        return [
+            Step("Geant4 showers", at / "showers" / "test.h5", self.make_showers),
+            Step("training", at / "training" / "model.pt", self.train),
+            Step("export", self.model_file, self.export),
+            Step("Geant4 with the model inside", at / "inside_geant4.h5", self.simulate_inside),
+            Step("timing", at / "bench.json", self.bench),
+            Step("validation", at / "report" / "metrics.json", self.validate),
+        ]
+
+    def open(self, *, resume: bool, force: bool) -> None:
+        """Make the run directory, or take up an existing one.
+
+        Raises:
+            InputError: it exists without `resume` or `force`, was made from another config, or cannot be written.
+        """
+        saved = self.folder / "config.toml"
+        text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True))
+        if self.folder.exists() and force:
+            shutil.rmtree(self.folder)
+        if self.folder.exists() and not resume:
+            raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
+        if saved.exists() and saved.read_text(encoding="utf-8") != text:
+            raise InputError(f"{self.folder} was made from another config; use --force, or --out for another folder")
+        check_writable(next(parent for parent in self.folder.absolute().parents if parent.exists()))
+        (self.folder / "showers").mkdir(parents=True, exist_ok=True)
+        with replacing(saved) as beside:
+            beside.write_text(text, encoding="utf-8")
+
+    def execute(self, last: str | None = None) -> None:
+        """Do every step that is not done, up to the one titled `last`."""
+        for number, step in enumerate(self.steps, 1):
+            if step.output.exists():
+                self.console.print(f"{number}/{len(self.steps)} {step.title}: done already")
+            else:
+                begin = time.perf_counter()
+                self.console.rule(f"{number}/{len(self.steps)} {step.title}", align="left")
+                step.work()
+                self.console.print(f"{step.title}: {time.perf_counter() - begin:.0f} s, {step.output}")
+            if step.title == last:
+                return
+
+    def make_showers(self) -> None:
+        """Independent Geant4 showers for training, selection and test: disjoint ids of one seed."""
+        counts, first = self.config.showers, 0
+        for name, n in (("train", counts.train), ("select", counts.select), ("test", counts.test)):
+            make = partial(create, "geant4", self.detector)
+            order = Order(self.detector, "geant4", make, self.source, n, self.config.seed, first)
+            produce(order, self.showers_file(name), workers=self.workers, resume=True)
+            first += n
+
+    def showers_file(self, name: str) -> Path:
+        """File of the train, select or test showers."""
+        return self.folder / "showers" / f"{name}.h5"
+
+    def showers(self, name: str) -> Showers:
+        """The train, select or test showers."""
+        return read(self.showers_file(name), self.detector)
+
+    def train(self) -> None:
+        """Train the model, resuming from its checkpoint."""
+        from caloforge.training import train
+
+        train(self.learning, self.showers("train"), self.showers("select"), self.folder / "training", resume=True)
+
+    def export(self) -> None:
+        """Export the trained model to ONNX."""
+        from caloforge.export import export
+
+        export(self.folder / "training", self.model_file)
+
+    def simulate_inside(self) -> None:
+        """Run Geant4 with the exported model as its fast simulation."""
+        from caloforge.simulators.geant4 import HookedGeant4
+
+        inside = self.config.inside
+        config = self.config.incidents.model_copy(
+            update={"energy": inside.energy, "labels": None, "per_label": None, "spectrum": "uniform"}
+        )
+        source = Source.from_config(config, self.detector)
+        threshold = units.energy(inside.threshold)
+        make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold)
+        order = Order(self.detector, f"geant4+{self.model_file.name}", make, source, inside.n, self.config.seed)
+        produce(order, self.folder / "inside_geant4.h5", workers=1, resume=True)
+
+    def bench(self) -> None:
+        """Time the model and its competitors beside Geant4."""
+        from caloforge.bench import bench, write_report
+
+        simulators = {self.config.name: create(str(self.model_file), self.detector)}
+        for name, call in self._competitors().items():
+            simulators[name] = create(call, self.detector)
+        energies = [units.energy(text) for text in self.config.bench.energies]
+        report = bench(self.detector, simulators, particle_name(self.source.pdg), energies, self.console.print)
+        for simulator in simulators.values():
+            simulator.close()
+        write_report(report, self.folder / "bench.json")
+
+    def _competitors(self) -> dict[str, str]:
+        """Competitors' names -> how they are called."""
+        library = f"frozen={self.showers_file('train')}"
+        return {name: library if name == "frozen" else name for name in self.config.validation.competitors}
+
+    def validate(self) -> None:
+        """Judge the model and its competitors on showers that training never saw."""
+        from caloforge.validation import validate
+
+        test, config = self.showers("test"), self.config.validation
+        calls = {self.config.name: str(self.model_file), **self._competitors()}
+        candidates = {name: _simulate(call, test, self.config.seed) for name, call in calls.items()}
+        timings = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
+        report = self.folder / "report"
+        report.mkdir(exist_ok=True)
+        validate(test, candidates, report, training=self.showers("train"), recipe=config.recipe, seeds=config.seeds,
+                 seed=self.config.seed, timings=timings)  # fmt: skip
+
+    def inside_line(self) -> str:
+        """One line on the events inside Geant4."""
+        showers = read(self.folder / "inside_geant4.h5", self.detector)
+        response = showers.energies.sum(1, dtype=np.float64) / showers.incidents.energy
+        return (f"inside Geant4: {len(showers)} events of {self.config.inside.energy}, mean E/E_inc "
+                f"{response.mean():.4f} +- {response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip
+
+
+def _simulate(name: str, reference: Showers, seed: int) -> Showers:
+    simulator = create(name, reference.detector)
+    try:
+        return simulator.simulate(reference.incidents, seed + 1)
+    finally:
+        simulator.close()
+
+
+def load(config: Path, out: Path | None, workers: int | None = None) -> Run:
+    """A run from its config file, in `out` or runs/NAME.
+
+    Raises:
+        InputError: the config does not hold together.
+    """
+    found: RunConfig = read_file(RunConfig, config)
+    return Run(found, out or Path("runs") / found.name, workers=workers)
+
+
+def check_trained(folder: Path) -> Path:
+    """The training directory of a run directory, or the directory itself if it is one.
+
+    Raises:
+        InputError: there is no finished training.
+    """
+    for place in (folder / "training", folder):
+        if (place / "model.pt").is_file():
+            return place
+    raise InputError(f"{folder} is not a run directory with a finished training (no model.pt)")
