@@ -1,0 +1,109 @@
+"""Where a calorimeter stands in the world, and where its cells are."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from caloforge.detector import CartesianCells, CylindricalCells, Detector
+from caloforge.errors import InputError
+from caloforge.showers import Incidents
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Front face of a calorimeter in the world: local z points into it, local z = 0 is the face.
+
+    Attributes:
+        origin: centre of the face in world coordinates (3,) [mm].
+        rotation: (3, 3), its columns are the local x, y, z axes in world coordinates.
+
+    Raises:
+        InputError: the rotation is not one.
+    """
+
+    origin: Floats = field(default_factory=lambda: np.zeros(3))
+    rotation: Floats = field(default_factory=lambda: np.eye(3))
+
+    @classmethod
+    def at(cls, origin: ArrayLike = (0, 0, 0), *, theta: float = 0.0, phi: float = 0.0) -> "Placement":
+        """Face at `origin` whose inward normal has polar angles theta, phi [rad] in the world."""
+        return cls(np.asarray(origin, np.float64), frames_along(np.array([theta]), np.array([phi]))[0])
+
+    def __post_init__(self) -> None:
+        proper = np.allclose(self.rotation.T @ self.rotation, np.eye(3), atol=1e-6) and np.linalg.det(self.rotation) > 0
+        if self.origin.shape != (3,) or self.rotation.shape != (3, 3) or not proper:
+            raise InputError("placement: origin needs 3 numbers, rotation an orthogonal 3 x 3 matrix of determinant +1")
+
+    def local(self, points: Floats) -> Floats:
+        """Points (..., 3) from world to local coordinates [mm]."""
+        result: Floats = (points - self.origin) @ self.rotation
+        return result
+
+    def world(self, points: Floats) -> Floats:
+        """Points (..., 3) from local to world coordinates [mm]."""
+        result: Floats = points @ self.rotation.T + self.origin
+        return result
+
+    def incidents(
+        self, ids: list[int], pdg: list[int], energy: list[float], points: Floats, directions: Floats, at_face: Bools
+    ) -> Incidents:
+        """Incidents in the local frame, from points and unit vectors (N, 3) in the world.
+
+        Where `at_face` (N,) the point is moved along the particle's line onto the face.
+
+        Raises:
+            InputError: a particle that does not fly into the calorimeter.
+        """
+        direction, position = directions @ self.rotation, self.local(points)
+        position -= np.where(at_face, position[:, 2] / direction[:, 2], 0.0)[:, None] * direction
+        return Incidents(
+            np.array(pdg, np.int32),
+            np.array(energy),
+            np.arctan2(np.hypot(direction[:, 0], direction[:, 1]), direction[:, 2]),
+            np.arctan2(direction[:, 1], direction[:, 0]),
+            position,
+            np.array(ids, np.int64),
+        )
+
+
+def frames_along(theta: Floats, phi: Floats) -> Floats:
+    """Axes (N, 3, 3) of the shower frame, in columns: z turned into the direction by the shortest rotation."""
+    turn, swing = _about_z(phi), np.zeros((len(theta), 3, 3))
+    swing[:, 0, 0] = swing[:, 2, 2] = np.cos(theta)
+    swing[:, 0, 2], swing[:, 2, 0], swing[:, 1, 1] = np.sin(theta), -np.sin(theta), 1
+    axes: Floats = turn @ swing @ turn.transpose(0, 2, 1)
+    return axes
+
+
+def _about_z(phi: Floats) -> Floats:
+    turn = np.zeros((len(phi), 3, 3))
+    turn[:, 0, 0] = turn[:, 1, 1] = np.cos(phi)
+    turn[:, 1, 0], turn[:, 0, 1], turn[:, 2, 2] = np.sin(phi), -np.sin(phi), 1
+    return turn
+
+
+def locate(detector: Detector, points: Floats) -> NDArray[np.int64]:
+    """Cell (N,) of each point (N, 3) of the readout frame [mm]; -1 outside every cell."""
+    edges = np.array([0.0, *(layer.z_max for layer in detector.layers)])
+    depth = np.searchsorted(edges, points[:, 2], side="right") - 1
+    cell = np.full(len(points), -1, np.int64)
+    for index, layer in enumerate(detector.layers):
+        rows = np.flatnonzero(depth == index)
+        if rows.size:
+            cell[rows] = _locate_in_layer(layer.cells, points[rows], layer.start)
+    return cell
+
+
+def _locate_in_layer(cells: CartesianCells | CylindricalCells, points: Floats, start: int) -> NDArray[np.int64]:
+    x, y = points[:, 0], points[:, 1]
+    if not isinstance(cells, CartesianCells):
+        x, y = np.arctan2(y, x) % (2 * math.pi), np.hypot(x, y)
+    first, second = (np.searchsorted(e, v, side="right") - 1 for e, v in zip(cells.edges, (x, y), strict=True))
+    n_first, n_second = cells.shape
+    inside = (first >= 0) & (first < n_first) & (second >= 0) & (second < n_second)
+    return np.where(inside, start + first * n_second + second, -1)

@@ -1,0 +1,98 @@
+"""How Geant4 asks the hook: primitive scorers behind a C++ filter, so that Python runs for candidates only.
+
+A filter cannot be set on a Python sensitive detector (Geant4 crashes), and stepping or stacking actions would call
+Python for every step or track; a filtered primitive scorer costs nothing measurable while it does not fire.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import geant4_pybind as g4
+
+from caloforge.errors import InputError
+
+Offer = Callable[[g4.G4Track, float, g4.G4ThreeVector, g4.G4ThreeVector, bool], None]
+"""Takes a track with its kinetic energy [MeV], point [mm], direction, and whether it is at the entrance."""
+
+_count = itertools.count()
+# Geant4 keeps no reference to Python scorers and filters: without ours they die and the next step crashes.
+_alive: list[Any] = []
+
+
+class EntranceScorer(g4.G4VPrimitiveScorer):
+    """Offers particles as they enter the slab, before they lose anything in it."""
+
+    def __init__(self, offer: Offer) -> None:
+        super().__init__(f"entrance{next(_count)}", 0)
+        self._offer = offer
+
+    def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
+        """Offer the state before the step."""
+        before = step.GetPreStepPoint()
+        self._offer(
+            step.GetTrack(), before.GetKineticEnergy(), before.GetPosition(), before.GetMomentumDirection(), True
+        )
+        return True
+
+
+class InsideScorer(g4.G4VPrimitiveScorer):
+    """Offers particles inside the calorimeter after each step, whose own deposit Geant4 has scored."""
+
+    def __init__(self, offer: Offer, least_energy: float) -> None:
+        super().__init__(f"inside{next(_count)}", 0)
+        self._offer, self._least_energy = offer, least_energy
+
+    def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
+        """Offer the state after the step, if the particle lives on with enough energy."""
+        track = step.GetTrack()
+        energy = track.GetKineticEnergy()
+        if energy >= self._least_energy and track.GetTrackStatus() == g4.fAlive:
+            self._offer(track, energy, track.GetPosition(), track.GetMomentumDirection(), False)
+        return True
+
+
+def attach(
+    scorer: g4.G4VPrimitiveScorer, volume: g4.G4LogicalVolume, particles: tuple[str, ...], energy: tuple[float, float]
+) -> None:
+    """Let `scorer` see the particles of the energy window [MeV] in `volume`, beside what else is scored there.
+
+    Raises:
+        InputError: a particle that the application's physics does not know.
+    """
+    particle_filter = _filter(particles, energy)
+    scorer.SetFilter(particle_filter)
+    _scorers_of(volume).RegisterPrimitive(scorer)
+    _alive.extend([particle_filter, scorer])
+
+
+def _filter(particles: tuple[str, ...], energy: tuple[float, float]) -> g4.G4SDParticleWithEnergyFilter:
+    table = g4.G4ParticleTable.GetParticleTable()
+    unknown = [name for name in particles if table.FindParticle(name) is None]
+    if unknown:
+        raise InputError(f"trigger: the application's physics has no particle '{unknown[0]}'")
+    result = g4.G4SDParticleWithEnergyFilter(f"caloforge{next(_count)}", *energy)
+    for name in particles:
+        result.add(name)
+    return result
+
+
+def _scorers_of(volume: g4.G4LogicalVolume) -> g4.G4MultiFunctionalDetector:
+    """The volume's set of scorers, made if it has none, joined to its sensitive detector if it has another kind."""
+    present = volume.GetSensitiveDetector()
+    if isinstance(present, g4.G4MultiFunctionalDetector):
+        return present
+    scorers = g4.G4MultiFunctionalDetector(f"caloforge{next(_count)}")
+    g4.G4SDManager.GetSDMpointer().AddNewDetector(scorers)
+    volume.SetSensitiveDetector(scorers if present is None else _joined(present, scorers))
+    _alive.append(scorers)
+    return scorers
+
+
+def _joined(*detectors: g4.G4VSensitiveDetector) -> g4.G4MultiSensitiveDetector:
+    joined = g4.G4MultiSensitiveDetector(f"caloforge{next(_count)}")
+    for detector in detectors:
+        joined.AddSD(detector)
+    g4.G4SDManager.GetSDMpointer().AddNewDetector(joined)
+    _alive.append(joined)
+    return joined
