@@ -1,0 +1,154 @@
+"""The detector's plates as GFlash needs them: an effective medium and depth nodes where visible energy is left."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.detector.materials import SCALE_ENERGY, Matter, matter, mixture
+from caloforge.detector.spec import LayerSpec
+from caloforge.errors import InputError
+from caloforge.simulators.gflash.profiles import Medium
+
+Floats = NDArray[np.float64]
+Plates = list[tuple[Matter, float]]
+
+MAX_STEP = 0.25  # X0 between nodes
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Depths where energy is left, in order; each lies in one readout layer.
+
+    Attributes:
+        z_min, z_max: depth range of each node (n,) [mm].
+        t_min, t_max: depth range over which the profile is integrated (n,) [X0].
+        share: visible energy over the profile's integral (n,); 0 in plates that do not count.
+        layer: readout layer (n,).
+    """
+
+    z_min: Floats
+    z_max: Floats
+    t_min: Floats
+    t_max: Floats
+    share: Floats
+    layer: NDArray[np.int64]
+
+
+def effective_medium(detector: Detector) -> Medium:
+    """Medium of the layers that are deepest in radiation lengths: the calorimeter proper, without dead material.
+
+    Raises:
+        InputError: a material whose properties are unknown, or a detector without matter.
+    """
+    spec = main_layer(detector)
+    counted, dead = split_plates(detector, spec)
+    whole = mixture(counted + dead)
+    x0, critical, moliere = _effective(counted + dead)
+    medium = Medium(whole.z_eff, x0, moliere, critical)
+    if not dead:
+        return medium
+    unit = sum(d for _, d in counted + dead)
+    transition = 0.007 * (mixture(dead).z_eff - mixture(counted).z_eff)
+    return Medium(whole.z_eff, x0, moliere, critical, True, unit / x0, 1 / (1 + transition),
+                  _resolution(counted + dead, critical))  # fmt: skip
+
+
+def main_layer(detector: Detector) -> LayerSpec:
+    """The `[[layer]]` table with the most radiation lengths."""
+
+    def depth(spec: LayerSpec) -> float:
+        return spec.copies * spec.repeat * sum(p.thickness / matter(p.material, detector).x0_mm for p in spec.plates)
+
+    deepest = max(detector.spec.layer, key=depth)
+    if depth(deepest) < 1e-3:
+        raise InputError(f"detector '{detector.name}' holds no matter that showers; GFlash needs its real materials")
+    return deepest
+
+
+def split_plates(detector: Detector, spec: LayerSpec) -> tuple[Plates, Plates]:
+    """Plates of one sampling unit whose energy counts, and the others."""
+    plates = [(p.material in spec.counts, matter(p.material, detector), p.thickness) for p in spec.plates]
+    return [(m, d) for counts, m, d in plates if counts], [(m, d) for counts, m, d in plates if not counts]
+
+
+def _effective(plates: Plates) -> tuple[float, float, float]:
+    """X0 [mm], Ec [MeV] and Moliere radius [mm] of plates: sums of thickness in X0 and of Ec in X0 (section 3).
+
+    Each material has Ec = 2.66 (X0 Z / A)^1.1 MeV with X0 in g/cm2 (section 2).
+    """
+    depths = [(d / m.x0_mm, 2.66 * (m.x0 * m.z_eff / m.a_eff) ** 1.1) for m, d in plates]
+    t = sum(depth for depth, _ in depths)
+    x0 = sum(d for _, d in plates) / t
+    critical = sum(depth * ec for depth, ec in depths) / t
+    return x0, critical, SCALE_ENERGY * x0 / critical
+
+
+def _resolution(plates: Plates, critical: float) -> float:
+    """Sampling term c of sigma / E = c / sqrt(E / GeV), U. Amaldi, Phys. Scripta 23 (1981) 409.
+
+    c = 3.2 % sqrt(dE / (MeV <cos theta>)), dE the loss of a minimum-ionising particle in one unit and the mean angle
+    <cos theta> = cos(E_s / (pi Ec)); its factor F(xi) for the lowest detectable energy is taken as 1.
+    """
+    return 0.032 * math.sqrt(minimum_loss(plates) / math.cos(min(SCALE_ENERGY / (math.pi * critical), 1.4)))
+
+
+def minimum_loss(plates: Plates) -> float:
+    """Energy loss of a minimum-ionising particle [MeV]."""
+    return sum(m.min_loss * d for m, d in plates)
+
+
+def nodes(detector: Detector, medium: Medium) -> Nodes:
+    """Depth nodes of all plates, at most MAX_STEP apart.
+
+    Where every plate of the main layer counts, a node holds the integral of the profile over itself. Where not, an
+    active plate holds e-hat times its minimum-ionising loss, times the density of the profile half a sampling unit
+    before its end: the published profile is that of whole units (section 3). A detector that states its sampling
+    fraction gets that fraction of the energy in place of e-hat.
+    """
+    rows = _visible(detector, medium) if medium.sampling else _deposited(detector)
+    z_min, z_max, t_min, t_max, share, layer = np.array(rows, np.float64).T
+    return Nodes(z_min, z_max, t_min, t_max, share, layer.astype(np.int64))
+
+
+def _plates(detector: Detector) -> list[tuple[Matter, float, float, bool, int]]:
+    """Matter, thickness [mm], z [mm], whether it counts, and layer of every plate in depth."""
+    plates = []
+    for index, layer in enumerate(detector.layers):
+        z = layer.z_min
+        for plate in layer.spec.plates * layer.spec.repeat:
+            counts = plate.material in layer.spec.counts
+            plates.append((matter(plate.material, detector), plate.thickness, z, counts, index))
+            z += plate.thickness
+    return plates
+
+
+def _deposited(detector: Detector) -> list[tuple[float, ...]]:
+    rows: list[tuple[float, ...]] = []
+    t = 0.0
+    for m, thickness, z, counts, layer in _plates(detector):
+        depth = thickness / m.x0_mm
+        edges = np.linspace(0, 1, math.ceil(depth / MAX_STEP) + 1)
+        for a, b in itertools.pairwise(edges):
+            rows.append((z + a * thickness, z + b * thickness, t + a * depth, t + b * depth, float(counts), layer))
+        t += depth
+    return rows
+
+
+def _visible(detector: Detector, medium: Medium) -> list[tuple[float, ...]]:
+    counted, dead = split_plates(detector, main_layer(detector))
+    unit = minimum_loss(counted + dead)
+    fraction = detector.readout.sampling_fraction
+    response = medium.e_mip if fraction == 1 else fraction * unit / minimum_loss(counted)
+    rows: list[tuple[float, ...]] = []
+    t = 0.0
+    for m, thickness, z, counts, layer in _plates(detector):
+        end = t + thickness / m.x0_mm
+        if counts:
+            start = max(end - medium.inverse_fs, 0.0)
+            rows.append((z, z + thickness, start, end, response * m.min_loss * thickness / unit, layer))
+        t = end
+    return rows
