@@ -1,0 +1,135 @@
+"""Frozen showers: a library of full simulations, from which the nearest in energy and direction is taken and rescaled.
+
+E. Barberio et al., "Fast shower simulation in the ATLAS calorimeter", J. Phys. Conf. Ser. 119 (2008) 032008.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import caloforge
+from caloforge import seeds
+from caloforge.detector import Detector, symmetries
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.showers import Incidents, Showers, read
+from caloforge.units import show_energy
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+NEIGHBOURS = 10
+ENERGY_MARGIN = 0.1  # of the library's lowest and highest energy
+DIRECTION_MARGIN = 1e-3  # of a unit vector
+POSITION_MARGIN = 0.1  # mm
+CENTRED = 0.02  # mm: the default spread of entry points is 0.01 mm
+ENERGY_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.05, 0.02, 2.0  # what counts as equally far: relative, rad, mm
+CHUNK = 4_000_000  # distances held at once
+
+
+class FrozenShowers:
+    """Simulator that answers with one of the library showers nearest to the incident.
+
+    Distance is sqrt((d ln E / 5 %)^2 + (angle / 20 mrad)^2 + (entry point / 2 mm)^2), the last where cells do not
+    follow the particle. One of the ten nearest, by the shower's own random stream, is scaled to the incident energy. Where
+    incident and library shower are centred and perpendicular, a random symmetry of the detector is applied.
+
+    Raises:
+        InputError: the file is not a valid file of showers of the detector, or is empty.
+    """
+
+    def __init__(self, path: Path, detector: Detector | None = None) -> None:
+        self._library = read(path, detector)
+        if not len(self._library):
+            raise InputError(f"{path} holds no showers")
+        self._path = path
+        self.detector = self._library.detector
+        self.name = f"frozen-{path.stem}"
+        self._fixed = self.detector.readout.frame != "shower"
+        self._symmetries = symmetries(self.detector)
+        self._library_axes = self._axes(self._library.incidents)
+
+    def simulate(self, incidents: Incidents, seed: int) -> Showers:
+        """Library showers, rescaled and reflected or rotated.
+
+        Raises:
+            InputError: another particle, or an energy, direction or entry point outside the library's.
+        """
+        seeds.check_seed(seed)
+        rows, operations = np.zeros((2, len(incidents)), np.int64)
+        for pdg in np.unique(incidents.pdg):
+            wanted = np.flatnonzero(incidents.pdg == pdg)
+            rows[wanted], operations[wanted] = self._choose(int(pdg), incidents[wanted], seed)
+        cells = self._symmetries[operations]
+        scale = incidents.energy / self._library.incidents.energy[rows]
+        energies = self._library.energies[rows[:, None], cells] * scale[:, None].astype(np.float32)
+        return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
+
+    def _choose(self, pdg: int, incidents: Incidents, seed: int) -> tuple[Indices, Indices]:
+        """Library row and symmetry of each incident of one particle."""
+        stored = self._library.incidents
+        candidates = np.flatnonzero((stored.pdg == pdg) | (stored.pdg == 0))
+        if not candidates.size:
+            raise InputError(
+                f"{self._path} holds showers of {', '.join(stored.particles)}, not of {particle_name(pdg)}"
+            )
+        self._check_range(incidents, stored[candidates])
+        near = candidates[self._nearest(incidents, candidates)]
+        draws = np.array([seeds.generator(seed, int(i), "frozen").random(2) for i in incidents.shower_id])
+        rows = near[np.arange(len(near)), (draws[:, 0] * near.shape[1]).astype(np.int64)]
+        symmetric = self._central(incidents) & self._central(stored[rows])
+        return rows, np.where(symmetric, (draws[:, 1] * len(self._symmetries)).astype(np.int64), 0)
+
+    def _check_range(self, incidents: Incidents, stored: Incidents) -> None:
+        low, high = stored.energy.min() / (1 + ENERGY_MARGIN), stored.energy.max() * (1 + ENERGY_MARGIN)
+        outside = incidents.energy[(incidents.energy < low) | (incidents.energy > high)]
+        if outside.size:
+            raise InputError(f"{self._path} holds energies {show_energy(stored.energy.min())} to "
+                             f"{show_energy(stored.energy.max())}; {show_energy(outside[0])} is too far")  # fmt: skip
+        if _leaves(incidents.direction, stored.direction, DIRECTION_MARGIN):
+            raise InputError(f"{self._path} holds theta {stored.theta.min():.4g} to {stored.theta.max():.4g} rad; "
+                             "directions of the incidents leave its range")  # fmt: skip
+        if self._fixed and _leaves(incidents.position[:, :2], stored.position[:, :2], POSITION_MARGIN):
+            raise InputError(f"{self._path} holds no showers with the entry points of the incidents")
+
+    def _nearest(self, incidents: Incidents, candidates: Indices) -> Indices:
+        """The nearest of the candidates to each incident (N, neighbours), as sorted indices into the candidates."""
+        library, wanted = self._library_axes[candidates], self._axes(incidents)
+        count = min(NEIGHBOURS, len(candidates))
+        near = np.empty((len(wanted), count), np.int64)
+        step = max(CHUNK // len(candidates), 1)
+        for start in range(0, len(wanted), step):
+            distances = sum(np.subtract.outer(wanted[start : start + step, a], library[:, a]) ** 2 for a in range(6))
+            near[start : start + step] = np.sort(np.argpartition(distances, count - 1, axis=1)[:, :count], axis=1)
+        return near
+
+    def _axes(self, incidents: Incidents) -> Floats:
+        """Coordinates (N, 6) in which distance is Euclidean: ln E, direction, entry point."""
+        position = incidents.position[:, :2] * self._fixed
+        return np.column_stack([
+            np.log(incidents.energy) / ENERGY_SCALE, incidents.direction / ANGLE_SCALE, position / POSITION_SCALE,
+        ])  # fmt: skip
+
+    def _central(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Whether each incident is perpendicular and, where cells are fixed, centred."""
+        centred = (np.abs(incidents.position[:, :2]) <= CENTRED).all(axis=1)
+        central: NDArray[np.bool_] = (incidents.theta == 0) & (centred | (not self._fixed))
+        return central
+
+    def provenance(self) -> dict[str, Any]:
+        """The library's file, size and provenance."""
+        return {
+            "simulator": "frozen",
+            "versions": {"caloforge": caloforge.__version__, "numpy": np.__version__},
+            "library": {"file": self._path.name, "n": len(self._library), "provenance": self._library.provenance},
+        }
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _leaves(wanted: Floats, stored: Floats, margin: float) -> bool:
+    """Whether a wanted coordinate (N, n) lies outside the stored range of that coordinate."""
+    return bool(((wanted < stored.min(0) - margin) | (wanted > stored.max(0) + margin)).any())
