@@ -1,0 +1,57 @@
+"""Rules an exported graph must keep: nothing random, nothing dead, self-contained."""
+
+from collections.abc import Iterator
+
+import onnx
+
+from caloforge.errors import RunError
+
+RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
+FORBIDDEN = RANDOM | {"Dropout"}
+
+
+def check_graph(model: onnx.ModelProto) -> None:
+    """Refuse random nodes, dropout, nodes that do not reach an output, and initialisers that nobody uses.
+
+    Raises:
+        RunError: the message names the node or initialiser.
+    """
+    onnx.checker.check_model(model)
+    for node in _all_nodes(model.graph):
+        if node.op_type in FORBIDDEN:
+            raise RunError(f"the exported graph holds the node '{node.name}' of type {node.op_type}")
+    for function in model.functions:
+        raise RunError(f"the exported graph calls the local function '{function.name}', which is not inlined")
+    _check_reachable(model.graph)
+
+
+def _check_reachable(graph: onnx.GraphProto) -> None:
+    needed = {output.name for output in graph.output}
+    for node in reversed(graph.node):
+        if not needed & set(node.output):
+            raise RunError(f"node '{node.name}' of the exported graph reaches no output")
+        needed |= set(node.input) | set(_outer_names(node))
+    unused = {tensor.name for tensor in graph.initializer} - needed
+    if unused:
+        raise RunError(f"initialiser '{min(unused)}' of the exported graph is not used")
+
+
+def _subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+
+
+def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for inner in _subgraphs(node):
+            yield from _all_nodes(inner)
+
+
+def _outer_names(node: onnx.NodeProto) -> Iterator[str]:
+    """Names that the bodies of a loop or branch take from outside."""
+    for body in _subgraphs(node):
+        yield from (output.name for output in body.output)
+        for inner in _all_nodes(body):
+            yield from inner.input

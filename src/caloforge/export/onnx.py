@@ -1,0 +1,169 @@
+"""A trained model as one ONNX file in physical units, checked against PyTorch before it is written."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from caloforge.errors import RunError
+from caloforge.export.graph import check_graph
+from caloforge.models import Model
+from caloforge.seeds import generator
+from caloforge.showers.domain import network_inputs
+from caloforge.showers.hdf5 import replacing
+from caloforge.showers.incidents import Incidents
+from caloforge.simulators.model_card import METADATA_KEY, DetectorCard, ModelCard, Ranges
+from caloforge.training.run import RunFolder, load_model
+
+OPSET = 20
+PARITY_SHOWERS = 1000
+RELATIVE = 1e-4
+ABSOLUTE = 1e-3  # MeV
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """Outcome of an export.
+
+    Attributes:
+        nodes: nodes of the graph.
+        bytes: size of the file.
+        parity: largest |onnx - torch| [MeV] over the parity showers, threshold flips left out.
+        flips: cells that one side puts above the threshold and the other below.
+    """
+
+    nodes: int
+    bytes: int
+    parity: float
+    flips: int
+
+
+class Sampler(nn.Module):
+    """`Model.sample` with the noise and the named inputs as positional arguments, as the exporter wants."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, noise: Tensor, *incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV]."""
+        cells: Tensor = self.model.sample(noise, **dict(zip(self.model.inputs, incidents, strict=True)))
+        return cells
+
+
+def export(run: Path, output: Path) -> ExportSummary:
+    """Write the trained model of a run directory as one ONNX file.
+
+    Raises:
+        InputError: not the folder of a training, or an output that cannot be written.
+        RunError: the graph breaks a rule or disagrees with PyTorch; nothing is written.
+    """
+    folder = RunFolder(run)
+    model = load_model(run).requires_grad_(False)
+    graph = to_onnx(model)
+    check_graph(graph)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, card(model, folder).to_json()
+    content = graph.SerializeToString()
+    parity, flips = check_parity(content, model)
+    with replacing(output) as beside:
+        beside.write_bytes(content)
+    return ExportSummary(len(graph.graph.node), len(content), parity, flips)
+
+
+def card(model: Model, folder: RunFolder) -> ModelCard:
+    """Metadata of a trained model."""
+    detector, domain, provenance = model.detector, model.domain, folder.provenance
+    versions = {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__, "opset": str(OPSET)}
+    return ModelCard(
+        name=folder.config.model.kind,
+        detector=DetectorCard(name=detector.name, hash=detector.hash, toml=detector.toml),
+        n_cells=detector.n_cells,
+        pdgs=domain.pdgs,
+        noise=model.noise_size,
+        threshold=detector.readout.threshold,
+        ranges=Ranges(energy=domain.energy, theta=domain.theta, phi=domain.phi, position=domain.position),
+        versions=provenance["versions"] | versions,
+        training=provenance["training"],
+    )
+
+
+def to_onnx(model: Model) -> onnx.ModelProto:
+    """Graph of `model.sample` for any number of showers."""
+    noise, incidents = _arguments(model, 3)
+    batch = torch.export.Dim("N", min=1, max=2**31 - 1)
+    with _silent():
+        program = torch.onnx.export(
+            Sampler(model.eval()),
+            (noise, *incidents),
+            input_names=["noise", *model.inputs],
+            output_names=["showers"],
+            dynamic_shapes=({0: batch}, tuple({0: batch} for _ in incidents)),
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=True,
+        )
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    return proto
+
+
+def check_parity(content: bytes, model: Model) -> tuple[float, int]:
+    """Largest difference [MeV] and number of threshold flips between ONNX Runtime and PyTorch.
+
+    Raises:
+        RunError: |a - b| > 1e-4 a + 1e-3 MeV in a cell that both put on the same side of the threshold.
+    """
+    noise, incidents = _arguments(model, PARITY_SHOWERS)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    feeds = {"noise": noise.numpy()} | {n: v.numpy() for n, v in zip(model.inputs, incidents, strict=True)}
+    ours: NDArray[np.float32] = session.run(None, feeds)[0]
+    with torch.no_grad():
+        theirs = Sampler(model)(noise, *incidents).numpy()
+    flipped = (ours > 0) != (theirs > 0)
+    difference = np.where(flipped, 0.0, np.abs(ours - theirs))
+    if not np.isfinite(ours).all() or (difference > RELATIVE * np.abs(theirs) + ABSOLUTE).any():
+        raise RunError(
+            f"ONNX Runtime and PyTorch differ by up to {difference.max():g} MeV in a cell; nothing is written"
+        )
+    return float(difference.max()), int(flipped.sum())
+
+
+def _arguments(model: Model, n: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Noise and incidents drawn evenly from the model's domain."""
+    random = generator(0, n, "parity")
+    domain = model.domain
+    incidents = Incidents.make(
+        random.choice(domain.pdgs, n),
+        random.uniform(*domain.energy, n),
+        theta=random.uniform(*domain.theta, n),
+        phi=random.uniform(*domain.phi, n),
+        position=np.stack([random.uniform(low, high, n) for low, high in domain.position], 1),
+    )
+    named: dict[str, Any] = network_inputs(incidents)
+    noise = random.standard_normal((n, model.noise_size), dtype=np.float32)
+    return torch.from_numpy(noise), tuple(torch.from_numpy(named[name]) for name in model.inputs)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """The exporter's progress lines and its libraries' deprecation warnings say nothing about our model."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,21 @@
+"""Models that learn showers; `MODELS` is their registry."""
+
+from collections.abc import Callable
+
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.coupling_flow import CouplingFlowConfig, CouplingFlowModel
+from caloforge.showers.domain import Domain
+
+__all__ = ["MODELS", "Batch", "Model", "ModelConfig", "Turn", "build"]
+
+ModelConfig = CouplingFlowConfig
+
+MODELS: dict[str, Callable[[ModelConfig, Detector, Domain], Model]] = {
+    "coupling-flow": CouplingFlowModel,
+}
+
+
+def build(config: ModelConfig, detector: Detector, domain: Domain) -> Model:
+    """The model of a config, untrained; its weights come from torch's generator."""
+    return MODELS[config.kind](config, detector, domain)

@@ -1,0 +1,135 @@
+"""What every model offers: it is fitted, it says its losses, and it turns noise and incidents into cells."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.detector import Detector
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain, network_inputs
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Showers as tensors.
+
+    Attributes:
+        cells: deposited energies float32 (N, n_cells) [MeV].
+        incidents: network inputs by name, as an exported model takes them.
+    """
+
+    cells: Tensor
+    incidents: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, showers: Showers) -> "Batch":
+        """All showers."""
+        inputs = network_inputs(showers.incidents)
+        return cls(torch.from_numpy(showers.energies), {k: torch.from_numpy(v) for k, v in inputs.items()})
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __getitem__(self, rows: Tensor | slice) -> "Batch":
+        return Batch(self.cells[rows], {name: values[rows] for name, values in self.incidents.items()})
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(self.cells.to(device), {name: values.to(device) for name, values in self.incidents.items()})
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One part of a training step: `repeat` updates of `parameters` along `loss`, each on a fresh batch."""
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    loss: Callable[[Batch], Tensor]
+    repeat: int = 1
+
+
+class Model(nn.Module, ABC):
+    """A generator of showers; built from its config, the detector and the domain, then fitted or loaded.
+
+    Attributes:
+        detector: the detector whose cells it fills.
+        domain: the incidents it learns from.
+        noise_size: standard normal numbers per shower.
+    """
+
+    def __init__(self, detector: Detector, domain: Domain, noise_size: int) -> None:
+        super().__init__()
+        self.detector = detector
+        self.domain = domain
+        self.noise_size = noise_size
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the incident inputs that `sample` takes."""
+        return self.domain.inputs
+
+    @abstractmethod
+    def fit(self, showers: Showers) -> None:
+        """Fit the transforms to the training showers."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss of a batch; its randomness comes from torch's generator."""
+
+    @abstractmethod
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded, of noise (N, noise_size) and the inputs named in `inputs`."""
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Parts of one training step; one by default."""
+        return (Turn("loss", list(self.parameters()), self.loss),)
+
+
+class Conditions(nn.Module):
+    """The varying inputs as numbers of order one: log energy, theta, cos and sin phi, x, y, particle."""
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        self.names = domain.inputs
+        self.log_energy = _scale(*(torch.tensor(domain.energy).log().tolist()))
+        self.theta = _scale(*domain.theta)
+        self.position = tuple(_scale(*side) for side in domain.position[:2])
+        self.register_buffer("pdgs", torch.tensor(domain.pdgs, dtype=torch.int64), persistent=False)
+        sizes = {"energy": 1, "theta": 1, "phi": 2, "position": 2, "pdg": len(domain.pdgs)}
+        self.size = sum(sizes[name] for name in self.names)
+
+    pdgs: Tensor
+
+    def forward(self, **incidents: Tensor) -> Tensor:
+        """Conditions (N, size)."""
+        return torch.cat([getattr(self, f"_{name}")(incidents[name]) for name in self.names], 1)
+
+    def _energy(self, energy: Tensor) -> Tensor:
+        return _scaled(energy.log(), self.log_energy)
+
+    def _theta(self, theta: Tensor) -> Tensor:
+        return _scaled(theta, self.theta)
+
+    def _phi(self, phi: Tensor) -> Tensor:
+        return torch.cat([phi.cos(), phi.sin()], 1)
+
+    def _position(self, position: Tensor) -> Tensor:
+        return torch.cat([_scaled(position[:, i : i + 1], scale) for i, scale in enumerate(self.position)], 1)
+
+    def _pdg(self, pdg: Tensor) -> Tensor:
+        return (pdg == self.pdgs).float()
+
+
+Scale = tuple[float, float]
+
+
+def _scale(low: float, high: float) -> Scale:
+    """Centre and half width of a range; a half width of one where the range is a point."""
+    return (low + high) / 2, (high - low) / 2 or 1.0
+
+
+def _scaled(values: Tensor, scale: Scale) -> Tensor:
+    return (values - scale[0]) / scale[1]

@@ -1,0 +1,114 @@
+"""The coupling flow: layer energies first, then cells given them, in one pass and with exact likelihood.
+
+Flow I draws the response and the share of each layer; flow II draws all cells given them, normalised to the layer
+energies exactly. The split is CaloFlow's (arXiv:2106.05285), coupling blocks in place of its autoregressive ones as in
+CaloINN (arXiv:2312.09290).
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from caloforge.config import Strict
+from caloforge.detector import Detector, symmetries
+from caloforge.models.base import Batch, Conditions, Model
+from caloforge.models.flow import CouplingFlow
+from caloforge.models.transforms import HitCells, LayerShares
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+Blocks = Annotated[int, Field(ge=1, le=64)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+Bins = Annotated[int, Field(ge=2, le=64)]
+NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
+
+
+class FlowConfig(Strict):
+    """Size of one flow: coupling blocks, hidden layers of each network and their width, bins of each spline."""
+
+    blocks: Blocks
+    hidden: Width
+    depth: Annotated[int, Field(ge=1, le=16)] = 2
+    bins: Bins = 8
+
+
+class CouplingFlowConfig(Strict):
+    """Config of the coupling flow.
+
+    Attributes:
+        layers: flow I, the layer energies given the incident.
+        cells: flow II, the cells given the layer energies.
+    """
+
+    kind: Literal["coupling-flow"] = "coupling-flow"
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=32, bins=8)
+    cells: FlowConfig = FlowConfig(blocks=6, hidden=128, bins=8)
+
+
+class CouplingFlowModel(Model):
+    """Layer energies given the incident, then cells given both."""
+
+    def __init__(self, config: CouplingFlowConfig, detector: Detector, domain: Domain) -> None:
+        n_layers, n_cells = len(detector.layers), detector.n_cells
+        super().__init__(detector, domain, n_layers + n_cells)
+        readout = detector.readout
+        self.conditions = Conditions(domain)
+        self.shares = LayerShares(n_layers, readout.sampling_fraction, readout.threshold)
+        self.hits = HitCells(n_cells, readout.threshold)
+        self.layer_flow = CouplingFlow(n_layers, self.conditions.size, **_sizes(config.layers))
+        self.cell_flow = CouplingFlow(n_cells, self.conditions.size + n_layers, **_sizes(config.cells))
+        self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
+
+    cell_layer: Tensor
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the normal scores of layer shares and of cells, cells pooled over the detector's symmetries."""
+        batch = Batch.of(showers)
+        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
+        orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
+        self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
+        self.hits.fit(batch.cells, orbits)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of the scores of layers and cells, per cell."""
+        conditions = self.conditions(**batch.incidents)
+        shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
+        scores = self.hits(batch.cells, torch.rand_like(batch.cells))
+        layers = self.layer_flow.log_density(shares, conditions)
+        cells = self.cell_flow.log_density(scores, torch.cat([conditions, shares], 1))
+        return -(layers + cells).mean() / self.detector.n_cells
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded."""
+        cells = self.raw_cells(noise, **incidents)
+        return torch.where(cells >= self.detector.readout.threshold, cells, 0.0)
+
+    def raw_cells(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV] whose sums are flow I's layer energies."""
+        conditions = self.conditions(**incidents)
+        for_layers, for_cells = noise.split([len(self.detector.layers), self.detector.n_cells], 1)
+        shares = self.layer_flow.inverse(for_layers, conditions)
+        scores = self.cell_flow.inverse(for_cells, torch.cat([conditions, shares], 1))
+        layers = self.shares.inverse(shares, incidents["energy"])
+        return self._normalised(scores, layers)
+
+    def _layers(self, cells: Tensor) -> Tensor:
+        """Layer energies (N, n_layers) [MeV], those below the threshold spread evenly up to it."""
+        layers = self._sum(cells)
+        return torch.where(layers < self.shares.floor, self.shares.floor * (1 - torch.rand_like(layers)), layers)
+
+    def _sum(self, cells: Tensor) -> Tensor:
+        ends = [layer.slice for layer in self.detector.layers]
+        return torch.stack([cells[:, end].sum(1) for end in ends], 1)
+
+    def _normalised(self, scores: Tensor, layers: Tensor) -> Tensor:
+        """Cells scaled to their layer's energy; in a layer without hits the cell nearest to one takes it."""
+        nearly = NEVER * torch.exp(5 * torch.clamp(scores - self.hits.edge, max=0.0))
+        cells = self.hits.inverse(scores) + nearly
+        return cells * (layers / self._sum(cells)).index_select(1, self.cell_layer)
+
+
+def _sizes(config: FlowConfig) -> dict[str, int]:
+    return config.model_dump()

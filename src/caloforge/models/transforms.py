@@ -1,0 +1,158 @@
+"""Transforms of showers to numbers a network likes, as modules: fit, forward, inverse; they travel with the model."""
+
+import torch
+from torch import Tensor, nn
+
+MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
+NORMAL_LIMIT = 5.2  # the widest score float32 uniforms can mean
+
+
+def to_normal(probability: Tensor) -> Tensor:
+    """Standard normal quantile."""
+    scores: Tensor = torch.special.ndtri(probability)
+    return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
+
+
+class NormalScores(nn.Module):
+    """Each column mapped to a standard normal by its own quantiles: piecewise linear, straight beyond the last knots.
+
+    Attributes:
+        values, scores: matching knots (n_knots, D), both growing.
+    """
+
+    values: Tensor
+    scores: Tensor
+
+    def __init__(self, size: int, n_knots: int = 24) -> None:
+        super().__init__()
+        grid = torch.linspace(-3.0, 3.0, n_knots)[:, None].repeat(1, size)
+        self.register_buffer("values", grid)
+        self.register_buffer("scores", grid.clone())
+
+    def fit(self, columns: list[Tensor], below: Tensor, lowest: Tensor | None = None) -> None:
+        """Fit to the present values of each column.
+
+        Args:
+            columns: D tensors of values, of any lengths.
+            below: probability (D,) that the column is absent; absent values rank below all present ones.
+            lowest: value (D,) of the first knot; by default each column's own minimum.
+        """
+        for i, column in enumerate(columns):
+            values, scores = self._column_knots(column.double(), float(below[i]), None if lowest is None else lowest[i])
+            self.values[:, i], self.scores[:, i] = _growing(values).float(), _growing(scores).float()
+
+    def _column_knots(self, column: Tensor, below: float, lowest: Tensor | None) -> tuple[Tensor, Tensor]:
+        if len(column) == 0:
+            assert lowest is not None
+            column = lowest.double() + torch.linspace(0.0, 1.0, 3).double()
+        edge = 0.5 / (len(column) + 1)
+        first = torch.tensor(below if below > 0 else edge).double()
+        last = torch.tensor(1 - edge * (1 - below)).double()
+        scores = torch.linspace(float(to_normal(first)), float(to_normal(last)), len(self.values)).double()
+        ranks = (torch.special.ndtr(scores) - below) / (1 - below)
+        values = torch.quantile(column, ranks.clamp(0.0, 1.0))
+        if lowest is not None:
+            values[0] = lowest
+        return values, scores
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Scores (N, D) of values (N, D)."""
+        return _piecewise(values, self.values, self.scores)
+
+    def inverse(self, scores: Tensor) -> Tensor:
+        """Values (N, D) of scores (N, D)."""
+        return _piecewise(scores, self.scores, self.values)
+
+
+def _growing(knots: Tensor) -> Tensor:
+    steps = torch.diff(knots, dim=0)
+    steps = torch.maximum(steps, MIN_STEP * steps.mean() + 1e-7)
+    return torch.cat([knots[:1], knots[:1] + torch.cumsum(steps, 0)])
+
+
+def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
+    """Piecewise linear map (N, D) through the knots (at, to), each (K, D)."""
+    low = (x[:, None] >= at[1:-1]).sum(1)
+    slope = torch.diff(to, dim=0) / torch.diff(at, dim=0)
+    return to.gather(0, low) + (x - at.gather(0, low)) * slope.gather(0, low)
+
+
+class HitCells(nn.Module):
+    """Cell energies to normal scores: empty cells become noise below the score of the threshold.
+
+    Half of the cells and more are empty; a cell's own share of empty showers, its occupied energies' quantiles (on a
+    logarithmic scale) and one threshold make every cell standard normal over the training showers.
+    """
+
+    def __init__(self, size: int, threshold: float) -> None:
+        super().__init__()
+        self.threshold = max(threshold, 1e-6)
+        self.quantiles = NormalScores(size)
+
+    @property
+    def edge(self) -> Tensor:
+        """Score (D,) above which a cell is hit."""
+        return self.quantiles.scores[0]
+
+    def fit(self, cells: Tensor, orbits: Tensor) -> None:
+        """Fit to cells (N, D) [MeV], pooling cells of the same orbit, since symmetry makes them alike."""
+        size = cells.shape[1]
+        columns: list[Tensor] = [torch.empty(0)] * size
+        below = torch.empty(size)
+        for orbit in orbits.unique():
+            members = (orbits == orbit).nonzero()[:, 0]
+            pooled = cells[:, members].flatten()
+            hit = pooled[pooled >= self.threshold].log()
+            for cell in members.tolist():
+                columns[cell] = hit
+                below[cell] = ((len(pooled) - len(hit)) / len(pooled) + 0.5 / len(pooled)) / (1 + 1 / len(pooled))
+        self.quantiles.fit(columns, below, torch.tensor(self.threshold).log().expand(size))
+
+    def forward(self, cells: Tensor, uniform: Tensor) -> Tensor:
+        """Scores (N, D) of cells (N, D) [MeV]; empty cells take the noise `uniform` (N, D)."""
+        empty = to_normal(uniform * torch.special.ndtr(self.edge))
+        hit: Tensor = self.quantiles(cells.clamp(min=self.threshold).log())
+        return torch.where(cells >= self.threshold, hit, empty)
+
+    def inverse(self, scores: Tensor) -> Tensor:
+        """Cells (N, D) [MeV] of scores (N, D), zero below the threshold."""
+        return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
+
+
+class LayerShares(nn.Module):
+    """Layer energies [MeV] and the incident's energy to unbounded numbers, and back exactly.
+
+    First the logarithm of the response, then the logit of E_l / (E_l + ... + E_last) layer by layer, each to normal
+    scores: the visible energy and its division in depth, as in CaloFlow (arXiv:2106.05285, equation 8).
+    """
+
+    def __init__(self, n_layers: int, sampling_fraction: float, floor: float) -> None:
+        super().__init__()
+        self.sampling_fraction = sampling_fraction
+        self.floor = max(floor, 1e-6)
+        self.quantiles = NormalScores(n_layers)
+
+    def fit(self, layers: Tensor, energy: Tensor) -> None:
+        """Fit to layer energies (N, n_layers) and incident energies (N, 1) [MeV]."""
+        free = self._free(layers.double(), energy.double())
+        self.quantiles.fit(list(free.T), torch.zeros(free.shape[1]))
+
+    def _free(self, layers: Tensor, energy: Tensor) -> Tensor:
+        response = layers.sum(1, keepdim=True) / (self.sampling_fraction * energy)
+        deeper = layers.flip(1).cumsum(1).flip(1)[:, 1:]
+        return torch.cat([response, layers[:, :-1] / deeper], 1).log()
+
+    def forward(self, layers: Tensor, energy: Tensor) -> Tensor:
+        """Scores (N, n_layers)."""
+        scores: Tensor = self.quantiles(self._free(layers, energy))
+        return scores
+
+    def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
+        """Layer energies (N, n_layers) [MeV]."""
+        free = self.quantiles.inverse(scores)
+        left = free[:, :1].exp() * self.sampling_fraction * energy
+        layers = []
+        for ratio in free[:, 1:].split(1, 1):
+            layers.append(left * ratio.sigmoid())
+            left = left * (-ratio).sigmoid()
+        return torch.cat([*layers, left], 1)

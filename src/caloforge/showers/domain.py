@@ -1,0 +1,151 @@
+"""The incidents a model has learned from: their particles and ranges, and the inputs that vary among them."""
+
+from collections.abc import Callable
+from typing import Annotated, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from caloforge.config import Strict
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.showers.container import Showers
+from caloforge.showers.incidents import Incidents
+from caloforge.units import show_energy
+
+Range = tuple[float, float]
+Inputs = dict[str, NDArray[np.generic]]
+
+ENERGY_TOLERANCE = 1e-6
+ANGLE_TOLERANCE = 1e-3  # rad
+POSITION_TOLERANCE = 0.1  # mm
+UNKNOWN_PARTICLE = (0,)
+
+
+class Domain(Strict):
+    """Particles and ranges of incidents.
+
+    Attributes:
+        pdgs: PDG codes, sorted; (0,) where the showers do not say their particle.
+        energy: lowest and highest kinetic energy [MeV].
+        theta, phi: range of the direction [rad].
+        position: range of the entry point in x, y, z [mm].
+    """
+
+    pdgs: Annotated[tuple[int, ...], Field(min_length=1, max_length=1000)]
+    energy: Range
+    theta: Range
+    phi: Range
+    position: tuple[Range, Range, Range]
+
+    @classmethod
+    def of(cls, incidents: Incidents) -> Self:
+        """Smallest domain that holds all incidents."""
+        x, y, z = (_range(column) for column in incidents.position.T)
+        return cls(
+            pdgs=tuple(np.unique(incidents.pdg).tolist()),
+            energy=_range(incidents.energy),
+            theta=_range(incidents.theta),
+            phi=_range(incidents.phi),
+            position=(x, y, z),
+        )
+
+    @classmethod
+    def of_showers(cls, showers: Showers) -> Self:
+        """Domain of the source that drew the showers, where their provenance names it; else of the incidents alone.
+
+        Random energies never reach the ends of their spectrum, and the model is as good there.
+        """
+        drawn = cls.of(showers.incidents)
+        order = showers.provenance.get("order")
+        source = order.get("source") if isinstance(order, dict) else None
+        if not isinstance(source, dict):
+            return drawn
+        x, y = (_joined(side, source.get(axis)) for axis, side in zip("xy", drawn.position, strict=False))
+        ranges = {name: _joined(getattr(drawn, name), source.get(name)) for name in ("energy", "theta", "phi")}
+        return drawn.model_copy(update={**ranges, "position": (x, y, drawn.position[2])})
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the network inputs that vary, the energy always among them."""
+        tilted = self.theta[1] > ANGLE_TOLERANCE
+        varies = {
+            "energy": True,
+            "theta": _width(self.theta) > ANGLE_TOLERANCE,
+            "phi": tilted and _width(self.phi) > ANGLE_TOLERANCE,
+            "position": any(_width(side) > POSITION_TOLERANCE for side in self.position[:2]),
+            "pdg": len(self.pdgs) > 1,
+        }
+        return tuple(name for name, does in varies.items() if does)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether all showers start at the centre and fly straight in, as the detector's symmetries ask."""
+        centred = all(max(map(abs, side)) <= POSITION_TOLERANCE for side in self.position[:2])
+        return centred and max(map(abs, self.theta)) <= ANGLE_TOLERANCE
+
+    def check(self, incidents: Incidents) -> None:
+        """Refuse incidents outside the domain; phi counts only where theta does, z never.
+
+        Raises:
+            InputError: the message names the first such value and the range.
+        """
+        self._check_particles(incidents)
+        energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
+        _check(incidents.energy, energies, show_energy, self.energy)
+        _check(incidents.theta, _widened(self.theta, ANGLE_TOLERANCE), _show_angle("theta"), self.theta)
+        tilted = incidents.phi[incidents.theta > ANGLE_TOLERANCE]
+        _check(tilted, _widened(self.phi, ANGLE_TOLERANCE), _show_angle("phi"), self.phi)
+        for axis, column, side in zip("xy", incidents.position.T, self.position, strict=False):
+            _check(column, _widened(side, POSITION_TOLERANCE), _show_position(axis), side)
+
+    def _check_particles(self, incidents: Incidents) -> None:
+        unknown = set(np.unique(incidents.pdg).tolist()) - set(self.pdgs)
+        if unknown and self.pdgs != UNKNOWN_PARTICLE:
+            known = ", ".join(particle_name(code) for code in self.pdgs)
+            raise InputError(f"{particle_name(min(unknown))} is not a particle of the model, which knows {known}")
+
+
+def network_inputs(incidents: Incidents) -> Inputs:
+    """All inputs a network may ask for, by name, float32 [MeV, rad, mm] but pdg int64; (N, 1), position (N, 3)."""
+    return {
+        "energy": incidents.energy[:, None].astype(np.float32),
+        "theta": incidents.theta[:, None].astype(np.float32),
+        "phi": incidents.phi[:, None].astype(np.float32),
+        "position": incidents.position.astype(np.float32),
+        "pdg": incidents.pdg[:, None].astype(np.int64),
+    }
+
+
+def _range(values: NDArray[np.float64]) -> Range:
+    return float(values.min()), float(values.max())
+
+
+def _joined(side: Range, other: object) -> Range:
+    """Smallest range that holds both; `other` comes from a file and may be anything."""
+    if not (isinstance(other, list | tuple) and all(isinstance(v, int | float) and np.isfinite(v) for v in other)):
+        return side
+    return min(*side, *other), max(*side, *other)
+
+
+def _width(side: Range) -> float:
+    return side[1] - side[0]
+
+
+def _widened(side: Range, margin: float) -> Range:
+    return side[0] - margin, side[1] + margin
+
+
+def _show_angle(name: str) -> Callable[[float], str]:
+    return lambda value: f"{name} = {value:.6g} rad"
+
+
+def _show_position(axis: str) -> Callable[[float], str]:
+    return lambda value: f"{axis} = {value:.6g} mm"
+
+
+def _check(values: NDArray[np.float64], allowed: Range, show: Callable[[float], str], said: Range) -> None:
+    outside = values[(values < allowed[0]) | (values > allowed[1])]
+    if outside.size:
+        raise InputError(f"{show(outside[0])} is outside the model's {show(said[0])} .. {show(said[1])}")

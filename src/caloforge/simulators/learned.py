@@ -1,0 +1,129 @@
+"""The learned simulator: an exported network run by ONNX Runtime, with neither PyTorch nor Geant4."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge import __version__
+from caloforge.detector import Detector
+from caloforge.errors import InputError, RunError, nearest
+from caloforge.seeds import check_seed, normal_noise
+from caloforge.showers import Incidents, Showers
+from caloforge.showers.domain import network_inputs
+from caloforge.simulators.model_card import METADATA_KEY, ModelCard
+
+CHUNK = 100  # showers per call of the network; larger batches are no faster and need more memory
+NOISE_STREAM = "noise"
+OUTPUT = "showers"
+INPUT_NAMES = ("energy", "theta", "phi", "position", "pdg", NOISE_STREAM)
+
+
+class LearnedSimulator:
+    """A trained network: incidents and noise in, cells out; the noise of a shower depends on seed and shower_id alone.
+
+    Args:
+        path: exported model.
+        detector: the detector wanted; by default the model's own.
+        outside: simulate incidents outside the range the model has learned, too.
+        threads: threads inside one network call.
+
+    Raises:
+        InputError: no such file, not an exported model, or the model of another detector.
+    """
+
+    def __init__(
+        self, path: Path | str, detector: Detector | None = None, *, outside: bool = False, threads: int = 1
+    ) -> None:
+        self._path = Path(path)
+        self._session = _session(self._path, threads)
+        self.card = ModelCard.parse(_metadata(self._session), str(self._path))
+        self.detector = self.card.built_detector(str(self._path))
+        if detector is not None and detector != self.detector:
+            own, wanted = (f"'{d.name}' (hash {d.hash[:12]})" for d in (self.detector, detector))
+            raise InputError(f"{self._path} is a model of detector {own}, not of {wanted}")
+        self._domain = None if outside else self.card.domain
+        self._inputs = self._checked_inputs()
+        self.name = self._path.stem
+
+    def _checked_inputs(self) -> tuple[str, ...]:
+        asked = tuple(entry.name for entry in self._session.get_inputs())
+        given = tuple(entry.name for entry in self._session.get_outputs())
+        unknown = [name for name in asked if name not in INPUT_NAMES]
+        if unknown:
+            raise InputError(
+                f"{self._path} asks for the unknown input '{unknown[0]}'; {nearest(unknown[0], INPUT_NAMES)}"
+            )
+        if given != (OUTPUT,):
+            raise InputError(f"{self._path} gives {', '.join(given)}, not '{OUTPUT}' alone")
+        return asked
+
+    def simulate(self, incidents: Incidents, seed: int) -> Showers:
+        """Showers of incidents.
+
+        Raises:
+            InputError: incidents outside the range of the model, or a bad seed.
+            RunError: the network fails, or gives values that are no energies.
+        """
+        check_seed(seed)
+        if self._session is None:
+            raise RunError(f"simulator '{self.name}' is closed")
+        if self._domain is not None:
+            self._domain.check(incidents)
+        cells = np.empty((len(incidents), self.detector.n_cells), np.float32)
+        for start in range(0, len(incidents), CHUNK):
+            rows = slice(start, start + CHUNK)
+            cells[rows] = self._run(incidents[rows], seed)
+        return Showers(self.detector, incidents, cells, self.provenance() | {"seed": seed})
+
+    def _run(self, incidents: Incidents, seed: int) -> NDArray[np.float32]:
+        feeds: dict[str, Any] = {name: v for name, v in network_inputs(incidents).items() if name in self._inputs}
+        if NOISE_STREAM in self._inputs:
+            feeds[NOISE_STREAM] = normal_noise(seed, incidents.shower_id, self.card.noise, NOISE_STREAM)
+        try:
+            cells: NDArray[np.float32] = self._session.run([OUTPUT], feeds)[0]
+        except Exception as error:
+            raise RunError(f"the network of {self._path} fails: {str(error).splitlines()[0]}") from None
+        if cells.shape != (len(incidents), self.detector.n_cells):
+            raise RunError(
+                f"{self._path} gives cells of shape {cells.shape}, not {(len(incidents), self.detector.n_cells)}"
+            )
+        if not np.isfinite(cells).all() or (cells < 0).any():
+            raise RunError(f"{self._path} gives cell energies that are negative or not finite")
+        return cells
+
+    def provenance(self) -> dict[str, Any]:
+        """The exported file, its training and the versions."""
+        return {
+            "simulator": "learned",
+            "file": self._path.name,
+            "model": self.card.name,
+            "caloforge": __version__,
+            "versions": self.card.versions,
+            "training": self.card.training,
+        }
+
+    def close(self) -> None:
+        """Release the network."""
+        self._session = None
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise InputError(f"{path} is not a readable ONNX model: {str(error).splitlines()[0][:200]}") from None
+
+
+def _metadata(session: Any) -> str | None:
+    text: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    return text

@@ -1,0 +1,93 @@
+"""What an exported model says of itself: the JSON under the ONNX metadata key `caloforge`."""
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field
+
+from caloforge.config import Strict
+from caloforge.detector import Detector
+from caloforge.detector.spec import MAX_CELLS
+from caloforge.errors import InputError
+from caloforge.showers.domain import Domain, Range
+
+METADATA_KEY = "caloforge"
+MAX_TEXT = 16 * 2**20
+
+
+class DetectorCard(Strict):
+    """The detector a model fills."""
+
+    name: str
+    hash: str
+    toml: str
+
+
+class Ranges(Strict):
+    """Ranges of the training incidents [MeV, rad, mm]."""
+
+    energy: Range
+    theta: Range
+    phi: Range
+    position: tuple[Range, Range, Range]
+
+
+class ModelCard(Strict):
+    """Metadata of an exported model.
+
+    Attributes:
+        noise: standard normal numbers per shower.
+        threshold: cells below it [MeV] read zero.
+        python_only: the model needs a loop around its graph, which other hosts refuse.
+    """
+
+    schema_: Annotated[Literal["caloforge-model-1"], Field(alias="schema")] = "caloforge-model-1"
+    name: str
+    detector: DetectorCard
+    n_cells: Annotated[int, Field(ge=1, le=MAX_CELLS)]
+    pdgs: Annotated[tuple[int, ...], Field(min_length=1, max_length=1000)]
+    noise: Annotated[int, Field(ge=1, le=2 * MAX_CELLS)]
+    threshold: Annotated[float, Field(ge=0)]
+    ranges: Ranges
+    python_only: bool = False
+    versions: dict[str, str] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str | None, source: str) -> Self:
+        """Read from the metadata of an ONNX file.
+
+        Raises:
+            InputError: absent, too long, or not a model card; the message names `source`.
+        """
+        if text is None:
+            raise InputError(f"{source} has no metadata '{METADATA_KEY}'; it was not exported by caloforge")
+        if len(text) > MAX_TEXT:
+            raise InputError(f"{source}: its metadata are longer than {MAX_TEXT >> 20} MiB")
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise InputError(f"{source}: metadata '{METADATA_KEY}' are not JSON") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{source}: metadata '{METADATA_KEY}' are not a JSON object")
+        return cls.build(values, f"metadata of {source}")
+
+    def to_json(self) -> str:
+        """As written into the ONNX file."""
+        return self.model_dump_json(by_alias=True)
+
+    @property
+    def domain(self) -> Domain:
+        """The incidents the model has learned from."""
+        return Domain(pdgs=self.pdgs, **self.ranges.model_dump())
+
+    def built_detector(self, source: str) -> Detector:
+        """The detector, checked against its hash and number of cells.
+
+        Raises:
+            InputError: they do not agree.
+        """
+        detector = Detector.from_toml(self.detector.toml, f"detector of {source}")
+        if detector.hash != self.detector.hash or detector.n_cells != self.n_cells:
+            raise InputError(f"{source}: its detector '{detector.name}' does not fit the hash or cells in its metadata")
+        return detector

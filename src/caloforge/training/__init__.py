@@ -1,0 +1,7 @@
+"""One training loop for all models."""
+
+from caloforge.training.config import Schedule, TrainingConfig
+from caloforge.training.loop import TrainingSummary, train
+from caloforge.training.run import load_model
+
+__all__ = ["Schedule", "TrainingConfig", "TrainingSummary", "load_model", "train"]

@@ -1,0 +1,237 @@
+"""The one training loop: batches under symmetries, averaged weights, held-out loss, checkpoints, resume."""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from caloforge.detector import symmetries
+from caloforge.errors import InputError, RunError
+from caloforge.models import Batch, Turn, build
+from caloforge.seeds import engine_seed
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+from caloforge.showers.hdf5 import check_writable
+from caloforge.training.config import TrainingConfig
+from caloforge.training.progress import Progress
+from caloforge.training.run import RunFolder, load_state, save_state
+from caloforge.training.separation import check_separate, fingerprint
+
+HELD_OUT = 2000  # selection showers at most per evaluation
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """Outcome of a training: steps done, seconds of this call, best held-out loss and its step."""
+
+    steps: int
+    seconds: float
+    best_loss: float
+    best_step: int
+
+
+def train(
+    config: TrainingConfig,
+    training: Showers,
+    selection: Showers,
+    run: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+) -> TrainingSummary:
+    """Train a model and leave its run directory; on a CPU a resumed training ends in the same bits as an unbroken one.
+
+    Args:
+        config: model and schedule.
+        training: showers to learn from.
+        selection: other showers of the same detector; their loss picks the weights.
+        run: folder to make, or to continue with `resume`.
+        resume: continue from the last checkpoint, if there is one.
+        quiet: show no progress bar.
+
+    Raises:
+        InputError: showers that overlap, are too few or of different detectors, a folder that holds another training.
+        RunError: the loss is no longer finite; the last checkpoint is kept.
+    """
+    _check(training, selection)
+    folder = _open(config, training, selection, run, resume=resume)
+    trainer = Trainer(config, training, selection, folder)
+    if resume and folder.checkpoint_file.is_file():
+        trainer.restore(load_state(folder.checkpoint_file))
+    return trainer.run(Progress(config.training.steps, quiet=quiet))
+
+
+def _check(training: Showers, selection: Showers) -> None:
+    if training.detector != selection.detector:
+        names = f"'{training.detector.name}' and '{selection.detector.name}'"
+        raise InputError(f"training and selection showers are of different detectors, {names}")
+    if len(training) < 2 or len(selection) < 1:
+        raise InputError(f"{len(training)} training and {len(selection)} selection showers are too few")
+    check_separate(training, selection)
+
+
+def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
+    folder = RunFolder(run)
+    check_writable(run.parent)
+    run.mkdir(exist_ok=True)
+    if not folder.config_file.exists():
+        folder.describe(config, Domain.of_showers(training), training, selection)
+        return folder
+    if not resume:
+        raise InputError(f"{run} already holds a training; resume it or give another folder")
+    if folder.config != config or folder.provenance["training"]["fingerprint"] != fingerprint(training, selection):
+        raise InputError(f"{run} holds a training with another config or other showers; give another folder")
+    return folder
+
+
+class Trainer:
+    """State of a training between its steps."""
+
+    def __init__(self, config: TrainingConfig, training: Showers, selection: Showers, folder: RunFolder) -> None:
+        self.folder = folder
+        self.schedule = config.training
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        domain = folder.domain
+        with seeded(self.schedule.seed, 0, "weights"):
+            model = build(config.model, training.detector, domain)
+            model.fit(training)
+        self.model = model.to(self.device)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.turns = self.model.turns()
+        self.optimisers = {turn.name: self._optimiser(turn) for turn in self.turns}
+        self.batch = Batch.of(training).to(self.device)
+        self.held_out = Batch.of(selection[:HELD_OUT]).to(self.device)
+        permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
+        self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
+        self.step = 0
+        self.seconds = 0.0
+        self.best = (math.inf, 0)
+        self.losses: list[dict[str, float]] = []
+
+    def _optimiser(self, turn: Turn) -> torch.optim.Optimizer:
+        schedule = self.schedule
+        return torch.optim.AdamW(turn.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+
+    def run(self, progress: Progress) -> TrainingSummary:
+        """Train to the end of the schedule."""
+        started, before = time.monotonic(), self.seconds
+        with progress:
+            progress.show(self.step, self.losses[-1] if self.losses else {})
+            while not self._done():
+                loss = self._train_step()
+                self.seconds = before + time.monotonic() - started
+                progress.show(self.step, {"loss": loss})
+                if self.step % self.schedule.evaluate_every == 0 or self._done():
+                    self._evaluate(loss)
+                    progress.show(self.step, self.losses[-1])
+        return TrainingSummary(self.step, time.monotonic() - started, self.best[0], self.best[1])
+
+    def _done(self) -> bool:
+        return self._progress() >= 1
+
+    def _progress(self) -> float:
+        """Done part of the schedule, by steps or time."""
+        spent = self.seconds / (60 * self.schedule.minutes) if self.schedule.minutes else 0.0
+        return max(self.step / self.schedule.steps, spent)
+
+    def _train_step(self) -> float:
+        """One step of every turn; the loss of the last."""
+        self.model.train()
+        with seeded(self.schedule.seed, self.step, "training"):
+            for turn in self.turns:
+                for _ in range(turn.repeat):
+                    loss = self._update(turn)
+        self._update_average()
+        self.step += 1
+        return loss
+
+    def _update(self, turn: Turn) -> float:
+        optimiser = self.optimisers[turn.name]
+        for group in optimiser.param_groups:
+            group["lr"] = self.schedule.learning_rate * _rate(self._progress(), self.schedule.warmup)
+        optimiser.zero_grad()
+        loss = turn.loss(self._draw())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(turn.parameters, self.schedule.clip)
+        if not torch.isfinite(loss):
+            raise RunError(
+                f"the loss is not finite at step {self.step}; the last checkpoint in {self.folder.path} is kept"
+            )
+        optimiser.step()
+        return float(loss.detach())
+
+    def _draw(self) -> Batch:
+        """Random showers, each under a random symmetry."""
+        n = min(self.schedule.batch, len(self.batch))
+        batch = self.batch[torch.randperm(len(self.batch))[:n].to(self.device)]
+        if self.symmetries is None:
+            return batch
+        chosen = self.symmetries[torch.randint(len(self.symmetries), (n,)).to(self.device)]
+        return Batch(batch.cells.gather(1, chosen), batch.incidents)
+
+    def _update_average(self) -> None:
+        """Running mean of the weights, shorter while the training is young."""
+        kept = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(weight, 1 - kept)
+
+    def _evaluate(self, loss: float) -> None:
+        held_out = self._held_out_loss()
+        if held_out < self.best[0]:
+            self.best = (held_out, self.step)
+            save_state(self.folder.model_file, self.average.state_dict())
+        self.losses.append({"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": held_out})
+        lines = "".join(json.dumps(line) + "\n" for line in self.losses)
+        self.folder.losses_file.write_text(lines, encoding="utf-8")
+        save_state(self.folder.checkpoint_file, self.state())
+
+    def _held_out_loss(self) -> float:
+        """Mean loss of the averaged weights on the selection showers, with the same noise each time."""
+        size = self.schedule.batch
+        with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
+            parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
+            return sum(float(self.average.loss(part)) * len(part) for part in parts) / len(self.held_out)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on; the random numbers depend on seed and step alone."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "losses": self.losses,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self.losses = state["losses"]
+
+
+@contextmanager
+def seeded(seed: int, index: int, stream: str) -> Iterator[None]:
+    """Inside, torch's random numbers depend on (seed, index, stream) alone; outside, nothing changes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(engine_seed(seed, index, stream))
+        yield
+
+
+def _rate(done: float, warmup: float) -> float:
+    """Learning rate as a share of the highest: a linear rise, then half a cosine down to zero."""
+    if done < warmup:
+        return (done + 0.01 * warmup) / (1.01 * warmup)
+    return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))

@@ -1,0 +1,164 @@
+"""The run directory of a training: everything needed to rebuild, judge and export the model.
+
+config.toml, detector.toml, domain.json, provenance.json, checkpoint.pt (to resume), model.pt (best averaged weights
+and fitted transforms), losses.jsonl.
+"""
+
+import json
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+
+import caloforge
+from caloforge.config import read_file
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.models import Model, build
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+from caloforge.showers.hdf5 import replacing
+from caloforge.training.config import TrainingConfig
+from caloforge.training.separation import fingerprint
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Files of one training."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """Resolved configuration."""
+        return self.path / "config.toml"
+
+    @property
+    def detector_file(self) -> Path:
+        """The detector."""
+        return self.path / "detector.toml"
+
+    @property
+    def domain_file(self) -> Path:
+        """Particles and ranges of the training incidents."""
+        return self.path / "domain.json"
+
+    @property
+    def provenance_file(self) -> Path:
+        """Versions, seed, number and origin of the showers."""
+        return self.path / "provenance.json"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """State of the training, to resume."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def model_file(self) -> Path:
+        """Best averaged weights and fitted transforms."""
+        return self.path / "model.pt"
+
+    @property
+    def losses_file(self) -> Path:
+        """One JSON line per evaluation."""
+        return self.path / "losses.jsonl"
+
+    @cached_property
+    def config(self) -> TrainingConfig:
+        """Configuration of the training."""
+        config: TrainingConfig = read_file(TrainingConfig, self.config_file)
+        return config
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector."""
+        return Detector.load(str(self.detector_file))
+
+    @cached_property
+    def domain(self) -> Domain:
+        """Particles and ranges of the training incidents."""
+        return Domain.build(self._json(self.domain_file), str(self.domain_file))
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Versions, seed, number and origin of the showers."""
+        return self._json(self.provenance_file)
+
+    def _json(self, path: Path) -> dict[str, Any]:
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise InputError(f"cannot read {path}; {self.path} is not the folder of a training") from None
+        return values if isinstance(values, dict) else {}
+
+    def describe(self, config: TrainingConfig, domain: Domain, training: Showers, selection: Showers) -> None:
+        """Write what is known before the first step."""
+        write_text(self.config_file, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+        write_text(self.detector_file, training.detector.toml)
+        write_text(self.domain_file, domain.model_dump_json(indent=1))
+        write_text(self.provenance_file, json.dumps(_provenance(config, training, selection), indent=1))
+
+
+def _provenance(config: TrainingConfig, training: Showers, selection: Showers) -> dict[str, Any]:
+    return {
+        "versions": {
+            "caloforge": caloforge.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "training": {
+            "n_showers": len(training),
+            "n_selection": len(selection),
+            "seed": config.training.seed,
+            "fingerprint": fingerprint(training, selection),
+            "showers": training.provenance,
+        },
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values whole or not at all."""
+    with replacing(path) as beside:
+        torch.save(state, beside)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read tensors and plain values, without running any code they may hold.
+
+    Raises:
+        InputError: missing or damaged file.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except Exception as error:
+        raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+    return state
+
+
+def load_model(run: Path) -> Model:
+    """The trained model of a run directory, ready to sample.
+
+    Raises:
+        InputError: not the folder of a training, or a damaged one.
+    """
+    folder = RunFolder(run)
+    model = build(folder.config.model, folder.detector, folder.domain)
+    try:
+        model.load_state_dict(load_state(folder.model_file))
+    except RuntimeError as error:
+        raise InputError(f"{folder.model_file} does not fit {folder.config_file}: {str(error)[:200]}") from None
+    return model.eval()
