@@ -1,0 +1,208 @@
+"""The benchmark: every metric of every candidate, the floor first, by the same functions at the same sizes."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge import __version__
+from caloforge.errors import InputError
+from caloforge.showers import Showers
+from caloforge.showers.hdf5 import check_writable, replacing
+from caloforge.validation import cell_tests
+from caloforge.validation.distances import compare, energy_bins
+from caloforge.validation.features import high_level
+from caloforge.validation.manifold import memorisation, precision_recall
+from caloforge.validation.physics_distances import physics_distances
+from caloforge.validation.progress import steps
+from caloforge.validation.recipes import Recipe, find_recipe
+from caloforge.validation.samples import Samples, prepare
+from caloforge.validation.table import MANY_LAYERS, Table, observable_table
+from caloforge.validation.views import classifier_scores
+
+SCHEMA = "caloforge-metrics-1"
+Metrics = dict[str, Any]
+Tick = Callable[[str], None]
+
+
+def validate(
+    reference: Showers,
+    candidates: dict[str, Showers],
+    out: Path,
+    *,
+    floor: Showers | None = None,
+    training: Showers | None = None,
+    background: Showers | None = None,
+    recipe: str = "default",
+    seed: int = 0,
+    seeds: int = 3,
+    timings: Metrics | None = None,
+    reweight: bool = False,
+    progress: bool = True,
+) -> Metrics:
+    """Judge candidates against Geant4 showers and write `metrics.json` and `report.html` into the folder `out`.
+
+    Args:
+        reference: Geant4 showers that no candidate was trained on.
+        candidates: showers to judge, by name.
+        out: folder, made where missing; its files are replaced whole.
+        floor: independent Geant4 showers; without them the reference is split in two by position.
+        training: showers the candidates were trained on, for the memorisation test.
+        background: Geant4 showers of another particle, for the identification test.
+        recipe: "default", "quick" or "calochallenge".
+        seed: of every random number; same seed and same threads give the same metrics.
+        seeds: classifiers trained per view.
+        timings: the content of bench.json, shown in the report.
+        reweight: thin samples of another spectrum at random until they follow the reference's.
+        progress: show a bar.
+
+    Raises:
+        InputError: samples that cannot be compared, an unknown recipe, or a folder that cannot be written.
+    """
+    chosen = find_recipe(recipe)
+    if seeds < 1:
+        raise InputError(f"seeds must be 1 or more, not {seeds}")
+    samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
+    make_folder(out)
+    started = time.perf_counter()
+    from caloforge.validation.report import write_report
+
+    with steps(progress, samples) as tick:
+        metrics = measure(samples, chosen, seed, seeds, tick, training=training, background=background)
+        metrics["seconds"] = round(time.perf_counter() - started, 1)
+        metrics["timings"] = timings
+        tick("report")
+        write_metrics(out / "metrics.json", metrics)
+        write_report(out / "report.html", samples, finite(metrics))
+    return metrics
+
+
+def measure(
+    samples: Samples,
+    recipe: Recipe,
+    seed: int,
+    seeds: int,
+    tick: Tick,
+    *,
+    training: Showers | None = None,
+    background: Showers | None = None,
+) -> Metrics:
+    """All metrics as one dictionary, as in metrics.json."""
+    judge = Judge(samples.reference, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
+    results = {name: judge(name, showers) for name, showers in samples.compared.items()}
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "recipe": recipe.name,
+        "seed": seed,
+        "notes": list(samples.notes),
+        "reference": _describe(samples.reference) | {"split_in_two": samples.split},
+        "floor": results.pop("floor"),
+        "candidates": results,
+    }
+
+
+class Judge:
+    """Scores any sample against one reference."""
+
+    def __init__(
+        self, reference: Showers, recipe: Recipe, seeds: list[int], tick: Tick, training: Showers | None
+    ) -> None:
+        self._reference, self._recipe, self._seeds, self._tick = reference, recipe, seeds, tick
+        self._training = training
+        self._table = observable_table(reference)
+        self._features = high_level(reference)
+        self._bins = energy_bins(reference.incidents.energy)
+
+    def __call__(self, name: str, showers: Showers) -> Metrics:
+        """Every metric of one sample."""
+        self._tick(f"{name}: observables")
+        metrics = {"n": len(showers), "provenance": showers.provenance} | self._distances(showers)
+        scores = classifier_scores(
+            self._reference, showers, self._recipe, self._seeds, lambda what: self._tick(f"{name}: {what}")
+        )
+        return scores | metrics
+
+    def _distances(self, showers: Showers) -> Metrics:
+        recipe, reference, seed = self._recipe, self._reference, self._seeds[0]
+        table = observable_table(showers)
+        metrics = {
+            "observables": compare(self._table, table, recipe.bootstraps, seed),
+            "energy_bins": self._in_bins(table, showers),
+            "cells": cell_tests.cell_means(reference, showers),
+            "correlations": cell_tests.layer_correlations(reference, showers),
+            **physics_distances(self._features, high_level(showers), recipe, seed),
+            **precision_recall(reference, showers, recipe),
+        }
+        if self._training is not None:
+            metrics["memorisation"] = memorisation(self._training, reference, showers, recipe)
+        return metrics
+
+    def _in_bins(self, table: Table, showers: Showers) -> list[Metrics]:
+        """The comparison of observables in bins of incident energy; of whole-shower ones only where layers are many."""
+        many = len(showers.detector.layers) > MANY_LAYERS
+        names = [name for name, column in self._table.items() if not (many and column.layer is not None)]
+        result = []
+        for low, high in self._bins:
+            pair = [_select(t, names, s.incidents.energy, low, high) for t, s in
+                    ((self._table, self._reference), (table, showers))]  # fmt: skip
+            sizes = [len(next(iter(t.values())).values) for t in pair]
+            if min(sizes) < 20:
+                continue
+            compared = compare(*pair, self._recipe.bootstraps, self._seeds[0])
+            result.append({"energy": [low, high], "n": sizes, "observables": compared})
+        return result
+
+
+def _select(table: Table, names: list[str], energy: Any, low: float, high: float) -> Table:
+    from dataclasses import replace
+
+    rows = (energy >= low) & (energy <= high)
+    return {name: replace(table[name], values=table[name].values[rows]) for name in names}
+
+
+def _describe(showers: Showers) -> Metrics:
+    energy = showers.incidents.energy
+    return {
+        "n": len(showers),
+        "detector": showers.detector.name,
+        "detector_hash": showers.detector.hash,
+        "n_cells": showers.detector.n_cells,
+        "threshold": showers.detector.readout.threshold,
+        "particles": showers.incidents.particles,
+        "energy": [float(energy.min()), float(energy.max())],
+        "provenance": showers.provenance,
+    }
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder and see that it takes files.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make folder {out}: {error.strerror}") from None
+    check_writable(out)
+
+
+def write_metrics(path: Path, metrics: Metrics) -> None:
+    """Write metrics as JSON, whole or not at all; numbers that are not finite become null."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
+
+
+def finite(value: Any) -> Any:
+    """The same structure with plain Python numbers, None for those that are not finite."""
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,116 @@
+"""Nearest neighbours: precision, recall, density and coverage of candidates, and memorisation of the training set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.showers import Showers
+from caloforge.validation.features import lowest
+from caloforge.validation.recipes import Recipe
+
+Points = NDArray[np.float32]
+NEIGHBOURS = 5
+PUBLISHED_EMPTY = 0.1  # MeV: CaloChallenge's stand-in for empty cells, above the threshold of its data sets 2 and 3
+HONEST = 0.01  # share of held-out showers that the memorisation test calls copies
+BLOCK_BYTES = 2**26
+Metrics = dict[str, Any]
+
+
+def log_cells(showers: Showers, recipe: Recipe) -> Points:
+    """log10 of the cells [MeV] (N, n_cells); empty ones stand at half the threshold, or at 0.1 MeV as published."""
+    cells = showers.thresholded() / np.float32(showers.detector.readout.sampling_fraction)
+    empty = np.float32(PUBLISHED_EMPTY) if recipe.as_published else lowest(showers.detector) / 2
+    cells[cells == 0] = empty
+    return np.log10(cells, out=cells)
+
+
+def precision_recall(reference: Showers, other: Showers, recipe: Recipe) -> Metrics:
+    """Precision, recall, density, coverage with five neighbours on log cells, and the number of showers per side.
+
+    Source: Naeem et al., arXiv:2002.09797; CaloChallenge's mode `prdc`.
+    """
+    n = min(len(reference), recipe.largest or len(reference))
+    real, fake = (log_cells(s[:n], recipe) for s in (reference, other))
+    real_radius, fake_radius = (neighbour_distances(x, x, NEIGHBOURS + 1)[:, -1] for x in (real, fake))
+    inside_real, inside_fake = np.zeros(n), np.zeros(n)
+    nearest = np.empty(n)
+    for rows, distance in distance_blocks(fake, real):
+        inside_real[rows] = (distance < real_radius).sum(axis=1)
+        inside_fake += (distance < fake_radius[rows, None]).sum(axis=0)
+    for rows, distance in distance_blocks(real, fake):
+        nearest[rows] = distance.min(axis=1)
+    return {
+        "precision": float((inside_real > 0).mean()),
+        "recall": float((inside_fake > 0).mean()),
+        "density": float(inside_real.mean() / NEIGHBOURS),
+        "coverage": float((nearest < real_radius).mean()),
+        "n": n,
+    }
+
+
+def distance_blocks(a: Points, b: Points) -> Iterator[tuple[slice, Points]]:
+    """Rows of `a` and their Euclidean distances to all of `b`, block by block."""
+    step = max(1, BLOCK_BYTES // (4 * len(b)))
+    norm = (b**2).sum(axis=1)
+    for start in range(0, len(a), step):
+        rows = slice(start, start + step)
+        part = a[rows]
+        squared = (part**2).sum(axis=1)[:, None] + norm - 2 * (part @ b.T)
+        yield rows, np.sqrt(squared.clip(min=0))
+
+
+def neighbour_distances(a: Points, b: Points, k: int) -> Points:
+    """Distances (N, k) from each of `a` to its k nearest of `b`, nearest first."""
+    found = [np.sort(np.partition(distance, k - 1, axis=1)[:, :k], axis=1) for _, distance in distance_blocks(a, b)]
+    return np.concatenate(found)
+
+
+def shape(showers: Showers) -> Points:
+    """Root of each cell's share (N, n_cells): rescaled copies are the same point, and all points are of length 1."""
+    cells = showers.thresholded()
+    total = cells.sum(axis=1, keepdims=True)
+    return np.sqrt(cells / np.where(total > 0, total, 1))
+
+
+def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics:
+    """Are generated showers nearer to the training set than independent Geant4 showers are?
+
+    `copied` is the summary: the share of generated showers whose nearest training shower is, compared with the second
+    nearest, closer than for 99 % of the held-out ones, less that 1 %; 0 for an honest simulator, 1 for copies. The ratio
+    of the two distances, unlike the distance, does not call a blurred average a copy. Medians of nearest distances are
+    given both ways: from generated and held-out to training showers, and from training showers to each.
+    """
+    n = min(len(generated), len(held_out), recipe.largest or len(generated))
+    points, ours, theirs = shape(training), shape(generated[:n]), shape(held_out[:n])
+    from_generated, from_held_out = (neighbour_distances(x, points, 2) for x in (ours, theirs))
+    ratios = [_ratio(found) for found in (from_generated, from_held_out)]
+    limit = np.quantile(ratios[1], HONEST)
+    share = float((ratios[0] < limit).mean())
+    back = [neighbour_distances(points[:n], x, 1)[:, 0] for x in (ours, theirs)]
+    return {
+        "copied": (share - HONEST) / (1 - HONEST),
+        "copied_error": float(np.sqrt(max(share * (1 - share), HONEST) / n + HONEST / n)),
+        "to_training": {"generated": _median(from_generated[:, 0]), "held_out": _median(from_held_out[:, 0])},
+        "from_training": {"generated": _median(back[0]), "held_out": _median(back[1])},
+        "n": n,
+        "n_training": len(training),
+        "histogram": _histogram(*(found[:, 0] for found in (from_generated, from_held_out))),
+    }
+
+
+def _ratio(distances: Points) -> Points:
+    return distances[:, 0] / np.maximum(distances[:, 1], np.float32(1e-9))
+
+
+def _median(values: Points) -> float:
+    return float(np.median(values))
+
+
+def _histogram(generated: Points, held_out: Points) -> Metrics:
+    edges = np.linspace(0, float(max(generated.max(), held_out.max())) or 1.0, 51)
+    counts = {
+        name: np.histogram(x, edges)[0].tolist() for name, x in (("generated", generated), ("held_out", held_out))
+    }
+    return {"edges": edges.tolist(), **counts}

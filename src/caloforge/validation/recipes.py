@@ -1,0 +1,82 @@
+"""Recipes: how a comparison is made, by name."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from caloforge.errors import InputError, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings of classifiers and distances.
+
+    Attributes:
+        hidden: widths of the hidden layers.
+        learning_rate, batch, epochs: of Adam.
+        patience: epochs without a better selection score before training ends; None trains to the end.
+        standardise: whether inputs are shifted and scaled to those of the training split.
+        precise: float64 throughout.
+        select: what chooses the epoch on the selection split.
+        weight_decay: decoupled decay of the weights.
+        calibrated: whether the AUC is taken after isotonic calibration on the selection split.
+        as_published: CaloChallenge's inputs and samplings (cells of `low_normed` not thresholded, empty cells 0.1 MeV).
+        bootstraps: resamplings for the errors of observables.
+        largest: showers per side used for neighbours and kernel distances; None for all.
+    """
+
+    name: str
+    hidden: tuple[int, ...] = (128, 128)
+    learning_rate: float = 1e-3
+    batch: int = 256
+    epochs: int = 40
+    patience: int | None = 5
+    standardise: bool = True
+    precise: bool = False
+    select: Literal["loss", "accuracy"] = "loss"
+    weight_decay: float = 1e-2
+    calibrated: bool = False
+    as_published: bool = False
+    bootstraps: int = 100
+    largest: int | None = 5000
+
+    def split(self, n: int) -> tuple[int, int, int]:
+        """Showers per class for training, selection and test."""
+        if self.as_published and n in PUBLISHED_SPLITS:
+            return PUBLISHED_SPLITS[n]
+        train, select = int(0.6 * n), int(0.2 * n)
+        return train, select, n - train - select
+
+
+# sizes of CaloChallenge's data sets 1 (photons, pions); 2 and 3 are split 60 : 20 : 20 like any other
+PUBLISHED_SPLITS = {121_000: (80_000, 20_000, 21_000), 120_800: (80_000, 20_000, 20_800)}
+
+RECIPES = {
+    "default": Recipe(name="default"),
+    "quick": Recipe(name="quick", epochs=20, patience=3, bootstraps=50, largest=2000),
+    "calochallenge": Recipe(
+        name="calochallenge",
+        hidden=(2048, 2048, 2048),
+        learning_rate=2e-4,
+        batch=1000,
+        epochs=50,
+        patience=None,
+        standardise=False,
+        precise=True,
+        select="accuracy",
+        weight_decay=0.0,
+        calibrated=True,
+        as_published=True,
+        largest=None,
+    ),
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        InputError: unknown name.
+    """
+    if name not in RECIPES:
+        raise InputError(f"unknown recipe '{name}'; {nearest(name, RECIPES)}")
+    return RECIPES[name]

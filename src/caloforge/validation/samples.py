@@ -1,0 +1,213 @@
+"""Samples of equal size that may be compared: checked, split and cut."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.showers import Showers
+from caloforge.units import show_energy
+from caloforge.validation.moments import Floats, chunks
+
+FEWEST, FEW = 200, 5000
+FALSE_ALARM = 1e-4  # of refusing two samples of one spectrum, per quantity and pair of samples
+UNWEIGHTING_BINS = 30
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Showers of one detector and spectrum, n per sample.
+
+    Attributes:
+        reference: Geant4 showers that all are compared with.
+        floor: independent Geant4 showers: what a perfect simulator would score.
+        candidates: showers to judge, by name.
+        notes: what was cut, split, or is too small, in sentences.
+        split: whether floor and reference are halves of one sample.
+    """
+
+    reference: Showers
+    floor: Showers
+    candidates: dict[str, Showers]
+    notes: tuple[str, ...]
+    split: bool
+
+    @property
+    def compared(self) -> dict[str, Showers]:
+        """Floor first, then the candidates."""
+        return {"floor": self.floor, **self.candidates}
+
+
+def prepare(
+    reference: Showers, candidates: dict[str, Showers], floor: Showers | None, *, reweight: bool, seed: int
+) -> Samples:
+    """Check that samples may be compared and cut them to one size.
+
+    Without `floor` the reference is split in two by position. With `reweight`, samples of another spectrum of incident
+    energies are thinned at random until they follow the reference's.
+
+    Raises:
+        InputError: values that are not finite or negative, other detectors, particles, spectra or directions, or
+            fewer than 200 showers per side.
+    """
+    _check_names(candidates)
+    for name, showers in {"reference": reference, "floor": floor, **candidates}.items():
+        if showers is not None:
+            check_values(name, showers)
+            _check_detector(name, reference, showers)
+    first, second, split = halves(reference) if floor is None else (reference, floor, False)
+    others = {"floor": second, **candidates}
+    if reweight:
+        others = {name: unweight(name, first, showers, seed) for name, showers in others.items()}
+    for name, showers in others.items():
+        check_incidents(name, first, showers)
+    return _cut(first, others, split)
+
+
+def halves(showers: Showers) -> tuple[Showers, Showers, bool]:
+    """First and second half by position, and True for the record."""
+    middle = len(showers) // 2
+    return showers[:middle], showers[middle : 2 * middle], True
+
+
+def _check_names(candidates: dict[str, Showers]) -> None:
+    if not candidates:
+        raise InputError("no candidates to validate")
+    if taken := {"floor", "reference"} & set(candidates):
+        raise InputError(f"a candidate cannot be called '{min(taken)}'; rename it")
+
+
+def check_values(name: str, showers: Showers) -> None:
+    """Refuse energies that are not finite or negative.
+
+    Raises:
+        InputError: as said, naming the first bad shower.
+    """
+    for rows in chunks(showers.energies):
+        part = showers.energies[rows]
+        bad = ~np.isfinite(part).all(axis=1) | (part < 0).any(axis=1)
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            kind = "negative energies" if np.isfinite(part[row]).all() else "values that are not finite (NaN or inf)"
+            raise InputError(f"'{name}' holds {kind}, first in shower {rows.start + row}")
+
+
+def _check_detector(name: str, reference: Showers, showers: Showers) -> None:
+    if showers.detector != reference.detector:
+        a, b = reference.detector, showers.detector
+        raise InputError(f"'{name}' is of detector '{b.name}' ({b.n_cells} cells, {len(b.layers)} layers), "
+                         f"the reference of '{a.name}' ({a.n_cells} cells, {len(a.layers)} layers)")  # fmt: skip
+
+
+def check_incidents(name: str, reference: Showers, showers: Showers) -> None:
+    """Refuse other particles, energies, directions or entry points than the reference's.
+
+    Energies, angles and entry points by two-sample Kolmogorov-Smirnov tests at a false-alarm rate of 1e-4 each. Angles are
+    compared to a mrad and entry points to 0.1 mm; particles that a file does not name fit all.
+
+    Raises:
+        InputError: names what differs.
+    """
+    ours, theirs = reference.incidents, showers.incidents
+    known = [set(np.unique(i.pdg).tolist()) - {0} for i in (ours, theirs)]
+    if all(known) and known[0] != known[1]:
+        listed = [", ".join(map(particle_name, sorted(k))) for k in known]
+        raise InputError(f"'{name}' holds showers of {listed[1]}, the reference of {listed[0]}")
+    a, b = _distributions(ours), _distributions(theirs)
+    for quantity in a:
+        _check_same_spectrum(name, quantity, a[quantity], b[quantity])
+
+
+def _distributions(incidents: Any) -> dict[str, Floats]:
+    theta = np.round(incidents.theta, 3)
+    return {
+        "energy": incidents.energy,
+        "theta": theta,
+        "phi": np.round(incidents.phi, 3)[theta > 1e-3],
+        "entry point x": np.round(incidents.position[:, 0], 1) + 0.0,
+        "entry point y": np.round(incidents.position[:, 1], 1) + 0.0,
+    }
+
+
+def _check_same_spectrum(name: str, quantity: str, ours: Floats, theirs: Floats) -> None:
+    if not len(ours) and not len(theirs):
+        return
+    distance, probability = kolmogorov_smirnov(ours, theirs) if len(ours) and len(theirs) else (1.0, 0.0)
+    if probability >= FALSE_ALARM:
+        return
+    hint = "; give reweight=True (--reweight) to thin it" if quantity == "energy" else ""
+    raise InputError(f"'{name}' has another distribution of incident {quantity} than the reference\n"
+                     f"{_range(quantity, theirs)} against {_range(quantity, ours)} "
+                     f"(KS distance {distance:.3g}, p = {probability:.2g} < {FALSE_ALARM:g}){hint}")  # fmt: skip
+
+
+def _range(quantity: str, values: Floats) -> str:
+    if not len(values):
+        return "none"
+    show = show_energy if quantity == "energy" else "{:.4g}".format
+    return f"{show(values.min())} to {show(values.max())}, mean {show(values.mean())}"
+
+
+def kolmogorov_smirnov(a: Floats, b: Floats) -> tuple[float, float]:
+    """Two-sample KS distance and its asymptotic probability, which is conservative where values repeat.
+
+    Source: Numerical Recipes (3rd ed.), section 14.3.3, equations 14.3.18 and 14.3.19.
+    """
+    a, b = np.sort(a), np.sort(b)
+    both = np.concatenate([a, b])
+    gap = np.searchsorted(a, both, side="right") / len(a) - np.searchsorted(b, both, side="right") / len(b)
+    distance = float(np.abs(gap).max())
+    n = np.sqrt(len(a) * len(b) / (len(a) + len(b)))
+    scaled = (n + 0.12 + 0.11 / n) * distance
+    if scaled < 0.2:  # the series needs many terms there, and its sum is 1 to 1e-10
+        return distance, 1.0
+    terms = np.arange(1, 101)
+    series = 2 * np.sum((-1.0) ** (terms - 1) * np.exp(-2 * terms**2 * scaled**2))
+    return distance, float(np.clip(series, 0, 1))
+
+
+def unweight(name: str, reference: Showers, showers: Showers, seed: int) -> Showers:
+    """Keep a random part of the showers that follows the reference's spectrum of incident energies.
+
+    Accepts in proportion to the ratio of the two spectra in 30 bins with equal parts of the reference.
+
+    Raises:
+        InputError: the showers do not cover the reference's spectrum.
+    """
+    wanted, found = reference.incidents.energy, showers.incidents.energy
+    if kolmogorov_smirnov(wanted, found)[1] >= FALSE_ALARM:
+        return showers
+    edges = np.unique(np.quantile(wanted, np.linspace(0, 1, UNWEIGHTING_BINS + 1)))
+    edges = edges if len(edges) > 1 else np.array([edges[0], edges[0]])
+    ours, theirs = (np.histogram(energies, edges)[0] for energies in (wanted, found))
+    if (theirs == 0).any():
+        low = edges[np.flatnonzero(theirs == 0)[0]]
+        raise InputError(f"'{name}' has no showers near {show_energy(low)}, which the reference has")
+    ratio = ours / theirs
+    index = np.searchsorted(edges, found, side="right") - 1
+    index[found == edges[-1]] = len(ratio) - 1
+    inside = (index >= 0) & (index < len(ratio))
+    accept = np.where(inside, (ratio / ratio.max())[index.clip(0, len(ratio) - 1)], 0)
+    return showers[np.random.default_rng([seed, *name.encode()]).random(len(found)) < accept]
+
+
+def _cut(reference: Showers, others: dict[str, Showers], split: bool) -> Samples:
+    sizes = {"reference": len(reference), **{name: len(showers) for name, showers in others.items()}}
+    smallest = min(sizes, key=lambda name: sizes[name])
+    n = sizes[smallest]
+    if n < FEWEST:
+        halved = ", a half of the sample" if split and smallest in ("reference", "floor") else ""
+        raise InputError(f"'{smallest}' has {n} showers{halved}; at least {FEWEST} per side are needed")
+    notes = []
+    if n < sizes["reference"]:
+        notes.append(
+            f"All samples are cut to the {n} showers of '{smallest}' (the reference has {sizes['reference']})."
+        )
+    if n < FEW:
+        notes.append(f"{n} showers per side are few: below {FEW} a classifier misses most differences, "
+                     "so that an AUC near 0.5 means little.")  # fmt: skip
+    cut = {name: showers[:n] for name, showers in others.items()}
+    floor = cut.pop("floor")
+    return Samples(reference[:n], floor, cut, tuple(notes), split)
