@@ -33,8 +33,9 @@ class FrozenShowers:
     """Simulator that answers with one of the library showers nearest to the incident.
 
     Distance is sqrt((d ln E / 5 %)^2 + (angle / 20 mrad)^2 + (entry point / 2 mm)^2), the last where cells do not
-    follow the particle. One of the ten nearest, by the shower's own random stream, is scaled to the incident energy. Where
-    incident and library shower are centred and perpendicular, a random symmetry of the detector is applied.
+    follow the particle. One of the ten nearest, drawn from the shower's own random stream, is scaled to the incident
+    energy. Where incident and library shower are centred and perpendicular, a random symmetry of the detector is
+    applied.
 
     Raises:
         InputError: the file is not a valid file of showers of the detector, or is empty.
