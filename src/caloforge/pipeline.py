@@ -101,13 +101,14 @@ class Run:
     """
 
     def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None) -> None:
-        from caloforge.training import parse_config
+        from caloforge.training import TrainingConfig
 
         self.config, self.folder, self.workers = config, folder, workers
         self.console = Console(highlight=False, soft_wrap=True)
         self.detector = Detector.load(config.detector)
         self.source = Source.from_config(config.incidents, self.detector)
-        self.learning = parse_config({"model": config.model, "training": {"seed": config.seed, **config.training}})
+        learning = {"model": config.model, "training": {"seed": config.seed, **config.training}}
+        self.learning = TrainingConfig.build(learning, config.name)
         for energy in config.bench.energies:
             units.energy(energy)
 

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from caloforge.errors import InputError
+from caloforge.production import Source, SourceConfig
+
+
+def source(small, **values):
+    return Source.from_config(SourceConfig.build({"particle": "e+", **values}, "incidents"), small)
+
+
+def test_incidents_depend_on_seed_and_id_only(small):
+    beam = source(small, energy="1 GeV:100 GeV", theta="0 rad:0.2 rad", phi="0 rad:3 rad", position="0 mm:9 mm, 1 mm")
+    whole, part = beam.draw(0, 50, seed=3), beam.draw(30, 10, seed=3)
+    for name in ("pdg", "energy", "theta", "phi", "position", "shower_id"):
+        np.testing.assert_array_equal(getattr(whole, name)[30:40], getattr(part, name))
+    assert not np.intersect1d(whole.energy, beam.draw(0, 50, seed=4).energy).size
+
+
+def test_ranges_are_filled_uniformly(small):
+    beam = source(small, energy="1 GeV:100 GeV", theta="0.1 rad:0.3 rad", position="-5 mm:5 mm, 2 mm")
+    drawn = beam.draw(0, 4000, seed=1)
+    # each mean within 4 standard errors: false alarm below 2e-4
+    for values, low, high in ((drawn.energy, 1e3, 1e5), (drawn.theta, 0.1, 0.3), (drawn.position[:, 0], -5, 5)):
+        assert low <= values.min() < values.max() <= high
+        assert abs(values.mean() - (low + high) / 2) < 4 * (high - low) / np.sqrt(12 * 4000)
+    assert (drawn.position[:, 1] == 2).all()
+
+
+def test_log_spectrum(small):
+    energies = source(small, energy="1 GeV:100 GeV", spectrum="log").draw(0, 4000, seed=1).energy
+    assert abs(np.log10(energies).mean() - 4) < 4 * 2 / np.sqrt(12 * 4000)
+
+
+def test_labels_are_exact_and_in_turn(small):
+    beam = source(small, labels="10 GeV:14 GeV:0.1 GeV", per_label=3)
+    energies = beam.draw(0, 41 * 3 + 1, seed=1).energy
+    np.testing.assert_array_equal(energies[:6], [10000] * 3 + [10100] * 3)
+    assert energies[-2] == 14000
+    assert energies[-1] == 10000
+
+
+def test_default_entry_points_avoid_cell_edges(small):
+    position = source(small, energy="1 GeV").draw(0, 100, seed=1).position
+    assert 0 < np.abs(position[:, :2]).max() <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"energy": "-1 GeV"}, "positive"),
+        ({"energy": "0 GeV"}, "positive"),
+        ({"energy": "nan GeV"}, "finite"),
+        ({"energy": "10"}, "no unit"),
+        ({"energy": "10 Gev"}, "did you mean 'GeV'"),
+        ({"energy": "10 mm"}, "known"),
+        ({"energy": "5 GeV:5 GeV"}, "empty"),
+        ({"energy": "9 GeV:5 GeV"}, "empty"),
+        ({}, "either an energy or labels"),
+        ({"energy": "1 GeV", "labels": "1 GeV:2 GeV:1 GeV"}, "either"),
+        ({"labels": "1 GeV:2 GeV:1 GeV"}, "belong together"),
+        ({"energy": "1 GeV", "particle": "electron"}, "unknown particle"),
+        ({"energy": "1 GeV", "theta": "2 rad"}, "pi/2"),
+        ({"energy": "1 GeV", "position": "1 m, 0 mm"}, "outside the face"),
+        ({"energy": "1 GeV", "position": "1 mm"}, "x, y"),
+    ],
+)
+def test_bad_incidents_are_refused_in_words(small, values, words):
+    with pytest.raises(InputError, match=words):
+        source(small, **values)

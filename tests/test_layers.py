@@ -1,0 +1,70 @@
+"""Dependencies point one way, and heavy packages stay where they belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "caloforge"
+# what each part may import of caloforge, besides itself
+CORE = {"", "errors", "units", "config", "seeds", "particles", "provenance", "progress"}
+ALLOWED = {
+    **dict.fromkeys(CORE, CORE),
+    "detector": CORE,
+    "showers": CORE | {"detector"},
+    "simulators": CORE | {"detector", "showers"},
+    "models": CORE | {"detector", "showers"},
+    "production": CORE | {"detector", "showers", "simulators"},
+    "training": CORE | {"detector", "showers", "models"},
+    "export": CORE | {"detector", "showers", "models", "training"},
+    "validation": CORE | {"detector", "showers"},
+    "bench": CORE | {"detector", "showers", "simulators"},
+}
+ALLOWED["pipeline"] = set().union(*ALLOWED.values()) | set(ALLOWED)
+ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
+HOMES = {
+    "geant4_pybind": ("simulators/geant4/",),
+    "torch": ("models/", "training/", "export/", "validation/classifier"),
+    "zuko": ("models/",),
+    "sklearn": ("validation/",),
+    "distributed": ("production/cluster.py",),
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part(module: str) -> str:
+    return ([*module.split("."), ""])[1]
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} if node.module != "caloforge" else {f"caloforge.{a.name}" for a in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+def test_imports_point_down(path):
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0].replace("__init__", "")
+    modules = imported(path)
+    upward = {m for m in modules if m.startswith("caloforge.") and part(m) not in ALLOWED[own] | {own}}
+    assert not upward, f"{own} must not import {upward}"
+    relative = str(path.relative_to(PACKAGE))
+    for package, homes in HOMES.items():
+        if any(m.split(".")[0] == package for m in modules):
+            assert relative.startswith(homes), f"{package} belongs in {homes}"
+
+
+@pytest.mark.parametrize(
+    "module", ["caloforge", "caloforge.cli", "caloforge.simulators.learned", "caloforge.production"]
+)
+def test_light_modules_load_nothing_heavy(module):
+    code = f"import sys, {module}; print([m for m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = {name.split(".")[0] for name in ast.literal_eval(out)}
+    assert not loaded & {"torch", "geant4_pybind", "matplotlib", "sklearn", "distributed", "onnx"}

@@ -1,0 +1,105 @@
+"""The whole life of a model on a small detector, with real Geant4: produce, train, export, inside Geant4, validate."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from caloforge import pipeline
+from caloforge.errors import InputError
+from caloforge.showers import read
+
+pytest.importorskip("geant4_pybind")
+pytest.importorskip("torch")
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[p.stem for p in CONFIGS])
+def test_every_named_config_holds_together(path, tmp_path):
+    run = pipeline.load(path, tmp_path)
+    assert run.config.name == path.stem
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    from tests.conftest import SMALL
+
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "small.toml").write_text(SMALL)
+    (folder / "run.toml").write_text(f"""
+name = "tiny"
+detector = "{folder / "small.toml"}"
+[incidents]
+particle = "e-"
+energy = "100 MeV:300 MeV"
+[showers]
+train = 300
+select = 100
+test = 400
+[model]
+kind = "coupling-flow"
+hidden = 16
+[training]
+steps = 30
+[validation]
+seeds = 1
+[inside]
+n = 20
+energy = "200 MeV"
+threshold = "150 MeV"
+[bench]
+energies = ["200 MeV"]
+""")
+    return folder / "run.toml"
+
+
+def test_the_whole_life(config, tmp_path, monkeypatch):
+    monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
+    monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.2)
+    run = pipeline.load(config, tmp_path / "run")
+    run.console = Console(quiet=True)
+    run.open(resume=False, force=False)
+    with pytest.warns(UserWarning, match="5000"):
+        run.execute()
+    metrics = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
+    assert metrics["candidates"].keys() == {"tiny"}
+    assert "auc_log" in metrics["floor"]
+    assert "<html" in (tmp_path / "run" / "report" / "report.html").read_text()
+    inside = read(tmp_path / "run" / "inside_geant4.h5")
+    assert len(inside) == 20
+    assert 0.5 < inside.energies.sum(1).mean() / 200 < 1.5
+    ids = [read(run.showers_file(name)).incidents.shower_id for name in ("train", "select", "test")]
+    assert np.unique(np.concatenate(ids)).size == 800
+    _assert_second_call_does_nothing(config, tmp_path / "run")
+    _assert_refused(config, tmp_path / "run")
+
+
+def _assert_second_call_does_nothing(config, folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".toml"}
+    run = pipeline.load(config, folder)
+    run.console = Console(quiet=True)
+    run.open(resume=True, force=False)
+    run.execute()
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def _assert_refused(config, folder):
+    run = pipeline.load(config, folder)
+    with pytest.raises(InputError, match="--resume"):
+        run.open(resume=False, force=False)
+    changed = run.config.model_copy(update={"seed": 7})
+    with pytest.raises(InputError, match="another config"):
+        pipeline.Run(changed, folder).open(resume=True, force=False)
+
+
+def test_export_needs_a_finished_training(tmp_path):
+    code = "from caloforge.cli import main; main()"
+    words = ["export", str(tmp_path), "-o", str(tmp_path / "m.onnx")]
+    result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=os.environ)
+    assert result.returncode == 2
+    assert "finished training" in result.stderr
