@@ -1,0 +1,28 @@
+#pragma once
+
+#include <caloforge/model_info.hpp>
+
+#include <G4RotationMatrix.hh>
+#include <G4ThreeVector.hh>
+
+namespace caloforge {
+
+/// Front face of the calorimeter in the local frame of the envelope's volume; the envelope's own placements in the
+/// world come from Geant4.
+struct Placement {
+  G4ThreeVector face;         ///< centre of the face [mm]
+  G4RotationMatrix rotation;  ///< turns the calorimeter's axes into the envelope's; z points into the calorimeter
+
+  G4ThreeVector to_face(const G4ThreeVector& point) const { return rotation.inverse() * (point - face); }
+  G4ThreeVector turn_to_face(const G4ThreeVector& direction) const { return rotation.inverse() * direction; }
+  G4ThreeVector to_envelope(const G4ThreeVector& point) const { return rotation * point + face; }
+};
+
+/// Point where the line of a particle crosses the front face z = 0.
+G4ThreeVector onto_face(const G4ThreeVector& point, const G4ThreeVector& direction);
+
+/// Point of a shower frame in the frame of the face: the mesh starts at the entry point, and its z axis is turned
+/// into the direction by the shortest rotation, R_z(phi) R_y(theta) R_z(-phi).
+G4ThreeVector along_shower(const G4ThreeVector& point, const Incident& incident);
+
+}  // namespace caloforge

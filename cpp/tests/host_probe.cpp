@@ -1,0 +1,44 @@
+// host_probe cells DETECTOR.toml             prints frame and cell centres
+// host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
+// host_probe learned MODEL PDG ENERGY ID     prints the simulated shower (seed 7)
+#include <caloforge/shower_source.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+namespace {
+
+void print_cells(const std::string& path) {
+  std::ifstream file(path);
+  const auto cells = caloforge::Cells::from_toml({std::istreambuf_iterator<char>(file), {}});
+  std::printf("%s\n", cells.frame.c_str());
+  for (const caloforge::Point& p : cells.centres) std::printf("%.9g %.9g %.9g\n", p.x, p.y, p.z);
+}
+
+void print_shower(const caloforge::ShowerSource& source, char** arguments) {
+  const caloforge::Incident incident{std::atof(arguments[1]), 0, 0, 0, 0, 0, std::atoll(arguments[0]),
+                                     std::atoll(arguments[2])};
+  for (const float energy : source.simulate({incident}, 7)) std::printf("%.9g\n", energy);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::string verb = argc > 2 ? argv[1] : "";
+  if (verb == "cells" && argc == 3)
+    print_cells(argv[2]);
+  else if (verb == "replay" && argc == 6)
+    print_shower(caloforge::ReplayShowers(argv[2]), argv + 3);
+  else if (verb == "learned" && argc == 6)
+    print_shower(caloforge::LearnedShowers(argv[2]), argv + 3);
+  else
+    return 2;
+  return 0;
+} catch (const caloforge::Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}
