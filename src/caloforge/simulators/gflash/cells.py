@@ -38,8 +38,8 @@ class CellFinder:
         self._n_cells = detector.n_cells
         self._edges = np.array([layer.z_min for layer in detector.layers] + [detector.depth])
         self._starts = np.array([layer.start for layer in detector.layers])
-        self._grids = list(dict.fromkeys(layer.cells for layer in detector.layers))
-        self._grid_of_layer = np.array([self._grids.index(layer.cells) for layer in detector.layers])
+        self._grids = [spec.cells for spec in detector.spec.layer]
+        self._grid_of_layer = np.repeat(np.arange(len(self._grids)), [spec.copies for spec in detector.spec.layer])
 
     def gather(self, spots: Spots, axis: Axis, rng: np.random.Generator) -> Floats:
         """Energies of the cells (n_cells,) [MeV]; spots outside every cell are leakage."""
