@@ -53,12 +53,13 @@ class HitMap:
     """Energies of a run's events in a calorimeter's cells, tracked and fast-simulated kept apart.
 
     Attributes:
+        events: their numbers int64 (N,).
         tracked, fast: float32 (N, n_cells) [MeV].
     """
 
     def __init__(self, detector: Detector, primaries: Incidents, event: NDArray[np.int64]) -> None:
         """Empty map of events `event` (N,), whose readout frames follow `primaries` (N) where the detector's do."""
-        self.detector, self.primaries = detector, primaries
+        self.detector, self.primaries, self.events = detector, primaries, event
         self.tracked = np.zeros((len(event), detector.n_cells), np.float32)
         self.fast = np.zeros_like(self.tracked)
         self._row = {int(name): row for row, name in enumerate(event)}

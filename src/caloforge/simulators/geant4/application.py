@@ -1,0 +1,158 @@
+"""The Geant4 process with the hook: `python -m caloforge.simulators.geant4.application FILE_DESCRIPTOR`.
+
+Calorimeter, gun, physics and scorers are the full simulation's; the hook replaces the tracking of what it takes.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from time import perf_counter
+from typing import Any
+
+import geant4_pybind as g4
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers import Incidents
+from caloforge.simulators import Replay, Simulator, create, file_of
+from caloforge.simulators.geant4 import kernel, wire
+from caloforge.simulators.geant4.geometry import Calorimeter
+from caloforge.simulators.geant4.hook import Hook, HookStats
+from caloforge.simulators.geant4.hook_hits import HitMap
+from caloforge.simulators.geant4.hook_scorers import volumes_below
+from caloforge.simulators.geant4.hook_trigger import Trigger
+from caloforge.simulators.geant4.scoring import CellHits
+from caloforge.simulators.geant4.worker import POLL, Gun
+
+
+class HookedCalorimeter(Calorimeter):
+    """A calorimeter whose entrance, and inside if wanted, is watched by a hook."""
+
+    def __init__(self, detector: Detector, hook: Hook, *, inside: bool) -> None:
+        super().__init__(detector)
+        self._hook, self._inside = hook, inside
+
+    def ConstructSDandField(self) -> None:
+        """Scorers of the full simulation, then the hook's."""
+        super().ConstructSDandField()
+        self._hook.watch_entrance(self.entrance)
+        if self._inside:
+            world = g4.G4LogicalVolumeStore.GetInstance().GetVolume("world")
+            self._hook.watch_inside(*(v for v in volumes_below(world) if v.GetName() != self.entrance.GetName()))
+
+
+class Tracked(g4.G4UserEventAction):
+    """Reads what Geant4 tracked in each event of a block into its hit map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self.failure: BaseException | None = None
+
+    def begin(self, cells: CellHits, hits: HitMap) -> None:
+        """Take the events of the next block."""
+        self._cells, self._hits, self.row = cells, hits, 0
+
+    def EndOfEventAction(self, event: g4.G4Event) -> None:
+        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
+        started = perf_counter()
+        try:
+            cells, energies = self._cells.read(event)
+            self._hits.tracked[self.row, cells] = energies
+            self.row += 1
+        except BaseException as error:
+            self.failure = error
+            g4.G4RunManager.GetRunManager().AbortRun(True)
+        self.seconds += perf_counter() - started
+
+
+class Application:
+    """Geant4 with one detector, one physics list and one fast simulation, answering requests."""
+
+    def __init__(self, connection: Connection, setup: dict[str, Any]) -> None:
+        self._connection = connection
+        self._detector = Detector.from_toml(setup["detector"])
+        self._batch_events = int(setup["batch_events"])
+        self._hook = Hook(
+            make_simulator(setup["simulator"], self._detector),
+            lambda hits: self._hits.add(hits),
+            trigger=Trigger(energy=(setup["threshold"], np.inf)),
+            event_id=lambda: int(self._hits.events[self._tracked.row]),
+            batch_events=self._batch_events,
+        )
+        calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"])
+        self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
+        self._cells = CellHits(calorimeter)
+
+    def _build(self, actions: g4.G4VUserActionInitialization) -> None:
+        """Geant4 wants user actions to be made after its physics list."""
+        self._gun, self._tracked = Gun(), Tracked()
+        actions.SetUserAction(self._gun)
+        actions.SetUserAction(self._tracked)
+
+    def run(self, header: dict[str, Any], data: bytes) -> None:
+        """Simulate packed incidents in blocks of `batch_events` events, and send their rows."""
+        incidents, seeds = wire.unpack(data)
+        self._hook.seed, self._hook.stats, self._tracked.seconds = header["seed"], HookStats(), 0.0
+        wall = 0.0
+        for first in range(0, len(incidents), self._batch_events):
+            rows = slice(first, first + self._batch_events)
+            wall += self._run_block(incidents[rows], seeds[rows])
+            payload = self._hits.total.tobytes() + self._hits.fast.sum(axis=1, dtype=np.float64).tobytes()
+            wire.send(self._connection, {"rows": len(self._hits.events)}, payload)
+        stats = asdict(self._hook.stats) | {"tracked_hits": self._tracked.seconds, "wall": wall}
+        wire.send(self._connection, {"end": True, "stats": stats})
+
+    def _run_block(self, incidents: Incidents, seeds: NDArray[np.int64]) -> float:
+        """Wall time [s] of one block of events."""
+        self._hits = HitMap(self._detector, incidents, incidents.shower_id)
+        self._tracked.begin(self._cells, self._hits)
+        self._gun.load(incidents, seeds)
+        started = perf_counter()
+        self._manager.BeamOn(len(incidents))
+        self._hook.finish()
+        if self._tracked.failure:
+            raise self._tracked.failure
+        return perf_counter() - started
+
+
+def make_simulator(name: str, detector: Detector) -> Simulator:
+    """The fast simulation; a replayed file plays its row k in event k."""
+    simulator = create(name, detector)
+    path = file_of(name)
+    return Replay(path, detector, by_event=True) if isinstance(simulator, Replay) and path else simulator
+
+
+def serve(connection: Connection) -> None:
+    """Set up as the first message says, then answer requests until the parent is gone."""
+    setup, _ = wire.receive(connection)
+    application = Application(connection, setup)
+    wire.send(connection, {"ready": True})
+    parent = os.getppid()
+    while os.getppid() == parent:
+        if connection.poll(POLL):
+            application.run(*wire.receive(connection))
+
+
+def main(descriptor: int) -> None:
+    """Serve; report a failure to the parent as one message."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    kernel.silence()
+    try:
+        serve(connection)
+    except (EOFError, OSError):
+        kernel.leave(0)
+    except InputError as error:
+        wire.send(connection, {"error": "input", "message": str(error)})
+    except BaseException as error:
+        wire.send(connection, {"error": "run", "message": f"{type(error).__name__}: {error}"})
+    kernel.leave(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,164 @@
+"""Full simulation with a fast one inside: Geant4 tracks what the hook does not take."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers import Incidents, Showers
+from caloforge.simulators import create
+from caloforge.simulators.geant4 import wire
+from caloforge.simulators.geant4.process import Process
+from caloforge.simulators.geant4.simulator import Geant4Simulator
+
+APPLICATION = "caloforge.simulators.geant4.application"
+MAX_EVENT = 2**43
+
+
+@dataclass(frozen=True)
+class HookedRun:
+    """Events in which a fast simulation replaced part of the tracking.
+
+    Attributes:
+        showers: everything, tracked and fast-simulated, one row per event.
+        fast_energy: the part of each event's energy that is fast-simulated (N,) [MeV].
+        stats: counts of `HookStats`, and wall times per event [ms]: geant4, trigger, placement, inference, hits, total.
+    """
+
+    showers: Showers
+    fast_energy: NDArray[np.float64]
+    stats: dict[str, float]
+
+
+class HookedGeant4(Geant4Simulator):
+    """Geant4 in which electrons, positrons and photons above a threshold are simulated by another Simulator.
+
+    Attributes:
+        simulator_name: what replaces tracking, as for `caloforge.simulators.create`.
+        threshold: lowest kinetic energy that is taken [MeV].
+        batch_events: number of events simulated together.
+        inside: take particles inside the calorimeter, too (readout frame "shower" only).
+
+    Raises:
+        InputError: unknown simulator, one that does not fit the detector, or Geant4 is not installed.
+    """
+
+    name = "geant4-hooked"
+
+    def __init__(
+        self,
+        detector: Detector,
+        simulator_name: str,
+        threshold: float = 1000.0,
+        batch_events: int = 50,
+        *,
+        inside: bool = False,
+        physics: str | None = None,
+    ) -> None:
+        super().__init__(detector, physics)
+        if not 0 < threshold < np.inf or batch_events < 1:
+            raise InputError(f"threshold {threshold:g} MeV must be positive and batch_events {batch_events} at least 1")
+        fast = create(simulator_name, detector)
+        self._fast_provenance = fast.provenance()
+        fast.close()
+        if inside and detector.readout.frame != "shower":
+            raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
+        self._hook = {
+            "simulator": simulator_name,
+            "threshold": threshold,
+            "batch_events": batch_events,
+            "inside": inside,
+        }
+
+    def run(self, incidents: Incidents, seed: int) -> HookedRun:
+        """Simulate events; the event of an incident has its shower_id as number.
+
+        Raises:
+            InputError: incidents that Geant4 or the fast simulation cannot simulate.
+            RunError: a simulation failed; the next call starts a new process.
+        """
+        self._fast_energy: dict[int, float] = {}
+        self._stats: list[dict[str, float]] = []
+        showers = super().simulate(incidents, seed)
+        fast = np.array([self._fast_energy[name] for name in incidents.shower_id.tolist()], np.float64)
+        return HookedRun(showers, fast, _per_event(self._stats, len(incidents)))
+
+    def simulate(self, incidents: Incidents, seed: int) -> Showers:
+        """Simulate events, tracked and fast-simulated energies added.
+
+        Raises:
+            InputError: incidents that Geant4 or the fast simulation cannot simulate.
+            RunError: a simulation failed; the next call starts a new process.
+        """
+        return self.run(incidents, seed).showers
+
+    def _check(self, incidents: Incidents) -> None:
+        super()._check(incidents)
+        names = incidents.shower_id
+        if len(np.unique(names)) < len(names) or (names >= MAX_EVENT).any():
+            raise InputError("events need different shower ids below 2**43")
+
+    def _run(self, name: str, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
+        """Rows of energies in blocks."""
+        request = {"run": len(incidents), "seed": seed}
+        done = 0
+        for answer, data in self._process(name).ask(request, wire.pack(incidents, seed)):
+            if "stats" in answer:
+                self._stats.append(answer["stats"])
+                continue
+            n = answer["rows"]
+            yield np.frombuffer(data, np.float32, n * self.detector.n_cells).reshape(n, -1)
+            fast = np.frombuffer(data[4 * n * self.detector.n_cells :], np.float64)
+            self._fast_energy.update(zip(incidents.shower_id[done : done + n].tolist(), fast.tolist(), strict=True))
+            done += n
+
+    def _process(self, name: str) -> Process:
+        process = self._processes.get(name)
+        if process is None or not process.alive:
+            if process:
+                process.close()
+            setup = {"detector": self.detector.toml, "physics": name, "msc": self._msc, **self._hook}
+            process = self._processes[name] = Process(APPLICATION, setup)
+        return process
+
+    def _provenance(self, names: list[str]) -> dict[str, Any]:
+        return super()._provenance(names) | {"hook": self._hook | {"fast": self._fast_provenance}}
+
+
+def simulate(
+    detector: Detector,
+    simulator_name: str,
+    incidents: Incidents,
+    seed: int,
+    *,
+    threshold: float = 1000.0,
+    batch_events: int = 50,
+    inside: bool = False,
+    physics: str | None = None,
+) -> HookedRun:
+    """Simulate events in Geant4 with a fast simulation inside, energies in MeV.
+
+    Raises:
+        InputError: incidents, simulator or settings that do not fit.
+        RunError: the simulation failed.
+    """
+    geant4 = HookedGeant4(detector, simulator_name, threshold, batch_events, inside=inside, physics=physics)
+    try:
+        return geant4.run(incidents, seed)
+    finally:
+        geant4.close()
+
+
+def _per_event(parts: list[dict[str, float]], n: int) -> dict[str, float]:
+    """Sum over processes: counts as they are, times [s] as ms per event, what the hook did not use being Geant4's."""
+    total = {key: sum(part[key] for part in parts) for key in (parts[0] if parts else {})}
+    times = {key: total.pop(key) * 1e3 / n for key in ("trigger", "placement", "inference", "hits", "wall") if total}
+    if not times:
+        return {}
+    times["hits"] += total.pop("tracked_hits") * 1e3 / n
+    times["geant4"] = times["wall"] - sum(times[key] for key in ("trigger", "placement", "inference", "hits"))
+    return total | times
