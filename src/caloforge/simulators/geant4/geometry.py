@@ -1,0 +1,148 @@
+"""The calorimeter in Geant4: plates, cells as replicas, C++ scorers; imports geant4_pybind: for child processes only.
+
+`Calorimeter(detector)` is the user detector construction for `kernel.initialise`. After Initialize() its attributes are
+`entrance`, the logical volume of a 10 um vacuum slab before the front face, where a hook attaches its trigger, and
+`groups`, the cells by `[[layer]]` table with the names of their hit collections, which `scoring` reads.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import geant4_pybind as g4
+
+from caloforge.detector import Detector
+from caloforge.detector.cells import Cells
+from caloforge.detector.spec import LayerSpec, Plate
+from caloforge.simulators.geant4.kernel import keep
+from caloforge.simulators.geant4.materials import find_material
+from caloforge.simulators.geant4.volumes import Box, Tube, Volume
+
+ENTRANCE = 0.01  # thickness of the entrance slab [mm]
+MARGIN = 1000.0  # vacuum around the plates [mm]
+
+
+@dataclass
+class Group:
+    """The layers of one `[[layer]]` table.
+
+    Attributes:
+        name: name of its sensitive detector; its hit collection is `name/E`.
+        start: first cell on the flat axis of the fixed grids.
+        shape: layers, and cells per layer along both axes.
+        cells: logical volumes of the cells of the counted plates, or these plates where they are not divided.
+        depths: levels above a cell's volume where its layer and both cell numbers are found.
+    """
+
+    name: str
+    start: int
+    shape: tuple[int, int, int]
+    cells: list[g4.G4LogicalVolume] = field(default_factory=list)
+    depths: tuple[int, int, int] = (0, 0, 0)
+
+
+class Calorimeter(g4.G4VUserDetectorConstruction):
+    """Plates and cells of a detector in a vacuum world; with `cells=False` plates stay whole and nothing is scored."""
+
+    def __init__(self, detector: Detector, *, cells: bool = True) -> None:
+        super().__init__()
+        self.detector = detector
+        self.divided = cells
+        self.groups: list[Group] = []
+        self.entrance: g4.G4LogicalVolume = None
+        keep(self)
+
+    def Construct(self) -> g4.G4VPhysicalVolume:
+        """World with the entrance slab and one envelope for each `[[layer]]` table."""
+        detector, vacuum = self.detector, find_material("G4_Galactic", {})
+        half = detector.half_width
+        face = Tube(0, half) if detector.is_cylinder else Box(half, half)
+        world = Volume.make("world", Box(half + MARGIN, half + MARGIN), 2 * (detector.depth + MARGIN), vacuum)
+        self.entrance = world.place("entrance", face, ENTRANCE, -ENTRANCE / 2, vacuum).logical
+        z, start, self.groups = 0.0, 0, []
+        for index, spec in enumerate(detector.spec.layer):
+            group = Group(f"layers{index}", start, (spec.copies, *spec.cells.fixed_shape))
+            depth = spec.copies * spec.thickness
+            self._fill(world.place(group.name, face, depth, z + depth / 2, vacuum), spec, group)
+            self.groups.append(group)
+            z, start = z + depth, start + math.prod(group.shape)
+        placed = g4.G4PVPlacement(None, g4.G4ThreeVector(), world.logical, "world", None, False, 0)
+        keep(placed)
+        return placed
+
+    def ConstructSDandField(self) -> None:
+        """One scorer of deposited energy per group, in C++."""
+        for group in self.groups if self.divided else ():
+            sensitive = g4.G4MultiFunctionalDetector(group.name)
+            g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
+            scorer = g4.G4PSEnergyDeposit3D("E", *group.shape, *group.depths)
+            sensitive.RegisterPrimitive(scorer)
+            for logical in group.cells:
+                logical.SetSensitiveDetector(sensitive)
+            keep(sensitive, scorer)
+
+    def _fill(self, volume: Volume, spec: LayerSpec, group: Group) -> None:
+        """Cells outermost where they fill the volume and every plate counts; else only counted plates are divided."""
+        plates, repeat = merged(spec)
+        columns = self.divided and self._fills(spec.cells) and {p.material for p in plates} == set(spec.counts)
+        outer = divide(volume, spec.cells) if columns else [volume]
+        counted = [v for o in outer for v in self._plates(o, plates, spec, repeat)]
+        if self.divided and not columns:
+            counted = [cell for plate in counted for cell in divide(self._covered(plate, spec.cells), spec.cells)]
+        group.cells = [cell.logical for cell in counted]
+        group.depths = tuple(counted[0].depth(level) for level in ("copy", "first", "second"))  # type: ignore[assignment]
+
+    def _plates(self, volume: Volume, plates: tuple[Plate, ...], spec: LayerSpec, repeat: int) -> list[Volume]:
+        """Divide in depth; the counted plates."""
+        volume = volume.replicate("copy", g4.kZAxis, spec.copies, spec.thickness)
+        volume = volume.replicate("repeat", g4.kZAxis, repeat, spec.thickness / repeat)
+        if len(plates) == 1:
+            volume.logical.SetMaterial(self._material(plates[0].material))
+            return [volume]
+        counted, z = [], -volume.thickness / 2
+        for plate in plates:
+            middle, z = z + plate.thickness / 2, z + plate.thickness
+            placed = volume.place("plate", volume.face, plate.thickness, middle, self._material(plate.material))
+            counted += [placed] if plate.material in spec.counts else []
+        return counted
+
+    def _covered(self, plate: Volume, cells: Cells) -> Volume:
+        """The part of a plate that the cells cover."""
+        if self._fills(cells):
+            return plate
+        if cells.kind == "cartesian":
+            return plate.place("readout", Box(*cells.half_widths), plate.thickness, 0, plate.logical.GetMaterial())
+        edges = cells.edges[1]
+        face = Tube(float(edges[0]), float(edges[-1]))
+        return plate.place("readout", face, plate.thickness, 0, plate.logical.GetMaterial())
+
+    def _fills(self, cells: Cells) -> bool:
+        """Whether the cells cover the whole plates."""
+        half = self.detector.half_width
+        if cells.kind == "cartesian":
+            return all(math.isclose(width, half) for width in cells.half_widths)
+        return self.detector.is_cylinder and cells.edges[1][0] == 0 and math.isclose(cells.half_extent, half)
+
+    def _material(self, name: str) -> g4.G4Material:
+        return find_material(name, self.detector.spec.material)
+
+
+def merged(spec: LayerSpec) -> tuple[tuple[Plate, ...], int]:
+    """Plates and their repetitions; repetitions of a single plate are one thicker plate."""
+    if len(spec.plates) == 1:
+        return (spec.plates[0].model_copy(update={"thickness": spec.thickness}),), 1
+    return spec.plates, spec.repeat
+
+
+def divide(volume: Volume, cells: Cells) -> list[Volume]:
+    """Divide a volume into cells: x then y, or phi then r; several kinds of cells where rings differ in width."""
+    n, m = cells.fixed_shape
+    if cells.kind == "cartesian":
+        (width, height), half = cells.size, cells.half_widths[1]
+        column = volume.replicate("first", g4.kXAxis, n, width, Box(width / 2, half))
+        return [column.replicate("second", g4.kYAxis, m, height, Box(width / 2, height / 2))]
+    edges, angle = cells.edges[1].tolist(), 2 * math.pi / n
+    wedge = volume.replicate("first", g4.kPhi, n, angle, Tube(edges[0], edges[-1], angle))
+    if cells.r_max is None:
+        return wedge.place_rings("second", edges)
+    ring = Tube(0.0, edges[1], angle if n > 1 else 2 * math.pi)
+    return [wedge.replicate("second", g4.kRho, m, cells.r_max / m, ring)]

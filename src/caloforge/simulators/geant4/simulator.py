@@ -1,0 +1,114 @@
+"""Geant4, the full simulation: tracks every particle of a shower, in a child process."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError, RunError
+from caloforge.particles import ELECTROMAGNETIC, particle_name
+from caloforge.seeds import check_seed
+from caloforge.showers import Incidents, Showers
+from caloforge.simulators.geant4 import physics as lists
+from caloforge.simulators.geant4 import wire
+from caloforge.simulators.geant4.process import Process
+
+WORKER = "caloforge.simulators.geant4.worker"
+
+
+class Geant4Simulator:
+    """Full simulation with Geant4 (Nucl. Instrum. Meth. A 506 (2003) 250), cells scored in C++.
+
+    Each shower depends on its incident, its shower_id and the seed only. `physics` names one list for all incidents;
+    by default each incident gets its own: "em" for e-, e+ and photons, "FTFP_BERT" for all others.
+    Processes start with the first call of simulate, live until close(), and are replaced when they died.
+
+    Raises:
+        InputError: geant4_pybind is not installed, or the physics list is unknown or lacks its data.
+    """
+
+    name = "geant4"
+
+    def __init__(self, detector: Detector, physics: str | None = None) -> None:
+        if find_spec("geant4_pybind") is None:
+            raise InputError("Geant4 is not installed: pip install caloforge[geant4]")
+        self.detector = detector
+        self._physics = lists.check(physics) if physics else None
+        self._msc = lists.ACCURATE_MSC
+        self._processes: dict[str, Process] = {}
+
+    def simulate(self, incidents: Incidents, seed: int) -> Showers:
+        """Simulate showers; energies are raw: no threshold.
+
+        Raises:
+            InputError: incidents that Geant4 cannot simulate, a material that it does not know, or one without tables.
+            RunError: the Geant4 process died; the next call starts a new one.
+        """
+        check_seed(seed)
+        self._check(incidents)
+        names = [self._physics or lists.default_for(pdg) for pdg in incidents.pdg.tolist()]
+        energies = np.empty((len(incidents), self.detector.n_cells), np.float32)
+        for name in sorted(set(names)):
+            rows = np.array([i for i, other in enumerate(names) if other == name])
+            done = 0
+            for part in self._run(name, incidents[rows], seed):
+                energies[rows[done : done + len(part)]] = part
+                done += len(part)
+        used = sorted(set(names)) or [self._physics or lists.EM]
+        return Showers(self.detector, incidents, energies, self._provenance(used))
+
+    def _run(self, name: str, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
+        """Rows of energies in chunks."""
+        done = 0
+        try:
+            for _, data in self._process(name).ask({"run": len(incidents)}, wire.pack(incidents, seed)):
+                part = np.frombuffer(data, np.float32).reshape(-1, self.detector.n_cells)
+                yield part
+                done += len(part)
+        except RunError as error:
+            first = incidents.shower_id[min(done, len(incidents) - 1)]
+            raise RunError(f"{error} (at or after shower {first} of seed {seed})") from None
+
+    def _process(self, name: str) -> Process:
+        process = self._processes.get(name)
+        if process is None or not process.alive:
+            if process:
+                process.close()
+            setup = {"detector": self.detector.toml, "physics": name, "msc": self._msc}
+            process = self._processes[name] = Process(WORKER, setup)
+        return process
+
+    def _check(self, incidents: Incidents) -> None:
+        if self._physics == lists.EM:
+            others = set(incidents.pdg.tolist()) - ELECTROMAGNETIC
+            if others:
+                name = particle_name(min(others))
+                raise InputError(f"physics 'em' is for e-, e+ and gamma, not {name}; use {lists.HADRONIC}")
+        x, y, z = incidents.position.T
+        reach = np.hypot(x, y) if self.detector.is_cylinder else np.maximum(np.abs(x), np.abs(y))
+        if (reach > self.detector.half_width).any():
+            raise InputError(f"entry point outside the front face: {reach.max():g} mm from the axis, "
+                             f"the plates end at {self.detector.half_width:g} mm")  # fmt: skip
+        if np.any(z != 0):
+            raise InputError("entry points must lie on the front face, z = 0")
+
+    def provenance(self) -> dict[str, Any]:
+        """Versions, physics lists, settings, and where the tables come from."""
+        return self._provenance([self._physics] if self._physics else [lists.EM, lists.HADRONIC])
+
+    def _provenance(self, names: list[str]) -> dict[str, Any]:
+        return {
+            "simulator": self.name,
+            "geant4_pybind": version("geant4_pybind"),
+            "physics": [lists.provenance(name) for name in names],
+        }
+
+    def close(self) -> None:
+        """End the Geant4 processes."""
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
