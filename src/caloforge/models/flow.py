@@ -25,10 +25,10 @@ class Coupling(nn.Module):
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
 
-    def forward(self, kept: Tensor, conditions: Tensor) -> splines.Knots:
-        """Splines chosen for the bent columns."""
-        raw = self.network(torch.cat([kept, conditions], 1))
-        return splines.knots(raw.unflatten(1, self.shape), BOUND)
+    def forward(self, kept: Tensor, conditions: Tensor) -> Tensor:
+        """Parameters (N, 3 K - 1, bent) of the splines for the bent columns."""
+        raw: Tensor = self.network(torch.cat([kept, conditions], 1))
+        return raw.unflatten(1, self.shape)
 
 
 def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
@@ -47,7 +47,8 @@ class CouplingFlow(nn.Module):
         deals = [_deal(size, seed) for seed in range((blocks + 1) // 2)]
         self.register_buffer("deals", torch.stack(deals))
         self.register_buffer("returns", torch.stack([deal.argsort() for deal in deals]))
-        sides = [self.halves if i % 2 else self.halves[::-1] for i in range(blocks)]
+        self.bends_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
+        sides = [self.halves[::-1] if first else self.halves for first in self.bends_first]
         self.blocks = nn.ModuleList(Coupling(kept, bent, conditions, hidden, depth, bins) for kept, bent in sides)
 
     deals: Tensor
@@ -60,9 +61,9 @@ class CouplingFlow(nn.Module):
             if i % 2 == 0:
                 x = x.index_select(1, self.deals[i // 2])
             first, second = x.split(self.halves, 1)
-            kept, bent = (first, second) if i % 2 else (second, first)
+            kept, bent = (second, first) if self.bends_first[i] else (first, second)
             bent, log_slopes = splines.inverse_spline(bent, block(kept, conditions), BOUND)
-            x = torch.cat([kept, bent] if i % 2 else [bent, kept], 1)
+            x = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
             log_slope = log_slope + log_slopes.sum(1)
         return x, log_slope
 
@@ -70,9 +71,9 @@ class CouplingFlow(nn.Module):
         """Data x (N, D) of latent numbers z (N, D)."""
         for i, block in reversed(list(enumerate(self.blocks))):
             first, second = z.split(self.halves, 1)
-            kept, bent = (first, second) if i % 2 else (second, first)
+            kept, bent = (second, first) if self.bends_first[i] else (first, second)
             bent = splines.spline(bent, block(kept, conditions), BOUND)
-            z = torch.cat([kept, bent] if i % 2 else [bent, kept], 1)
+            z = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
             if i % 2 == 0:
                 z = z.index_select(1, self.returns[i // 2])
         return z
