@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.detector.materials import SCALE_ENERGY, Matter, matter, mixture
-from caloforge.detector.spec import LayerSpec
-from caloforge.errors import InputError
+from caloforge.detector.sampling import Plates, e_over_mip, main_layer, minimum_loss, mip_fraction, split_plates
 from caloforge.simulators.gflash.profiles import Medium
 
 Floats = NDArray[np.float64]
-Plates = list[tuple[Matter, float]]
 
 MAX_STEP = 0.25  # X0 between nodes
 
@@ -52,27 +50,8 @@ def effective_medium(detector: Detector) -> Medium:
     if not dead:
         return medium
     unit = sum(d for _, d in counted + dead)
-    transition = 0.007 * (mixture(dead).z_eff - mixture(counted).z_eff)
-    return Medium(whole.z_eff, x0, moliere, critical, True, unit / x0, 1 / (1 + transition),
-                  _resolution(counted + dead, critical))  # fmt: skip
-
-
-def main_layer(detector: Detector) -> LayerSpec:
-    """The `[[layer]]` table with the most radiation lengths."""
-
-    def depth(spec: LayerSpec) -> float:
-        return spec.copies * spec.repeat * sum(p.thickness / matter(p.material, detector).x0_mm for p in spec.plates)
-
-    deepest = max(detector.spec.layer, key=depth)
-    if depth(deepest) < 1e-3:
-        raise InputError(f"detector '{detector.name}' holds no matter that showers; GFlash needs its real materials")
-    return deepest
-
-
-def split_plates(detector: Detector, spec: LayerSpec) -> tuple[Plates, Plates]:
-    """Plates of one sampling unit whose energy counts, and the others."""
-    plates = [(p.material in spec.counts, matter(p.material, detector), p.thickness) for p in spec.plates]
-    return [(m, d) for counts, m, d in plates if counts], [(m, d) for counts, m, d in plates if not counts]
+    resolution = _resolution(counted + dead, critical)
+    return Medium(whole.z_eff, x0, moliere, critical, True, unit / x0, e_over_mip(counted, dead), resolution)
 
 
 def _effective(plates: Plates) -> tuple[float, float, float]:
@@ -94,11 +73,6 @@ def _resolution(plates: Plates, critical: float) -> float:
     <cos theta> = cos(E_s / (pi Ec)); its factor F(xi) for the lowest detectable energy is taken as 1.
     """
     return 0.032 * math.sqrt(minimum_loss(plates) / math.cos(min(SCALE_ENERGY / (math.pi * critical), 1.4)))
-
-
-def minimum_loss(plates: Plates) -> float:
-    """Energy loss of a minimum-ionising particle [MeV]."""
-    return sum(m.min_loss * d for m, d in plates)
 
 
 def nodes(detector: Detector, medium: Medium) -> Nodes:
@@ -142,7 +116,7 @@ def _visible(detector: Detector, medium: Medium) -> list[tuple[float, ...]]:
     counted, dead = split_plates(detector, main_layer(detector))
     unit = minimum_loss(counted + dead)
     fraction = detector.readout.sampling_fraction
-    response = medium.e_mip if fraction == 1 else fraction * unit / minimum_loss(counted)
+    response = medium.e_mip if fraction == 1 else fraction / mip_fraction(counted, dead)
     rows: list[tuple[float, ...]] = []
     t = 0.0
     for m, thickness, z, counts, layer in _plates(detector):

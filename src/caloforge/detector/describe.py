@@ -1,0 +1,122 @@
+"""A detector in words and numbers: depth, Moliere radius, sampling fraction, and its cells."""
+
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.detector import Detector
+from caloforge.detector.materials import Matter, matter, mixture
+from caloforge.detector.sampling import e_over_mip, main_layer, mip_fraction, split_plates
+from caloforge.detector.spec import LayerSpec
+from caloforge.detector.symmetry import symmetries
+from caloforge.errors import InputError
+from caloforge.units import show_energy
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Numbers of a detector as a calorimeter; the medium is that of the layers deepest in X0.
+
+    Attributes:
+        depth_x0, depth_interaction: whole depth in radiation lengths and in nuclear interaction lengths.
+        x0, moliere: radiation length and Moliere radius of the medium [mm].
+        critical_energy: of the medium [MeV].
+        mip_fraction: counted share of a minimum-ionising particle's loss.
+        sampling_fraction: estimate of the counted share of an electron's energy, mip_fraction * e / mip.
+    """
+
+    depth_x0: float
+    depth_interaction: float
+    x0: float
+    moliere: float
+    critical_energy: float
+    mip_fraction: float
+    sampling_fraction: float
+
+
+def summarise(detector: Detector) -> Summary:
+    """Numbers of a detector.
+
+    Raises:
+        InputError: a material whose properties are unknown, or a detector without matter.
+    """
+    plates = [(matter(plate.material, detector), plate.thickness * spec.copies * spec.repeat)
+              for spec in detector.spec.layer for plate in spec.plates]  # fmt: skip
+    counted, dead = split_plates(detector, main_layer(detector))
+    medium: Matter = mixture(counted + dead)
+    mip = mip_fraction(counted, dead)
+    return Summary(
+        depth_x0=sum(thickness / m.x0_mm for m, thickness in plates),
+        depth_interaction=sum(thickness / m.interaction_mm for m, thickness in plates),
+        x0=medium.x0_mm,
+        moliere=medium.moliere_mm,
+        critical_energy=medium.critical_energy,
+        mip_fraction=mip,
+        sampling_fraction=mip * e_over_mip(counted, dead),
+    )
+
+
+def describe(detector: Detector) -> RenderableType:
+    """Two tables for the terminal: the detector as a calorimeter, and its layers of cells."""
+    title = Text(detector.name, style="bold")
+    return Group(title, Text(detector.spec.description), _numbers(detector), _cells(detector))
+
+
+def _numbers(detector: Detector) -> Table:
+    table = Table(show_header=False, box=None)
+    size = "radius" if detector.is_cylinder else "half width"
+    readout = detector.readout
+    rows = [
+        ("size", f"depth {detector.depth:.6g} mm, {size} {detector.half_width:.6g} mm"),
+        *_matter_rows(detector),
+        ("readout", f"frame {readout.frame}, threshold {show_energy(readout.threshold)}, "
+                    f"sampling fraction of the response {readout.sampling_fraction:g}"),
+        ("cells", f"{detector.n_cells} in {len(detector.layers)} layers, {len(symmetries(detector))} exact symmetries"),
+    ]  # fmt: skip
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _matter_rows(detector: Detector) -> list[tuple[str, str]]:
+    try:
+        s = summarise(detector)
+    except InputError as error:
+        return [("matter", str(error))]
+    return [
+        ("depth", f"{s.depth_x0:.1f} X0, {s.depth_interaction:.2f} interaction lengths"),
+        ("medium", f"X0 {s.x0:.2f} mm, Moliere radius {s.moliere:.1f} mm, critical energy {s.critical_energy:.2f} MeV"),
+        ("counted", f"{100 * s.mip_fraction:.3g} % of a minimum-ionising particle's loss, "
+                    f"about {100 * s.sampling_fraction:.3g} % of an electron's energy"),
+    ]  # fmt: skip
+
+
+def _cells(detector: Detector) -> Table:
+    table = Table("layers", "z [mm]", "plates", "counts", "grid", "cell size")
+    first = 0
+    for spec in detector.spec.layer:
+        last = first + spec.copies - 1
+        z_min, z_max = detector.layers[first].z_min, detector.layers[last].z_max
+        name = str(first) if first == last else f"{first} - {last}"
+        table.add_row(name, f"{z_min:.6g} - {z_max:.6g}", _plates(spec), ", ".join(spec.counts), *_grid(spec.cells))
+        first = last + 1
+    return table
+
+
+def _plates(spec: LayerSpec) -> str:
+    unit = " + ".join(f"{plate.material} {plate.thickness:g} mm" for plate in spec.plates)
+    return f"{spec.repeat} x ({unit})" if spec.repeat > 1 else unit
+
+
+def _grid(cells: CartesianCells | CylindricalCells) -> tuple[str, str]:
+    """Number of cells and their size, as text."""
+    slow, fast = cells.shape
+    if isinstance(cells, CartesianCells):
+        window = f" of {cells.grid[0]} x {cells.grid[1]}" if cells.grid else ""
+        return f"{slow} x {fast} (x, y){window}", f"{cells.size[0]:g} x {cells.size[1]:g} mm2"
+    edges = cells.edges[1]
+    rings = f"{edges[1] - edges[0]:g} mm" if cells.r_edges is None else f"rings up to {edges[-1]:g} mm"
+    return f"{slow} x {fast} (phi, r)", f"{360 / slow:g} deg, {rings}"

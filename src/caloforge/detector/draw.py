@@ -1,0 +1,94 @@
+"""A picture of the readout: the plates from the side, and the transverse grid of each kind of layer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.detector import Detector
+from caloforge.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_GRIDS = 6
+FORMATS = (".png", ".pdf", ".svg")
+
+
+def draw(detector: Detector, path: Path) -> None:
+    """Draw the plates in depth and the cells across, as PNG, PDF or SVG by the suffix of `path`.
+
+    Raises:
+        InputError: another suffix, or matplotlib is not installed.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"cannot draw into '{path.name}'; the suffix may be {', '.join(FORMATS)}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("drawing needs matplotlib: pip install caloforge[report]") from None
+    grids = _different_grids(detector)
+    figure = Figure(figsize=(3.4 * max(len(grids), 2), 6.4), layout="constrained")
+    parts = figure.subfigures(2, 1, height_ratios=(1, 1.3), squeeze=False)
+    _draw_side(parts[0, 0].add_subplot(), detector)
+    axes = parts[1, 0].subplots(1, len(grids), squeeze=False)[0]
+    for axis, (title, cells) in zip(axes, grids, strict=True):
+        _draw_grid(axis, title, cells)
+    figure.savefig(path, dpi=150)
+
+
+def _different_grids(detector: Detector) -> list[tuple[str, CartesianCells | CylindricalCells]]:
+    """The first grids that differ, with the layers that have them."""
+    found: dict[str, tuple[list[int], CartesianCells | CylindricalCells]] = {}
+    for index, layer in enumerate(detector.layers):
+        found.setdefault(layer.cells.model_dump_json(), ([], layer.cells))[0].append(index)
+    named = [(f"layers {i[0]} - {i[-1]}" if len(i) > 1 else f"layer {i[0]}", cells) for i, cells in found.values()]
+    return named[:MAX_GRIDS]
+
+
+def _draw_side(axis: "Axes", detector: Detector) -> None:
+    colours = {name: f"C{i}" for i, name in enumerate(detector.materials)}
+    bars: dict[str, list[tuple[float, float]]] = {name: [] for name in colours}
+    for layer in detector.layers:
+        z = layer.z_min
+        for plate in layer.spec.plates * layer.spec.repeat:
+            bars[plate.material].append((z, plate.thickness))
+            z += plate.thickness
+    half = detector.half_width
+    for name, pieces in bars.items():
+        counted = any(name in spec.counts for spec in detector.spec.layer)
+        axis.broken_barh(pieces, (-half, 2 * half), color=colours[name], alpha=0.5 if counted else 0.9,
+                         label=f"{name} (counts)" if counted else name)  # fmt: skip
+    for layer in detector.layers:
+        axis.axvline(layer.z_min, color="black", linewidth=0.3)
+    axis.set(xlim=(0, detector.depth), ylim=(-half, half), xlabel="z [mm]", ylabel="x [mm]", title=detector.name)
+    axis.legend(fontsize="small", loc="upper right")
+
+
+def _draw_grid(axis: "Axes", title: str, cells: CartesianCells | CylindricalCells) -> None:
+    from matplotlib.collections import LineCollection
+
+    lines = _cartesian_lines(cells) if isinstance(cells, CartesianCells) else _cylindrical_lines(cells)
+    axis.add_collection(LineCollection(lines, colors="black", linewidths=0.4))
+    half_x, half_y = _half_widths(cells)
+    axis.set(xlim=(-half_x, half_x), ylim=(-half_y, half_y), xlabel="x [mm]", aspect="equal")
+    axis.set_title(f"{title}: {cells.shape[0]} x {cells.shape[1]}", fontsize="small")
+
+
+def _half_widths(cells: CartesianCells | CylindricalCells) -> tuple[float, float]:
+    x, y = (-cells.edges[0][0], -cells.edges[1][0]) if isinstance(cells, CartesianCells) else (cells.half_extent,) * 2
+    return 1.05 * float(x), 1.05 * float(y)
+
+
+def _cartesian_lines(cells: CartesianCells) -> list[Any]:
+    x, y = cells.edges
+    return [[(v, y[0]), (v, y[-1])] for v in x] + [[(x[0], v), (x[-1], v)] for v in y]
+
+
+def _cylindrical_lines(cells: CylindricalCells) -> list[Any]:
+    phi, r = cells.edges
+    turn = np.linspace(0, 2 * np.pi, 181)
+    circles: list[Any] = [np.column_stack([v * np.cos(turn), v * np.sin(turn)]) for v in r]
+    spokes = phi[:-1] if cells.n[0] > 1 else phi[:0]
+    return circles + [[(r[0] * np.cos(v), r[0] * np.sin(v)), (r[-1] * np.cos(v), r[-1] * np.sin(v))] for v in spokes]
