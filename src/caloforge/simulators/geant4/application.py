@@ -22,8 +22,8 @@ from caloforge.simulators import Replay, Simulator, create, file_of
 from caloforge.simulators.geant4 import kernel, wire
 from caloforge.simulators.geant4.geometry import Calorimeter
 from caloforge.simulators.geant4.hook import Hook, HookStats
+from caloforge.simulators.geant4.hook_geometry import volumes_below
 from caloforge.simulators.geant4.hook_hits import HitMap
-from caloforge.simulators.geant4.hook_scorers import volumes_below
 from caloforge.simulators.geant4.hook_trigger import Trigger
 from caloforge.simulators.geant4.scoring import CellHits
 from caloforge.simulators.geant4.worker import POLL, Gun
@@ -87,6 +87,7 @@ class Application:
         calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"])
         self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
         self._cells = CellHits(calorimeter)
+        self._manager.BeamOn(0)  # reads the cross sections, which are no event's time
 
     def _build(self, actions: g4.G4VUserActionInitialization) -> None:
         """Geant4 wants user actions to be made after its physics list."""

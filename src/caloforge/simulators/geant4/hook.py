@@ -16,11 +16,24 @@ from numpy.typing import NDArray
 from caloforge.errors import InputError, RunError
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.base import Simulator
-from caloforge.simulators.geant4.hook_hits import FastHits
+from caloforge.simulators.geant4.hook_geometry import entrance_slab, volumes_below
+from caloforge.simulators.geant4.hook_hits import FastHits, HitMap
 from caloforge.simulators.geant4.hook_placement import Placement
 from caloforge.simulators.geant4.hook_scorers import EntranceScorer, InsideScorer, attach
-from caloforge.simulators.geant4.hook_trigger import Trigger
+from caloforge.simulators.geant4.hook_trigger import Trigger, contained
 from caloforge.simulators.replay import EVENT_STRIDE
+
+__all__ = [
+    "FastHits",
+    "HitMap",
+    "Hook",
+    "HookStats",
+    "Placement",
+    "Trigger",
+    "contained",
+    "entrance_slab",
+    "volumes_below",
+]
 
 MAX_EVENT = 2**43
 
@@ -210,10 +223,10 @@ class Hook:
         )
 
     def _asked(self, incidents: Incidents) -> Incidents:
-        """Incidents as the simulator sees them: a mesh along the particle starts at the particle."""
+        """Incidents as the simulator sees them: a mesh along the particle is the same all over the face."""
         if self.simulator.detector.readout.frame != "shower":
             return incidents
-        return replace(incidents, position=np.zeros_like(incidents.position))
+        return replace(incidents, position=incidents.position * (0, 0, 1))
 
     def _flush(self) -> None:
         """Condition, inference, placement, hit making."""

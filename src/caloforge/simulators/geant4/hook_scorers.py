@@ -66,15 +66,6 @@ def attach(
     _alive.extend([particle_filter, scorer])
 
 
-def volumes_below(volume: g4.G4LogicalVolume) -> list[g4.G4LogicalVolume]:
-    """All logical volumes placed inside one, at any depth, each once."""
-    found: dict[str, g4.G4LogicalVolume] = {}
-    for index in range(volume.GetNoDaughters()):
-        daughter = volume.GetDaughter(index).GetLogicalVolume()
-        found |= {str(v.GetInstanceID()): v for v in (daughter, *volumes_below(daughter))}
-    return list(found.values())
-
-
 def _filter(particles: tuple[str, ...], energy: tuple[float, float]) -> g4.G4SDParticleWithEnergyFilter:
     table = g4.G4ParticleTable.GetParticleTable()
     unknown = [name for name in particles if table.FindParticle(name) is None]
