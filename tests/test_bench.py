@@ -1,11 +1,12 @@
 import json
+from importlib.util import find_spec
 
 import pytest
 
 from caloforge.bench import bench, write_report
 from caloforge.simulators import create
 
-pytest.importorskip("geant4_pybind")
+pytestmark = pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
 
 
 def test_every_simulator_and_geant4_in_one_report(small, tmp_path, monkeypatch):

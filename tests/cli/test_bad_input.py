@@ -81,7 +81,7 @@ def test_files_that_are_not_showers(tmp_path):
     for name, said in (
         ("cut.h5", "not a readable HDF5"),
         ("text.h5", "not a readable HDF5"),
-        ("foreign.h5", "does not say its detector"),
+        ("foreign.h5", "no numeric data set"),
         ("nan.h5", "not finite"),
         ("model.onnx", "model.onnx"),
     ):

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-pytest.importorskip("geant4_pybind")
+pytestmark = pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
 
 WORDS = [
     "--detector",

@@ -52,14 +52,14 @@ def _list() -> Table:
 
 def models() -> None:
     """List the generative models and their settings."""
-    from caloforge.models import MODELS
+    from caloforge.models import CONFIGS
 
-    for name, (config, model) in MODELS.items():
-        table = Table("key", "default", title=f"{name}: {(model.__doc__ or '').splitlines()[0]}", title_justify="left")
+    for name, config in CONFIGS.items():
+        title = f"{name}: {(config.__doc__ or '').splitlines()[0]}"
+        table = Table("key", "default", title=title, title_justify="left")
         for key, field in config.model_fields.items():
-            table.add_row(
-                key, "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-            )
+            default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+            table.add_row(key, default)
         console.print(table)
 
 
