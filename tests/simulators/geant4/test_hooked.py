@@ -1,0 +1,111 @@
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers import Incidents, Showers, write
+from caloforge.simulators import Simulator
+from caloforge.simulators.geant4 import Geant4Simulator, HookedGeant4, simulate
+from caloforge.units import ELECTRON_MASS
+
+if find_spec("geant4_pybind") is None:
+    pytest.skip("geant4_pybind is not installed", allow_module_level=True)
+
+N = 100
+
+
+@pytest.fixture(scope="module")
+def replayed(small, tmp_path_factory):
+    """100 showers of 10 GeV electrons with random cells, and their file."""
+    energies = np.random.default_rng(5).exponential(size=(N, small.n_cells)).astype(np.float32)
+    showers = Showers(small, Incidents.make("e-", np.full(N, 1e4)), energies)
+    path = tmp_path_factory.mktemp("replayed") / "replay.h5"
+    write(path, showers)
+    return showers, path
+
+
+@pytest.fixture(scope="module")
+def hooked(small, replayed):
+    simulator = HookedGeant4(small, str(replayed[1]), threshold=3e3, batch_events=7)
+    yield simulator
+    simulator.close()
+
+
+@pytest.fixture(scope="module")
+def shallow():
+    """Deep enough to hold 10 GeV showers, with every plate counted."""
+    return Detector.load("calogan-ecal")
+
+
+def test_it_is_a_simulator(hooked, small):
+    assert isinstance(hooked, Simulator)
+    none = hooked.simulate(Incidents.make("e-", np.zeros(0)), 1)
+    assert none.energies.shape == (0, small.n_cells)
+
+
+def test_replayed_cells_come_back_exactly(hooked, replayed):
+    run = hooked.run(replayed[0].incidents, 1)
+    assert np.array_equal(run.showers.energies, replayed[0].energies)
+    assert np.allclose(run.fast_energy, replayed[0].energies.sum(axis=1), rtol=1e-6)
+    assert run.stats["calls"] == run.stats["taken"] == N
+    assert run.stats["batches"] == 15
+
+
+def test_event_k_plays_row_k_whatever_the_order(hooked, replayed):
+    rows = np.array([41, 7, 93, 8])
+    assert np.array_equal(hooked.simulate(replayed[0].incidents[rows], 2).energies, replayed[0].energies[rows])
+
+
+def test_below_threshold_python_is_not_called_and_geant4_is_untouched(hooked, small):
+    incidents = Incidents.make(np.array([11, -11, 22]), np.array([2e3, 2.9e3, 1e3]))
+    run = hooked.run(incidents, 3)
+    full = Geant4Simulator(small)
+    assert run.stats["calls"] == 0
+    assert (run.fast_energy == 0).all()
+    assert np.array_equal(run.showers.energies, full.simulate(incidents, 3).energies)
+    full.close()
+
+
+def test_a_replay_that_runs_out_or_differs_is_refused_and_the_next_call_works(hooked, replayed):
+    with pytest.raises(InputError, match="no shower"):
+        hooked.simulate(Incidents.make("e-", 1e4, shower_id=N), 1)
+    with pytest.raises(InputError, match="20 GeV"):
+        hooked.simulate(Incidents.make("e-", 2e4), 1)
+    assert np.array_equal(hooked.simulate(replayed[0].incidents[:2], 1).energies, replayed[0].energies[:2])
+
+
+@pytest.mark.parametrize("particle", ["e-", "e+", "gamma"])
+def test_fast_and_tracked_energy_make_up_the_incident_energy(shallow, particle):
+    energy = np.array([500.0, 900.0, 1e4, 2e4])
+    run = simulate(shallow, "gflash", Incidents.make(particle, energy), 6, batch_events=3)
+    available = energy + 2 * ELECTRON_MASS * (particle == "e+")
+    leaked = 1 - run.showers.energies.sum(axis=1) / available
+    assert (leaked > -1e-6).all()
+    assert (leaked < 0.03).all()
+    assert (run.fast_energy > 0).tolist() == [False, False, True, True]
+
+
+def test_events_do_not_depend_on_their_batch(shallow):
+    incidents = Incidents.make("gamma", np.array([2e3, 800.0, 4e3]), theta=0.1, phi=1.0)
+    together = simulate(shallow, "gflash", incidents, 7, batch_events=50).showers.energies
+    apart = simulate(shallow, "gflash", incidents[[2, 1, 0]], 7, batch_events=1).showers.energies
+    assert np.array_equal(together, apart[[2, 1, 0]])
+
+
+def test_provenance_names_the_fast_simulation(hooked):
+    hook = hooked.provenance()["hook"]
+    assert hook["fast"]["simulator"] == "replay"
+    assert hook["threshold"] == 3e3
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": 0.0}, {"threshold": np.inf}, {"batch_events": 0}, {"inside": True}])
+def test_wrong_settings_are_refused(small, replayed, wrong):
+    with pytest.raises(InputError):
+        HookedGeant4(small, str(replayed[1]), **wrong)
+
+
+def test_events_of_the_same_number_are_refused(hooked):
+    with pytest.raises(InputError, match="shower ids"):
+        hooked.simulate(Incidents.make("e-", np.full(2, 1e4), shower_id=5), 1)
