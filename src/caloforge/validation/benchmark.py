@@ -13,6 +13,8 @@ from caloforge.errors import InputError
 from caloforge.showers import Showers
 from caloforge.showers.hdf5 import check_writable, replacing
 from caloforge.validation import cell_tests
+from caloforge.validation.analysis import EnergyRegression, Identification
+from caloforge.validation.classifier_threads import single_threaded
 from caloforge.validation.distances import compare, energy_bins
 from caloforge.validation.features import high_level
 from caloforge.validation.manifold import memorisation, precision_recall
@@ -93,16 +95,34 @@ def measure(
     """All metrics as one dictionary, as in metrics.json."""
     judge = Judge(samples.reference, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
     results = {name: judge(name, showers) for name, showers in samples.compared.items()}
+    tick("analyses")
+    with single_threaded():
+        own = _analyses(samples, recipe, seed, background, results)
     return {
         "schema": SCHEMA,
         "version": __version__,
         "recipe": recipe.name,
         "seed": seed,
         "notes": list(samples.notes),
-        "reference": _describe(samples.reference) | {"split_in_two": samples.split},
+        "reference": _describe(samples.reference) | {"split_in_two": samples.split} | own,
         "floor": results.pop("floor"),
         "candidates": results,
     }
+
+
+def _analyses(
+    samples: Samples, recipe: Recipe, seed: int, background: Showers | None, results: dict[str, Metrics]
+) -> Metrics:
+    """Train analyses on the reference, add each sample's results, and return those of the reference's test split."""
+    tests: dict[str, EnergyRegression | Identification] = {}
+    if np.ptp(samples.reference.incidents.energy) > 0:
+        tests["regression"] = EnergyRegression(samples.reference, recipe, seed)
+    if background is not None:
+        tests["identification"] = Identification(samples.reference, background, recipe, seed)
+    for name, test in tests.items():
+        for sample, showers in samples.compared.items():
+            results[sample][name] = test(showers)
+    return {name: test.own for name, test in tests.items()}
 
 
 class Judge:
@@ -121,10 +141,11 @@ class Judge:
         """Every metric of one sample."""
         self._tick(f"{name}: observables")
         metrics = {"n": len(showers), "provenance": showers.provenance} | self._distances(showers)
-        scores = classifier_scores(
-            self._reference, showers, self._recipe, self._seeds, lambda what: self._tick(f"{name}: {what}")
-        )
-        return scores | metrics
+        with single_threaded():
+            metrics |= classifier_scores(
+                self._reference, showers, self._recipe, self._seeds, lambda what: self._tick(f"{name}: {what}")
+            )
+        return metrics
 
     def _distances(self, showers: Showers) -> Metrics:
         recipe, reference, seed = self._recipe, self._reference, self._seeds[0]
@@ -134,12 +155,16 @@ class Judge:
             "energy_bins": self._in_bins(table, showers),
             "cells": cell_tests.cell_means(reference, showers),
             "correlations": cell_tests.layer_correlations(reference, showers),
-            **physics_distances(self._features, high_level(showers), recipe, seed),
+            **self._physics_distances(showers),
             **precision_recall(reference, showers, recipe),
         }
         if self._training is not None:
             metrics["memorisation"] = memorisation(self._training, reference, showers, recipe)
         return metrics
+
+    def _physics_distances(self, showers: Showers) -> Metrics:
+        with single_threaded():
+            return physics_distances(self._features, high_level(showers), self._recipe, self._seeds[0])
 
     def _in_bins(self, table: Table, showers: Showers) -> list[Metrics]:
         """The comparison of observables in bins of incident energy; of whole-shower ones only where layers are many."""
@@ -152,7 +177,7 @@ class Judge:
             sizes = [len(next(iter(t.values())).values) for t in pair]
             if min(sizes) < 20:
                 continue
-            compared = compare(*pair, self._recipe.bootstraps, self._seeds[0])
+            compared = compare(pair[0], pair[1], self._recipe.bootstraps, self._seeds[0])
             result.append({"energy": [low, high], "n": sizes, "observables": compared})
         return result
 

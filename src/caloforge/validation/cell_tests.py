@@ -50,9 +50,8 @@ def _cell_moments(showers: Showers) -> tuple[Floats, Floats]:
 def layer_correlations(reference: Showers, other: Showers) -> Metrics:
     """Correlations of layer energies, response, depth and centres: the largest difference in standard errors.
 
-    Of quantities relative to incident energy. Differences of Fisher's z, whose error is 1 / sqrt(N - 3) for Gaussian
-    quantities; the probability counts the pairs tried. Showers do not follow Gaussians, so quantities are first replaced by
-    their ranks (Spearman).
+    Of quantities relative to incident energy, by their ranks (Spearman), since showers do not follow Gaussians:
+    differences of Fisher's z, whose variance is 1.06 / (N - 3). The probability counts the pairs tried.
     """
     ours, theirs = correlated(reference), correlated(other)
     names = [name for name, values in ours.items() if values.std() > 0]

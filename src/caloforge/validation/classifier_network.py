@@ -1,6 +1,7 @@
 """Small networks that judge: one training loop, early-stopped on a selection split, for scores and for regression."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,29 +72,37 @@ def fit(recipe: Recipe, train: Data, select: Data, loss: Loss, seed: int) -> Net
     Same seed, same threads: same network.
     """
     dtype = torch.float64 if recipe.precise else torch.float32
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = _perceptron(train.inputs.shape[1], recipe.hidden).to(dtype)
-        network = Network(model, Scale(train.inputs if recipe.standardise else None), dtype)
-        optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-        _train(network, model, optimiser, recipe, train, select, loss)
+    generator = torch.Generator().manual_seed(seed)
+    model = _perceptron(train.inputs.shape[1], recipe.hidden, dtype, generator)
+    network = Network(model, Scale(train.inputs if recipe.standardise else None), dtype)
+    _train(network, recipe, train, select, loss, generator)
     return network
 
 
-def _perceptron(size: int, hidden: tuple[int, ...]) -> nn.Sequential:
-    widths = (size, *hidden)
-    blocks = [m for a, b in zip(widths, widths[1:], strict=False) for m in (nn.Linear(a, b), nn.LeakyReLU())]
-    return nn.Sequential(*blocks, nn.Linear(widths[-1], 1))
+def _perceptron(size: int, hidden: tuple[int, ...], dtype: torch.dtype, generator: torch.Generator) -> nn.Sequential:
+    """Linear layers with LeakyReLU(0.01) between, initialised as PyTorch does by default, from `generator`."""
+    widths = (size, *hidden, 1)
+    blocks: list[nn.Module] = []
+    for a, b in pairwise(widths):
+        linear = nn.utils.skip_init(nn.Linear, a, b, dtype=dtype)
+        for parameter in linear.parameters():
+            nn.init.uniform_(parameter, -(a**-0.5), a**-0.5, generator=generator)
+        blocks += [linear, nn.LeakyReLU()]
+    return nn.Sequential(*blocks[:-1])
 
 
 def _train(
-    network: Network, model: nn.Module, optimiser: Any, recipe: Recipe, train: Data, select: Data, loss: Loss
+    network: Network, recipe: Recipe, train: Data, select: Data, loss: Loss, generator: torch.Generator
 ) -> None:
+    model = network._model
+    optimiser = torch.optim.AdamW(
+        model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
     inputs, targets = _tensors(network, train)
     best, kept = -np.inf, model.state_dict()
     for epoch in range(1, recipe.epochs + 1):
         model.train()
-        for batch in torch.randperm(len(inputs)).split(recipe.batch):
+        for batch in torch.randperm(len(inputs), generator=generator).split(recipe.batch):
             optimiser.zero_grad()
             loss(model(inputs[batch])[:, 0], targets[batch]).backward()
             optimiser.step()

@@ -1,5 +1,6 @@
 """Distances between one-dimensional distributions, with errors from the bootstrap."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def wasserstein(a: Floats, b: Floats) -> float:
 def compare(reference: Table, other: Table, bootstraps: int, seed: int) -> dict[str, Metrics]:
     """Mean and width ratios, separation power and Wasserstein distance of every observable, each with its error.
 
-    Ratios are other over reference; the Wasserstein distance is in the observable's unit, and over the reference's width.
+    Ratios are other over reference; Wasserstein distances are in the observable's unit, and over the reference's width.
     """
     columns = list(reference)
     a, b = (np.column_stack([table[name].values for name in columns]) for table in (reference, other))
@@ -124,7 +125,7 @@ def energy_bins(energy: Floats) -> list[tuple[float, float]]:
     if len(distinct) <= 10:
         return [(float(e), float(e)) for e in distinct]
     edges = np.quantile(energy, np.linspace(0, 1, ENERGY_BINS + 1))
-    return [(float(low), float(high)) for low, high in zip(edges, edges[1:], strict=False)]
+    return [(float(low), float(high)) for low, high in pairwise(edges)]
 
 
 def _unit_sum(counts: Floats) -> Floats:

@@ -81,8 +81,8 @@ def lowest(detector: Detector) -> np.float32:
 def fixed(showers: Showers) -> Floats:
     """High-level features with energies relative to the incident energy, for showers of nearly one energy.
 
-    The response E_tot / E_inc replaces log10 E_tot, and each layer's log10 is taken of E_layer / E_inc, so that a narrow
-    range of incident energies does not hide the resolution.
+    E_tot / E_inc replaces log10 E_tot, and E_layer / E_inc the layers' log10, so that a narrow range of incident
+    energies does not hide the resolution.
     """
     values, n_layers = high_level(showers), len(showers.detector.layers)
     log_incident = values[:, :1]

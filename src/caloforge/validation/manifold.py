@@ -77,10 +77,10 @@ def shape(showers: Showers) -> Points:
 def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics:
     """Are generated showers nearer to the training set than independent Geant4 showers are?
 
-    `copied` is the summary: the share of generated showers whose nearest training shower is, compared with the second
-    nearest, closer than for 99 % of the held-out ones, less that 1 %; 0 for an honest simulator, 1 for copies. The ratio
-    of the two distances, unlike the distance, does not call a blurred average a copy. Medians of nearest distances are
-    given both ways: from generated and held-out to training showers, and from training showers to each.
+    `copied` is the summary: the share of generated showers whose nearest training shower is, compared with the
+    second nearest, closer than for 99 % of the held-out ones, less that 1 %; 0 for an honest simulator, 1 for copies.
+    The ratio of the two distances, unlike the distance, does not call a blurred average a copy. Medians of nearest
+    distances are given both ways: from generated and held-out to training showers, and from training showers to each.
     """
     n = min(len(generated), len(held_out), recipe.largest or len(generated))
     points, ours, theirs = shape(training), shape(generated[:n]), shape(held_out[:n])

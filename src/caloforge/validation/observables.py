@@ -96,7 +96,7 @@ def defined(moments: Moments, kind: str, axis: str) -> Floats:
 
 
 def lateral_edges(layer: Layer, axis: str) -> Floats:
-    """Edges of the lateral profile's bins along x, y, r [mm] or phi [rad]: the cells' own where they follow the axis."""
+    """Bin edges of the lateral profile along x, y, r [mm] or phi [rad]: the cells' own where they follow the axis."""
     native = ("x", "y") if isinstance(layer.cells, CartesianCells) else ("phi", "r")
     if axis in native:
         return layer.cells.edges[native.index(axis)]
@@ -108,7 +108,7 @@ def lateral_edges(layer: Layer, axis: str) -> Floats:
 def lateral_profile(detector: Detector, energies: Energies, layer: int, axis: str) -> Floats:
     """Energy per bin of `lateral_edges` (N, n_bins) [MeV] in one layer, along x, y, r or phi.
 
-    A cell belongs to the bin of its centre. In windows along eta and phi (frame "window"), x runs along eta, y along phi.
+    A cell belongs to the bin of its centre. In windows (frame "window") x runs along eta and y along phi.
     """
     chosen = detector.layers[layer]
     edges = lateral_edges(chosen, axis)

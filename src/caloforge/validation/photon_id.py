@@ -1,7 +1,7 @@
 """Shower shapes of photon identification, for detectors whose layers allow them.
 
-Definitions as in ATLAS photon identification (Eur. Phys. J. C 79 (2019) 205, table 1), eta being the axis that the strips
-divide finely and phi the other; cells are counted in the layer's own.
+Definitions as in ATLAS photon identification (Eur. Phys. J. C 79 (2019) 205, table 1); eta is the axis that the strips
+divide finely, phi the other; cells are counted in the layer's own.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ WINDOW = 7
 
 
 def middle_layer(detector: Detector) -> Layer | None:
-    """The thickest layer with 7 x 7 cells or more that are no strips; among equals the one nearest a third of the depth."""
+    """The thickest layer with 7 x 7 cells or more that are no strips; among equals that nearest a third of the depth."""
     found = [layer for layer in detector.layers if _is_pads(layer)]
-    return max(found, key=lambda l: (round(l.z_max - l.z_min, 6), -abs(l.z - detector.depth / 3)), default=None)
+    return max(found, key=lambda layer: (round(layer.z_max - layer.z_min, 6), -abs(layer.z - detector.depth / 3)), default=None)
 
 
 def strip_layer(detector: Detector) -> Layer | None:
@@ -29,9 +29,9 @@ def strip_layer(detector: Detector) -> Layer | None:
 def photon_shapes(detector: Detector, energies: Energies) -> dict[str, Floats]:
     """R_eta, R_phi, w_eta2 from the middle layer, w_s3 and E_ratio from the strips, each (N,); what the layers allow.
 
-    R_eta = E(3 x 7) / E(7 x 7) and R_phi = E(3 x 3) / E(3 x 7) around the hottest cell (first number along eta), w_eta2 the
-    width in eta of 3 x 5 cells [cells], w_s3 the width of three strips around the hottest [strips], E_ratio the contrast
-    (E1 - E2) / (E1 + E2) of the two highest local maxima among the strips.
+    R_eta = E(3 x 7) / E(7 x 7) and R_phi = E(3 x 3) / E(3 x 7) around the hottest cell (first number along eta), w_eta2
+    the width in eta of 3 x 5 cells [cells], w_s3 the width of three strips around the hottest [strips], E_ratio the
+    contrast (E1 - E2) / (E1 + E2) of the two highest local maxima among the strips.
     """
     shapes: dict[str, Floats] = {}
     middle, strips = middle_layer(detector), strip_layer(detector)

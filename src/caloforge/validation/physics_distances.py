@@ -17,8 +17,8 @@ BLOCK = 1000
 def physics_distances(reference: Floats, other: Floats, recipe: Recipe, seed: int) -> dict[str, dict[str, float]]:
     """FPD and KPD of features (N, D), each as value and error.
 
-    CaloChallenge draws 10 000 to 50 000 showers for FPD and 10 000 for KPD; by default a half to all of the sample, and at
-    most 2000.
+    CaloChallenge draws 10 000 to 50 000 showers for FPD and 10 000 for KPD; by default it is a half to all of the
+    sample, and at most 2000.
     """
     n = min(len(reference), len(other))
     smallest, largest, batch = (10_000, 50_000, 10_000) if recipe.as_published else (n // 2, n, min(n, 2000))

@@ -104,8 +104,8 @@ def _check_detector(name: str, reference: Showers, showers: Showers) -> None:
 def check_incidents(name: str, reference: Showers, showers: Showers) -> None:
     """Refuse other particles, energies, directions or entry points than the reference's.
 
-    Energies, angles and entry points by two-sample Kolmogorov-Smirnov tests at a false-alarm rate of 1e-4 each. Angles are
-    compared to a mrad and entry points to 0.1 mm; particles that a file does not name fit all.
+    Energies, angles and entry points by two-sample Kolmogorov-Smirnov tests at a false-alarm rate of 1e-4 each.
+    Angles are compared to a mrad and entry points to 0.1 mm; particles that a file does not name fit all.
 
     Raises:
         InputError: names what differs.
@@ -117,7 +117,7 @@ def check_incidents(name: str, reference: Showers, showers: Showers) -> None:
         raise InputError(f"'{name}' holds showers of {listed[1]}, the reference of {listed[0]}")
     a, b = _distributions(ours), _distributions(theirs)
     for quantity in a:
-        _check_same_spectrum(name, quantity, a[quantity], b[quantity])
+        check_spectrum(name, quantity, a[quantity], b[quantity])
 
 
 def _distributions(incidents: Any) -> dict[str, Floats]:
@@ -131,7 +131,12 @@ def _distributions(incidents: Any) -> dict[str, Floats]:
     }
 
 
-def _check_same_spectrum(name: str, quantity: str, ours: Floats, theirs: Floats) -> None:
+def check_spectrum(name: str, quantity: str, ours: Floats, theirs: Floats) -> None:
+    """Refuse values of `quantity` that do not follow the reference's.
+
+    Raises:
+        InputError: the Kolmogorov-Smirnov test fails at a false-alarm rate of 1e-4.
+    """
     if not len(ours) and not len(theirs):
         return
     distance, probability = kolmogorov_smirnov(ours, theirs) if len(ours) and len(theirs) else (1.0, 0.0)

@@ -121,7 +121,7 @@ PHOTON_LABELS = {
 
 
 def bin_edges(column: Observable, bins: int = 50) -> Floats:
-    """Edges of a histogram of the reference: its central 99.8 %, widened by a tenth; one bin per value where few occur."""
+    """Histogram edges for the reference: its central 99.8 %, widened by a tenth; a bin per value where few occur."""
     values = column.values[np.isfinite(column.values)]
     distinct = np.unique(values)
     if 1 < len(distinct) <= 30:

@@ -1,12 +1,14 @@
 """Classifier scores of a candidate against the reference in every view, over seeds."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from caloforge.showers import Showers
 from caloforge.validation import features
+from caloforge.validation.classifier_threads import over_seeds
 from caloforge.validation.features import Matrix
 from caloforge.validation.recipes import Recipe
 
@@ -16,7 +18,7 @@ Metrics = dict[str, Any]
 def auc_error(auc: float, n: int) -> float:
     """Standard error of an AUC from n test showers per class.
 
-    Source: Hanley and McNeil, Radiology 143 (1982) 29, equation 2 with their Q1 and Q2; sqrt((2 n + 1) / 12) / n at 0.5.
+    Source: Hanley and McNeil, Radiology 143 (1982) 29, equation 2 with Q1 and Q2; sqrt((2 n + 1) / 12) / n at 0.5.
     """
     a = min(max(auc, 0.5), 1.0)
     q1, q2 = a / (2 - a), 2 * a**2 / (1 + a)
@@ -38,10 +40,10 @@ def classifier_scores(
     for view in features.VIEWS:
         generated, geant4, extra = view_inputs(view, showers, reference, recipe)
         tick(f"classifier, {view}")
-        scores[f"auc_{view}"] = _summary([classify(generated, geant4, recipe, seed) for seed in seeds]) | extra
+        scores[f"auc_{view}"] = _summary(over_seeds(partial(classify, generated, geant4, recipe), seeds)) | extra
         if view == "high":
             tick("classifier, trees")
-            scores["auc_high_trees"] = _summary([classify_trees(generated, geant4, recipe, seed) for seed in seeds])
+            scores["auc_high_trees"] = _summary(over_seeds(partial(classify_trees, generated, geant4, recipe), seeds))
     return scores
 
 

@@ -1,17 +1,10 @@
 """The figures of the report, drawn with matplotlib in mplhep's style: SVG for the page, PDF and data to take away."""
 
-import base64
 import io
-import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from caloforge.errors import InputError
 from caloforge.validation.distances import histogram
-from caloforge.validation.moments import Floats
 from caloforge.validation.samples import Samples
 from caloforge.validation.table import Observable, Table, bin_edges, observable_table
 
