@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -18,6 +20,9 @@ from caloforge.showers.incidents import Incidents
 
 SCHEMA = "caloforge-showers-1"
 MAX_BYTES = 32 * 2**30
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SEAL = re.compile(rb"caloforge-crc32 ([0-9a-f]{8})\n")
+SEAL_SIZE = 25
 INCIDENT_FIELDS = {
     "incident_pdg": ("pdg", np.int32),
     "incident_theta": ("theta", np.float64),
@@ -31,6 +36,9 @@ INCIDENT_FIELDS = {
 def replacing(path: Path) -> Iterator[Path]:
     """Give a name beside `path` to write to, renamed to `path` once the block has ended well, removed if not.
 
+    HDF5 files get a checksum as trailer, which HDF5 ignores and drops when it changes the file: the library itself can
+    crash on damaged metadata, so readers look at the checksum first.
+
     Raises:
         InputError: the folder is missing or cannot be written.
     """
@@ -38,9 +46,36 @@ def replacing(path: Path) -> Iterator[Path]:
     check_writable(path.parent)
     try:
         yield beside
+        _seal(beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _seal(path: Path) -> None:
+    with path.open("rb+") as file:
+        if file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
+            size = file.seek(0, os.SEEK_END)
+            file.write(b"caloforge-crc32 %08x\n" % _checksum(file, size))
+
+
+def _checksum(file: BinaryIO, size: int) -> int:
+    """CRC-32 of the first `size` bytes; leaves the file position behind them."""
+    checksum = 0
+    file.seek(0)
+    for start in range(0, size, 2**22):
+        checksum = zlib.crc32(file.read(min(2**22, size - start)), checksum)
+    return checksum
+
+
+def _check_seal(path: Path) -> None:
+    """Refuse a file whose content differs from its checksum; files without one are let through."""
+    with path.open("rb") as file:
+        size = max(file.seek(0, os.SEEK_END) - SEAL_SIZE, 0)
+        file.seek(size)
+        seal = SEAL.fullmatch(file.read())
+        if seal and _checksum(file, size) != int(seal[1], 16):
+            raise InputError(f"{path} is damaged: its content does not match its checksum")
 
 
 def check_writable(folder: Path) -> None:
@@ -127,6 +162,7 @@ def opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"no such file: {path}")
     try:
+        _check_seal(path)
         with h5py.File(path, "r") as file:
             yield file
     except InputError:
@@ -165,7 +201,9 @@ def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
         raise InputError(f"{path}: {shape[0]} showers need over {MAX_BYTES >> 30} GiB; split the file")
     for name in ("incident_energies", *INCIDENT_FIELDS):
         size = 3 if name == "incident_position" else 1
-        if name in file and (file[name].dtype.kind not in "fiu" or file[name].size != size * shape[0]):
+        found = file.get(name)
+        fits = isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and found.size == size * shape[0]
+        if name in file and not fits:
             raise InputError(f"{path}: data set '{name}' does not fit {shape[0]} showers")
 
 
