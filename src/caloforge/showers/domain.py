@@ -1,6 +1,7 @@
 """The incidents a model has learned from: their particles and ranges, and the inputs that vary among them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Self
 
 import numpy as np
@@ -100,6 +101,23 @@ class Domain(Strict):
         for axis, column, side in zip("xy", incidents.position.T, self.position, strict=False):
             _check(column, _widened(side, POSITION_TOLERANCE), _show_position(axis), side)
 
+    def holds(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) `check` lets pass."""
+        energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
+        held = np.isin(incidents.pdg, self.pdgs) | (self.pdgs == UNKNOWN_PARTICLE)
+        held &= _within(incidents.energy, energies) & _within(incidents.theta, _widened(self.theta, ANGLE_TOLERANCE))
+        held &= (incidents.theta <= ANGLE_TOLERANCE) | _within(incidents.phi, _widened(self.phi, ANGLE_TOLERANCE))
+        for column, side in zip(incidents.position.T, self.position[:2], strict=False):
+            held &= _within(column, _widened(side, POSITION_TOLERANCE))
+        return held
+
+    def turned(self, incidents: Incidents) -> Incidents:
+        """The same incidents with azimuths moved by whole turns to where the range of phi starts."""
+        first = self.phi[0] - ANGLE_TOLERANCE
+        outside = ~_within(incidents.phi, _widened(self.phi, ANGLE_TOLERANCE))
+        phi = np.where(outside, first + (incidents.phi - first) % (2 * np.pi), incidents.phi)
+        return replace(incidents, phi=phi)
+
     def _check_particles(self, incidents: Incidents) -> None:
         unknown = set(np.unique(incidents.pdg).tolist()) - set(self.pdgs)
         if unknown and self.pdgs != UNKNOWN_PARTICLE:
@@ -131,6 +149,10 @@ def _joined(side: Range, other: object) -> Range:
 
 def _width(side: Range) -> float:
     return side[1] - side[0]
+
+
+def _within(values: NDArray[np.float64], side: Range) -> NDArray[np.bool_]:
+    return (values >= side[0]) & (values <= side[1])
 
 
 def _widened(side: Range, margin: float) -> Range:

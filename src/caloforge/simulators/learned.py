@@ -69,13 +69,24 @@ class LearnedSimulator:
         check_seed(seed)
         if self._session is None:
             raise RunError(f"simulator '{self.name}' is closed")
+        known = self._known(incidents)
         if self._domain is not None:
-            self._domain.check(incidents)
+            self._domain.check(known)
         cells = np.empty((len(incidents), self.detector.n_cells), np.float32)
         for start in range(0, len(incidents), CHUNK):
             rows = slice(start, start + CHUNK)
-            cells[rows] = self._run(incidents[rows], seed)
+            cells[rows] = self._run(known[rows], seed)
         return Showers(self.detector, incidents, cells, self.provenance() | {"seed": seed})
+
+    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) are inside the range of the model; all with `outside`."""
+        if self._domain is None:
+            return np.ones(len(incidents), bool)
+        return self._domain.holds(self._domain.turned(incidents))
+
+    def _known(self, incidents: Incidents) -> Incidents:
+        """Incidents with azimuths as the model has learned them."""
+        return self.card.domain.turned(incidents)
 
     def _run(self, incidents: Incidents, seed: int) -> NDArray[np.float32]:
         feeds: dict[str, Any] = {name: v for name, v in network_inputs(incidents).items() if name in self._inputs}
