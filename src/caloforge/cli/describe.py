@@ -65,6 +65,13 @@ def models() -> None:
 
 def physics() -> None:
     """Say which Geant4 data are found, which physics lists they allow, and how to get the official data."""
-    from caloforge.simulators.geant4 import available
+    from caloforge.simulators.geant4 import available, physics_line
 
-    console.print(available())
+    found = available()
+    data = Table("data set", "state", "folder", title="Geant4 data", title_justify="left")
+    for row in found["data"]:
+        data.add_row(row["variable"], row["state"], f"{row['folder']} {row['remark']}".strip())
+    lists = Table("physics list", "usable", title="Physics lists", title_justify="left")
+    for row in found["lists"]:
+        lists.add_row(row["name"], f"no: {', '.join(row['missing'])} missing" if row["missing"] else "yes")
+    console.print(data, lists, found["how"], physics_line(), sep="\n")

@@ -28,6 +28,7 @@ from caloforge.errors import InputError
 from caloforge.production import Order, Source, SourceConfig
 from caloforge.production import produce as run_order
 from caloforge.showers import read
+from caloforge.showers.hdf5 import check_output
 from caloforge.simulators import Simulator, create, file_of
 
 
@@ -114,7 +115,9 @@ def _hooked(simulator: str, detector: Detector, threshold: str, batch_events: in
 def _produce(
     order: Order, output: Path, workers: int | None, cluster: str | None, resume: bool, force: bool, quiet: bool
 ) -> None:
-    if order.simulator == "geant4" and not quiet:
+    if not (resume and output.exists()):
+        check_output(output, force=force)
+    if order.simulator.startswith("geant4") and not quiet:
         from caloforge.simulators.geant4 import physics_line
 
         console.print(physics_line())
