@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from caloforge.errors import InputError, nearest
 
+MAX_MESSAGE = 300  # characters
+
 
 class Strict(BaseModel):
     """Base of everything read from TOML: frozen, no unknown keys, no silent conversions of type."""
@@ -55,14 +57,14 @@ def read_file(cls: type[Strict], path: Path) -> Any:
 
 
 def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
-    """First problem of a validation error as one line."""
-    first = error.errors(include_url=False)[0]
+    """First problem of a validation error as one line; an unknown key comes before what is then missing."""
+    first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key '{where}'; {nearest(str(first['loc'][-1]), _known_keys(cls, first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"key '{where}' is missing"
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ")[:MAX_MESSAGE]
     return f"{where}: {message}" if where else message
 
 

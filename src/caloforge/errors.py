@@ -13,7 +13,8 @@ class RunError(RuntimeError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Name the known word nearest to `word`, or all known words where none is near."""
+    """Name the known word nearest to `word`, or the known words, the first dozen at most, where none is near."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    return f"did you mean '{close[0]}'?" if close else f"known: {shown}"

@@ -11,6 +11,7 @@ from caloforge.detector.cells import Cells, Count
 from caloforge.units import Density, Energy, Length
 
 MAX_CELLS = 10_000_000
+MAX_PLATES = 100_000
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.+-]{0,63}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -116,6 +117,9 @@ class DetectorSpec(Strict):
         cells = sum(layer.copies * math.prod(layer.cells.fixed_shape) for layer in self.layer)
         if cells > MAX_CELLS:
             raise ValueError(f"{cells} cells are more than the {MAX_CELLS} allowed")
+        plates = sum(layer.copies * layer.repeat * len(layer.plates) for layer in self.layer)
+        if plates > MAX_PLATES:
+            raise ValueError(f"{plates} plates are more than the {MAX_PLATES} allowed")
         self._check_frame()
         return self
 
