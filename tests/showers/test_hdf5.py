@@ -1,0 +1,189 @@
+"""Showers on disk: whole or not at all, and never believed unchecked."""
+
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers import Incidents, Showers, read, write
+from caloforge.showers.hdf5 import check_output, check_writable, replacing
+
+
+@pytest.fixture
+def showers(small):
+    rng = np.random.default_rng(1)
+    energies = rng.exponential(3, (7, small.n_cells)).astype(np.float32)
+    incidents = Incidents.make("e+", rng.uniform(1e3, 1e4, 7), theta=0.1, phi=2.0, position=(0.5, -0.5, 0.0),
+                               shower_id=np.arange(7) * 3)  # fmt: skip
+    return Showers(small, incidents, energies, {"simulator": "test", "seed": 5})
+
+
+@pytest.fixture
+def path(showers, tmp_path):
+    write(tmp_path / "showers.h5", showers)
+    return tmp_path / "showers.h5"
+
+
+def edit(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+
+
+def replace(name, values):
+    def change(file):
+        del file[name]
+        file[name] = values
+
+    return change
+
+
+def test_round_trip(path, showers):
+    again = read(path)
+    np.testing.assert_array_equal(again.energies, showers.energies)
+    for name in ("pdg", "energy", "theta", "phi", "position", "shower_id"):
+        np.testing.assert_array_equal(getattr(again.incidents, name), getattr(showers.incidents, name))
+    assert again.detector == showers.detector
+    assert again.provenance == showers.provenance
+
+
+def test_rows(path, showers):
+    part = read(path, rows=slice(2, 5))
+    np.testing.assert_array_equal(part.energies, showers.energies[2:5])
+    np.testing.assert_array_equal(part.incidents.shower_id, showers.incidents.shower_id[2:5])
+
+
+def test_layout_is_the_documented_one(path, small):
+    with h5py.File(path) as file:
+        shapes = {name: (file[name].shape, file[name].dtype) for name in file}
+        assert shapes["showers"] == ((7, small.n_cells), np.float32)
+        assert shapes["incident_energies"] == ((7, 1), np.float64)
+        assert shapes["incident_position"] == ((7, 3), np.float64)
+        assert shapes["incident_pdg"] == ((7,), np.int32)
+        assert shapes["shower_id"] == ((7,), np.int64)
+        assert Detector.from_toml(file.attrs["detector"]) == small
+        assert file.attrs["schema"] == "caloforge-showers-1"
+
+
+def test_no_showers(tmp_path, small):
+    write(tmp_path / "none.h5", Showers(small, Incidents.make("e-", []), np.zeros((0, small.n_cells), np.float32)))
+    assert len(read(tmp_path / "none.h5")) == 0
+
+
+def test_plain_file_needs_its_detector_named(tmp_path, small):
+    with h5py.File(tmp_path / "plain.h5", "w") as file:
+        file["showers"], file["incident_energies"] = np.ones((3, small.n_cells)), np.full((3, 1), 10.0)
+    with pytest.raises(InputError, match="name it with --detector"):
+        read(tmp_path / "plain.h5")
+    showers = read(tmp_path / "plain.h5", small)
+    assert showers.incidents.pdg.tolist() == [0, 0, 0]
+    assert showers.incidents.theta.tolist() == [0, 0, 0]
+
+
+def test_another_detector_is_refused(path):
+    with pytest.raises(InputError, match="differs from 'calogan-ecal' \\(504 cells\\)"):
+        read(path, Detector.load("calogan-ecal"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (replace("showers", np.zeros((7, 25), np.float32)), r"shape \(7, 25\), small needs \(N, 26\)"),
+        (replace("showers", np.full((7, 26), np.nan)), "not finite"),
+        (replace("showers", np.full((7, 26), -1.0)), "negative energies, the lowest is -1 MeV"),
+        (replace("showers", np.array([b"x"])), "no numeric data set 'showers'"),
+        (replace("incident_energies", np.ones((6, 1))), "'incident_energies' does not fit 7 showers"),
+        (replace("incident_energies", np.zeros((7, 1))), "energy must be positive"),
+        (replace("incident_theta", np.full(7, 3.0)), "theta must be below pi/2"),
+        (replace("incident_position", np.zeros((7, 2))), "'incident_position' does not fit"),
+        (replace("shower_id", np.dtype("f8")), "'shower_id' does not fit"),
+        (lambda file: file.__delitem__("showers"), "no numeric data set 'showers'"),
+        (lambda file: file.attrs.__setitem__("detector", "name = 3"), "detector of .*showers.h5"),
+        (lambda file: file.attrs.__setitem__("provenance", "{"), "'provenance' is not JSON"),
+        (lambda file: file.attrs.__setitem__("detector", 3), "detector of"),
+    ],
+)
+def test_refuses_content_that_does_not_fit(path, change, message):
+    edit(path, change)
+    with pytest.raises(InputError, match=message):
+        read(path)
+
+
+def test_refuses_what_is_not_hdf5(tmp_path):
+    (tmp_path / "text.h5").write_text("not HDF5")
+    for name, message in [("text.h5", "not a readable HDF5 file"), ("absent.h5", "no such file")]:
+        with pytest.raises(InputError, match=message):
+            read(tmp_path / name)
+
+
+def test_files_changed_by_others_are_read(path, showers):
+    edit(path, lambda file: file["showers"].__setitem__(0, 1.0))
+    assert (read(path).energies[0] == 1).all()
+    np.testing.assert_array_equal(read(path).energies[1:], showers.energies[1:])
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.9, 1.0])
+def test_a_changed_byte_is_noticed(path, at):
+    content = bytearray(path.read_bytes())
+    content[int(at * (len(content) - 26))] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"does not match its checksum|not a readable HDF5"):
+        read(path)
+
+
+MUTATE = """
+import random, sys
+from pathlib import Path
+from caloforge.errors import InputError
+from caloforge.showers import read
+good, rng = Path(sys.argv[1]).read_bytes(), random.Random(11)
+path, refused = Path(sys.argv[1]), 0
+for _ in range(400):
+    content = bytearray(good)
+    for _ in range(rng.randint(1, 8)):
+        at, kind = rng.randrange(len(content)), rng.randrange(5)
+        if kind < 2:
+            content[at] = rng.randrange(256)
+        elif kind == 2:
+            content[at : at + 8] = rng.randbytes(8)
+        elif kind == 3:
+            content[at : at + 4] = b"\\xff" * 4
+        elif rng.random() < 0.3:
+            del content[max(at, 1) :]
+    path.write_bytes(content)
+    try:
+        assert len(read(path)) == 7
+    except InputError:
+        refused += 1
+print(refused)
+"""
+
+
+def test_mutated_files_never_crash_python(path):
+    out = subprocess.run([sys.executable, "-W", "error", "-c", MUTATE, str(path)], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr[-2000:]
+    assert int(out.stdout) > 300
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    target = tmp_path / "file.h5"
+    target.write_text("old")
+    with pytest.raises(RuntimeError, match="interrupted"), replacing(target) as beside:  # noqa: PT012
+        beside.write_text("new")
+        raise RuntimeError("interrupted")
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file.h5"]
+
+
+def test_output_checks(tmp_path):
+    (tmp_path / "there.h5").touch()
+    with pytest.raises(InputError, match="exists; use --force"):
+        check_output(tmp_path / "there.h5")
+    check_output(tmp_path / "there.h5", force=True)
+    with pytest.raises(InputError, match="is a folder"):
+        check_output(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        check_writable(tmp_path / "absent")

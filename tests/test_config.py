@@ -1,0 +1,74 @@
+"""Configuration: strict, typed, frozen, with errors that name the key."""
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field, ValidationError
+
+from caloforge.config import Strict, read_file
+from caloforge.errors import InputError, nearest
+from caloforge.units import Energy, Length
+
+
+class Inner(Strict):
+    size: Length = 1.0
+    count: Annotated[int, Field(ge=1)] = 1
+
+
+class Outer(Strict):
+    energy: Energy
+    inner: Inner = Inner()
+    several: tuple[Inner, ...] = ()
+
+
+def test_reads_units_and_nested_tables():
+    config = Outer.read('energy = "2 GeV"\n[inner]\nsize = "3 cm"\n[[several]]\ncount = 2\n', "x.toml")
+    assert config.energy == 2000
+    assert config.inner.size == 30
+    assert config.several[0].count == 2
+
+
+def test_is_frozen():
+    config = Outer(energy="1 GeV")
+    with pytest.raises(ValidationError):
+        config.energy = 3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('enregy = "1 GeV"', "x.toml: unknown key 'enregy'; did you mean 'energy'"),
+        ('energy = "1 GeV"\n[inner]\nsise = "1 mm"', "x.toml: unknown key 'inner.sise'; did you mean 'size'"),
+        ('energy = "1 GeV"\n[[several]]\ncont = 1', "unknown key 'several.0.cont'; did you mean 'count'"),
+        ("", "x.toml: key 'energy' is missing"),
+        ('energy = "1"', "energy: energy '1' has no unit"),
+        ('energy = "1 GeV"\n[inner]\ncount = 0', "inner.count: Input should be greater than or equal to 1"),
+        ('energy = "1 GeV"\n[inner]\ncount = "two"', "inner.count"),
+        ("energy = ", "x.toml is not valid TOML"),
+        ("a = " + "[" * 5000 + "]" * 5000, "x.toml"),
+    ],
+)
+def test_refuses(text, message):
+    with pytest.raises(InputError) as error:
+        Outer.read(text, "x.toml")
+    assert message in str(error.value)
+    assert str(error.value).count("\n") < 3
+
+
+def test_reads_files(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('energy = "1 GeV"')
+    assert read_file(Outer, path).energy == 1000
+    path.write_bytes(b"\xff\xfe energy")
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        read_file(Outer, path)
+    with pytest.raises(InputError, match="No such file"):
+        read_file(Outer, tmp_path / "absent.toml")
+    with pytest.raises(InputError, match="Is a directory"):
+        read_file(Outer, tmp_path)
+
+
+def test_nearest_names_one_word_or_a_dozen():
+    assert nearest("electrno", ["electron", "muon"]) == "did you mean 'electron'?"
+    assert nearest("xyz", ["b", "a"]) == "known: a, b"
+    assert nearest("xyz", [f"word{i:02}" for i in range(30)]).endswith("word11, ...")
