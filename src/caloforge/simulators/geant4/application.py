@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import geant4_pybind as g4
@@ -59,7 +59,7 @@ class Tracked(g4.G4UserEventAction):
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:
         """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
-        started = perf_counter()
+        started = process_time()
         try:
             cells, energies = self._cells.read(event)
             self._hits.tracked[self.row, cells] = energies
@@ -67,7 +67,7 @@ class Tracked(g4.G4UserEventAction):
         except BaseException as error:
             self.failure = error
             g4.G4RunManager.GetRunManager().AbortRun(True)
-        self.seconds += perf_counter() - started
+        self.seconds += process_time() - started
 
 
 class Application:
@@ -83,6 +83,7 @@ class Application:
             trigger=Trigger(energy=(setup["threshold"], np.inf)),
             event_id=lambda: int(self._hits.events[self._tracked.row]),
             batch_events=self._batch_events,
+            clock=process_time,
         )
         calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"])
         self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
@@ -99,26 +100,26 @@ class Application:
         """Simulate packed incidents in blocks of `batch_events` events, and send their rows."""
         incidents, seeds = wire.unpack(data)
         self._hook.seed, self._hook.stats, self._tracked.seconds = header["seed"], HookStats(), 0.0
-        wall = 0.0
+        total = 0.0
         for first in range(0, len(incidents), self._batch_events):
             rows = slice(first, first + self._batch_events)
-            wall += self._run_block(incidents[rows], seeds[rows])
+            total += self._run_block(incidents[rows], seeds[rows])
             payload = self._hits.total.tobytes() + self._hits.fast.sum(axis=1, dtype=np.float64).tobytes()
             wire.send(self._connection, {"rows": len(self._hits.events)}, payload)
-        stats = asdict(self._hook.stats) | {"tracked_hits": self._tracked.seconds, "wall": wall}
+        stats = asdict(self._hook.stats) | {"readout": self._tracked.seconds, "total": total}
         wire.send(self._connection, {"end": True, "stats": stats})
 
     def _run_block(self, incidents: Incidents, seeds: NDArray[np.int64]) -> float:
-        """Wall time [s] of one block of events."""
+        """CPU time [s] of one block of events."""
         self._hits = HitMap(self._detector, incidents, incidents.shower_id)
         self._tracked.begin(self._cells, self._hits)
         self._gun.load(incidents, seeds)
-        started = perf_counter()
+        started = process_time()
         self._manager.BeamOn(len(incidents))
         self._hook.finish()
         if self._tracked.failure:
             raise self._tracked.failure
-        return perf_counter() - started
+        return process_time() - started
 
 
 def make_simulator(name: str, detector: Detector) -> Simulator:

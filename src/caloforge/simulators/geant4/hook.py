@@ -40,7 +40,7 @@ MAX_EVENT = 2**43
 
 @dataclass
 class HookStats:
-    """What a hook did, and the wall time it took [s].
+    """What a hook did, and the time it took [s] by the hook's clock.
 
     Attributes:
         calls: calls of Python by Geant4.
@@ -83,6 +83,7 @@ class Hook:
         seed: of the simulator's random numbers; to differ between the hooks of one application.
         batch_events: number of events whose particles are simulated together.
         event_id: names the current event; by default Geant4's number of it within the run.
+        clock: measures the times of `stats`; by default wall time.
         stats: counts and times.
     """
 
@@ -96,12 +97,14 @@ class Hook:
         seed: int = 0,
         batch_events: int = 1,
         event_id: Callable[[], int] | None = None,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
         if batch_events < 1:
             raise InputError(f"batch_events is {batch_events}, it must be at least 1")
         self.simulator, self.receive, self.seed = simulator, receive, seed
         self.trigger, self.placement = trigger or Trigger(), placement or Placement()
         self.batch_events, self.event_id, self.stats = batch_events, event_id or _geant4_event, HookStats()
+        self._clock = clock
         self._axis = self.placement.rotation[:, 2].tolist()
         self._least_cosine = math.cos(self.trigger.max_angle)
         self._accepts = getattr(simulator, "accepts", None)
@@ -177,12 +180,12 @@ class Hook:
         self, track: g4.G4Track, energy: float, point: g4.G4ThreeVector, direction: g4.G4ThreeVector, at_face: bool
     ) -> None:
         self._enter_event()
-        started = perf_counter()
+        started = self._clock()
         u, axis = (direction.x, direction.y, direction.z), self._axis
         if u[0] * axis[0] + u[1] * axis[1] + u[2] * axis[2] >= self._least_cosine:
             pdg, shower_id = track.GetParticleDefinition().GetPDGEncoding(), self._event * EVENT_STRIDE + self._k
             self._take(track, _Taken(shower_id, pdg, energy, (point.x, point.y, point.z), u, at_face))
-        self.stats.trigger += perf_counter() - started
+        self.stats.trigger += self._clock() - started
 
     def _enter_event(self) -> None:
         event = self.event_id()
@@ -234,19 +237,19 @@ class Hook:
             return
         queue, self._queue, self._events_queued = self._queue, [], 0
         self.stats.batches += 1
-        marks = [perf_counter()]
+        marks = [self._clock()]
         incidents = self._incidents(queue)
         asked = self._asked(incidents)
-        marks.append(perf_counter())
+        marks.append(self._clock())
         energies = self.simulator.simulate(asked, self.seed).energies
-        marks.append(perf_counter())
+        marks.append(self._clock())
         if energies.shape != (len(queue), self.simulator.detector.n_cells):
             raise RunError(
                 f"{self.simulator.name} returned showers of shape {energies.shape} for {len(queue)} particles"
             )
         showers = Showers(self.simulator.detector, incidents, energies, self.simulator.provenance())
         self.receive(FastHits(incidents.shower_id // EVENT_STRIDE, showers, self.placement))
-        marks.append(perf_counter())
+        marks.append(self._clock())
         self._note(np.diff(marks))
 
     def _note(self, seconds: NDArray[np.float64]) -> None:

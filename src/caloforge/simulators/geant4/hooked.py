@@ -17,6 +17,8 @@ from caloforge.simulators.geant4.simulator import Geant4Simulator
 
 APPLICATION = "caloforge.simulators.geant4.application"
 MAX_EVENT = 2**43
+# deciding and queueing, frames, the fast simulation, joining hits; reading what Geant4 tracked
+STAGES = ("trigger", "placement", "inference", "hits", "readout")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class HookedRun:
     Attributes:
         showers: everything, tracked and fast-simulated, one row per event.
         fast_energy: the part of each event's energy that is fast-simulated (N,) [MeV].
-        stats: counts of `HookStats`, and wall times per event [ms]: geant4, trigger, placement, inference, hits, total.
+        stats: counts of `HookStats`, and CPU times per event [ms]: geant4, `STAGES`, and their total.
     """
 
     showers: Showers
@@ -154,11 +156,9 @@ def simulate(
 
 
 def _per_event(parts: list[dict[str, float]], n: int) -> dict[str, float]:
-    """Sum over processes: counts as they are, times [s] as ms per event, what the hook did not use being Geant4's."""
-    total = {key: sum(part[key] for part in parts) for key in (parts[0] if parts else {})}
-    times = {key: total.pop(key) * 1e3 / n for key in ("trigger", "placement", "inference", "hits", "wall") if total}
-    if not times:
-        return {}
-    times["hits"] += total.pop("tracked_hits") * 1e3 / n
-    times["geant4"] = times["wall"] - sum(times[key] for key in ("trigger", "placement", "inference", "hits"))
-    return total | times
+    """Sum over processes: counts as they are, times [s] as ms per event; what nothing else used is Geant4's."""
+    stats = {key: sum(part[key] for part in parts) for key in (parts[0] if parts else {})}
+    for key in (*STAGES, "total"):
+        if key in stats:
+            stats[key] *= 1e3 / n
+    return stats | {"geant4": stats["total"] - sum(stats[key] for key in STAGES)} if stats else {}
