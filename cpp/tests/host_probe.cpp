@@ -1,5 +1,7 @@
 // host_probe cells DETECTOR.toml             prints frame and cell centres
 // host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
+// host_probe open MODEL...                   opens every file, damaged or not, and counts those that open
+// host_probe read DETECTOR.toml...           reads every file, damaged or not, and counts those that make sense
 // host_probe learned MODEL PDG ENERGY ID     prints the simulated shower (seed 7)
 #include <caloforge/shower_source.hpp>
 
@@ -12,9 +14,13 @@
 
 namespace {
 
-void print_cells(const std::string& path) {
+caloforge::Cells read_cells(const std::string& path) {
   std::ifstream file(path);
-  const auto cells = caloforge::Cells::from_toml({std::istreambuf_iterator<char>(file), {}});
+  return caloforge::Cells::from_toml({std::istreambuf_iterator<char>(file), {}});
+}
+
+void print_cells(const std::string& path) {
+  const caloforge::Cells cells = read_cells(path);
   std::printf("%s\n", cells.frame.c_str());
   for (const caloforge::Point& p : cells.centres) std::printf("%.9g %.9g %.9g\n", p.x, p.y, p.z);
 }
@@ -23,6 +29,18 @@ void print_shower(const caloforge::ShowerSource& source, char** arguments) {
   const caloforge::Incident incident{std::atof(arguments[1]), 0, 0, 0, 0, 0, std::atoll(arguments[0]),
                                      std::atoll(arguments[2])};
   for (const float energy : source.simulate({incident}, 7)) std::printf("%.9g\n", energy);
+}
+
+/// Number of files that `open` takes without an Error; anything else ends the program.
+template <typename Open>
+void print_good(int n, char** paths, Open open) {
+  int good = 0;
+  for (int i = 0; i < n; ++i) try {
+      open(paths[i]);
+      ++good;
+    } catch (const caloforge::Error&) {
+    }
+  std::printf("%d of %d\n", good, n);
 }
 
 }  // namespace
@@ -35,6 +53,10 @@ int main(int argc, char** argv) try {
     print_shower(caloforge::ReplayShowers(argv[2]), argv + 3);
   else if (verb == "learned" && argc == 6)
     print_shower(caloforge::LearnedShowers(argv[2]), argv + 3);
+  else if (verb == "open")
+    print_good(argc - 2, argv + 2, [](const char* path) { caloforge::LearnedShowers{path}; });
+  else if (verb == "read")
+    print_good(argc - 2, argv + 2, [](const char* path) { read_cells(path); });
   else
     return 2;
   return 0;

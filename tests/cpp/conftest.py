@@ -22,7 +22,7 @@ BINS, NOISE = 8, 16
 def run(*command: str | Path, expect: int = 0) -> str:
     """Output of a command that must end with `expect`."""
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500)
-    assert done.returncode == expect, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert done.returncode == expect, f"{command[0]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout if expect == 0 else done.stderr
 
 
@@ -40,7 +40,7 @@ def run_program() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def build_project(tools: None) -> Callable[..., None]:
+def build_project(tools: None) -> Callable[..., None]:  # noqa: ARG001
     """Configure and build a CMake project."""
     return configure
 
@@ -56,7 +56,7 @@ def tools() -> None:
 
 
 @pytest.fixture(scope="session")
-def build(tools: None) -> Path:
+def build(tools: None) -> Path:  # noqa: ARG001
     """Folder of the built library; kept between runs, so that only the first one compiles."""
     folder = ROOT / "build" / "cpp"
     configure(ROOT / "cpp", folder, "-DCALOFORGE_WITH_GEANT4=OFF")
