@@ -1,10 +1,14 @@
 """Shared fixtures: a small detector, and files of showers that cost nothing."""
 
+import contextlib
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caloforge.detector import Detector
+from caloforge.showers import Incidents, Showers
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -38,3 +42,60 @@ def shared() -> Path:
 def small() -> Detector:
     """Two kinds of layers, 26 cells."""
     return Detector.from_toml(SMALL)
+
+
+def toy_showers(detector, n, *, seed, first_id=0):
+    """Showers of no physics but the right looks: sparse, falling off sideways, sums close to the incident energy."""
+    random = np.random.default_rng(seed)
+    energy = random.uniform(1000.0, 20000.0, n)
+    radius = np.hypot(*detector.cell_centres[:, :2].T)
+    profile = np.exp(-radius / 15.0) * np.array([0.3, 1.0, 0.1])[detector.cell_layer]
+    cells = random.gamma(0.05 * np.outer(energy, profile / profile.sum()) + 1e-3)
+    cells *= (0.99 * energy / cells.sum(1))[:, None] * random.normal(1.0, 0.002, (n, 1))
+    incidents = Incidents.make("e+", energy, shower_id=np.arange(first_id, first_id + n))
+    return Showers(detector, incidents, cells.astype(np.float32), {"simulator": "toy", "seed": seed})
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """The maker of toy showers."""
+    return toy_showers
+
+
+@pytest.fixture(scope="session")
+def toy_run(small, tmp_path_factory):
+    """Run directory of a small coupling flow, trained for a moment."""
+    from caloforge.training import TrainingConfig, train
+
+    text = """
+    [model]
+    kind = "coupling-flow"
+    layers = {blocks = 2, hidden = 8, bins = 4}
+    cells = {blocks = 2, hidden = 16, bins = 4}
+    [training]
+    steps = 20
+    batch = 64
+    evaluate_every = 10
+    learning_rate = 0.01
+    """
+    run = tmp_path_factory.mktemp("toy") / "run"
+    showers = toy_showers(small, 400, seed=1)
+    train(TrainingConfig.read(text, "toy"), showers[:300], showers[300:], run, quiet=True)
+    return run
+
+
+@pytest.fixture(scope="session")
+def toy_export(toy_run):
+    """The exported model of `toy_run`, the summary of the export, and all it printed."""
+    from caloforge.export import export
+
+    path, said = toy_run.parent / "toy.onnx", io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        summary = export(toy_run, path)
+    return path, summary, said.getvalue()
+
+
+@pytest.fixture(scope="session")
+def toy_onnx(toy_export):
+    """The exported model of `toy_run`."""
+    return toy_export[0]

@@ -123,12 +123,15 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
     """Largest difference [MeV] and number of threshold flips between ONNX Runtime and PyTorch.
 
     Raises:
-        RunError: |a - b| > 1e-4 a + 1e-3 MeV in a cell that both put on the same side of the threshold.
+        RunError: the graph does not run, or |a - b| > 1e-4 a + 1e-3 MeV in a cell on the same side of the threshold.
     """
     noise, incidents = _arguments(model, PARITY_SHOWERS)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     feeds = {"noise": noise.numpy()} | {n: v.numpy() for n, v in zip(model.inputs, incidents, strict=True)}
-    ours: NDArray[np.float32] = session.run(None, feeds)[0]
+    try:
+        ours: NDArray[np.float32] = session.run(None, feeds)[0]
+    except Exception as error:
+        raise RunError(f"ONNX Runtime cannot run the exported graph: {str(error).splitlines()[0]}") from None
     with torch.no_grad():
         theirs = Sampler(model)(noise, *incidents).numpy()
     flipped = (ours > 0) != (theirs > 0)

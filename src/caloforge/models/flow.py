@@ -28,7 +28,7 @@ class Coupling(nn.Module):
     def forward(self, kept: Tensor, conditions: Tensor) -> Tensor:
         """Parameters (N, 3 K - 1, bent) of the splines for the bent columns."""
         raw: Tensor = self.network(torch.cat([kept, conditions], 1))
-        return raw.unflatten(1, self.shape)
+        return raw.view(-1, *self.shape)
 
 
 def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:

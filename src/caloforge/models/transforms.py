@@ -1,10 +1,12 @@
 """Transforms of showers to numbers a network likes, as modules: fit, forward, inverse; they travel with the model."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
-NORMAL_LIMIT = 5.2  # the widest score float32 uniforms can mean
+NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
 
 
 def to_normal(probability: Tensor) -> Tensor:
@@ -29,35 +31,39 @@ class NormalScores(nn.Module):
         self.register_buffer("values", grid)
         self.register_buffer("scores", grid.clone())
 
-    def fit(self, columns: list[Tensor], below: Tensor, lowest: Tensor | None = None) -> None:
-        """Fit to the present values of each column.
+    def fit(
+        self, samples: list[Tensor], below: Tensor, lowest: float | None = None, group: Tensor | None = None
+    ) -> None:
+        """Fit to the present values of columns.
 
         Args:
-            columns: D tensors of values, of any lengths.
-            below: probability (D,) that the column is absent; absent values rank below all present ones.
-            lowest: value (D,) of the first knot; by default each column's own minimum.
+            samples: tensors of values, of any lengths.
+            below: probability that a value of each sample is absent; absent values rank below all present ones.
+            lowest: value of the first knots; by default each sample's own minimum.
+            group: sample (D,) that each column follows; by default each its own.
         """
-        for i, column in enumerate(columns):
-            values, scores = self._column_knots(column.double(), float(below[i]), None if lowest is None else lowest[i])
-            self.values[:, i], self.scores[:, i] = _growing(values).float(), _growing(scores).float()
+        pairs = [self._knots(sample.double(), float(part), lowest) for sample, part in zip(samples, below, strict=True)]
+        values, scores = (torch.stack([_growing(knots) for knots in side], 1) for side in zip(*pairs, strict=True))
+        columns = torch.arange(len(samples)) if group is None else group
+        self.values.copy_(values[:, columns])
+        self.scores.copy_(scores[:, columns])
 
-    def _column_knots(self, column: Tensor, below: float, lowest: Tensor | None) -> tuple[Tensor, Tensor]:
-        if len(column) == 0:
+    def _knots(self, sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, Tensor]:
+        if len(sample) == 0:
             assert lowest is not None
-            column = lowest.double() + torch.linspace(0.0, 1.0, 3).double()
-        edge = 0.5 / (len(column) + 1)
-        first = torch.tensor(below if below > 0 else edge).double()
-        last = torch.tensor(1 - edge * (1 - below)).double()
-        scores = torch.linspace(float(to_normal(first)), float(to_normal(last)), len(self.values)).double()
+            sample = lowest + torch.linspace(0.0, 1.0, 3, dtype=torch.float64)
+        edge = 0.5 / (len(sample) + 1)
+        first, last = to_normal(torch.tensor([below or edge, 1 - edge * (1 - below)], dtype=torch.float64)).tolist()
+        scores = torch.linspace(first, last, len(self.values), dtype=torch.float64)
         ranks = (torch.special.ndtr(scores) - below) / (1 - below)
-        values = torch.quantile(column, ranks.clamp(0.0, 1.0))
+        values = torch.quantile(sample, ranks.clamp(0.0, 1.0))
         if lowest is not None:
             values[0] = lowest
         return values, scores
 
     def forward(self, values: Tensor) -> Tensor:
-        """Scores (N, D) of values (N, D)."""
-        return _piecewise(values, self.values, self.scores)
+        """Scores (N, D) of values (N, D), at most 5.2 in size however far a value lies outside the fitted ones."""
+        return _piecewise(values, self.values, self.scores).clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
 
     def inverse(self, scores: Tensor) -> Tensor:
         """Values (N, D) of scores (N, D)."""
@@ -96,17 +102,11 @@ class HitCells(nn.Module):
 
     def fit(self, cells: Tensor, orbits: Tensor) -> None:
         """Fit to cells (N, D) [MeV], pooling cells of the same orbit, since symmetry makes them alike."""
-        size = cells.shape[1]
-        columns: list[Tensor] = [torch.empty(0)] * size
-        below = torch.empty(size)
-        for orbit in orbits.unique():
-            members = (orbits == orbit).nonzero()[:, 0]
-            pooled = cells[:, members].flatten()
-            hit = pooled[pooled >= self.threshold].log()
-            for cell in members.tolist():
-                columns[cell] = hit
-                below[cell] = ((len(pooled) - len(hit)) / len(pooled) + 0.5 / len(pooled)) / (1 + 1 / len(pooled))
-        self.quantiles.fit(columns, below, torch.tensor(self.threshold).log().expand(size))
+        names, group = orbits.unique(return_inverse=True)
+        pooled = [cells[:, orbits == name].flatten() for name in names]
+        hit = [values[values >= self.threshold].log() for values in pooled]
+        absent = [(len(v) - len(h) + 0.5) / (len(v) + 1) for v, h in zip(pooled, hit, strict=True)]
+        self.quantiles.fit(hit, torch.tensor(absent), math.log(self.threshold), group)
 
     def forward(self, cells: Tensor, uniform: Tensor) -> Tensor:
         """Scores (N, D) of cells (N, D) [MeV]; empty cells take the noise `uniform` (N, D)."""

@@ -1,0 +1,124 @@
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from caloforge.errors import RunError
+from caloforge.export import export
+from caloforge.export import onnx as export_onnx
+from caloforge.export.graph import check_graph
+from caloforge.training import load_model
+
+
+@pytest.fixture(scope="module")
+def graph(toy_onnx):
+    return onnx.load(toy_onnx)
+
+
+def test_inputs_outputs_and_opset(graph, toy_run, small):
+    model = load_model(toy_run)
+    assert [i.name for i in graph.graph.input] == ["noise", "energy"]
+    assert [o.name for o in graph.graph.output] == ["showers"]
+    assert next(o.version for o in graph.opset_import if o.domain == "") >= 20
+    shapes = {i.name: i.type.tensor_type.shape.dim for i in [*graph.graph.input, *graph.graph.output]}
+    assert shapes["noise"][1].dim_value == model.noise_size
+    assert shapes["showers"][1].dim_value == small.n_cells
+    assert all(shape[0].dim_param for shape in shapes.values())
+
+
+def test_metadata(graph, small):
+    (entry,) = graph.metadata_props
+    assert entry.key == "caloforge"
+    card = json.loads(entry.value)
+    assert card["schema"] == "caloforge-model-1"
+    assert card["detector"] == {"name": "small", "hash": small.hash, "toml": small.toml}
+    assert card["n_cells"] == small.n_cells
+    assert card["noise"] == small.n_cells + len(small.layers)
+    assert card["pdgs"] == [-11]
+    assert card["threshold"] == 0.01
+    assert 1000 <= card["ranges"]["energy"][0] < card["ranges"]["energy"][1] <= 20000
+    assert set(card["ranges"]) == {"energy", "theta", "phi", "position"}
+    assert card["training"]["n_showers"] == 300
+    assert card["python_only"] is False
+
+
+@pytest.mark.parametrize("n", [1, 3, 64])
+def test_graph_equals_torch_at_any_batch(toy_onnx, toy_run, n):
+    model = load_model(toy_run)
+    noise = torch.randn(n, model.noise_size, generator=torch.Generator().manual_seed(n))
+    energy = torch.linspace(1500.0, 19000.0, n)[:, None]
+    session = onnxruntime.InferenceSession(str(toy_onnx), providers=["CPUExecutionProvider"])
+    (ours,) = session.run(None, {"noise": noise.numpy(), "energy": energy.numpy()})
+    with torch.no_grad():
+        theirs = model.sample(noise, energy=energy).numpy()
+    same_side = (ours > 0) == (theirs > 0)
+    assert same_side.mean() > 0.999
+    assert (np.abs(ours - theirs) <= 1e-4 * theirs + 1e-3)[same_side].all()
+
+
+def test_nothing_is_written_where_parity_fails(toy_run, toy_onnx, tmp_path, monkeypatch):
+    """A graph whose largest weight is off by 5 % must not pass for the model."""
+    graph = onnx.load(toy_onnx)
+    weight = max(graph.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    values = onnx.numpy_helper.to_array(weight) * np.float32(1.05)
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    monkeypatch.setattr(export_onnx, "to_onnx", lambda _: graph)
+    with pytest.raises(RunError, match="differ"):
+        export(toy_run, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def tiny_graph(nodes, initialisers=()):
+    value = lambda name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2])  # noqa: E731
+    tensors = [onnx.numpy_helper.from_array(np.ones(2, np.float32), name) for name in initialisers]
+    graph = onnx.helper.make_graph(nodes, "g", [value("x")], [value("y")], tensors)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+
+
+NODE = onnx.helper.make_node
+
+
+def test_a_clean_graph_passes():
+    check_graph(tiny_graph([NODE("Add", ["x", "w"], ["y"])], ["w"]))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "initialisers", "message"),
+    [
+        ([NODE("RandomNormalLike", ["x"], ["y"])], [], "RandomNormalLike"),
+        ([NODE("Dropout", ["x"], ["y"])], [], "Dropout"),
+        ([NODE("Neg", ["x"], ["z"]), NODE("Abs", ["x"], ["y"])], [], "reaches no output"),
+        ([NODE("Abs", ["x"], ["y"])], ["w"], "'w'"),
+    ],
+)
+def test_rules_of_the_graph(nodes, initialisers, message):
+    with pytest.raises(RunError, match=message):
+        check_graph(tiny_graph(nodes, initialisers))
+
+
+def test_dropout_inside_a_branch_is_found():
+    branch = onnx.helper.make_graph(
+        [NODE("Dropout", ["x"], ["b"])], "b", [], [onnx.helper.make_tensor_value_info("b", 1, [2])]
+    )
+    nodes = [
+        NODE("Constant", [], ["c"], value=onnx.helper.make_tensor("c", onnx.TensorProto.BOOL, [], [True])),
+        NODE("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
+    ]
+    with pytest.raises(RunError, match="Dropout"):
+        check_graph(tiny_graph(nodes))
+
+
+def test_the_exporter_is_silent_and_tells_its_parity(toy_export):
+    path, summary, said = toy_export
+    assert said == ""
+    assert summary.bytes == path.stat().st_size
+    assert summary.nodes == len(onnx.load(path).graph.node)
+    assert summary.flips < 1e-3 * 26 * 1000
+    assert summary.parity < 1.0
+
+
+def test_the_exported_graph_keeps_the_rules(graph):
+    check_graph(graph)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from caloforge.detector import Detector
+from caloforge.models import Batch, build
+from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
+from caloforge.showers import Incidents, Showers
+from caloforge.showers.domain import Domain
+
+TINY = CouplingFlowConfig(layers=FlowConfig(blocks=2, hidden=8, bins=4), cells=FlowConfig(blocks=2, hidden=8, bins=4))
+
+
+@pytest.fixture(scope="module")
+def fitted(small, toy):
+    showers = toy(small, 500, seed=11)
+    torch.manual_seed(12)
+    model = build(TINY, small, Domain.of(showers.incidents))
+    model.fit(showers)
+    return model, showers
+
+
+def test_layers_sum_to_flow_one(fitted, small):
+    model, showers = fitted
+    energy = Batch.of(showers).incidents["energy"]
+    noise = torch.randn(500, model.noise_size, generator=torch.Generator().manual_seed(13))
+    with torch.no_grad():
+        cells = model.raw_cells(noise, energy=energy)
+        shares = model.layer_flow.inverse(noise[:, :3], model.conditions(energy=energy))
+        layers = model.shares.inverse(shares, energy)
+    sums = torch.from_numpy(small.sum_layers(cells.numpy())).float()
+    assert ((sums - layers).abs() <= 1e-5 * layers + 1e-6).all()
+
+
+def test_a_layer_without_hits_gives_its_energy_to_one_cell(fitted, small):
+    model, _ = fitted
+    scores = torch.full((1, small.n_cells), -4.0)
+    scores[0, 3] = -2.5
+    with torch.no_grad():
+        cells = model._normalised(torch.minimum(scores, model.hits.edge - 0.1), torch.tensor([[5.0, 0.0, 2.0]]))
+    assert float(cells[0, :8].sum()) == pytest.approx(5.0, rel=1e-5)
+    assert torch.isfinite(cells).all()
+
+
+def test_training_with_empty_layers_and_showers(small, toy):
+    showers = toy(small, 200, seed=14)
+    energies = showers.energies.copy()
+    energies[::2, 17:] = 0.0
+    energies[0] = 0.0
+    showers = Showers(small, showers.incidents, energies)
+    torch.manual_seed(15)
+    model = build(TINY, small, Domain.of(showers.incidents))
+    model.fit(showers)
+    loss = model.loss(Batch.of(showers))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
+def test_any_number_of_layers_and_cells():
+    cylinder = Detector.load("pbwo4-cylinder")
+    random = np.random.default_rng(16)
+    energies = random.gamma(0.2, 5.0, (20, cylinder.n_cells)).astype(np.float32)
+    showers = Showers(cylinder, Incidents.make("e-", random.uniform(1e3, 2e3, 20)), energies)
+    model = build(TINY, cylinder, Domain.of(showers.incidents))
+    model.fit(showers[:20])
+    with torch.no_grad():
+        cells = model.sample(torch.randn(2, model.noise_size), energy=torch.tensor([[1e3], [2e3]]))
+    assert cells.shape == (2, 13824)
+    assert torch.isfinite(cells).all()
+
+
+def test_one_layer(toy):
+    toml = Detector.load("clic-ecal").toml.replace("copies = 25", "").replace("25,\n    25", "3,\n    3")
+    detector = Detector.from_toml(toml)
+    assert len(detector.layers) == 1
+    showers = toy(detector, 100, seed=17)
+    model = build(TINY, detector, Domain.of(showers.incidents))
+    model.fit(showers)
+    model.loss(Batch.of(showers)).backward()

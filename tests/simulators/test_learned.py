@@ -1,0 +1,172 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError, RunError
+from caloforge.seeds import normal_noise
+from caloforge.showers import Incidents
+from caloforge.simulators import Simulator, create
+from caloforge.simulators.learned import LearnedSimulator
+
+
+@pytest.fixture(scope="module")
+def learned(toy_onnx, small):
+    return LearnedSimulator(toy_onnx, small)
+
+
+@pytest.fixture(scope="module")
+def incidents():
+    return Incidents.make("e+", np.linspace(1500.0, 19000.0, 250), shower_id=np.arange(40, 290))
+
+
+def close(a, b, threshold):
+    """Equality of INTERFACES for learned showers: cells may flip only close to the threshold."""
+    near = np.maximum(a, b) < threshold * (1 + 1e-4)
+    return bool((near | (np.abs(a - b) <= 1e-5 * np.abs(a) + 1e-3)).all())
+
+
+def edited(path, folder, change):
+    """The model with other metadata."""
+    model = onnx.load(path)
+    change(model)
+    onnx.save(model, folder / "edited.onnx")
+    return folder / "edited.onnx"
+
+
+def with_card(path, folder, **values):
+    def change(model):
+        card = json.loads(model.metadata_props[0].value)
+        model.metadata_props[0].value = json.dumps(card | values)
+
+    return edited(path, folder, change)
+
+
+def test_it_is_a_simulator(learned, toy_onnx, small, incidents):
+    assert isinstance(learned, Simulator)
+    assert create(str(toy_onnx), small).name == "toy"
+    showers = learned.simulate(incidents, 5)
+    assert showers.energies.shape == (250, small.n_cells)
+    assert showers.energies.dtype == np.float32
+    assert ((showers.energies == 0) | (showers.energies >= 0.01)).all()
+    assert json.loads(json.dumps(showers.provenance))["simulator"] == "learned"
+
+
+def test_noise_is_that_of_the_shower(learned, toy_onnx, incidents):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(toy_onnx), providers=["CPUExecutionProvider"])
+    noise = normal_noise(5, incidents.shower_id[:3], learned.card.noise, "noise")
+    energy = incidents.energy[:3, None].astype(np.float32)
+    (expected,) = session.run(None, {"noise": noise, "energy": energy})
+    assert close(expected, learned.simulate(incidents[:3], 5).energies, 0.01)
+
+
+def test_seeds_decide(learned, incidents):
+    first, again, other = (learned.simulate(incidents, seed).energies for seed in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 100])
+def test_batches_do_not_matter(learned, incidents, batch):
+    whole = learned.simulate(incidents, 5).energies
+    starts = range(0, 250, batch)
+    parts = np.concatenate([learned.simulate(incidents[i : i + batch], 5).energies for i in starts])
+    assert close(whole, parts, 0.01)
+
+
+def test_no_showers(learned, incidents, small):
+    assert learned.simulate(incidents[:0], 5).energies.shape == (0, small.n_cells)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"energy": 150e3}, r"150 GeV is outside the model's 1\.\d+ GeV \.\. 19\.\d+ GeV"),
+        ({"theta": 0.2}, "theta = 0.2 rad is outside"),
+        ({"position": (0.0, 3.0, 0.0)}, "y = 3 mm is outside"),
+        ({"particle": "pi+"}, r"pi\+ is not a particle of the model, which knows e\+"),
+    ],
+)
+def test_incidents_outside_are_refused_unless_told(toy_onnx, learned, changes, message):
+    wanted = Incidents.make(**({"particle": "e+", "energy": 10e3} | changes))
+    with pytest.raises(InputError, match=message):
+        learned.simulate(wanted, 5)
+    free = LearnedSimulator(toy_onnx, outside=True)
+    assert np.isfinite(free.simulate(wanted, 5).energies).all()
+
+
+def test_tolerances_of_the_range(learned):
+    low, high = learned.card.ranges.energy
+    learned.simulate(Incidents.make("e+", [low * (1 - 5e-7), high * (1 + 5e-7)]), 5)
+    learned.simulate(Incidents.make("e+", 10e3, theta=9e-4, phi=2.0, position=(0.09, -0.09, 50.0)), 5)
+    with pytest.raises(InputError, match="outside"):
+        learned.simulate(Incidents.make("e+", high * (1 + 5e-6)), 5)
+
+
+def test_another_detector_is_refused(toy_onnx):
+    with pytest.raises(InputError, match=r"'small' \(hash .*'calogan-ecal' \(hash"):
+        LearnedSimulator(toy_onnx, Detector.load("calogan-ecal"))
+
+
+def test_broken_files_are_refused(toy_onnx, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        LearnedSimulator(tmp_path / "absent.onnx")
+    (tmp_path / "short.onnx").write_bytes(toy_onnx.read_bytes()[:2000])
+    with pytest.raises(InputError, match="not a readable ONNX"):
+        LearnedSimulator(tmp_path / "short.onnx")
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(InputError, match="not a readable ONNX"):
+        LearnedSimulator(tmp_path / "text.onnx")
+
+
+def test_foreign_metadata_are_refused(toy_onnx, tmp_path):
+    def bare(model):
+        del model.metadata_props[:]
+
+    def torn(model):
+        model.metadata_props[0].value = '{"schema": '
+
+    with pytest.raises(InputError, match="was not exported by caloforge"):
+        LearnedSimulator(edited(toy_onnx, tmp_path, bare))
+    with pytest.raises(InputError, match="not JSON"):
+        LearnedSimulator(edited(toy_onnx, tmp_path, torn))
+    for values in ({"schema": "other-2"}, {"n_cells": 10**12}, {"noise": 0}, {"pdgs": []}, {"surprise": 1}):
+        with pytest.raises(InputError, match=next(iter(values))):
+            LearnedSimulator(with_card(toy_onnx, tmp_path, **values))
+    with pytest.raises(InputError, match="does not fit"):
+        LearnedSimulator(with_card(toy_onnx, tmp_path, n_cells=27))
+
+
+def test_unknown_inputs_are_refused(toy_onnx, tmp_path):
+    def rename(model):
+        model.graph.input[1].name = "enrgy"
+        for node in model.graph.node:
+            node.input[:] = ["enrgy" if name == "energy" else name for name in node.input]
+
+    with pytest.raises(InputError, match=r"unknown input 'enrgy'; did you mean 'energy'"):
+        LearnedSimulator(edited(toy_onnx, tmp_path, rename))
+
+
+def test_closed_twice(toy_onnx, incidents):
+    simulator = LearnedSimulator(toy_onnx)
+    simulator.close()
+    simulator.close()
+    with pytest.raises(RunError, match="closed"):
+        simulator.simulate(incidents, 5)
+
+
+def test_neither_torch_nor_geant4_is_imported(toy_onnx):
+    code = (
+        "import sys, numpy as np\n"
+        "from caloforge.simulators.learned import LearnedSimulator\n"
+        "from caloforge.showers import Incidents\n"
+        "LearnedSimulator(sys.argv[1]).simulate(Incidents.make('e+', 10e3), 5)\n"
+        "assert not {'torch', 'geant4_pybind', 'onnx', 'matplotlib'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(toy_onnx)], check=True)

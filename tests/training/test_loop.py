@@ -1,0 +1,159 @@
+import json
+
+import pytest
+import torch
+
+from caloforge.errors import InputError
+from caloforge.showers import concatenate
+from caloforge.training import TrainingConfig, load_model, train
+from caloforge.training.loop import Trainer
+from caloforge.training.run import RunFolder, load_state
+
+TOML = """
+[model]
+kind = "coupling-flow"
+layers = {{blocks = 2, hidden = 8, bins = 4}}
+cells = {{blocks = 2, hidden = 16, bins = 4}}
+[training]
+steps = {steps}
+batch = 64
+evaluate_every = 7
+learning_rate = 0.01
+seed = {seed}
+"""
+
+
+def config(steps=21, seed=3):
+    return TrainingConfig.read(TOML.format(steps=steps, seed=seed), "toy")
+
+
+@pytest.fixture(scope="module")
+def samples(small, toy):
+    return toy(small, 300, seed=1), toy(small, 80, seed=2, first_id=300)
+
+
+@pytest.fixture(scope="module")
+def unbroken(samples, tmp_path_factory):
+    run = tmp_path_factory.mktemp("loop") / "run"
+    return run, train(config(), *samples, run, quiet=True)
+
+
+def same(first, second):
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    return torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second
+
+
+def without_clock(state):
+    lines = [{key: value for key, value in line.items() if key != "seconds"} for line in state["losses"]]
+    return {key: value for key, value in state.items() if key != "seconds"} | {"losses": lines}
+
+
+def test_held_out_loss_falls(unbroken):
+    run, summary = unbroken
+    losses = [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in losses] == [7, 14, 21]
+    assert summary.best_loss == min(line["held_out"] for line in losses)
+    assert losses[-1]["held_out"] < losses[0]["held_out"] - 0.01
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("killed_at", [3, 7, 12])
+def test_resume_ends_in_the_same_bits(unbroken, samples, tmp_path, monkeypatch, killed_at):
+    """A training that dies between or at checkpoints ends, resumed, with the weights of the unbroken one."""
+    step = Trainer._train_step
+
+    def dying_step(trainer):
+        if trainer.step == killed_at:
+            raise KilledError
+        return step(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_train_step", dying_step)
+        with pytest.raises(KilledError):
+            train(config(), *samples, tmp_path / "run", quiet=True)
+    torch.manual_seed(99)
+    train(config(), *samples, tmp_path / "run", resume=True, quiet=True)
+    ends = [without_clock(load_state(RunFolder(run).checkpoint_file)) for run in (unbroken[0], tmp_path / "run")]
+    assert same(*ends)
+    assert same(*(load_state(RunFolder(run).model_file) for run in (unbroken[0], tmp_path / "run")))
+
+
+def test_resuming_a_finished_training_changes_nothing(unbroken, samples):
+    before = (unbroken[0] / "model.pt").read_bytes()
+    summary = train(config(), *samples, unbroken[0], resume=True, quiet=True)
+    assert summary.steps == 21
+    assert summary.best_loss == unbroken[1].best_loss
+    assert (unbroken[0] / "model.pt").read_bytes() == before
+
+
+def test_the_seed_decides(unbroken, samples, tmp_path):
+    torch.manual_seed(99)
+    train(config(), *samples, tmp_path / "same", quiet=True)
+    train(config(seed=4), *samples, tmp_path / "other", quiet=True)
+    first, again, other = (load_state(run / "model.pt") for run in (unbroken[0], tmp_path / "same", tmp_path / "other"))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_global_random_state_is_left_alone(samples, tmp_path):
+    before = torch.get_rng_state()
+    train(config(steps=2), *samples, tmp_path / "run", quiet=True)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_model_is_rebuilt_from_the_folder_alone(unbroken, small):
+    model = load_model(unbroken[0])
+    assert model.detector == small
+    assert not model.training
+    with torch.no_grad():
+        cells = model.sample(torch.zeros(2, model.noise_size), energy=torch.tensor([[5e3], [1e4]]))
+    assert (cells.sum(1) > 0).all()
+    folder = RunFolder(unbroken[0])
+    assert folder.config == config()
+    assert folder.provenance["training"]["n_showers"] == 300
+    assert folder.provenance["versions"]["torch"] == torch.__version__
+
+
+def test_overlap_is_refused(samples, tmp_path):
+    leaking = concatenate([samples[1], samples[0][5:7]])
+    with pytest.raises(InputError, match="2 showers are in both"):
+        train(config(), samples[0], leaking, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_training_is_refused(unbroken, samples):
+    with pytest.raises(InputError, match="already holds a training"):
+        train(config(), *samples, unbroken[0], quiet=True)
+    with pytest.raises(InputError, match="another config or other showers"):
+        train(config(steps=22), *samples, unbroken[0], resume=True, quiet=True)
+    with pytest.raises(InputError, match="another config or other showers"):
+        train(config(), samples[0][:200], samples[1], unbroken[0], resume=True, quiet=True)
+
+
+def test_too_few_showers(samples, tmp_path):
+    with pytest.raises(InputError, match="too few"):
+        train(config(), samples[0][:1], samples[1], tmp_path / "run", quiet=True)
+
+
+def test_damaged_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"config\.toml"):
+        load_model(tmp_path)
+
+
+def test_damaged_weights_are_refused(toy_run, tmp_path):
+    for file in toy_run.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model.pt").write_bytes((toy_run / "model.pt").read_bytes()[:500])
+    with pytest.raises(InputError, match="cannot read"):
+        load_model(tmp_path)
+
+
+def test_unknown_config_key_names_the_nearest():
+    with pytest.raises(InputError, match="learning_rate"):
+        TrainingConfig.read('model = {kind = "coupling-flow"}\ntraining = {learning_rte = 1.0}', "toy")
