@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
@@ -102,14 +103,25 @@ class Domain(Strict):
             _check(column, _widened(side, POSITION_TOLERANCE), _show_position(axis), side)
 
     def holds(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) `check` lets pass."""
+        """Which incidents (N,) `check` lets pass once they are `turned`."""
+        low, high, pdgs = self._box
+        x, y, _ = incidents.position.T
+        values = np.array([incidents.energy, incidents.theta, incidents.phi, x, y])
+        values[2] = low[2] + (values[2] - low[2]) % (2 * np.pi)
+        held = (values >= low) & (values <= high)
+        held[2] |= incidents.theta <= ANGLE_TOLERANCE
+        known = (incidents.pdg == pdgs).any(axis=0) | (self.pdgs == UNKNOWN_PARTICLE)
+        inside: NDArray[np.bool_] = held.all(axis=0) & known
+        return inside
+
+    @cached_property
+    def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
+        """Lowest and highest energy, theta, phi, x, y with their tolerances (5, 1), and the PDG codes (n, 1)."""
         energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
-        held = np.isin(incidents.pdg, self.pdgs) | (self.pdgs == UNKNOWN_PARTICLE)
-        held &= _within(incidents.energy, energies) & _within(incidents.theta, _widened(self.theta, ANGLE_TOLERANCE))
-        held &= (incidents.theta <= ANGLE_TOLERANCE) | _within(incidents.phi, _widened(self.phi, ANGLE_TOLERANCE))
-        for column, side in zip(incidents.position.T, self.position[:2], strict=False):
-            held &= _within(column, _widened(side, POSITION_TOLERANCE))
-        return held
+        angles = (_widened(side, ANGLE_TOLERANCE) for side in (self.theta, self.phi))
+        places = (_widened(side, POSITION_TOLERANCE) for side in self.position[:2])
+        box = np.array([energies, *angles, *places])
+        return box[:, :1], box[:, 1:], np.array(self.pdgs, np.int32)[:, None]
 
     def turned(self, incidents: Incidents) -> Incidents:
         """The same incidents with azimuths moved by whole turns to where the range of phi starts."""

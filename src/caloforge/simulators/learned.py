@@ -82,7 +82,7 @@ class LearnedSimulator:
         """Which incidents (N,) are inside the range of the model; all with `outside`."""
         if self._domain is None:
             return np.ones(len(incidents), bool)
-        return self._domain.holds(self._domain.turned(incidents))
+        return self._domain.holds(incidents)
 
     def _known(self, incidents: Incidents) -> Incidents:
         """Incidents with azimuths as the model has learned them."""
