@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from caloforge.detector import symmetries
-from caloforge.models.transforms import HitCells, LayerShares, NormalScores, to_normal
+from caloforge.models.transforms import HitCells, LayerShapes, LayerShares, NormalScores, to_normal
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +89,25 @@ def test_shares_round_trip(small, showers, cells):
     response = layers.sum(1) / energy[:, 0]
     ratio = total / energy[:500, 0]
     assert ratio.median() == pytest.approx(float(response.median()), rel=0.02)
+
+
+def test_shapes_tell_hits_centre_and_width(small, cells):
+    torch.manual_seed(5)
+    transform = LayerShapes(small)
+    transform.fit(cells)
+    scores = transform(cells)
+    assert scores.shape == (len(cells), 15)
+    assert (scores.std(0) - 1).abs().max() < 0.1
+    one = torch.zeros(1, small.n_cells)
+    one[0, :2] = 5.0
+    hits, x, y, width_x, width_y = transform._free(one)[0, :5].tolist()
+    assert 2 <= hits <= 3
+    assert (x, y) == pytest.approx((-40.0, -40.0), abs=0.1)
+    assert (width_x, width_y) == pytest.approx((0.0, 20.0), abs=1.0)
+
+
+def test_shapes_of_empty_showers_have_a_density(small):
+    torch.manual_seed(6)
+    free = LayerShapes(small)._free(torch.zeros(100, small.n_cells))
+    assert torch.isfinite(free).all()
+    assert all(len(column.unique()) > 90 for column in free.T)

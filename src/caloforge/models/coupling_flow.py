@@ -1,8 +1,8 @@
-"""The coupling flow: layer energies first, then cells given them, in one pass and with exact likelihood.
+"""The coupling flow: layer energies first, then cells given them, in one pass.
 
-Flow I draws the response and the share of each layer; flow II draws all cells given them, normalised to the layer
-energies exactly. The split is CaloFlow's (arXiv:2106.05285), coupling blocks in place of its autoregressive ones as in
-CaloINN (arXiv:2312.09290).
+Flow I draws the response, the share of each layer and its shape (hits, centre, width); flow II draws all cells given
+them, normalised to the layer energies exactly. The split is CaloFlow's (arXiv:2106.05285), coupling blocks in place of
+its autoregressive ones as in CaloINN (arXiv:2312.09290).
 """
 
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ from caloforge.config import Strict
 from caloforge.detector import Detector, symmetries
 from caloforge.models.base import Batch, Conditions, Model
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.transforms import HitCells, LayerShares
+from caloforge.models.transforms import HitCells, LayerShapes, LayerShares
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -31,53 +31,58 @@ class FlowConfig(Strict):
     blocks: Blocks
     hidden: Width
     depth: Annotated[int, Field(ge=1, le=16)] = 2
-    bins: Bins = 8
+    bins: Bins = 6
 
 
 class CouplingFlowConfig(Strict):
     """Config of the coupling flow.
 
     Attributes:
-        layers: flow I, the layer energies given the incident.
-        cells: flow II, the cells given the layer energies.
+        layers: flow I, the layer energies and shapes given the incident.
+        cells: flow II, the cells given the layers.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
-    layers: FlowConfig = FlowConfig(blocks=6, hidden=32, bins=8)
-    cells: FlowConfig = FlowConfig(blocks=6, hidden=128, bins=8)
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
 
 
 class CouplingFlowModel(Model):
-    """Layer energies given the incident, then cells given both."""
+    """Layers given the incident, then cells given both."""
 
     def __init__(self, config: CouplingFlowConfig, detector: Detector, domain: Domain) -> None:
         n_layers, n_cells = len(detector.layers), detector.n_cells
-        super().__init__(detector, domain, n_layers + n_cells)
+        shapes = LayerShapes(detector)
+        super().__init__(detector, domain, n_layers + shapes.size + n_cells)
         readout = detector.readout
+        self.sizes = (n_layers, shapes.size)
+        self.shapes = shapes
         self.conditions = Conditions(domain)
         self.shares = LayerShares(n_layers, readout.sampling_fraction, readout.threshold)
         self.hits = HitCells(n_cells, readout.threshold)
-        self.layer_flow = CouplingFlow(n_layers, self.conditions.size, **_sizes(config.layers))
-        self.cell_flow = CouplingFlow(n_cells, self.conditions.size + n_layers, **_sizes(config.cells))
+        self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(config.layers))
+        self.cell_flow = CouplingFlow(n_cells, self.conditions.size + sum(self.sizes), **_sizes(config.cells))
         self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
 
     cell_layer: Tensor
 
     def fit(self, showers: Showers) -> None:
-        """Fit the normal scores of layer shares and of cells, cells pooled over the detector's symmetries."""
+        """Fit the normal scores of layers and cells, cells pooled over the detector's symmetries."""
         batch = Batch.of(showers)
         lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
         orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
         self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
+        self.shapes.fit(batch.cells)
         self.hits.fit(batch.cells, orbits)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Negative log likelihood of the scores of layers and cells, per cell."""
+        """Negative log likelihood of the scores, of flow I and of flow II given the layers, per cell."""
         conditions = self.conditions(**batch.incidents)
         shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
+        drawn = torch.cat([shares, self.shapes(batch.cells)], 1)
         scores = self.hits(batch.cells, torch.rand_like(batch.cells))
-        layers = self.layer_flow.log_density(shares, conditions)
-        cells = self.cell_flow.log_density(scores, torch.cat([conditions, shares], 1))
+        layers = self.layer_flow.log_density(drawn, conditions)
+        cells = self.cell_flow.log_density(scores, torch.cat([conditions, drawn], 1))
         return -(layers + cells).mean() / self.detector.n_cells
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
@@ -88,10 +93,10 @@ class CouplingFlowModel(Model):
     def raw_cells(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV] whose sums are flow I's layer energies."""
         conditions = self.conditions(**incidents)
-        for_layers, for_cells = noise.split([len(self.detector.layers), self.detector.n_cells], 1)
-        shares = self.layer_flow.inverse(for_layers, conditions)
-        scores = self.cell_flow.inverse(for_cells, torch.cat([conditions, shares], 1))
-        layers = self.shares.inverse(shares, incidents["energy"])
+        for_layers, for_cells = noise.split([sum(self.sizes), self.detector.n_cells], 1)
+        drawn = self.layer_flow.inverse(for_layers, conditions)
+        scores = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
+        layers = self.shares.inverse(drawn[:, : self.sizes[0]], incidents["energy"])
         return self._normalised(scores, layers)
 
     def _layers(self, cells: Tensor) -> Tensor:

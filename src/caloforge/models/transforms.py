@@ -5,6 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from caloforge.detector import Detector
+
+LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
 MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
 NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
 
@@ -92,7 +95,7 @@ class HitCells(nn.Module):
 
     def __init__(self, size: int, threshold: float) -> None:
         super().__init__()
-        self.threshold = max(threshold, 1e-6)
+        self.threshold = max(threshold, LEAST_ENERGY)
         self.quantiles = NormalScores(size)
 
     @property
@@ -129,7 +132,7 @@ class LayerShares(nn.Module):
     def __init__(self, n_layers: int, sampling_fraction: float, floor: float) -> None:
         super().__init__()
         self.sampling_fraction = sampling_fraction
-        self.floor = max(floor, 1e-6)
+        self.floor = max(floor, LEAST_ENERGY)
         self.quantiles = NormalScores(n_layers)
 
     def fit(self, layers: Tensor, energy: Tensor) -> None:
@@ -156,3 +159,49 @@ class LayerShares(nn.Module):
             layers.append(left * ratio.sigmoid())
             left = left * (-ratio).sigmoid()
         return torch.cat([*layers, left], 1)
+
+
+class LayerShapes(nn.Module):
+    """Hits, centre and width in x and y of each layer as normal scores (N, 5 n_layers): the shower in few numbers.
+
+    A flow that draws them before the cells gives showers their fluctuations as a whole (number of hits, lateral
+    spread), which a flow over hundreds of cells learns last. Layers without energy have noise far below the threshold
+    in their place, so that every number has a density.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.threshold = max(detector.readout.threshold, LEAST_ENERGY)
+        self.slices = [layer.slice for layer in detector.layers]
+        self.quantiles = NormalScores(self.size)
+        centres = torch.from_numpy(detector.cell_centres[:, :2]).float()
+        self.register_buffer("centres", centres, persistent=False)
+
+    centres: Tensor
+
+    @property
+    def size(self) -> int:
+        """Numbers per shower."""
+        return 5 * len(self.slices)
+
+    def fit(self, cells: Tensor) -> None:
+        """Fit to cells (N, n_cells) [MeV]."""
+        free = self._free(cells)
+        self.quantiles.fit(list(free.T), torch.zeros(self.size))
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Scores (N, 5 n_layers) of cells (N, n_cells) [MeV]."""
+        scores: Tensor = self.quantiles(self._free(cells))
+        return scores
+
+    def _free(self, cells: Tensor) -> Tensor:
+        noisy = cells + 0.01 * self.threshold * torch.rand_like(cells)
+        hit = cells >= self.threshold
+        return torch.cat([self._layer(hit[:, part], noisy[:, part], self.centres[part]) for part in self.slices], 1)
+
+    def _layer(self, hit: Tensor, cells: Tensor, centres: Tensor) -> Tensor:
+        weights = cells / cells.sum(1, keepdim=True)
+        centre = weights @ centres
+        variance = weights @ centres.square() - centre.square()
+        hits = hit.sum(1, keepdim=True) + torch.rand_like(centre[:, :1])
+        return torch.cat([hits, centre, variance.clamp(min=1e-6).sqrt()], 1)
