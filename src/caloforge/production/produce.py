@@ -96,6 +96,7 @@ def produce(
             return False
         raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
     check_output(output, force=force)
+    order.make().close()  # a simulator that cannot be made is told before anything is written
     folder = sh.ShardFolder(output, order.fingerprint)
     folder.open(resume=resume, force=force)
     try:
