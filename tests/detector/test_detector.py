@@ -7,7 +7,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from caloforge.detector import Detector, preset_names, symmetries
+from caloforge.detector import Detector, preset_names
 from caloforge.detector.describe import describe
 from caloforge.errors import InputError
 
@@ -191,36 +191,3 @@ def test_mutated_files_give_a_detector_or_a_clear_error():
     refused = [outcome for outcome in outcomes if outcome != "built"]
     assert 10 < len(refused) < 290
     assert all(0 < len(message) < 600 for message in refused)
-
-
-@pytest.mark.parametrize(
-    ("name", "count"), [("calogan-ecal", 4), ("clic-ecal", 8), ("pbwo4-cylinder", 48), ("par04-siw", 32), ("sdhcal", 8)]
-)
-def test_symmetries_form_a_group(name, count):
-    if name not in preset_names():
-        pytest.skip(f"preset {name} is not there")
-    detector = Detector.load(name)
-    moves = symmetries(detector)
-    assert moves.shape == (count, detector.n_cells)
-    np.testing.assert_array_equal(moves[0], np.arange(detector.n_cells))
-    known = {move.tobytes() for move in moves}
-    assert len(known) == count
-    sample = range(0, count, max(count // 8, 1))
-    assert all(moves[a][moves[b]].tobytes() in known for a in range(count) for b in sample)
-
-
-@pytest.mark.parametrize("name", ["calogan-ecal", "clic-ecal", "pbwo4-cylinder"])
-def test_symmetries_keep_layer_radius_and_volume(name):
-    detector = Detector.load(name)
-    radius = np.hypot(*detector.cell_centres[:, :2].T)
-    for move in symmetries(detector):
-        np.testing.assert_array_equal(detector.cell_layer[move], detector.cell_layer)
-        np.testing.assert_allclose(radius[move], radius, atol=1e-9)
-        np.testing.assert_allclose(detector.cell_volumes[move], detector.cell_volumes)
-
-
-def test_a_window_has_no_symmetry_but_itself():
-    text = PLAIN.replace("[readout]", '[readout]\nframe = "window"\ncentre_layer = 1').replace(
-        "n = [4, 2]", "n = [4, 2], grid = [8, 6]"
-    )
-    assert symmetries(Detector.from_toml(text)).shape == (1, 24)
