@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caloforge.models import MODELS, Batch, build
+from caloforge.models import CONFIGS, MODELS, Batch, build
 from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
 from caloforge.showers import Incidents, Showers, concatenate
 from caloforge.showers.domain import Domain
@@ -13,7 +13,8 @@ SMALL_CONFIGS = {"coupling-flow": CouplingFlowConfig(layers=TINY, cells=TINY)}
 
 
 def test_every_model_has_a_small_config():
-    assert SMALL_CONFIGS.keys() == MODELS.keys()
+    assert SMALL_CONFIGS.keys() == MODELS.keys() == CONFIGS.keys()
+    assert all(config == CONFIGS[kind].model_validate(config.model_dump()) for kind, config in SMALL_CONFIGS.items())
 
 
 @pytest.fixture(scope="module", params=list(MODELS))

@@ -1,7 +1,8 @@
-"""Models that learn showers; `MODELS` is their registry."""
+"""Models that learn showers: `MODELS` by kind, and their `CONFIGS`."""
 
 from collections.abc import Callable
 
+from caloforge.config import Strict
 from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
@@ -16,6 +17,9 @@ MODELS: dict[str, Callable[[ModelConfig, Detector, Domain], Model]] = {
     "coupling-flow": CouplingFlowModel,
 }
 CONFIGS: dict[str, type[Strict]] = {"coupling-flow": CouplingFlowConfig}
+CONFIGS: dict[str, type[Strict]] = {
+    "coupling-flow": CouplingFlowConfig,
+}
 
 
 def build(config: ModelConfig, detector: Detector, domain: Domain) -> Model:
