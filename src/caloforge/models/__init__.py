@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from caloforge.config import Strict
-from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
 from caloforge.models.coupling_flow import CouplingFlowConfig, CouplingFlowModel
@@ -16,7 +15,6 @@ ModelConfig = CouplingFlowConfig
 MODELS: dict[str, Callable[[ModelConfig, Detector, Domain], Model]] = {
     "coupling-flow": CouplingFlowModel,
 }
-CONFIGS: dict[str, type[Strict]] = {"coupling-flow": CouplingFlowConfig}
 CONFIGS: dict[str, type[Strict]] = {
     "coupling-flow": CouplingFlowConfig,
 }

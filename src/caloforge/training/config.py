@@ -28,14 +28,14 @@ class Schedule(Strict):
         seed: of the initial weights, batches and noise.
     """
 
-    steps: Steps = 2000
+    steps: Steps = 1000
     minutes: Positive | None = None
     batch: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 2e-3
     warmup: Fraction = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Positive = 1.0
-    average: Fraction = 0.99
+    average: Fraction = 0.98
     evaluate_every: Steps = 100
     symmetries: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
