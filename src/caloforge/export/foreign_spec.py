@@ -1,0 +1,118 @@
+"""The written form of a foreign network: what its inputs mean, and which of its outputs are which cells."""
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from caloforge.config import Strict
+from caloforge.detector.spec import MAX_CELLS, Name
+from caloforge.units import Angle, Energy, Length
+
+Size = Annotated[int, Field(ge=1, le=MAX_CELLS)]
+Shape = Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
+
+
+class RangesSpec(Strict):
+    """Incidents that the network was trained on."""
+
+    energy: tuple[Energy, Energy]
+    theta: tuple[Angle, Angle] = (0.0, 0.0)
+    phi: tuple[Angle, Angle] = (0.0, 0.0)
+    position: tuple[tuple[Length, Length], tuple[Length, Length], tuple[Length, Length]] = ((-0.01, 0.01),) * 2 + (
+        (0.0, 0.0),
+    )
+
+
+class InputSpec(Strict):
+    """One input of the network: scale * function(source) + offset, of MeV, mm and rad; or the number of a label.
+
+    Attributes:
+        name: the network's own name.
+        source: what it is made from (key `from`).
+        function: taken first.
+        labels: energies or particles; the network then gets the number of the nearest one, counted from 0,
+        one_hot: or a 1 at that place of a row of zeros.
+        distribution: of noise; uniform numbers lie between 0 and 1.
+        shape: of one row; by default its number of values.
+    """
+
+    name: str
+    source: Annotated[Literal["energy", "theta", "phi", "position", "pdg", "noise"], Field(alias="from")]
+    function: Literal["identity", "log", "log10", "sqrt"] = "identity"
+    scale: float = 1.0
+    offset: float = 0.0
+    labels: Annotated[tuple[str, ...], Field(min_length=1, max_length=10_000)] | None = None
+    one_hot: bool = False
+    distribution: Literal["normal", "uniform"] = "normal"
+    shape: Shape | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.source == "noise" and self.shape is None:
+            raise ValueError("noise needs the shape of one row, for example shape = [64]")
+        if self.labels is not None and self.source not in {"energy", "pdg"}:
+            raise ValueError("labels are for energy and pdg only")
+        if self.labels is None and (self.one_hot or self.source == "pdg"):
+            raise ValueError("pdg and one_hot need labels")
+        return self
+
+    @property
+    def noise(self) -> int:
+        """Noise values it takes."""
+        return math.prod(self.shape or ()) if self.source == "noise" else 0
+
+
+class OutputSpec(Strict):
+    """The network's cells: scale * function(output) + offset [MeV], times the incident energy with `per_energy`.
+
+    Attributes:
+        name: the network's own name.
+        shape: of one row of the output.
+        axes: order of these axes that makes them the detector's (layer; then x, y or phi, r).
+        cells: after that, the place of each of the detector's cells on the flattened output; -1 for a cell that the
+            network does not know, which stays empty.
+    """
+
+    name: str
+    shape: Shape
+    axes: tuple[Annotated[int, Field(ge=0, lt=8)], ...] | None = None
+    cells: tuple[Annotated[int, Field(ge=-1)], ...] | None = None
+    function: Literal["identity", "exp", "square"] = "identity"
+    scale: float = 1.0
+    offset: float = 0.0
+    per_energy: bool = False
+
+    @model_validator(mode="after")
+    def _places_exist(self) -> Self:
+        if self.axes is not None and sorted(self.axes) != list(range(len(self.shape))):
+            raise ValueError(f"axes must order the {len(self.shape)} axes of the shape")
+        if self.cells is not None and max(self.cells) >= self.size:
+            raise ValueError(f"cells names place {max(self.cells)} of an output of {self.size}")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Values of one row."""
+        return math.prod(self.shape)
+
+
+class ForeignSpec(Strict):
+    """A foreign network as a simulator.
+
+    Attributes:
+        detector: preset, or TOML file beside the spec.
+        particles: what it was trained on.
+    """
+
+    name: Name
+    detector: str
+    particles: Annotated[tuple[str, ...], Field(min_length=1)]
+    ranges: RangesSpec
+    input: Annotated[tuple[InputSpec, ...], Field(min_length=1)]
+    output: OutputSpec
+
+    @property
+    def noise(self) -> int:
+        """Noise values of all inputs."""
+        return sum(entry.noise for entry in self.input)

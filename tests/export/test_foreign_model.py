@@ -1,0 +1,195 @@
+"""Networks trained elsewhere become models that every verb takes."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from scipy.stats import norm
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.export.foreign_model import import_model
+from caloforge.seeds import normal_noise
+from caloforge.showers import Incidents
+from caloforge.simulators.learned import LearnedSimulator
+
+LATENT, LABELS = 6, 4
+DETECTOR = """
+name = "cube"
+[readout]
+threshold = "0.01 MeV"
+[[layer]]
+copies = 2
+plates = [{material = "G4_Pb", thickness = "2 mm"}]
+counts = ["G4_Pb"]
+cells = {kind = "cartesian", n = [3, 4], size = ["10 mm", "10 mm"]}
+"""
+SPEC = """
+name = "stranger"
+detector = "cube.toml"
+particles = ["e-", "gamma"]
+[ranges]
+energy = ["10 GeV", "13 GeV"]
+[[input]]
+name = "z"
+from = "noise"
+distribution = "uniform"
+shape = [2, 3]
+[[input]]
+name = "label"
+from = "energy"
+labels = ["10 GeV", "11 GeV", "12 GeV", "13 GeV"]
+one_hot = true
+[[input]]
+name = "log_energy"
+from = "energy"
+function = "log10"
+scale = 0.25
+offset = -1.0
+[[input]]
+name = "kind"
+from = "pdg"
+labels = ["gamma", "e-"]
+[output]
+name = "image"
+shape = [3, 4, 2]
+axes = [2, 0, 1]
+scale = 1e-3
+per_energy = true
+"""
+rng = np.random.default_rng(4)
+WEIGHTS = {name: rng.standard_normal((n, 24)).astype(np.float32) for name, n in {"z": LATENT, "label": LABELS}.items()}
+
+
+def write_network(path: Path, opset: int = 13, extra: tuple[onnx.NodeProto, ...] = ()) -> Path:
+    """image (N, x, y, layer) = flat z W + label V + log_energy - kind, with a second output that nobody wants."""
+    nodes = [
+        helper.make_node("Flatten", ["z"], ["flat"], axis=1),
+        helper.make_node("MatMul", ["flat", "z_w"], ["a"]),
+        helper.make_node("MatMul", ["label", "label_w"], ["b"]),
+        helper.make_node("Cast", ["kind"], ["kind_f"], to=1),
+        helper.make_node("Sum", ["a", "b", "log_energy"], ["sum"]),
+        helper.make_node("Sub", ["sum", "kind_f"], ["flat_image"]),
+        helper.make_node("Reshape", ["flat_image", "shape"], ["image"]),
+        helper.make_node("Add", ["a", "unused"], ["debug"]),
+        *extra,
+    ]
+    constants = {f"{n}_w": w for n, w in WEIGHTS.items()}
+    constants |= {"shape": np.array([-1, 3, 4, 2]), "unused": np.ones(24, np.float32)}
+    port = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, "net",
+        [port("z", 1, ["B", 2, 3]), port("label", 1, ["B", LABELS]), port("log_energy", 1, ["B", 1]),
+         port("kind", TensorProto.INT32, ["B", 1])],
+        [port("image", 1, ["B", 3, 4, 2]), port("debug", 1, ["B", 24])],
+        [numpy_helper.from_array(v, n) for n, v in constants.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "cube.toml").write_text(DETECTOR)
+    write_network(tmp_path / "net.onnx")
+    return tmp_path
+
+
+def wrapped(folder: Path, spec: str) -> LearnedSimulator:
+    (folder / "spec.toml").write_text(spec)
+    import_model(folder / "net.onnx", folder / "spec.toml", folder / "out.onnx")
+    return LearnedSimulator(folder / "out.onnx")
+
+
+def reference(incidents: Incidents) -> np.ndarray:
+    """The network and its translation in numpy: cells (N, layer * x * y) [MeV]."""
+    z = norm.cdf(normal_noise(7, incidents.shower_id, LATENT, "noise"))
+    nearest = np.abs(incidents.energy[:, None] - np.array([10e3, 11e3, 12e3, 13e3])).argmin(1)
+    log_energy = 0.25 * np.log10(incidents.energy[:, None]) - 1
+    kind = (incidents.pdg == 11)[:, None]
+    image = z @ WEIGHTS["z"] + np.eye(LABELS)[nearest] @ WEIGHTS["label"] + log_energy - kind
+    cells = image.reshape(-1, 3, 4, 2).transpose(0, 3, 1, 2).reshape(-1, 24) * 1e-3 * incidents.energy[:, None]
+    return np.where(cells >= 0.01, cells, 0)
+
+
+def test_wrapped_network_is_the_network_with_its_translation(folder: Path) -> None:
+    simulator = wrapped(folder, SPEC)
+    incidents = Incidents.make(np.tile([11, 22], 25), np.linspace(10e3, 13e3, 50))
+    ours = simulator.simulate(incidents, 7).energies
+    np.testing.assert_allclose(ours, reference(incidents), rtol=1e-4, atol=1e-3)
+    assert (ours > 0).mean() > 0.3
+    assert simulator.detector == Detector.from_toml(DETECTOR)
+    assert simulator.card.pdgs == (11, 22)
+
+
+def test_cells_may_be_picked_one_by_one(folder: Path) -> None:
+    """A reversed output with an unknown first cell."""
+    places = [-1, *range(22, -1, -1)]
+    plain, picked = (wrapped(folder, spec) for spec in (SPEC, SPEC.replace("axes =", f"cells = {places}\naxes =")))
+    incidents = Incidents.make("gamma", [10e3, 12.4e3])
+    ours, theirs = (s.simulate(incidents, 7).energies for s in (picked, plain))
+    np.testing.assert_array_equal(ours[:, 0], 0)
+    np.testing.assert_allclose(ours[:, 1:], theirs[:, 22::-1], rtol=1e-5)
+
+
+def test_outside_its_range_it_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="9 GeV"):
+        wrapped(folder, SPEC).simulate(Incidents.make("gamma", 9e3), 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('name = "z"', 'name = "zz"'), "did you mean 'z'"),
+        (('name = "image"', 'name = "imag"'), "did you mean 'image'"),
+        (("shape = [3, 4, 2]", "shape = [3, 4, 3]"), "36 cells"),
+        (("axes = [2, 0, 1]", "axes = [2, 0, 2]"), "axes"),
+        (("axes = [2, 0, 1]", "cells = [99]"), "place 99"),
+        (("shape = [2, 3]", ""), "noise needs the shape"),
+        (("shape = [2, 3]", "shape = [2, 4]"), "does not work as described"),
+        (('function = "log10"', 'function = "lg"'), "function"),
+        (('labels = ["gamma", "e-"]', ""), "need labels"),
+        (('labels = ["gamma", "e-"]', 'labels = ["gama"]'), "did you mean 'gamma'"),
+        (("per_energy", "per_enrgy"), "did you mean 'per_energy'"),
+        (('detector = "cube.toml"', 'detector = "cubes"'), "unknown detector"),
+        (('from = "noise"', 'from = "nose"'), "from"),
+    ],
+)
+def test_wrong_spec_is_named_and_nothing_written(change: tuple[str, str], said: str, folder: Path) -> None:
+    with pytest.raises(InputError, match=said):
+        wrapped(folder, SPEC.replace(*change))
+    assert sorted(p.name for p in folder.iterdir()) == ["cube.toml", "net.onnx", "spec.toml"]
+
+
+def test_every_input_must_be_described(folder: Path) -> None:
+    head, tail = SPEC.split('[[input]]\nname = "kind"')
+    with pytest.raises(InputError, match="'kind'"):
+        wrapped(folder, head + "[output]" + tail.split("[output]")[1])
+
+
+@pytest.mark.parametrize("damage", ["random", "half", "external", "domain", "dice", "missing"])
+def test_strange_files_are_refused(damage: str, folder: Path) -> None:
+    path = folder / "net.onnx"
+    whole = path.read_bytes()
+    model = onnx.load(path)
+    if damage == "external":
+        tensor = model.graph.initializer[0]
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../etc/passwd")
+    if damage == "domain":
+        model.opset_import.append(helper.make_opsetid("com.stranger", 1))
+    contents = {"random": np.random.default_rng(0).bytes(300), "half": whole[: len(whole) // 2]}
+    if damage == "dice":
+        dice = helper.make_node("RandomNormalLike", ["log_energy"], ["dice"])
+        model.graph.node.insert(0, dice)
+        for node in model.graph.node:
+            node.input[:] = ["dice" if n == "log_energy" and node.op_type == "Sum" else n for n in node.input]
+    path.write_bytes(contents.get(damage, model.SerializeToString()))
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(InputError):
+        wrapped(folder, SPEC)
+    assert not (folder / "out.onnx").exists()
