@@ -20,7 +20,7 @@ class Observable:
 
     Attributes:
         values: (N,), NaN where undefined.
-        label: for the axis, TeX in dollars.
+        label: for the axis; `_{..}` and `^{..}` lower and raise.
         unit: empty for pure numbers.
         group: section of the report.
         layer: readout layer, or None for the whole shower.
@@ -55,16 +55,16 @@ def observable_table(showers: Showers) -> Table:
 def _energy(showers: Showers, energies: Energies, layers: Floats) -> Table:
     detector, incident = showers.detector, showers.incidents.energy
     table = {
-        "energy": Observable(layers.sum(axis=1), r"$E_{\mathrm{tot}}$", "MeV", "energy"),
+        "energy": Observable(layers.sum(axis=1), "E_{tot}", "MeV", "energy"),
         "response": Observable(
-            obs.response(detector, energies, incident), r"$E_{\mathrm{tot}}\,/\,E_{\mathrm{inc}}$", "", "energy"
+            obs.response(detector, energies, incident), "E_{tot} / E_{inc}", "", "energy"
         ),
     }
     share = obs.fractions(layers)
     for k in range(layers.shape[1]):
-        name = rf"$E_{{{k}}}$"
+        name = f"E_{{{k}}}"
         table[f"energy_layer_{k}"] = Observable(layers[:, k], name, "MeV", "layers", k, log=True)
-        label = rf"$E_{{{k}}}\,/\,E_{{\mathrm{{tot}}}}$"
+        label = f"E_{{{k}}} / E_{{tot}}"
         table[f"fraction_layer_{k}"] = Observable(share[:, k], label, "", "layers", k)
     return table
 
@@ -90,8 +90,8 @@ def _cells(energies: Energies, incident: Floats) -> Table:
     first, second = obs.hottest_cells(energies)
     columns = {
         "sparsity": (obs.sparsity(energies), "share of empty cells"),
-        "hottest_cell": (first / incident, r"hottest cell $/\,E_{\mathrm{inc}}$"),
-        "second_cell": (second / incident, r"second-hottest cell $/\,E_{\mathrm{inc}}$"),
+        "hottest_cell": (first / incident, "hottest cell / E_{inc}"),
+        "second_cell": (second / incident, "second-hottest cell / E_{inc}"),
         "hottest_ratio": (obs.hottest_ratio(energies), "second-hottest over hottest cell"),
     }
     return {name: Observable(values, label, "", "cells") for name, (values, label) in columns.items()}
@@ -104,7 +104,7 @@ def _lateral(showers: Showers, energies: Energies) -> Table:
         for kind, word in (("centre", "centre"), ("width", "width")):
             for axis in ("x", "y", "r"):
                 values = obs.defined(moments, kind, axis)[:, k]
-                label = f"{word} in ${axis}$, layer {k}"
+                label = f"{word} in {axis}, layer {k}"
                 table[f"{kind}_{axis}_layer_{k}"] = Observable(values, label, "mm", "lateral", k)
         label = f"share of empty cells, layer {k}"
         table[f"sparsity_layer_{k}"] = Observable(1 - moments.occupancy[:, k], label, "", "cells", k)
@@ -112,11 +112,11 @@ def _lateral(showers: Showers, energies: Energies) -> Table:
 
 
 PHOTON_LABELS = {
-    "r_eta": (r"$R_\eta$", ""),
-    "r_phi": (r"$R_\phi$", ""),
-    "w_eta2": (r"$w_{\eta 2}$", "cells"),
-    "w_s3": (r"$w_{s3}$", "strips"),
-    "e_ratio": (r"$E_{\mathrm{ratio}}$", ""),
+    "r_eta": ("R_{η}", ""),
+    "r_phi": ("R_{φ}", ""),
+    "w_eta2": ("w_{η2}", "cells"),
+    "w_s3": ("w_{s3}", "strips"),
+    "e_ratio": ("E_{ratio}", ""),
 }
 
 

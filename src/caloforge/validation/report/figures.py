@@ -1,61 +1,237 @@
-"""The figures of the report, drawn with matplotlib in mplhep's style: SVG for the page, PDF and data to take away."""
+"""Which figures the report shows."""
 
-import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from caloforge.validation.distances import histogram
+import numpy as np
+
+from caloforge.detector import Detector
+from caloforge.showers import Showers
+from caloforge.units import show_energy
+from caloforge.validation import observables as obs
+from caloforge.validation.cell_tests import mean_shower, spread_layers
+from caloforge.validation.distances import energy_bins, histogram
+from caloforge.validation.features import lowest
+from caloforge.validation.moments import Floats
+from caloforge.validation.report import maps
+from caloforge.validation.report.draw import REFERENCE, Figure, Labels, curves, distributions
 from caloforge.validation.samples import Samples
 from caloforge.validation.table import Observable, Table, bin_edges, observable_table
 
 Metrics = dict[str, Any]
-INK = "#123456"  # stands for the text colour, and becomes the page's
+SHOWN_LAYERS = 3
+PER_LAYER = ("energy_layer", "fraction_layer", "centre_x", "centre_y", "width_x", "width_y", "width_r", "sparsity_layer")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One drawn figure.
+class Content:
+    """What figures are drawn from: Geant4, the floor and the candidates, in this order."""
 
-    Attributes:
-        name: for file names.
-        title, group: heading and section.
-        svg: inline SVG whose ink is the page's text colour.
-        pdf: base64.
-        data: JSON of what is drawn.
-    """
+    showers: dict[str, Showers]
+    metrics: Metrics
 
-    name: str
-    title: str
-    group: str
-    svg: str
-    pdf: str
-    data: str
+    @property
+    def detector(self) -> Detector:
+        """The detector of all samples."""
+        return self.showers[REFERENCE].detector
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """Observables of every sample."""
+        return {name: observable_table(showers) for name, showers in self.showers.items()}
+
+    @cached_property
+    def layers(self) -> list[int]:
+        """Layers shown one by one: those with the most energy."""
+        mean = obs.layer_energies(self.detector, self.showers[REFERENCE].thresholded()).mean(axis=0)
+        return sorted(np.argsort(mean)[-SHOWN_LAYERS:].tolist())
+
+    @cached_property
+    def bins(self) -> list[tuple[float, float]]:
+        """Bins of incident energy [MeV]."""
+        return energy_bins(self.showers[REFERENCE].incidents.energy)
+
+    def results(self) -> dict[str, Metrics]:
+        """Metrics of the floor and the candidates, and what the reference says of itself."""
+        return {REFERENCE: self.metrics["reference"], "floor": self.metrics["floor"], **self.metrics["candidates"]}
 
 
 def all_figures(samples: Samples, metrics: Metrics) -> list[Figure]:
-    """Every figure of the report."""
-    tables = {name: observable_table(s) for name, s in {"Geant4": samples.reference, **samples.compared}.items()}
-    return [histogram_figure(name, tables) for name, column in tables["Geant4"].items() if shown(column)]
+    """Every figure of the report, in order."""
+    content = Content({REFERENCE: samples.reference, **samples.compared}, metrics)
+    return [figure for draw in DRAWN for figure in draw(content)]
 
 
-def shown(column: Observable) -> bool:
-    return column.layer is None
+def _scores(content: Content) -> Iterator[Figure]:
+    yield maps.scores(content.metrics)
 
 
-def histogram_figure(name: str, tables: dict[str, Table]) -> Figure:
-    from matplotlib import pyplot
+def _averages(content: Content) -> Iterator[Figure]:
+    means = {name: mean_shower(s.thresholded()) for name, s in content.showers.items()}
+    yield maps.average_showers(content.detector, means)
 
-    reference = tables["Geant4"][name]
-    edges = bin_edges(reference)
-    counts = {key: histogram(table[name].values, edges) for key, table in tables.items()}
-    figure, axes = pyplot.subplots(figsize=(5, 4))
-    for key, c in counts.items():
-        axes.stairs(c / c.sum(), edges, label=key)
-    axes.set_xlabel(reference.label)
-    axes.legend()
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
-    pyplot.close(figure)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    return Figure(name, name, reference.group, svg, "", "{}")
+
+def _distributions(content: Content) -> Iterator[Figure]:
+    for name, column in content.tables[REFERENCE].items():
+        if column.layer is None or (column.layer in content.layers and name.startswith(PER_LAYER)):
+            yield _distribution(name, column, {key: table[name].values for key, table in content.tables.items()})
+
+
+def _distribution(name: str, column: Observable, values: dict[str, Floats], title: str = "") -> Figure:
+    edges = bin_edges(column)
+    x = f"{column.label} [{column.unit}]" if column.unit else column.label
+    labels = Labels(name, title or name.replace("_", " "), column.group, x, "density")
+    counts = {key: histogram(v, edges) for key, v in values.items()}
+    return distributions(labels, edges, counts, log_x=column.log, log_y=column.log)
+
+
+def _at_fixed_energies(content: Content) -> Iterator[Figure]:
+    """The shower centre in the lowest, middle and highest energy bin."""
+    if "depth_centre" not in content.tables[REFERENCE]:
+        return
+    for index in sorted({0, len(content.bins) // 2, len(content.bins) - 1}) if len(content.bins) > 1 else []:
+        values = {name: values[rows] for name, values, rows in _in_bin(content, "depth_centre", index)}
+        if min(map(len, values.values())) < 20:
+            continue
+        low, high = content.bins[index]
+        where = show_energy(low) if low == high else f"{low / 1e3:.3g}–{high / 1e3:.3g} GeV"
+        column = content.tables[REFERENCE]["depth_centre"]
+        column = Observable(values[REFERENCE], column.label, column.unit, column.group)
+        yield _distribution(f"depth_centre_bin_{index}", column, values, f"shower centre at {where}")
+
+
+def _in_bin(content: Content, name: str, index: int) -> Iterator[tuple[str, Floats, Any]]:
+    low, high = content.bins[index]
+    for sample, table in content.tables.items():
+        energy = content.showers[sample].incidents.energy
+        yield sample, table[name].values, (energy >= low) & (energy <= high)
+
+
+def _against_energy(content: Content) -> Iterator[Figure]:
+    """Response, resolution and shapes against incident energy."""
+    if len(content.bins) < 2:
+        return
+    shapes = ["response", "depth_centre", "depth_width", "sparsity", f"width_r_layer_{content.layers[-1]}"]
+    for name in shapes:
+        if name in content.tables[REFERENCE]:
+            column = content.tables[REFERENCE][name]
+            yield _trend(content, name, f"mean {column.label}", np.mean, lambda v: v.std() / max(len(v), 1) ** 0.5)
+    yield _trend(content, "response", "width of the response", np.std, lambda v: v.std() / max(2 * len(v), 1) ** 0.5)
+
+
+def _trend(
+    content: Content, name: str, y: str, value: Callable[[Floats], Any], error: Callable[[Floats], Any]
+) -> Figure:
+    column = content.tables[REFERENCE][name]
+    points: dict[str, list[tuple[float, float]]] = {sample: [] for sample in content.showers}
+    for index in range(len(content.bins)):
+        for sample, values, rows in _in_bin(content, name, index):
+            found = values[rows][np.isfinite(values[rows])]
+            points[sample].append((float(value(found)), float(error(found))) if len(found) > 1 else (np.nan, np.nan))
+    kind = "width" if value is np.std else "mean"
+    unit = f" [{column.unit}]" if column.unit else ""
+    labels = Labels(f"{name}_{kind}_energy", f"{name.replace('_', ' ')}, {kind} against energy", column.group,
+                    "E_{inc} [GeV]", y + unit)  # fmt: skip
+    return curves(labels, _middles(content), {s: (np.array(p)[:, 0], np.array(p)[:, 1]) for s, p in points.items()})
+
+
+def _middles(content: Content) -> Floats:
+    return np.array([(low + high) / 2e3 for low, high in content.bins])
+
+
+def _longitudinal_profile(content: Content) -> Iterator[Figure]:
+    if len(content.detector.layers) < 2:
+        return
+    profiles = {
+        name: _mean_and_error(
+            obs.layer_energies(s.detector, s.thresholded()) / s.incidents.energy[:, None]
+        )
+        for name, s in content.showers.items()
+    }
+    z = np.array([layer.z for layer in content.detector.layers])
+    labels = Labels("longitudinal_profile", "longitudinal profile", "longitudinal", "depth [mm]",
+                    "mean E_{layer} / E_{inc}")  # fmt: skip
+    yield curves(labels, z, profiles, log_y=True)
+
+
+def _lateral_profiles(content: Content) -> Iterator[Figure]:
+    """Average energy against distance in x, y, r and phi, in the layers shown."""
+    for k in content.layers:
+        for axis, unit in obs.AXES.items():
+            edges = obs.lateral_edges(content.detector.layers[k], axis)
+            if len(edges) < 6:
+                continue
+            profiles = {
+                name: _mean_and_error(
+                    obs.lateral_profile(s.detector, s.thresholded(), k, axis) / s.incidents.energy[:, None]
+                )
+                for name, s in content.showers.items()
+            }
+            filled = profiles[REFERENCE][0] > 0
+            middle = ((edges[1:] + edges[:-1]) / 2)[filled]
+            shown = {name: (value[filled], error[filled]) for name, (value, error) in profiles.items()}
+            symbol = "φ" if axis == "phi" else axis
+            labels = Labels(f"profile_{axis}_layer_{k}", f"lateral profile in {axis}, layer {k}", "lateral",
+                            f"{symbol} [{unit}]", "mean E / E_{inc}")  # fmt: skip
+            yield curves(labels, middle, shown, log_y=axis != "phi")
+
+
+def _mean_and_error(values: Floats) -> tuple[Floats, Floats]:
+    return values.mean(axis=0), values.std(axis=0) / len(values) ** 0.5
+
+
+def _cell_energies(content: Content) -> Iterator[Figure]:
+    low = lowest(content.detector)
+    high = max(float(s.energies.max()) for s in content.showers.values())
+    edges = np.geomspace(low, max(high, 10 * low), 60)
+    counts = {name: obs.cell_spectrum(s.thresholded(), edges) for name, s in content.showers.items()}
+    labels = Labels("cell_energy", "cell energies", "cells", "cell energy [MeV]", "density")
+    yield distributions(labels, edges, counts, log_x=True, log_y=True)
+
+
+def _correlations(content: Content) -> Iterator[Figure]:
+    if len(content.detector.layers) < 2:
+        return
+    chosen = spread_layers(content.detector, 12)
+    values = {}
+    for name, showers in content.showers.items():
+        layers = obs.layer_energies(showers.detector, showers.thresholded())[:, chosen]
+        response = layers.sum(axis=1, keepdims=True)
+        values[name] = obs.correlations(np.hstack([layers, response]) / showers.incidents.energy[:, None])
+    labels = Labels("correlations", "correlations of layer energies", "layers", "", "")
+    yield maps.matrices(labels, [*(f"E_{{{k}}}" for k in chosen), "E_{tot}"], values)
+
+
+def _neighbours(content: Content) -> Iterator[Figure]:
+    """Distances to the nearest training shower, of held-out Geant4 showers and of each sample."""
+    for name, found in content.metrics["candidates"].items():
+        if "memorisation" in found:
+            histograms = found["memorisation"]["histogram"]
+            counts = {REFERENCE: histograms["held_out"], name: histograms["generated"]}
+            labels = Labels(f"neighbours_{name}", f"nearest training shower, {name}", "memorisation",
+                            "distance to the nearest training shower", "density")  # fmt: skip
+            arrays = {key: np.array(value, np.float64) for key, value in counts.items()}
+            yield distributions(labels, np.array(histograms["edges"]), arrays, log_x=False, log_y=False)
+
+
+def _regression(content: Content) -> Iterator[Figure]:
+    """Bias and resolution of the energy that Geant4-trained regression finds."""
+    if "regression" not in content.metrics["reference"] or len(content.bins) < 2:
+        return
+    for key, y in (("bias", "⟨E_{reco} / E_{inc}⟩ − 1"),
+                   ("resolution", "width of E_{reco} / E_{inc}")):  # fmt: skip
+        values = {name: _column(found["regression"], key) for name, found in content.results().items()}
+        labels = Labels(f"regression_{key}", f"energy regression, {key}", "analysis", "E_{inc} [GeV]", y)
+        yield curves(labels, _middles(content), values, difference=key == "bias")
+
+
+def _column(rows: list[Metrics], key: str) -> tuple[Floats, Floats]:
+    pairs = [[np.nan if row[k] is None else row[k] for k in (key, f"{key}_error")] for row in rows]
+    value, error = np.array(pairs, np.float64).T
+    return value, error
+
+
+DRAWN = (_scores, _averages, _longitudinal_profile, _distributions, _at_fixed_energies, _against_energy,
+         _lateral_profiles, _cell_energies, _correlations, _neighbours, _regression)  # fmt: skip

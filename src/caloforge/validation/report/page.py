@@ -1,16 +1,26 @@
 """Fill the page's template."""
 
+import json
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers.hdf5 import replacing
-from caloforge.validation.report.figures import Figure, all_figures
+from caloforge.units import show_energy
+from caloforge.validation.report.display import display_data
+from caloforge.validation.report.draw import REFERENCE, Figure
+from caloforge.validation.report.figures import all_figures
 from caloforge.validation.samples import Samples
 from caloforge.validation.summary import verdict_rows
 
 TEMPLATES = files("caloforge.validation.report") / "templates"
+PARTS = ("report.html", "style.css", "page.js", "display.js")
+SECTIONS = ("classifiers", "average showers", "energy", "longitudinal", "layers", "lateral", "cells",
+            "photon identification", "memorisation", "analysis")  # fmt: skip
+WORST = 12
 Metrics = dict[str, Any]
 
 
@@ -18,22 +28,59 @@ def write_report(path: Path, samples: Samples, metrics: Metrics) -> None:
     """Write the report, whole or not at all.
 
     Raises:
-        InputError: jinja2 or matplotlib is missing, or the folder cannot be written.
+        InputError: jinja2 is missing, or the folder cannot be written.
     """
-    html = render(samples, metrics, all_figures(samples, metrics))
+    showers = {REFERENCE: samples.reference, **samples.candidates}
+    html = render(samples.reference.detector, metrics, all_figures(samples, metrics), display_data(showers))
     with replacing(path) as beside:
         beside.write_text(html, encoding="utf-8")
 
 
-def render(samples: Samples, metrics: Metrics, figures: list[Figure]) -> str:
+def render(detector: Detector, metrics: Metrics, figures: list[Figure], display: Metrics) -> str:
     """The page as text."""
     try:
         from jinja2 import DictLoader, Environment, StrictUndefined
     except ImportError:
         raise InputError("the report needs jinja2; install the extra: caloforge[report]") from None
-    sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.html", "style.css", "page.js")}
-    environment = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in PARTS}
+    page = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    page.filters["pretty"] = lambda value: json.dumps(value, indent=2)
+    page.filters["energy"] = show_energy
     columns, rows = verdict_rows(metrics)
-    return environment.get_template("report.html").render(
-        metrics=metrics, columns=columns, rows=rows, figures=figures, detector=samples.reference.detector
+    return page.get_template("report.html").render(
+        metrics=metrics,
+        reference=metrics["reference"],
+        columns=columns,
+        rows=rows,
+        sections=_sections(figures),
+        worst=worst_observables(metrics),
+        samples={"floor": metrics["floor"], **metrics["candidates"]},
+        batches=_batches(metrics["timings"] or {}),
+        detector=detector,
+        display=_script_safe(display),
     )
+
+
+def _batches(timings: Metrics) -> list[str]:
+    """Batch sizes that were timed, smallest first."""
+    return sorted({size for times in timings.get("simulators", {}).values() for size in times}, key=int)
+
+
+def _script_safe(data: Metrics) -> str:
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _sections(figures: list[Figure]) -> list[tuple[str, list[Figure]]]:
+    ordered = sorted(figures, key=lambda figure: SECTIONS.index(figure.group))
+    return [(group, list(members)) for group, members in groupby(ordered, key=lambda figure: figure.group)]
+
+
+def worst_observables(metrics: Metrics) -> list[Metrics]:
+    """The observables with the largest separation power of each candidate, with the floor's."""
+    floor = metrics["floor"]["observables"]
+    worst = []
+    for candidate, found in metrics["candidates"].items():
+        listed = found["observables"].items()
+        top = sorted(listed, key=lambda item: item[1]["separation_power"] or 0, reverse=True)[:WORST]
+        worst += [{"candidate": candidate, "name": name, "floor": floor[name], **values} for name, values in top]
+    return worst
