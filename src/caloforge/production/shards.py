@@ -12,7 +12,7 @@ import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers, read
-from caloforge.showers.hdf5 import INCIDENT_FIELDS, check_writable, opened, replacing, write, write_attributes
+from caloforge.showers.hdf5 import FAST, INCIDENT_FIELDS, check_writable, opened, replacing, write, write_attributes
 
 SHARD_SIZE = 100
 
@@ -123,6 +123,8 @@ def _create(file: Any, first: Showers, total: int, provenance: dict[str, Any]) -
     for name, (attribute, dtype) in INCIDENT_FIELDS.items():
         shape = getattr(first.incidents, attribute).shape[1:]
         file.create_dataset(name, (total, *shape), dtype)
+    if first.fast_energy is not None:
+        file.create_dataset(FAST, (total,), np.float64)
 
 
 def _append(file: Any, showers: Showers, rows: slice) -> None:
@@ -130,6 +132,8 @@ def _append(file: Any, showers: Showers, rows: slice) -> None:
     file["incident_energies"][rows, 0] = showers.incidents.energy
     for name, (attribute, _) in INCIDENT_FIELDS.items():
         file[name][rows] = getattr(showers.incidents, attribute)
+    if FAST in file:
+        file[FAST][rows] = showers.fast_energy
 
 
 def same_order(output: Path, order: dict[str, Any], shards: Sequence[Shard]) -> bool:

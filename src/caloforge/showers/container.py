@@ -24,12 +24,15 @@ class Showers:
         incidents: what caused them (N).
         energies: deposited energies float32 (N, n_cells) [MeV], raw: no threshold applied.
         provenance: simulator, versions, physics, seed, command.
+        fast_energy: the part of each shower that a fast simulation inside Geant4 made, float64 (N,) [MeV]; None where
+            one simulator made everything.
     """
 
     detector: Detector
     incidents: Incidents
     energies: NDArray[np.float32]
     provenance: Provenance = field(default_factory=dict)
+    fast_energy: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.incidents), self.detector.n_cells)
@@ -38,13 +41,16 @@ class Showers:
                 f"showers have shape {self.energies.shape}, but {expected[0]} incidents in "
                 f"{self.detector.name} need {expected}"
             )
+        if self.fast_energy is not None and self.fast_energy.shape != expected[:1]:
+            raise InputError(f"showers: fast_energy has shape {self.fast_energy.shape}, not {expected[:1]}")
 
     def __len__(self) -> int:
         return len(self.incidents)
 
     def __getitem__(self, rows: Any) -> "Showers":
         """Rows given by a slice, indices or a mask."""
-        return replace(self, incidents=self.incidents[rows], energies=self.energies[rows])
+        fast = None if self.fast_energy is None else self.fast_energy[rows]
+        return replace(self, incidents=self.incidents[rows], energies=self.energies[rows], fast_energy=fast)
 
     def thresholded(self) -> NDArray[np.float32]:
         """Energies with cells below the detector's threshold set to zero (N, n_cells) [MeV]."""
@@ -54,4 +60,7 @@ class Showers:
 def concatenate(parts: Sequence[Showers]) -> Showers:
     """Join showers of one detector in order, with the provenance of the first."""
     energies = np.concatenate([part.energies for part in parts])
-    return Showers(parts[0].detector, inc.concatenate([p.incidents for p in parts]), energies, parts[0].provenance)
+    known = [part.fast_energy for part in parts if part.fast_energy is not None]
+    fast = np.concatenate(known) if len(known) == len(parts) else None
+    incidents = inc.concatenate([part.incidents for part in parts])
+    return Showers(parts[0].detector, incidents, energies, parts[0].provenance, fast)

@@ -23,6 +23,7 @@ MAX_BYTES = 32 * 2**30
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SEAL = re.compile(rb"caloforge-crc32 ([0-9a-f]{8})\n")
 SEAL_SIZE = 25
+FAST = "fast_energy"
 INCIDENT_FIELDS = {
     "incident_pdg": ("pdg", np.int32),
     "incident_theta": ("theta", np.float64),
@@ -120,6 +121,8 @@ def write(path: Path, showers: Showers, *, compression: str | None = "lzf") -> N
         file["incident_energies"] = incidents.energy[:, None]
         for name, (attribute, dtype) in INCIDENT_FIELDS.items():
             file[name] = getattr(incidents, attribute).astype(dtype)
+        if showers.fast_energy is not None:
+            file[FAST] = showers.fast_energy
 
 
 def write_attributes(file: Any, detector: Detector, provenance: dict[str, Any]) -> None:
@@ -147,7 +150,8 @@ def read(path: Path, detector: Detector | None = None, rows: slice = slice(None)
         if (energies < 0).any():
             raise InputError(f"{path}: showers hold negative energies, the lowest is {energies.min():g} MeV")
         try:
-            return Showers(found, _read_incidents(file, rows), energies, _read_provenance(file, path))
+            fast = file[FAST][rows].astype(np.float64) if FAST in file else None
+            return Showers(found, _read_incidents(file, rows), energies, _read_provenance(file, path), fast)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -199,7 +203,7 @@ def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
         raise InputError(f"{path}: showers have shape {shape}, {detector.name} needs (N, {detector.n_cells})")
     if 4 * shape[0] * shape[1] > MAX_BYTES:
         raise InputError(f"{path}: {shape[0]} showers need over {MAX_BYTES >> 30} GiB; split the file")
-    for name in ("incident_energies", *INCIDENT_FIELDS):
+    for name in ("incident_energies", FAST, *INCIDENT_FIELDS):
         size = 3 if name == "incident_position" else 1
         found = file.get(name)
         fits = isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and found.size == size * shape[0]

@@ -5,7 +5,7 @@ import pytest
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.showers import Incidents, Showers, write
+from caloforge.showers import Incidents, Showers, concatenate, read, write
 from caloforge.simulators import Simulator
 from caloforge.simulators.geant4 import Geant4Simulator, HookedGeant4, simulate
 from caloforge.units import ELECTRON_MASS
@@ -48,7 +48,7 @@ def test_it_is_a_simulator(hooked, small):
 def test_replayed_cells_come_back_exactly(hooked, replayed):
     run = hooked.run(replayed[0].incidents, 1)
     assert np.array_equal(run.showers.energies, replayed[0].energies)
-    assert np.allclose(run.fast_energy, replayed[0].energies.sum(axis=1), rtol=1e-6)
+    assert np.allclose(run.showers.fast_energy, replayed[0].energies.sum(axis=1), rtol=1e-6)
     assert run.stats["calls"] == run.stats["taken"] == N
     assert run.stats["batches"] == 15
 
@@ -63,7 +63,7 @@ def test_below_threshold_python_is_not_called_and_geant4_is_untouched(hooked, sm
     run = hooked.run(incidents, 3)
     full = Geant4Simulator(small)
     assert run.stats["calls"] == 0
-    assert (run.fast_energy == 0).all()
+    assert (run.showers.fast_energy == 0).all()
     assert np.array_equal(run.showers.energies, full.simulate(incidents, 3).energies)
     full.close()
 
@@ -84,7 +84,7 @@ def test_fast_and_tracked_energy_make_up_the_incident_energy(shallow, particle):
     leaked = 1 - run.showers.energies.sum(axis=1) / available
     assert (leaked > -1e-6).all()
     assert (leaked < 0.03).all()
-    assert (run.fast_energy > 0).tolist() == [False, False, True, True]
+    assert (run.showers.fast_energy > 0).tolist() == [False, False, True, True]
 
 
 def test_events_do_not_depend_on_their_batch(shallow):
@@ -92,6 +92,17 @@ def test_events_do_not_depend_on_their_batch(shallow):
     together = simulate(shallow, "gflash", incidents, 7, batch_events=50).showers.energies
     apart = simulate(shallow, "gflash", incidents[[2, 1, 0]], 7, batch_events=1).showers.energies
     assert np.array_equal(together, apart[[2, 1, 0]])
+
+
+def test_files_keep_how_much_of_each_event_is_fast(hooked, replayed, tmp_path):
+    incidents = Incidents.make("e-", np.array([1e4, 1e3]))
+    showers = hooked.simulate(incidents, 1)
+    write(tmp_path / "events.h5", showers)
+    stored = read(tmp_path / "events.h5")
+    assert stored.fast_energy.tolist() == [pytest.approx(replayed[0].energies[0].sum(), rel=1e-6), 0]
+    joined = concatenate([stored[1:], stored[:1]])
+    assert joined.fast_energy.tolist() == stored.fast_energy[::-1].tolist()
+    assert concatenate([stored, replayed[0]]).fast_energy is None
 
 
 def test_provenance_names_the_fast_simulation(hooked):

@@ -1,7 +1,7 @@
 """Full simulation with a fast one inside: Geant4 tracks what the hook does not take."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,11 @@ class HookedRun:
     """Events in which a fast simulation replaced part of the tracking.
 
     Attributes:
-        showers: everything, tracked and fast-simulated, one row per event.
-        fast_energy: the part of each event's energy that is fast-simulated (N,) [MeV].
+        showers: everything, tracked and fast-simulated, one row per event; `fast_energy` tells how much is fast.
         stats: counts of `HookStats`, and CPU times per event [ms]: geant4, `STAGES`, and their total.
     """
 
     showers: Showers
-    fast_energy: NDArray[np.float64]
     stats: dict[str, float]
 
 
@@ -87,7 +85,7 @@ class HookedGeant4(Geant4Simulator):
         self._stats: list[dict[str, float]] = []
         showers = super().simulate(incidents, seed)
         fast = np.array([self._fast_energy[name] for name in incidents.shower_id.tolist()], np.float64)
-        return HookedRun(showers, fast, _per_event(self._stats, len(incidents)))
+        return HookedRun(replace(showers, fast_energy=fast), _per_event(self._stats, len(incidents)))
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Simulate events, tracked and fast-simulated energies added.
