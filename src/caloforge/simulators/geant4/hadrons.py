@@ -11,7 +11,7 @@ from caloforge.simulators.geant4 import photons
 
 Floats = NDArray[np.float64]
 LAST_Z = 100  # the last element for which Geant4 opens a photonuclear table
-RADIUS = 1.3  # [fm] nuclear radius over A**(1/3), from 14 MeV neutron non-elastic cross sections
+RADIUS = 1.35  # [fm] nuclear radius over A**(1/3), from 14 MeV neutron non-elastic cross sections
 FM2 = 0.01  # [barn]
 WAVELENGTH = 4.55  # reduced wavelength of a nucleon [fm] times sqrt(E / MeV)
 THERMAL = 2.53e-8  # [MeV]

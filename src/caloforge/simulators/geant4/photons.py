@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LAST_Z = 98  # californium, the last element of the compilation
+SEAM = 1e-4  # by so much the edges of its cross sections may differ from its list of edges
 LOWEST = 1.01e-4  # [MeV]
 HIGHEST = 0.75  # [MeV]; above it the photoelectric cross section is extrapolated
 SAUTER_RATIO = 0.257  # F. Sauter, Ann. Phys. 403 (1931) 454
@@ -42,8 +43,8 @@ def photoelectric(z: int) -> Photoelectric:
     found = sorted(edge.energy * 1e-6 for edge in xraydb.xray_edges(symbol).values())
     k_edge = max(found[-1], LOWEST)
     above = np.geomspace(k_edge * (1 + 1e-6), HIGHEST, 80)
-    grid = [e * (1 + s) for e in found[:-1] if e > LOWEST for s in (-1e-5, 1e-5)]
-    below = np.unique([*np.geomspace(LOWEST, k_edge * (1 - 1e-6), 80), *grid])
+    grid = [e * (1 + s) for e in found[:-1] if e > LOWEST for s in (-SEAM, SEAM)]
+    below = np.unique([*np.geomspace(LOWEST, k_edge * (1 - SEAM), 80), *grid])
     jump = xraydb.xray_edges(symbol)["K"].jump_ratio
     shells = (k_edge, LOWEST) if k_edge > LOWEST else (LOWEST,)
     tables = (above, _barn(z, above, "photo")), (below, _barn(z, below, "photo"))

@@ -106,12 +106,12 @@ class Process:
 
 
 def explain(text: str) -> str:
-    """The last Geant4 exception in a log as one line, or the log's last line."""
+    """The last Geant4 exception in a log as one line, or the last line that speaks of an error."""
     found = _EXCEPTION.findall(text)
     if found:
         code, source, message = found[-1]
         return f"{code} in {source.strip()}: {' '.join(message.split())}"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if re.search("error|terminate", line, re.IGNORECASE)]
     return lines[-1] if lines else ""
 
 

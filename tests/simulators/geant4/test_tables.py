@@ -1,0 +1,75 @@
+"""Computed cross-section tables: their values, and the cache folder that holds them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from caloforge.errors import InputError
+from caloforge.simulators.geant4 import hadrons, photons, tables
+
+pytest.importorskip("xraydb", reason="xraydb is not installed")
+BARN_PER_CM2_G = 0.602214076
+
+
+def test_photoelectric_of_lead():
+    """NIST XCOM: 1.81e-2 cm2/g at 1 MeV, and the K edge at 88.0 keV multiplies absorption by about 4.3."""
+    lead = photons.photoelectric(82)
+    at_1_mev = sum(a / 1.0 ** (i + 1) for i, a in enumerate(lead.tail)) * BARN_PER_CM2_G / 207.2
+    assert at_1_mev == pytest.approx(1.81e-2, rel=0.05)
+    assert lead.edges[0] == pytest.approx(0.0880, rel=1e-3)
+    assert lead.above[1][0] / lead.below[1][-1] == pytest.approx(4.3, rel=0.2)
+
+
+@pytest.mark.parametrize("z", [1, 6, 18, 47, 82, 98])
+def test_photoelectric_is_positive_and_joins_its_tail(z):
+    atom = photons.photoelectric(z)
+    last = sum(a / photons.HIGHEST ** (i + 1) for i, a in enumerate(atom.tail))
+    assert last == pytest.approx(atom.above[1][-1], rel=1e-6)
+    assert min(atom.tail[0], atom.above[1].min(), atom.below[1].min()) > 0
+
+
+def test_neutrons_at_14_mev():
+    """Measured non-elastic cross sections [barn]: M. H. MacGregor et al., Phys. Rev. 108 (1957) 726."""
+    for z, measured in {6: 0.56, 13: 0.97, 26: 1.36, 29: 1.49, 74: 2.4, 82: 2.5}.items():
+        assert hadrons.neutron_inelastic(z, np.array([14.0]))[0] == pytest.approx(measured, rel=0.12)
+
+
+def test_neutrons_on_hydrogen():
+    """20.4 barn at low energies, 0.69 barn at 14 MeV; no inelastic scattering; capture falls as 1/v from 0.333 barn."""
+    np.testing.assert_allclose(hadrons.neutron_elastic(1, np.array([1e-6, 14.0])), [20.4, 0.69], rtol=0.02)
+    assert hadrons.neutron_inelastic(1, np.array([14.0]))[0] == 0
+    np.testing.assert_allclose(hadrons.neutron_capture(1, np.array([2.53e-8, 2.53e-6])), [0.3326, 0.03326], rtol=1e-4)
+
+
+def test_giant_resonance_of_lead():
+    """Lead's photonuclear cross section peaks at 13.4 MeV with about 0.64 barn."""
+    energies = np.linspace(7, 30, 231)
+    sigma = hadrons.photonuclear(82, energies)
+    assert energies[sigma.argmax()] == pytest.approx(13.4, abs=0.6)
+    assert sigma.max() == pytest.approx(0.64, rel=0.15)
+
+
+def test_two_processes_fill_one_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path))
+    command = [sys.executable, "-c", "from caloforge.simulators.geant4 import tables; tables.ensure()"]
+    workers = [subprocess.Popen(command) for _ in range(2)]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
+    assert [entry.name for entry in tmp_path.iterdir()] == [f"geant4-tables-{tables.version()}"]
+    lead = (tables.ensure()["G4LEDATA"] / "brem_SB" / "br82").read_text().split()
+    assert len(lead) == 3 + int(lead[1]) + int(lead[2]) + int(lead[1]) * int(lead[2])
+
+
+def test_a_filled_cache_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path))
+    (tmp_path / f"geant4-tables-{tables.version()}").mkdir()
+    tables.ensure()
+    assert not list(tmp_path.rglob("br82"))
+
+
+def test_unwritable_cache_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path / "file" / "below"))
+    with pytest.raises(InputError, match="cannot write Geant4's tables"):
+        tables.ensure()
