@@ -97,11 +97,11 @@ class RunFolder:
         return values if isinstance(values, dict) else {}
 
     def describe(self, config: TrainingConfig, domain: Domain, training: Showers, selection: Showers) -> None:
-        """Write what is known before the first step."""
-        write_text(self.config_file, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+        """Write what is known before the first step, the config last: where it is, the folder is complete."""
         write_text(self.detector_file, training.detector.toml)
         write_text(self.domain_file, domain.model_dump_json(indent=1))
         write_text(self.provenance_file, json.dumps(_provenance(config, training, selection), indent=1))
+        write_text(self.config_file, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 
 
 def _provenance(config: TrainingConfig, training: Showers, selection: Showers) -> dict[str, Any]:
