@@ -1,6 +1,7 @@
 """The hook in a geant4_pybind application that is not ours: `hook_scene.py`, run in processes of its own."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -128,3 +129,16 @@ def test_misuse_is_refused(play):
     frame, particle, *_ = play("misused").report["refusals"]
     assert "frame 'detector'" in frame
     assert "no particle 'muon'" in particle
+
+
+def test_the_example_speeds_up_an_application_in_ten_lines():
+    example = Path(__file__).parents[3] / "examples" / "hook_in_geant4.py"
+    marks = [f"# {number}" for number in range(1, 11)]
+    assert [
+        line.rpartition("  ")[2] for line in example.read_text().splitlines() if line.endswith(tuple(marks))
+    ] == marks
+    command = [sys.executable, example, "--fast", "gflash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    energy, share = re.search(r"([\d.]+) MeV per event, (\d+)% of it fast", done.stdout).groups()
+    assert 4900 < float(energy) < 5000
+    assert share == "100"

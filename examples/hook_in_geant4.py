@@ -1,0 +1,150 @@
+# ruff: noqa: N802, T201
+"""An application in geant4_pybind as many have one, and the ten lines (marked with their number) that speed it up.
+
+    python examples/hook_in_geant4.py                         full simulation
+    python examples/hook_in_geant4.py --fast gflash           particles above 1 GeV by a fast simulation
+    python examples/hook_in_geant4.py --fast model.onnx       ... by a trained network
+
+A lead and liquid argon calorimeter, 480 mm deep, whose hits are energies per pair of plates.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+import numpy as np
+
+from caloforge.simulators.geant4.datasets import environment
+
+os.environ.update(environment())  # Geant4's data sets, if your environment does not name them
+
+import geant4_pybind as g4
+
+from caloforge.detector import Detector  # 1
+from caloforge.simulators import create  # 2
+from caloforge.simulators.geant4.hook import FastHits, Hook, Placement, Trigger, entrance_slab  # 3
+
+PAIRS, HALF, FRONT = 80, 240.0, -240.0  # pairs of plates, half width and front face [mm]
+EVENTS, ENERGY = 20, 5000.0  # MeV
+kept = []  # Geant4 does not keep Python objects alive
+
+
+class Hits:
+    """The application's own hits: energy [MeV] of each event in each pair of plates, and how much of it is fast."""
+
+    def __init__(self) -> None:
+        self.tracked = np.zeros((EVENTS, PAIRS))
+        self.fast = np.zeros((EVENTS, PAIRS))
+
+    def add_fast(self, hits: FastHits) -> None:
+        """Fast-simulated deposits, which stand at the centres of the model's cells."""
+        for hit in hits.records():
+            self.fast[hit["event"], int((hit["position"][2] - FRONT) // 6.0)] += hit["energy"]
+
+
+class Calorimeter(g4.G4VUserDetectorConstruction):
+    """80 pairs of 2 mm lead and 4 mm argon."""
+
+    def Construct(self) -> g4.G4VPhysicalVolume:
+        """World, pairs, plates."""
+        world = self.box("world", 1000.0, 1000.0, "G4_Galactic")
+        stack = self.box("stack", HALF, 240.0, "G4_Galactic")
+        pair = self.box("pair", HALF, 3.0, "G4_Galactic")
+        self.plates = [self.box("lead", HALF, 1.0, "G4_Pb"), self.box("argon", HALF, 2.0, "G4_lAr")]
+        kept.append(g4.G4PVPlacement(None, g4.G4ThreeVector(), stack, "stack", world, False, 0))
+        kept.append(g4.G4PVReplica("pair", pair, stack, g4.kZAxis, PAIRS, 6.0))
+        for plate, z in zip(self.plates, (-2.0, 1.0), strict=True):
+            kept.append(g4.G4PVPlacement(None, g4.G4ThreeVector(0, 0, z), plate, "plate", pair, False, 0))
+        if hook:
+            self.entrance = entrance_slab(world, hook.placement, HALF, HALF)  # 4
+        kept.append(g4.G4PVPlacement(None, g4.G4ThreeVector(), world, "world", None, False, 0))
+        return kept[-1]
+
+    def ConstructSDandField(self) -> None:
+        """Deposited energy by pair."""
+        detector = g4.G4MultiFunctionalDetector("stack")
+        g4.G4SDManager.GetSDMpointer().AddNewDetector(detector)
+        scorer = g4.G4PSEnergyDeposit("E", 1)
+        detector.RegisterPrimitive(scorer)
+        kept.extend([detector, scorer])
+        for plate in self.plates:
+            plate.SetSensitiveDetector(detector)
+        if hook:
+            hook.watch_entrance(self.entrance)  # 5
+
+    def box(self, name: str, half: float, half_z: float, material: str) -> g4.G4LogicalVolume:
+        """A box of a NIST material."""
+        found = g4.G4NistManager.Instance().FindOrBuildMaterial(material)
+        kept.append(g4.G4Box(name, half, half, half_z))
+        kept.append(g4.G4LogicalVolume(kept[-1], found, name))
+        return kept[-1]
+
+
+class Gun(g4.G4VUserPrimaryGeneratorAction):
+    """Electrons of 5 GeV onto the front face."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gun = g4.G4ParticleGun(1)
+
+    def GeneratePrimaries(self, event: g4.G4Event) -> None:
+        """One electron."""
+        self.gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle("e-"))
+        self.gun.SetParticleEnergy(ENERGY)
+        self.gun.SetParticlePosition(g4.G4ThreeVector(0, 0, FRONT - 1))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(0, 0, 1))
+        self.gun.GeneratePrimaryVertex(event)
+
+
+class Reader(g4.G4UserEventAction):
+    """Reads the scorer into the hits."""
+
+    def EndOfEventAction(self, event: g4.G4Event) -> None:
+        """One event."""
+        collection = g4.G4SDManager.GetSDMpointer().GetCollectionID("stack/E")
+        for pair, energy in dict(event.GetHCofThisEvent().GetHC(collection)).items():
+            hits.tracked[event.GetEventID(), pair] = energy
+
+
+class Actions(g4.G4VUserActionInitialization):
+    """Gun and reader."""
+
+    def Build(self) -> None:
+        """Geant4 wants them made after the physics list."""
+        kept.extend([Gun(), Reader()])
+        self.SetUserAction(kept[-2])
+        self.SetUserAction(kept[-1])
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--fast", help="what replaces tracking above 1 GeV: gflash, model.onnx, showers.h5, ...")
+fast = parser.parse_args().fast
+hits, hook = Hits(), None
+if fast:
+    simulator = create(fast, Detector.load("calogan-ecal"))  # 6
+    trigger = Trigger(particles=("e-", "e+", "gamma"), energy=(1000.0, np.inf))  # 7
+    placement = Placement.at((0, 0, FRONT))  # 8
+    hook = Hook(simulator, hits.add_fast, trigger=trigger, placement=placement, seed=1, batch_events=50)  # 9
+
+manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.Serial)
+physics, electromagnetic = g4.G4VModularPhysicsList(), g4.G4EmStandardPhysics_option1()
+physics.RegisterPhysics(electromagnetic)
+kept.extend([manager, Calorimeter(), physics, electromagnetic])
+manager.SetUserInitialization(kept[-3])
+manager.SetUserInitialization(physics)
+kept.append(Actions())
+manager.SetUserInitialization(kept[-1])
+for command in ("/process/em/fluo false", "/process/em/verbose 0", "/run/verbose 0"):
+    g4.G4UImanager.GetUIpointer().ApplyCommand(command)
+manager.Initialize()
+started = time.perf_counter()
+manager.BeamOn(EVENTS)
+if hook:
+    hook.finish()  # 10
+seconds = time.perf_counter() - started
+mean = (hits.tracked + hits.fast).sum(axis=1).mean()
+share = hits.fast.sum() / (hits.fast + hits.tracked).sum()
+print(f"{EVENTS} electrons of {ENERGY:g} MeV in {seconds:.2f} s: {mean:.1f} MeV per event, {share:.0%} of it fast")
+sys.stdout.flush()
+os._exit(0)  # Geant4's own clean-up crashes under Python
