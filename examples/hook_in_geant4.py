@@ -57,7 +57,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         for plate, z in zip(self.plates, (-2.0, 1.0), strict=True):
             kept.append(g4.G4PVPlacement(None, g4.G4ThreeVector(0, 0, z), plate, "plate", pair, False, 0))
         if hook:
-            self.entrance = entrance_slab(world, hook.placement, HALF, HALF)  # 4
+            self.entrance = entrance_slab(world, hook.placement, HALF, HALF)  # 8
         kept.append(g4.G4PVPlacement(None, g4.G4ThreeVector(), world, "world", None, False, 0))
         return kept[-1]
 
@@ -71,7 +71,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         for plate in self.plates:
             plate.SetSensitiveDetector(detector)
         if hook:
-            hook.watch_entrance(self.entrance)  # 5
+            hook.watch_entrance(self.entrance)  # 9
 
     def box(self, name: str, half: float, half_z: float, material: str) -> g4.G4LogicalVolume:
         """A box of a NIST material."""
@@ -122,10 +122,10 @@ parser.add_argument("--fast", help="what replaces tracking above 1 GeV: gflash, 
 fast = parser.parse_args().fast
 hits, hook = Hits(), None
 if fast:
-    simulator = create(fast, Detector.load("calogan-ecal"))  # 6
-    trigger = Trigger(particles=("e-", "e+", "gamma"), energy=(1000.0, np.inf))  # 7
-    placement = Placement.at((0, 0, FRONT))  # 8
-    hook = Hook(simulator, hits.add_fast, trigger=trigger, placement=placement, seed=1, batch_events=50)  # 9
+    simulator = create(fast, Detector.load("calogan-ecal"))  # 4
+    trigger = Trigger(particles=("e-", "e+", "gamma"), energy=(1000.0, np.inf))  # 5
+    placement = Placement.at((0, 0, FRONT))  # 6
+    hook = Hook(simulator, hits.add_fast, trigger=trigger, placement=placement, seed=1, batch_events=50)  # 7
 
 manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.Serial)
 physics, electromagnetic = g4.G4VModularPhysicsList(), g4.G4EmStandardPhysics_option1()
