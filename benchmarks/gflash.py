@@ -7,39 +7,67 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.detector.materials import matter
-from caloforge.showers import Incidents, Showers
+from caloforge.showers import Incidents, Showers, read, write
 from caloforge.simulators import create
 
 Floats = NDArray[np.float64]
 
-PLATES = {
-    "PbWO4": ('{material = "G4_PbWO4", thickness = "8.9241 mm"}', '"G4_PbWO4"', 27, 1.5),
-    "Pb/LAr": ('{material = "G4_Pb", thickness = "2 mm"}, {material = "G4_lAr", thickness = "4 mm"}',
-               '"G4_Pb", "G4_lAr"', 80, 2.5),
-    "Pb/LAr, argon counts": ('{material = "G4_Pb", thickness = "2 mm"}, {material = "G4_lAr", thickness = "4 mm"}',
-                             '"G4_lAr"', 80, 2.5),
-}  # fmt: skip
+FAST = 1000  # showers of GFlash
+
+LEAD_ARGON = (("G4_Pb", "2 mm"), ("G4_lAr", "4 mm"))
+# plates of one unit, which of them count, units, width of a ring [mm]
+STACKS = {
+    "PbWO4": ((("G4_PbWO4", "8.9241 mm"),), ("G4_PbWO4",), 27, 1.5),
+    "Pb/LAr": (LEAD_ARGON, ("G4_Pb", "G4_lAr"), 80, 2.5),
+    "Pb/LAr, argon counts": (LEAD_ARGON, ("G4_lAr",), 80, 2.5),
+}
 
 
-def fine_detector(name: str) -> Detector:
-    """One readout layer per plate pair, 40 fine rings and 5 wide ones."""
-    plates, counts, copies, ring = PLATES[name]
+def fine_detector(stack: str) -> Detector:
+    """One readout layer per unit of plates, 40 fine rings and 5 wide ones."""
+    plates, counts, units, ring = STACKS[stack]
+    return Detector.from_toml('name = "fine"\n' + _layer(plates, counts, ring, units))
+
+
+def plate_detector(stack: str) -> Detector:
+    """One readout layer per plate, all of them counted: what Geant4 simulates, once for every choice of what counts."""
+    plates, _, units, ring = STACKS[stack]
+    unit = "".join(_layer((plate,), (plate[0],), ring, 1) for plate in plates)
+    return Detector.from_toml('name = "plates"\n' + unit * units)
+
+
+def _layer(plates: tuple[tuple[str, str], ...], counts: tuple[str, ...], ring: float, copies: int) -> str:
     edges = [*(ring * i for i in range(41)), *(ring * 40 * f for f in (1.3, 1.7, 2.2, 3.0, 4.0))]
-    radii = ", ".join(f'"{edge:.6g} mm"' for edge in edges)
-    return Detector.from_toml(f"""
-name = "fine"
-[[layer]]
+    return f"""[[layer]]
 copies = {copies}
-plates = [{plates}]
-counts = [{counts}]
-cells = {{kind = "cylindrical", n = [1, 45], r_edges = [{radii}]}}
-""")
+plates = [{", ".join(f'{{material = "{m}", thickness = "{d}"}}' for m, d in plates)}]
+counts = {list(counts)}
+cells = {{kind = "cylindrical", n = [1, 45], r_edges = {[f"{edge:.6g} mm" for edge in edges]}}}
+"""
+
+
+def geant4_showers(stack: str, incidents: Incidents, folder: Path) -> Showers:
+    """Geant4 showers as the stack's fine detector reads them, from a file of an earlier run where there is one."""
+    plates, counts, units, _ = STACKS[stack]
+    path = folder / f"{'-'.join(m for m, _ in plates)}-{incidents.energy[0] / 1000:g}GeV-{len(incidents)}.h5"
+    detector = plate_detector(stack)
+    if not path.is_file():
+        geant4 = create("geant4", detector)
+        try:
+            write(path, geant4.simulate(incidents, 1))
+        finally:
+            geant4.close()
+    full = read(path, detector)
+    counted = [material in counts for material, _ in plates]
+    cells = full.energies.reshape(len(full), units, len(plates), -1)[:, :, counted].sum(2, dtype=np.float64)
+    return Showers(fine_detector(stack), incidents, cells.reshape(len(full), -1).astype(np.float32), full.provenance)
 
 
 def longitudinal(showers: Showers) -> tuple[Floats, Floats]:
@@ -62,12 +90,15 @@ def containment_radius(showers: Showers, share: float = 0.9) -> float:
     return float(np.interp(share, cumulative, edges))
 
 
-def compare(name: str, energy: float, n: int) -> dict[str, float]:
+def compare(stack: str, energy: float, n: int, folder: Path) -> dict[str, Any]:
     """Figures of GFlash over those of Geant4 for n electrons of `energy` [MeV]."""
-    detector = fine_detector(name)
     incidents = Incidents.make("e-", np.full(n, energy))
-    full, _ = simulate("geant4", detector, incidents)
-    fast, ms = simulate("gflash", detector, incidents)
+    full = geant4_showers(stack, incidents, folder)
+    gflash = create("gflash", fine_detector(stack))
+    fast = gflash.simulate(Incidents.make("e-", np.full(FAST, energy)), 1)
+    start = time.process_time()
+    gflash.simulate(incidents, 2)
+    ms = 1000 * (time.process_time() - start) / n
     (reference, error), (profile, fast_error) = longitudinal(full), longitudinal(fast)
     held = np.flatnonzero(reference > 0.02)
     off = profile[held] / reference[held] - 1
@@ -86,24 +117,13 @@ def compare(name: str, energy: float, n: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def simulate(name: str, detector: Detector, incidents: Incidents) -> tuple[Showers, float]:
-    """Showers of a simulator, and its time per shower [ms]."""
-    simulator = create(name, detector)
-    try:
-        simulator.simulate(incidents[:2], 2)
-        start = time.perf_counter()
-        showers = simulator.simulate(incidents, 1)
-        return showers, 1000 * (time.perf_counter() - start) / len(incidents)
-    finally:
-        simulator.close()
-
-
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--showers", type=int, default=400, help="at 10 GeV; fewer above, as 1 / sqrt(E)")
+    parser.add_argument("--showers", type=int, default=400, help="of Geant4 at 10 GeV; fewer above, as 1 / sqrt(E)")
+    parser.add_argument("--references", type=Path, default=Path(), help="folder that keeps Geant4's showers")
     parser.add_argument("--energies", type=float, nargs="+", default=[10, 30, 100], help="GeV")
-    parser.add_argument("--stacks", nargs="+", default=list(PLATES), choices=list(PLATES))
+    parser.add_argument("--stacks", nargs="+", default=list(STACKS), choices=list(STACKS))
     parser.add_argument("-o", "--output", type=Path, help="JSON with all figures")
     arguments = parser.parse_args()
     print("| stack | E [GeV] | showers | X0 with > 2 % | worst X0 | off | mean off | R90 Geant4 [mm] | R90 ratio "
@@ -113,7 +133,7 @@ def main() -> None:
     for stack in arguments.stacks:
         for energy in arguments.energies:
             n = int(arguments.showers * np.sqrt(10 / energy))
-            r = results[f"{stack} {energy:g} GeV"] = compare(stack, 1000 * energy, n)
+            r = results[f"{stack} {energy:g} GeV"] = compare(stack, 1000 * energy, n, arguments.references)
             print(f"| {stack} | {energy:g} | {n} | {r['bins']} | {r['worst_bin']}-{r['worst_bin'] + 1} "
                   f"| {r['worst']:+.1f} +- {r['statistics']:.1f} % | {r['mean_off']:.1f} % | {r['r90']:.1f} "
                   f"| {r['r90_ratio']:.3f} | {r['visible']:.4f} | {r['visible_ratio']:.3f} "
