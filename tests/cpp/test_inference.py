@@ -28,6 +28,7 @@ class Host:
         self.library, self.incident_type = library, incident_type
         self.model = library.caloforge_open(str(path).encode(), options.encode())
         assert self.model, self.error
+        self.n_cells = library.caloforge_simulate(self.model, 0, None, 0, None, None, 0)
 
     @property
     def error(self) -> str:
@@ -40,10 +41,10 @@ class Host:
                 incidents.energy, incidents.theta, incidents.phi, incidents.position.tolist(),
                 incidents.pdg.tolist(), incidents.shower_id.tolist(), strict=True)
         ))  # fmt: skip
-        out = np.empty((n, 504), np.float32)
+        out = np.empty((n, self.n_cells), np.float32)
         given = pointer(noise) if noise is not None else None
         done = self.library.caloforge_simulate(self.model, n, rows, seed, given, pointer(out), out.size)
-        return out if done == 504 else self.error
+        return out if done == self.n_cells else self.error
 
     def close(self) -> None:
         self.library.caloforge_close(self.model)
@@ -96,6 +97,14 @@ def test_same_seed_same_showers_as_python(host, model: Path) -> None:
     incidents = draw(300)
     seed = 2**62 + 12345
     assert_same(host(model).simulate(incidents, seed), LearnedSimulator(model).simulate(incidents, seed).energies)
+
+
+def test_an_exported_flow(host, toy_onnx: Path) -> None:
+    python = LearnedSimulator(toy_onnx)
+    incidents = Incidents.make("e+", np.linspace(*python.card.ranges.energy, 300))
+    c = host(toy_onnx)
+    assert c.n_cells == python.detector.n_cells
+    assert_same(c.simulate(incidents), python.simulate(incidents, 7).energies)
 
 
 def test_a_shower_does_not_depend_on_its_batch(host, model: Path) -> None:
