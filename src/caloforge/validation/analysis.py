@@ -33,8 +33,8 @@ class EnergyRegression:
         train, select, test = np.split(order, np.cumsum(recipe.split(len(inputs)))[:-1])
         self._centre, self._width = float(np.median(target[train])), float(target[train].std()) or 1.0
         scaled = (target - self._centre) / self._width
-        parts = (Data(inputs[rows], scaled[rows]) for rows in (train, select))
-        self._network = fit(recipe_for_analysis(recipe), *parts, smooth_error, seed)
+        parts = [Data(inputs[rows], scaled[rows]) for rows in (train, select)]
+        self._network = fit(recipe_for_analysis(recipe), parts[0], parts[1], smooth_error, seed)
         self._bins = energy_bins(reference.incidents.energy)
         self.own = self(reference[np.sort(test)])
 
@@ -43,9 +43,7 @@ class EnergyRegression:
         correction = self._network(observed(showers)) * self._width + self._centre
         energy = showers.incidents.energy
         ratio = np.exp(correction - _target(showers))
-        return [
-            _bias(ratio[(energy >= low) & (energy <= high)]) | {"energy": [low, high]} for low, high in self._bins
-        ]
+        return [_bias(ratio[(energy >= low) & (energy <= high)]) | {"energy": [low, high]} for low, high in self._bins]
 
 
 def observed(showers: Showers) -> Floats:
@@ -60,7 +58,7 @@ def recipe_for_analysis(recipe: Recipe) -> Recipe:
 
 def _target(showers: Showers) -> Floats:
     total = showers.detector.sum_layers(showers.thresholded()).sum(axis=1)
-    return np.log(showers.incidents.energy / np.maximum(total, LEAST_ENERGY))
+    return np.asarray(np.log(showers.incidents.energy / np.maximum(total, LEAST_ENERGY)))
 
 
 def _bias(ratio: Floats) -> Metrics:

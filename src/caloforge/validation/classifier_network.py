@@ -91,9 +91,7 @@ def _perceptron(size: int, hidden: tuple[int, ...], dtype: torch.dtype, generato
     return nn.Sequential(*blocks[:-1])
 
 
-def _train(
-    network: Network, recipe: Recipe, train: Data, select: Data, loss: Loss, generator: torch.Generator
-) -> None:
+def _train(network: Network, recipe: Recipe, train: Data, select: Data, loss: Loss, generator: torch.Generator) -> None:
     model = network._model
     optimiser = torch.optim.AdamW(
         model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True

@@ -23,7 +23,8 @@ def log_cells(showers: Showers, recipe: Recipe) -> Points:
     cells = showers.thresholded() / np.float32(showers.detector.readout.sampling_fraction)
     empty = np.float32(PUBLISHED_EMPTY) if recipe.as_published else lowest(showers.detector) / 2
     cells[cells == 0] = empty
-    return np.log10(cells, out=cells)
+    np.log10(cells, out=cells)
+    return cells
 
 
 def precision_recall(reference: Showers, other: Showers, recipe: Recipe) -> Metrics:
@@ -71,7 +72,7 @@ def shape(showers: Showers) -> Points:
     """Root of each cell's share (N, n_cells): rescaled copies are the same point, and all points are of length 1."""
     cells = showers.thresholded()
     total = cells.sum(axis=1, keepdims=True)
-    return np.sqrt(cells / np.where(total > 0, total, 1))
+    return np.sqrt(cells / np.where(total > 0, total, np.float32(1)))
 
 
 def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics:
@@ -101,7 +102,7 @@ def memorisation(training: Showers, held_out: Showers, generated: Showers, recip
 
 
 def _ratio(distances: Points) -> Points:
-    return distances[:, 0] / np.maximum(distances[:, 1], np.float32(1e-9))
+    return np.asarray(distances[:, 0] / np.maximum(distances[:, 1], np.float32(1e-9)), np.float32)
 
 
 def _median(values: Points) -> float:

@@ -41,8 +41,8 @@ def radii(layer: Layer) -> Floats:
     """Distance of the layer's cell centres from the axis (n,) [mm]; the middle of the ring for rings."""
     if layer.cells.kind == "cylindrical":
         edges = layer.cells.edges[1]
-        return np.tile((edges[1:] + edges[:-1]) / 2, layer.cells.shape[0])
-    return np.hypot(*layer.cells.centres.T)
+        return np.asarray(np.tile((edges[1:] + edges[:-1]) / 2, layer.cells.shape[0]))
+    return np.asarray(np.hypot(*layer.cells.centres.T))
 
 
 def coordinates(layer: Layer) -> Floats:

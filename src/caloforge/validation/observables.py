@@ -16,7 +16,7 @@ AXES = {"x": "mm", "y": "mm", "r": "mm", "phi": "rad"}
 
 def total_energy(detector: Detector, energies: Energies) -> Floats:
     """Energy in all cells (N,) [MeV]."""
-    return layer_energies(detector, energies).sum(axis=1)
+    return np.asarray(layer_energies(detector, energies).sum(axis=1))
 
 
 def response(detector: Detector, energies: Energies, incident: Floats) -> Floats:
@@ -42,7 +42,7 @@ def depth_centre(detector: Detector, layers: Floats) -> Floats:
 def depth_width(detector: Detector, layers: Floats) -> Floats:
     """Root of the second central moment of the longitudinal profile (N,) [mm]."""
     share, z = fractions(layers), _depths(detector)
-    return np.sqrt((share @ z**2 - (share @ z) ** 2).clip(min=0))
+    return np.asarray(np.sqrt((share @ z**2 - (share @ z) ** 2).clip(min=0)))
 
 
 def shower_maximum(detector: Detector, layers: Floats) -> Floats:
@@ -132,13 +132,13 @@ def correlations(values: Floats) -> Floats:
     norm = np.sqrt((centred**2).sum(axis=0))
     norm[norm == 0] = np.inf
     scaled = centred / norm
-    return scaled.T @ scaled
+    return np.asarray(scaled.T @ scaled)
 
 
 def _coordinate(layer: Layer, axis: str) -> Floats:
     if axis == "phi":
         x, y = layer.cells.centres.T
-        return np.arctan2(y, x) % (2 * np.pi)
+        return np.asarray(np.arctan2(y, x) % (2 * np.pi))
     return coordinates(layer)[:, "xyr".index(axis)]
 
 
@@ -149,7 +149,7 @@ def _depths(detector: Detector) -> Floats:
 def _rim(layer: Layer) -> NDArray[np.bool_]:
     if layer.cells.kind == "cylindrical":
         r = radii(layer)
-        return r == r.max()
+        return np.asarray(r == r.max())
     rim = np.zeros(layer.cells.shape, np.bool_)
     rim[[0, -1], :] = rim[:, [0, -1]] = True
     return rim.ravel()

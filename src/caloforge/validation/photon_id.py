@@ -16,9 +16,11 @@ WINDOW = 7
 
 
 def middle_layer(detector: Detector) -> Layer | None:
-    """The thickest layer with 7 x 7 cells or more that are no strips; among equals that nearest a third of the depth."""
+    """The thickest layer of 7 x 7 cells or more that are no strips; among equals that nearest a third of the depth."""
     found = [layer for layer in detector.layers if _is_pads(layer)]
-    return max(found, key=lambda layer: (round(layer.z_max - layer.z_min, 6), -abs(layer.z - detector.depth / 3)), default=None)
+    return max(
+        found, key=lambda layer: (round(layer.z_max - layer.z_min, 6), -abs(layer.z - detector.depth / 3)), default=None
+    )
 
 
 def strip_layer(detector: Detector) -> Layer | None:
@@ -80,12 +82,12 @@ def _around_hottest(cells: Floats) -> Floats:
     padded = np.pad(cells, ((0, 0), (3, 3), (3, 3)))
     offset = np.arange(WINDOW)
     row, column = (index[:, None] + offset for index in np.divmod(hottest, width))
-    return padded[np.arange(n)[:, None, None], row[:, :, None], column[:, None, :]]
+    return np.asarray(padded[np.arange(n)[:, None, None], row[:, :, None], column[:, None, :]])
 
 
 def _spread(energy: Floats, position: Floats) -> Floats:
     mean = _ratio(energy @ position, energy.sum(axis=1))
-    return np.sqrt((_ratio(energy @ position**2, energy.sum(axis=1)) - mean**2).clip(min=0))
+    return np.asarray(np.sqrt((_ratio(energy @ position**2, energy.sum(axis=1)) - mean**2).clip(min=0)))
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:

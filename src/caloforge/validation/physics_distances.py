@@ -5,6 +5,7 @@ Source: Kansal et al., Phys. Rev. D 107 (2023) 076017, arXiv:2211.10295; the alg
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caloforge.validation.moments import Floats
 from caloforge.validation.recipes import Recipe
@@ -54,12 +55,12 @@ def _draw(x: Floats, y: Floats, size: int, rng: np.random.Generator) -> float:
     return frechet(mean_x, cov_x, mean_y, cov_y)
 
 
-def _gaussian(values: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    drawn = counts > 0
-    values, counts, n = values[drawn], counts[drawn].astype(np.float64), counts.sum()
-    mean = counts @ values / n
+def _gaussian(values: Floats, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    drawn, n = counts > 0, counts.sum()
+    values, weights = values[drawn], counts[drawn].astype(np.float64)
+    mean = weights @ values / n
     centred = values - mean
-    return mean, (centred * counts[:, None]).T @ centred / (n - 1)
+    return mean, (centred * weights[:, None]).T @ centred / (n - 1)
 
 
 def frechet(mean_x: Floats, cov_x: Floats, mean_y: Floats, cov_y: Floats) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from caloforge.validation.features import VIEWS
@@ -17,7 +18,7 @@ def steps(shown: bool, samples: Samples) -> Iterator[Callable[[str], None]]:
     """Give a function that names the step that begins; the bar counts the steps that ended."""
     columns = (TextColumn("validate"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
                TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, disable=not shown, transient=True) as bar:
+    with Progress(*columns, disable=not shown, transient=True, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=PER_SAMPLE * len(samples.compared) + COMMON)
         first = True
 

@@ -56,9 +56,7 @@ def _energy(showers: Showers, energies: Energies, layers: Floats) -> Table:
     detector, incident = showers.detector, showers.incidents.energy
     table = {
         "energy": Observable(layers.sum(axis=1), "E_{tot}", "MeV", "energy"),
-        "response": Observable(
-            obs.response(detector, energies, incident), "E_{tot} / E_{inc}", "", "energy"
-        ),
+        "response": Observable(obs.response(detector, energies, incident), "E_{tot} / E_{inc}", "", "energy"),
     }
     share = obs.fractions(layers)
     for k in range(layers.shape[1]):

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caloforge.validation.moments import Floats
-from caloforge.validation.report.paper import INK, Paper, Point
+from caloforge.validation.report.paper import INK, Paper, Point, text_width
 
 LABEL, TICK = 11.0, 9.5
 MAJOR, MINOR = 6.0, 3.0
@@ -24,7 +26,7 @@ class Scale:
     end: float
     log: bool = False
 
-    def __call__(self, values: Floats) -> Floats:
+    def __call__(self, values: NDArray[Any] | np.float64) -> Floats:
         """Places [points]; values at or below zero on a logarithmic axis end far outside."""
         if self.log:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -32,7 +34,7 @@ class Scale:
             logs = np.where(np.isnan(values), np.nan, logs)
             share = (logs - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         else:
-            share = (values - self.low) / (self.high - self.low)
+            share = np.asarray((values - self.low) / (self.high - self.low))
         return np.asarray(self.start + np.clip(share, -3, 4) * (self.end - self.start))
 
     def ticks(self, most: int) -> tuple[list[tuple[float, str]], list[float]]:
@@ -47,7 +49,7 @@ def _linear_ticks(scale: Scale, most: int) -> tuple[list[tuple[float, str]], lis
     step = next(f * power for f in (1, 2, 2.5, 5, 10) if f * power >= rough * 0.999)
     values = [i * step for i in range(math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9) + 1)]
     size = max(abs(scale.low), abs(scale.high))
-    shift = 3 * math.floor(math.log10(size) / 3) if size >= 1e5 or size < 1e-2 else 0
+    shift = 3 * math.floor(math.log10(size) / 3) if size >= 1e6 or size < 1e-2 else 0
     minor = [i * step / 5 for i in range(math.ceil(5 * scale.low / step), math.floor(5 * scale.high / step) + 1)]
     digits = max(0, -math.floor(math.log10(step / 10**shift) + 1e-9) + (0 if step / power != 2.5 else 1))
     return [(v, _number(v, shift, digits)) for v in values], minor
@@ -82,9 +84,8 @@ class Axes:
         left, right, bottom, top = self.x.start, self.x.end, self.y.start, self.y.end
         self.paper.line([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], INK, 0.9)
         self._ticks_x(x_ticks)
-        self._ticks_y(y_most)
         self.paper.text((right, bottom + 31), x_label, LABEL, "end")
-        self.paper.text((left - 39, top), y_label, LABEL, "end", turned=True)
+        self.paper.text((left - 14 - self._ticks_y(y_most), top), y_label, LABEL, "end", turned=True)
 
     def _ticks_x(self, labelled: bool) -> None:
         major, minor = self.x.ticks(6)
@@ -98,7 +99,8 @@ class Axes:
             at = float(self.x(np.float64(value)))
             self._pair((at, bottom), (at, top), MINOR)
 
-    def _ticks_y(self, most: int) -> None:
+    def _ticks_y(self, most: int) -> float:
+        """Draw ticks and labels, and return the width of the widest label."""
         major, minor = self.y.ticks(most)
         for value, text in major:
             at = float(self.y(np.float64(value)))
@@ -107,6 +109,7 @@ class Axes:
         for value in minor:
             at = float(self.y(np.float64(value)))
             self._pair((self.x.start, at), (self.x.end, at), MINOR)
+        return max((text_width(text, TICK) for _, text in major), default=0.0)
 
     def _pair(self, a: Point, b: Point, length: float) -> None:
         """Two ticks at opposite ends, pointing at each other."""
@@ -162,14 +165,16 @@ class Axes:
         self.paper.line([(self.x.start, at), (self.x.end, at)], colour, 0.8)
 
 
-def _runs(good: Floats) -> list[slice]:
+def _runs(good: NDArray[np.bool_]) -> list[slice]:
     """Stretches without gaps."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(np.int8), [0]])))
     return [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _unbroken(x: Floats, y: Floats, least: int) -> list[list[Point]]:
-    return [list(zip(x[part], y[part], strict=True)) for part in _runs(np.isfinite(y)) if part.stop - part.start >= least]
+    return [
+        list(zip(x[part], y[part], strict=True)) for part in _runs(np.isfinite(y)) if part.stop - part.start >= least
+    ]
 
 
 def _disc(x: float, y: float, radius: float) -> Sequence[Point]:

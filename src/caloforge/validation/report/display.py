@@ -18,8 +18,10 @@ def display_data(samples: dict[str, Showers]) -> dict[str, Any]:
     reference = samples[REFERENCE]
     energy = reference.incidents.energy
     rows = [int(np.argmin(np.abs(energy - e))) for e in np.quantile(energy, np.linspace(0.1, 0.9, EVENTS))]
-    events = [{"energy": float(energy[row]), "showers": [_shower(s, energy[row]) for s in samples.values()]}
-              for row in dict.fromkeys(rows)]  # fmt: skip
+    events: list[dict[str, Any]] = [
+        {"energy": float(energy[row]), "showers": [_shower(s, energy[row]) for s in samples.values()]}
+        for row in dict.fromkeys(rows)
+    ]
     used = sorted({cell for event in events for shower in event["showers"] for cell in shower["cells"]})
     return {
         "names": list(samples),
@@ -40,7 +42,7 @@ def _shower(showers: Showers, energy: float) -> dict[str, Any]:
         "incident": float(showers.incidents.energy[row]),
         "total": float(cells.sum()),
         "cells": hottest.tolist(),
-        "energies": [float(f"{e:.4g}") for e in cells[hottest]],
+        "densities": [float(f"{e:.4g}") for e in cells[hottest] / showers.detector.cell_volumes[hottest]],
     }
 
 

@@ -10,12 +10,13 @@ from caloforge.validation.moments import Floats
 from caloforge.validation.report.axes import TICK, Axes, Scale
 from caloforge.validation.report.paper import INK, Paper, uri
 
-WIDTH, HEIGHT = 340.0, 300.0
-LEFT, RIGHT, TOP, SPLIT, GAP, BOTTOM = 52.0, 330.0, 26.0, 196.0, 8.0, 260.0
+WIDTH, HEIGHT = 350.0, 300.0
+LEFT, RIGHT, TOP, SPLIT, GAP, BOTTOM = 62.0, 340.0, 26.0, 196.0, 8.0, 260.0
 BAND = "#8a919c"
 PALETTE = ("#2a78d6", "#e2703a", "#12a07a", "#a952c8", "#c99700", "#0e9bb0", "#db4a7e", "#7a8b2a")
 REFERENCE, FLOOR = "Geant4", "floor"
 DASHES = "3,2"
+LEAST_COUNT = 5  # of Geant4 entries in a bin for a ratio to it
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ def colours(names: list[str]) -> dict[str, str]:
 def distributions(labels: Labels, edges: Floats, counts: dict[str, Floats], *, log_x: bool, log_y: bool) -> Figure:
     """Normalised histograms over the same edges, Geant4's first, and their ratios to it with Poisson errors."""
     density = {name: _density(c, edges) for name, c in counts.items()}
-    top, bottom = _panels((edges[0], edges[-1], log_x), _range([d[0] for d in density.values()], log_y), (0.6, 1.4))
+    top, bottom = _panels((edges[0], edges[-1], log_x), _range([d[0] for d in density.values()], log_y), (0.5, 1.5))
     tint = colours(list(counts))
-    reference, spread = (np.where(density[REFERENCE][0] > 0, x, np.nan) for x in density[REFERENCE])
+    enough = counts[REFERENCE] >= LEAST_COUNT
+    reference, spread = (np.where(enough, x, np.nan) for x in density[REFERENCE])
     _histograms(top, edges, density, tint)
     bottom.clipped()
     bottom.filled_steps(edges, 1 - spread / reference, 1 + spread / reference, BAND, 0.3)
@@ -97,7 +99,12 @@ def _histograms(axes: Axes, edges: Floats, density: dict[str, tuple[Floats, Floa
 
 
 def curves(
-    labels: Labels, x: Floats, values: dict[str, tuple[Floats, Floats]], *, difference: bool = False, log_y: bool = False
+    labels: Labels,
+    x: Floats,
+    values: dict[str, tuple[Floats, Floats]],
+    *,
+    difference: bool = False,
+    log_y: bool = False,
 ) -> Figure:
     """Values with errors against x, Geant4's first, and below ratios (or differences) to it."""
     base, spread = values[REFERENCE]
@@ -141,7 +148,9 @@ def _dash(name: str) -> str:
     return DASHES if name == FLOOR else ""
 
 
-def _panels(x: tuple[float, float, bool], y: tuple[float, float, bool], ratio: tuple[float, float]) -> tuple[Axes, Axes]:
+def _panels(
+    x: tuple[float, float, bool], y: tuple[float, float, bool], ratio: tuple[float, float]
+) -> tuple[Axes, Axes]:
     paper = Paper(WIDTH, HEIGHT)
     across = Scale(float(x[0]), float(x[1]), LEFT, RIGHT, x[2])
     top = Axes(paper, across, Scale(y[0], y[1], SPLIT, TOP, y[2]))
@@ -150,7 +159,7 @@ def _panels(x: tuple[float, float, bool], y: tuple[float, float, bool], ratio: t
 
 def _frames(top: Axes, bottom: Axes, labels: Labels, compared: str) -> None:
     top.frame("", labels.y, x_ticks=False)
-    bottom.frame(labels.x, compared, y_most=3)
+    bottom.frame(labels.x, compared, y_most=4)
 
 
 def _density(counts: Floats, edges: Floats) -> tuple[Floats, Floats]:

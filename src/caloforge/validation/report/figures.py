@@ -22,7 +22,16 @@ from caloforge.validation.table import Observable, Table, bin_edges, observable_
 
 Metrics = dict[str, Any]
 SHOWN_LAYERS = 3
-PER_LAYER = ("energy_layer", "fraction_layer", "centre_x", "centre_y", "width_x", "width_y", "width_r", "sparsity_layer")
+PER_LAYER = (
+    "energy_layer",
+    "fraction_layer",
+    "centre_x",
+    "centre_y",
+    "width_x",
+    "width_y",
+    "width_r",
+    "sparsity_layer",
+)
 
 
 @dataclass(frozen=True)
@@ -145,9 +154,7 @@ def _longitudinal_profile(content: Content) -> Iterator[Figure]:
     if len(content.detector.layers) < 2:
         return
     profiles = {
-        name: _mean_and_error(
-            obs.layer_energies(s.detector, s.thresholded()) / s.incidents.energy[:, None]
-        )
+        name: _mean_and_error(obs.layer_energies(s.detector, s.thresholded()) / s.incidents.energy[:, None])
         for name, s in content.showers.items()
     }
     z = np.array([layer.z for layer in content.detector.layers])
@@ -183,7 +190,7 @@ def _mean_and_error(values: Floats) -> tuple[Floats, Floats]:
 
 
 def _cell_energies(content: Content) -> Iterator[Figure]:
-    low = lowest(content.detector)
+    low = float(lowest(content.detector))
     high = max(float(s.energies.max()) for s in content.showers.values())
     edges = np.geomspace(low, max(high, 10 * low), 60)
     counts = {name: obs.cell_spectrum(s.thresholded(), edges) for name, s in content.showers.items()}

@@ -1,6 +1,7 @@
 """Average showers as heat maps, correlations, and the classifier scores at a glance."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ def cell_corners(layer: Layer) -> list[list[Point]]:
     """Outlines of the layer's cells in x and y [mm], in flat order; arcs of rings as short chords."""
     first, second = layer.cells.edges
     outlines = []
-    for a, b in zip(first, first[1:], strict=False):
-        for c, d in zip(second, second[1:], strict=False):
+    for a, b in pairwise(first):
+        for c, d in pairwise(second):
             if layer.cells.kind == "cartesian":
                 outlines.append([(a, c), (b, c), (b, d), (a, d)])
                 continue
@@ -75,7 +76,7 @@ def _paint(
     x0, y0, scale = corner[0] + size / 2, corner[1] + size / 2, size / (2 * reach)
     for shade in np.unique(level):
         chosen = ([(x0 + scale * x, y0 - scale * y) for x, y in outlines[i]] for i in np.flatnonzero(level == shade))
-        paper.fill(chosen, shades(MAGMA)[shade])
+        paper.fill(chosen, shades(MAGMA)[shade], crisp=True)
     box = [(corner[0], corner[1]), (corner[0] + size, corner[1]), (corner[0] + size, corner[1] + size),
            (corner[0], corner[1] + size), (corner[0], corner[1])]  # fmt: skip
     paper.line(box, INK, 0.6)
@@ -84,7 +85,11 @@ def _paint(
 def _colour_bar(paper: Paper, corner: Point, size: float, highest: float) -> None:
     (x, y), step = corner, size / SHADES
     for i, colour in enumerate(shades(MAGMA)):
-        paper.fill([[(x + i * step, y), (x + (i + 1) * step, y), (x + (i + 1) * step, y + 7), (x + i * step, y + 7)]], colour)
+        paper.fill(
+            [[(x + i * step, y), (x + (i + 1) * step, y), (x + (i + 1) * step, y + 7), (x + i * step, y + 7)]],
+            colour,
+            crisp=True,
+        )
     paper.text((x, y + 18), f"{highest * 10.0**-DECADES:.1g}", 8, "start")
     paper.text((x + size / 2, y + 18), "MeV / mm^{2}", 8)
     paper.text((x + size, y + 18), f"{highest:.1g}", 8, "end")
@@ -104,7 +109,9 @@ def matrices(labels: Labels, names: Sequence[str], values: dict[str, Floats]) ->
         level = ((shown / limit + 1) / 2 * (SHADES - 1)).round().astype(np.intp).clip(0, SHADES - 1)
         for row, column in np.ndindex(*shown.shape):
             a, b = x + column * step, top + row * step
-            paper.fill([[(a, b), (a + step, b), (a + step, b + step), (a, b + step)]], tints[level[row, column]])
+            paper.fill(
+                [[(a, b), (a + step, b), (a + step, b + step), (a, b + step)]], tints[level[row, column]], crisp=True
+            )
             if len(names) <= 6:
                 strong = abs(shown[row, column]) > 0.7 * limit
                 text = f"{shown[row, column]:.2f}".replace("-", "−")

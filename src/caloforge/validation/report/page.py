@@ -45,7 +45,7 @@ def render(detector: Detector, metrics: Metrics, figures: list[Figure], display:
     sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in PARTS}
     page = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters["pretty"] = lambda value: json.dumps(value, indent=2)
-    page.filters["energy"] = show_energy
+    page.filters["energy"] = lambda value: show_energy(float(f"{value:.3g}"))
     columns, rows = verdict_rows(metrics)
     return page.get_template("report.html").render(
         metrics=metrics,

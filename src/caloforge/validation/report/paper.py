@@ -34,7 +34,6 @@ class Paper:
     height: float
     _svg: list[str] = field(default_factory=list)
     _pdf: list[str] = field(default_factory=list)
-    _clips: int = 0
 
     def line(self, points: Sequence[Point], colour: str, width: float, *, dash: str = "", alpha: float = 1) -> None:
         """An open line through points."""
@@ -47,10 +46,11 @@ class Paper:
         state = f"{_rgb(colour)} RG {width:g} w [{dash.replace(',', ' ')}] 0 d /A{round(alpha * 100)} gs"
         self._pdf.append(f"{state} {self._path(points)} S")
 
-    def fill(self, polygons: Iterable[Sequence[Point]], colour: str, alpha: float = 1) -> None:
-        """Filled polygons of one colour."""
+    def fill(self, polygons: Iterable[Sequence[Point]], colour: str, alpha: float = 1, *, crisp: bool = False) -> None:
+        """Filled polygons of one colour; `crisp` ones meet without a seam."""
         polygons = list(polygons)
         opacity = f' fill-opacity="{alpha:g}"' if alpha < 1 else ""
+        opacity += ' shape-rendering="crispEdges"' if crisp else ""
         path = "".join(_svg_path(p) + "z" for p in polygons)
         self._svg.append(f'<path d="{path}" fill="{_svg_colour(colour)}"{opacity}/>')
         drawn = " ".join(f"{self._path(p)} h" for p in polygons)
@@ -62,17 +62,15 @@ class Paper:
         """Text whose baseline is at a point; `_{..}` and `^{..}` lower and raise, `turned` reads upwards."""
         x, y = at
         turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
-        self._svg.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}" fill="{_svg_colour(colour)}"{turn}>'
-            f"{_svg_runs(text, size)}</text>"
-        )
+        style = f'font-size="{size:g}" text-anchor="{anchor}" fill="{_svg_colour(colour)}"{turn}'
+        self._svg.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{_svg_runs(text, size)}</text>')
         shift = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * text_width(text, size)
-        matrix = f"0 1 -1 0 {x:.2f} {self.height - y - shift:.2f}" if turned else f"1 0 0 1 {x - shift:.2f} {self.height - y:.2f}"
+        up = self.height - y
+        matrix = f"0 1 -1 0 {x:.2f} {up - shift:.2f}" if turned else f"1 0 0 1 {x - shift:.2f} {up:.2f}"
         self._pdf.append(f"BT {_rgb(colour)} rg /A100 gs {matrix} Tm {_pdf_runs(text, size)} ET")
 
     def clip(self, left: float, top: float, right: float, bottom: float) -> None:
         """Draw only inside a rectangle until `unclip`."""
-        self._clips += 1
         box = f"{left:.1f} {self.height - bottom:.1f} {right - left:.1f} {bottom - top:.1f} re W n"
         self._pdf.append(f"q {box}")
         self._svg.append(
@@ -175,5 +173,7 @@ def _pdf_file(objects: list[bytes]) -> bytes:
         offsets.append(len(body))
         body += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
-    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer << /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    end = (
+        f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer << /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    )
     return body + end.encode() + f"startxref\n{len(body)}\n%%EOF\n".encode()

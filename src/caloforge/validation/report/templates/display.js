@@ -7,7 +7,7 @@ const reach = Math.hypot(halfWidth * 1.1, middle);
 
 function projector(width, height) {
   const [ct, st, cp, sp] = [Math.cos(view.turn), Math.sin(view.turn), Math.cos(view.tilt), Math.sin(view.tilt)];
-  const scale = (0.52 * Math.min(width, height) * 1.25 * view.zoom) / reach;
+  const scale = (0.52 * Math.min(width, height) * 1.02 * view.zoom) / reach;
   // the beam (z) runs to the right, y up; then turned about y and tilted towards the reader
   return (x, y, z) => {
     const a = (z - middle) * ct - x * st;
@@ -29,9 +29,9 @@ function prismFaces(cell) {
   return faces;
 }
 
-function energyRange(event) {
+function densityRange(event) {
   let top = 0;
-  for (const shower of event.showers) for (const energy of shower.energies) top = Math.max(top, energy);
+  for (const shower of event.showers) for (const density of shower.densities) top = Math.max(top, density);
   return [top * 1e-5, top];
 }
 
@@ -46,14 +46,14 @@ function drawShower(canvas, index) {
   const event = data.events[view.event];
   const project = projector(width, height);
   drawBox(context, project);
-  const [low, top] = energyRange(event);
+  const [low, top] = densityRange(event);
   const polygons = [];
   event.showers[index].cells.forEach((cell, i) => {
-    const level = Math.max(0, Math.log(event.showers[index].energies[i] / low) / Math.log(top / low));
+    const level = Math.max(0, Math.log(event.showers[index].densities[i] / low) / Math.log(top / low));
     const colour = data.shades[Math.min(data.shades.length - 1, Math.floor(level * data.shades.length))];
     for (const face of prismFaces(cell)) {
       const points = face.map((point) => project(...point));
-      polygons.push({ points, colour, alpha: 0.03 + 0.75 * level ** 2.2, far: points.reduce((sum, p) => sum + p[2], 0) / points.length });
+      polygons.push({ points, colour, alpha: 0.02 + 0.7 * level ** 3, far: points.reduce((sum, p) => sum + p[2], 0) / points.length });
     }
   });
   polygons.sort((a, b) => b.far - a.far);
