@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector
-from caloforge.errors import RunError
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.geant4.hook_hits import FastHits, HitMap
 from caloforge.simulators.geant4.hook_placement import Placement
@@ -85,13 +84,31 @@ def test_the_mesh_of_an_inclined_event_takes_its_own_shower_unchanged_and_a_turn
     assert np.allclose(turned.fast, energies)
 
 
-def test_a_second_window_in_an_event_is_refused():
-    detector = Detector.from_toml(
+@pytest.fixture
+def windowed():
+    return Detector.from_toml(
         MESH.replace('"shower"', '"window"\ncentre_layer = 0').replace(
             '{kind = "cylindrical", n = [8, 4], r_max = "40 mm"}',
-            '{kind = "cartesian", n = [2, 2], grid = [6, 6], size = ["9 mm", "9 mm"]}',
+            '{kind = "cartesian", n = [3, 3], grid = [9, 9], size = ["9 mm", "10 mm"]}',
         )
     )
-    hits = HitMap(detector, Incidents.make("gamma", 1e4), np.arange(1))
-    with pytest.raises(RunError, match="window"):
-        hits.add(hits_of(detector, Incidents.make("e-", 1e4, position=(9, 0, 0)), np.ones((1, detector.n_cells))))
+
+
+def test_cells_of_a_window_stand_around_the_cell_that_is_hit(windowed):
+    energies = np.zeros((1, windowed.n_cells))
+    energies[0, [0, 4]] = 1
+    incidents = Incidents.make("gamma", 1e4, position=(9, -10, 0))
+    records = hits_of(windowed, incidents, energies).records()
+    assert np.allclose(records["position"], [[0, -20, 2.5], [9, -10, 2.5]])
+
+
+def test_a_second_window_of_an_event_is_shifted_into_the_first(windowed):
+    energies = np.zeros((1, windowed.n_cells))
+    energies[0, [0, 4]] = 1, 2
+    hits = HitMap(windowed, Incidents.make("gamma", 1e4), np.arange(1))
+    hits.add(hits_of(windowed, Incidents.make("e-", 1e4, position=(9, 10, 0)), energies))
+    assert np.flatnonzero(hits.fast[0]).tolist() == [4, 8]
+    assert hits.fast[0, [4, 8]].tolist() == [1, 2]
+    far = HitMap(windowed, Incidents.make("gamma", 1e4), np.arange(1))
+    far.add(hits_of(windowed, Incidents.make("e-", 1e4, position=(27, 0, 0)), energies))
+    assert far.fast.sum() == 0

@@ -6,9 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
-from caloforge.errors import RunError
 from caloforge.showers import Incidents, Showers
-from caloforge.simulators.geant4.hook_placement import Floats, Placement, frames_along, locate
+from caloforge.simulators.geant4.hook_placement import (
+    Floats,
+    Placement,
+    frames_along,
+    locate,
+    window_cells,
+    window_points,
+)
 
 HIT = np.dtype(
     [("event", "i8"), ("shower_id", "i8"), ("cell", "i8"), ("energy", "f4"), ("position", "f8", 3), ("is_fast", "?")]
@@ -42,7 +48,10 @@ class FastHits:
         """Centres (n, 3) [mm] of cells of showers in the calorimeter's frame."""
         incidents = self.showers.incidents
         centres: Floats = self.showers.detector.cell_centres[cell]
-        if self.showers.detector.readout.frame != "shower":
+        frame = self.showers.detector.readout.frame
+        if frame == "window":
+            return window_points(self.showers.detector, incidents[row], cell)
+        if frame != "shower":
             return centres
         axes = frames_along(incidents.theta, incidents.phi)
         points: Floats = incidents.position[row] + np.einsum("nij,nj->ni", axes[row], centres)
@@ -65,11 +74,7 @@ class HitMap:
         self._row = {int(name): row for row, name in enumerate(event)}
 
     def add(self, hits: FastHits) -> None:
-        """Add fast-simulated showers; made to be the hook's `receive`.
-
-        Raises:
-            RunError: a shower of a window that differs from its event's.
-        """
+        """Add fast-simulated showers; made to be the hook's `receive`."""
         rows = np.array([self._row[int(event)] for event in hits.event], np.int64)
         same = self._same_frame(hits.showers.incidents, rows)
         np.add.at(self.fast, rows[same], hits.showers.energies[same])
@@ -86,14 +91,14 @@ class HitMap:
         return same
 
     def _relocate(self, hits: FastHits, rows: NDArray[np.int64], moved: NDArray[np.bool_]) -> None:
-        """Rebin by cell centres into the event's mesh; what falls outside it has leaked."""
-        if self.detector.readout.frame != "shower":
-            raise RunError(f"{self.detector.name}: a fast-simulated particle enters outside its event's window")
+        """Rebin by cell centres into the readout frame of the event; what falls outside it has leaked."""
         row, cell = np.nonzero(hits.showers.energies * moved[:, None])
-        event = self.primaries[rows]
-        axes = frames_along(event.theta, event.phi)[row]
-        points = np.einsum("nij,ni->nj", axes, hits.local_points(row, cell) - event.position[row])
-        target = locate(self.detector, points)
+        points, event = hits.local_points(row, cell), self.primaries[rows[row]]
+        if self.detector.readout.frame == "window":
+            target = window_cells(self.detector, event, self.detector.cell_layer[cell], points)
+        else:
+            axes = frames_along(event.theta, event.phi)
+            target = locate(self.detector, np.einsum("nij,ni->nj", axes, points - event.position))
         kept = target >= 0
         np.add.at(self.fast, (rows[row[kept]], target[kept]), hits.showers.energies[row[kept], cell[kept]])
 

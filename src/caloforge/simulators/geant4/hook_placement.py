@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from caloforge.detector import CartesianCells, CylindricalCells, Detector
+from caloforge.detector.window import window_offsets
 from caloforge.errors import InputError
 from caloforge.showers import Incidents
 
@@ -107,3 +108,49 @@ def _locate_in_layer(cells: CartesianCells | CylindricalCells, points: Floats, s
     n_first, n_second = cells.shape
     inside = (first >= 0) & (first < n_first) & (second >= 0) & (second < n_second)
     return np.where(inside, start + first * n_second + second, -1)
+
+
+def window_points(detector: Detector, incidents: Incidents, cell: NDArray[np.int64]) -> Floats:
+    """Centres (n, 3) [mm] of readout cells (n,) in the windows of incidents (n)."""
+    layer, grid = detector.cell_layer[cell], _Grids.of(detector)
+    index = np.stack(np.divmod(cell - grid.start[layer], grid.shown[layer, 1]), -1) + _offsets(
+        detector, incidents, layer
+    )
+    transverse = (index + 0.5 - grid.fixed[layer] / 2) * grid.size[layer]
+    return np.column_stack([transverse, detector.cell_centres[cell, 2]])
+
+
+def window_cells(
+    detector: Detector, incidents: Incidents, layer: NDArray[np.int64], points: Floats
+) -> NDArray[np.int64]:
+    """Readout cells (n,) of points (n, 3) [mm] in given layers, in the windows of incidents (n); -1 outside."""
+    grid = _Grids.of(detector)
+    index = np.floor(points[:, :2] / grid.size[layer] + grid.fixed[layer] / 2).astype(np.int64)
+    index -= _offsets(detector, incidents, layer)
+    inside = ((index >= 0) & (index < grid.shown[layer])).all(axis=1)
+    return np.where(inside, grid.start[layer] + index[:, 0] * grid.shown[layer, 1] + index[:, 1], -1)
+
+
+def _offsets(detector: Detector, incidents: Incidents, layer: NDArray[np.int64]) -> NDArray[np.int64]:
+    offsets = window_offsets(detector, incidents.theta, incidents.phi, incidents.position)
+    return offsets[np.arange(len(layer)), layer]
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """First cell (L,), shown and fixed cells (L, 2) and their size (L, 2) [mm] of each layer."""
+
+    start: NDArray[np.int64]
+    shown: NDArray[np.int64]
+    fixed: NDArray[np.int64]
+    size: Floats
+
+    @classmethod
+    def of(cls, detector: Detector) -> "_Grids":
+        grids = [layer.cells for layer in detector.layers]
+        return cls(
+            np.array([layer.start for layer in detector.layers]),
+            np.array([cells.shape for cells in grids]),
+            np.array([cells.fixed_shape for cells in grids]),
+            np.array([cells.size for cells in grids if isinstance(cells, CartesianCells)]),
+        )
