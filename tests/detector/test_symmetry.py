@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector, preset_names, symmetries
+from caloforge.detector.symmetry import count_symmetries
 from caloforge.showers import read
 
 
@@ -16,6 +17,7 @@ def test_symmetries_form_a_group(name, count):
     detector = Detector.load(name)
     moves = symmetries(detector)
     assert moves.shape == (count, detector.n_cells)
+    assert count_symmetries(detector) == count
     np.testing.assert_array_equal(moves[0], np.arange(detector.n_cells))
     known = {move.tobytes() for move in moves}
     assert len(known) == count

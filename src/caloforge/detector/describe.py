@@ -11,7 +11,7 @@ from caloforge.detector.detector import Detector
 from caloforge.detector.materials import Matter, matter, mixture
 from caloforge.detector.sampling import e_over_mip, main_layer, mip_fraction, split_plates
 from caloforge.detector.spec import LayerSpec
-from caloforge.detector.symmetry import symmetries
+from caloforge.detector.symmetry import count_symmetries
 from caloforge.errors import InputError
 from caloforge.units import show_energy
 
@@ -74,7 +74,8 @@ def _numbers(detector: Detector) -> Table:
         *_matter_rows(detector),
         ("readout", f"frame {readout.frame}, threshold {show_energy(readout.threshold)}, "
                     f"sampling fraction of the response {readout.sampling_fraction:g}"),
-        ("cells", f"{detector.n_cells} in {len(detector.layers)} layers, {len(symmetries(detector))} exact symmetries"),
+        ("cells", f"{detector.n_cells} in {len(detector.layers)} layers, "
+                  f"{count_symmetries(detector)} exact symmetries"),
     ]  # fmt: skip
     for row in rows:
         table.add_row(*row)

@@ -21,11 +21,19 @@ def symmetries(detector: Detector) -> Indices:
     by multiples of the largest angle that maps every layer onto itself, and reflections. The frame "window" has none,
     since its directions and entry points are not symmetric.
     """
+    return np.stack([_permute(detector, operation) for operation in _operations(detector)])
+
+
+def count_symmetries(detector: Detector) -> int:
+    """Number of exact symmetries, without their permutations."""
+    return len(_operations(detector))
+
+
+def _operations(detector: Detector) -> list[Operation]:
     kinds = {layer.cells.kind for layer in detector.layers}
     if detector.readout.frame == "window" or len(kinds) > 1:
-        return np.arange(detector.n_cells)[None]
-    operations = _cartesian(detector) if kinds == {"cartesian"} else _cylindrical(detector)
-    return np.stack([_permute(detector, operation) for operation in operations])
+        return [lambda grid: grid]
+    return _cartesian(detector) if kinds == {"cartesian"} else _cylindrical(detector)
 
 
 def _permute(detector: Detector, operation: Operation) -> Indices:
