@@ -230,3 +230,23 @@ def test_extreme_energies_stay_finite(crystal, energy):
     showers = crystal.simulate(Incidents.make("e-", np.full(3, energy)), 1)
     assert np.isfinite(showers.energies).all()
     assert (showers.energies.sum(1) <= energy * 1.02).all()
+
+
+def test_windows_follow_the_impact():
+    detector = Detector.load("atlas-barrel")
+    gflash = GFlash(detector)
+    shares = []
+    for x in (-76.8, -38.4):
+        incidents = Incidents.make("gamma", np.full(60, 20_000.0), theta=0.22, position=(x, 0.0, 0.0))
+        energies = gflash.simulate(incidents, 3).energies
+        middle = energies[:, detector.layers[2].slice].reshape(60, 7, 7).mean(0)
+        assert np.unravel_index(middle.argmax(), (7, 7)) in {(3, 3), (4, 3)}  # the core drifts by theta times depth
+        shares.append(energies.sum() / (60 * 20_000))
+    assert shares[0] == pytest.approx(shares[1], rel=0.05)
+    assert 0.08 < shares[0] < 0.25
+
+
+def test_stated_sampling_fraction_of_the_par04_mesh():
+    detector = Detector.load("par04-siw")
+    showers = GFlash(detector).simulate(Incidents.make("e-", np.full(60, 20_000.0), theta=0.2), 1)
+    assert 0.8 * 0.033 < showers.energies.sum() / (60 * 20_000) < 0.033

@@ -15,13 +15,20 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Axis:
-    """Axis of a shower: entry point x, y, z [mm] and direction theta, phi [rad]."""
+    """Axis of a shower, and where its window of cells lies.
+
+    Attributes:
+        x, y, z: entry point [mm].
+        theta, phi: direction [rad].
+        first: first cells in x and y of each layer's window (n_layers, 2); 0 where the cells do not move.
+    """
 
     x: float
     y: float
     z: float
     theta: float
     phi: float
+    first: Indices
 
     @property
     def cosine(self) -> float:
@@ -39,6 +46,7 @@ class CellFinder:
         self._edges = np.array([layer.z_min for layer in detector.layers] + [detector.depth])
         self._starts = np.array([layer.start for layer in detector.layers])
         self._grids = [spec.cells for spec in detector.spec.layer]
+        self._first_layer = np.cumsum([0] + [spec.copies for spec in detector.spec.layer])
         self._grid_of_layer = np.repeat(np.arange(len(self._grids)), [spec.copies for spec in detector.spec.layer])
 
     def gather(self, spots: Spots, axis: Axis, rng: np.random.Generator) -> Floats:
@@ -47,7 +55,7 @@ class CellFinder:
         u, v = spots.radius * np.cos(angle), spots.radius * np.sin(angle)
         place = self._in_mesh if self._along else self._in_detector
         layer, x, y = place(spots, axis, u, v, rng)
-        cells = np.bincount(self._cells(layer, x, y), spots.energy, self._n_cells + 1)
+        cells = np.bincount(self._cells(layer, x, y, axis.first), spots.energy, self._n_cells + 1)
         return cells[:-1].astype(np.float64, copy=False)
 
     def _in_mesh(
@@ -81,24 +89,25 @@ class CellFinder:
         layer = np.searchsorted(self._edges, depth, side="right") - 1
         return np.where(layer < len(self._starts), layer, -1)
 
-    def _cells(self, layer: Indices, x: Floats, y: Floats) -> Indices:
+    def _cells(self, layer: Indices, x: Floats, y: Floats, first: Indices) -> Indices:
         """Flat cell index; n_cells where there is none."""
         if len(self._grids) == 1:
-            local = find_cell(self._grids[0], x, y)
+            local = find_cell(self._grids[0], x, y, first[0])
         else:
             local = np.empty(len(layer), np.int64)
             grid_of_spot = self._grid_of_layer[layer]
             for index, grid in enumerate(self._grids):
                 rows = np.flatnonzero(grid_of_spot == index)
-                local[rows] = find_cell(grid, x[rows], y[rows])
+                local[rows] = find_cell(grid, x[rows], y[rows], first[self._first_layer[index]])
         return np.where((local >= 0) & (layer >= 0), self._starts[layer] + local, self._n_cells)
 
 
-def find_cell(grid: CartesianCells | CylindricalCells, x: Floats, y: Floats) -> Indices:
-    """Index within a layer of the cell that holds x, y [mm]; -1 outside."""
+def find_cell(grid: CartesianCells | CylindricalCells, x: Floats, y: Floats, first: Indices) -> Indices:
+    """Index within a layer of the cell that holds x, y [mm]; -1 outside. A window starts at the fixed cell `first`."""
     n_slow, n_fast = grid.shape
     if isinstance(grid, CartesianCells):
-        slow, fast = (_bins(c / size + n / 2, n) for c, size, n in zip((x, y), grid.size, grid.shape, strict=True))
+        shifts = np.array(grid.fixed_shape) / 2 - first
+        slow, fast = (_bins(c / s + shift, n) for c, s, shift, n in zip((x, y), grid.size, shifts, grid.n, strict=True))
     else:
         radius = np.hypot(x, y)
         slow = np.floor(np.arctan2(y, x) * (n_slow / (2 * math.pi))).astype(np.int64) % n_slow

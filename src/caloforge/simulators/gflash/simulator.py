@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import caloforge
 from caloforge import seeds
 from caloforge.detector import Detector
+from caloforge.detector.window import window_offsets
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
@@ -24,14 +26,12 @@ class GFlash:
     on), where a spot then carries E / 10 000.
 
     Raises:
-        InputError: a material of unknown properties, or a readout frame that is not described.
+        InputError: a material of unknown properties, or no matter at all.
     """
 
     name = "gflash"
 
     def __init__(self, detector: Detector) -> None:
-        if detector.readout.frame == "window":
-            raise InputError(f"gflash has no readout frame 'window', which {detector.name} asks for; use geant4")
         self.detector = detector
         self.medium = effective_medium(detector)
         self._nodes = nodes(detector, self.medium)
@@ -41,13 +41,15 @@ class GFlash:
         """Simulate showers, each from its own random stream.
 
         Raises:
-            InputError: particles other than e-, e+, gamma, or a start inside a detector whose cells do not follow it.
+            InputError: particles other than e-, e+, gamma; a start inside a detector whose cells do not follow;
+            a window that leaves its grid.
         """
         seeds.check_seed(seed)
         self._check(incidents)
         energies = np.zeros((len(incidents), self.detector.n_cells), np.float32)
+        first = self._windows(incidents)
         for row in range(len(incidents)):
-            energies[row] = self._shower(incidents, row, seed)
+            energies[row] = self._shower(incidents, row, first[row], seed)
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
     def _check(self, incidents: Incidents) -> None:
@@ -58,7 +60,13 @@ class GFlash:
         if frame != "shower" and (np.abs(incidents.position[:, 2]) > 0.1).any():
             raise InputError(f"a shower that starts inside needs frame 'shower'; {self.detector.name} has '{frame}'")
 
-    def _shower(self, incidents: Incidents, row: int, seed: int) -> Floats:
+    def _windows(self, incidents: Incidents) -> NDArray[np.int64]:
+        """First cells of each layer's window (N, n_layers, 2); 0 where the cells do not move."""
+        if self.detector.readout.frame == "window":
+            return window_offsets(self.detector, incidents.theta, incidents.phi, incidents.position)
+        return np.broadcast_to(np.int64(0), (len(incidents), len(self.detector.layers), 2))
+
+    def _shower(self, incidents: Incidents, row: int, first: NDArray[np.int64], seed: int) -> Floats:
         """Cell energies (n_cells,) [MeV] of one shower.
 
         One shower at a time: its spots are summed in the order they were drawn, whatever batch it is in.
@@ -66,7 +74,7 @@ class GFlash:
         rng = seeds.generator(seed, int(incidents.shower_id[row]), "gflash")
         x, y, z = (float(value) for value in incidents.position[row])
         inside = max(z, 0.0) if self.detector.readout.frame == "shower" else 0.0
-        axis = Axis(x, y, inside, float(incidents.theta[row]), float(incidents.phi[row]))
+        axis = Axis(x, y, inside, float(incidents.theta[row]), float(incidents.phi[row]), first)
         t_entry = np.interp(axis.z, self._nodes.z_max, self._nodes.t_max, left=0.0)
         cells = np.zeros(self.detector.n_cells)
         for energy, start in start_points(int(incidents.pdg[row]), float(incidents.energy[row]), rng):
