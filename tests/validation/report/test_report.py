@@ -1,0 +1,144 @@
+"""The report as a file, and in a browser where there is one."""
+
+import base64
+import re
+import shutil
+import zlib
+
+import pytest
+
+from caloforge.validation.benchmark import finite, measure
+from caloforge.validation.report.page import write_report
+from caloforge.validation.report.paper import Paper, text_width
+from caloforge.validation.samples import prepare
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def page(samples, small_recipe, tmp_path_factory):
+    """A report on two candidates."""
+    reference, floor, first, second = samples
+    prepared = prepare(reference[:400], {"zebra": first, "<model> & co": second}, floor, reweight=False, seed=0)
+    metrics = measure(prepared, small_recipe, 0, 1, lambda _: None, training=second)
+    metrics |= {"seconds": 1.0, "timings": {"cpu": "test", "threads": 1, "geant4_ms": {"10 GeV": 50.0},
+                                            "simulators": {"zebra": {"1": {"ms": 2.0, "std": 0.1}}}}}  # fmt: skip
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, prepared, finite(metrics))
+    return path
+
+
+def test_page_needs_nothing_but_itself(page):
+    text = page.read_text()
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
+    assert not re.findall(r"@import|url\(", text)
+    assert "<model>" not in text
+    assert "&lt;model&gt; &amp; co" in text
+    assert page.stat().st_size < 15e6
+
+
+def test_every_figure_has_pdf_and_data(page):
+    text = page.read_text()
+    figures = text.count("<figcaption>") - 1  # one stands in the script of the display
+    pdfs = re.findall(r'download="([\w<>& ;-]+)\.pdf" href="data:application/pdf;base64,([^"]+)"', text)
+    data = re.findall(r'href="data:application/json;base64,([^"]+)"', text)
+    assert figures == len(pdfs) == len(data) > 30
+    assert all(base64.b64decode(pdf).startswith(b"%PDF-1.4") for _, pdf in pdfs)
+    assert len({name for name, _ in pdfs}) == len(pdfs)
+
+
+def test_paper_draws_the_same_in_both_formats():
+    paper = Paper(100, 50)
+    paper.line([(0, 0), (100, 50)], "#ff0000", 2)
+    paper.text((10, 20), "E_{tot} φ", 10, "start")
+    assert 'd="M0.0 0.0L100.0 50.0"' in paper.svg("a")
+    pdf = paper.pdf()
+    content = zlib.decompress(pdf[pdf.index(b"stream\n") + 7 : pdf.index(b"\nendstream")]).decode("cp1252")
+    assert "0.00 50.00 m 100.00 0.00 l S" in content
+    assert "(tot) Tj" in content
+    assert "/S 10 Tf 0 Ts (f) Tj" in content
+    offset = int(pdf[pdf.index(b"startxref\n") + 10 :].split()[0])
+    assert pdf[offset : offset + 4] == b"xref"
+
+
+def test_width_of_text_counts_subscripts_smaller():
+    assert text_width("E_{x}", 10) < text_width("Ex", 10)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[1440, 390])
+def opened(request, browser, page):
+    """The report in a window, and everything that went wrong or left the file."""
+    tab = browser.new_page(viewport={"width": request.param, "height": 900}, color_scheme="light")
+    wrong = []
+    tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda sent: wrong.append(sent.url) if not sent.url.startswith(("file:", "data:")) else None)
+    tab.goto(page.as_uri())
+    tab.wait_for_function("document.querySelectorAll('.displays canvas').length === 3")
+    yield tab, wrong, request.param
+    tab.close()
+
+
+def picture(tab):
+    """The drawn shower, once the frame has been painted."""
+    tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return tab.evaluate("document.querySelector('.displays canvas').toDataURL()")
+
+
+def test_report_works_in_a_browser(opened):
+    tab, wrong, width = opened
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    before = picture(tab)
+    canvas = tab.locator(".displays canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 50, box["y"] + 50)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 150, box["y"] + 80, steps=4)
+    tab.mouse.up()
+    turned = picture(tab)
+    assert turned != before
+    tab.mouse.move(box["x"] + 20, box["y"] + 20)
+    assert picture(tab) == turned, "a pointer that is not pressed must not turn the shower"
+    assert wrong == []
+
+
+def test_theme_switches_and_events_change(opened):
+    tab, wrong, _ = opened
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light, shown = tab.evaluate(colour), picture(tab)
+    tab.locator("#theme").click()
+    assert tab.evaluate(colour) != light
+    tab.locator("#theme").click()
+    assert tab.evaluate(colour) == light
+    tab.locator(".events button").first.click()
+    assert picture(tab) != shown
+    assert wrong == []
+
+
+def test_tables_sort_and_keep_the_floor_first(opened):
+    tab, wrong, _ = opened
+    names = "[...document.querySelectorAll('.verdict tbody th')].map(cell => cell.textContent)"
+    heading = tab.locator(".verdict thead th").first
+    heading.click()
+    assert tab.evaluate(names) == ["floor", "<model> & co", "zebra"]
+    heading.click()
+    assert tab.evaluate(names) == ["floor", "zebra", "<model> & co"]
+    tab.locator(".verdict thead th").nth(1).click()
+    values = tab.evaluate(
+        "[...document.querySelectorAll('.verdict tbody tr')].slice(1).map(r => +r.cells[1].dataset.value)"
+    )
+    assert values == sorted(values)
+    assert wrong == []

@@ -1,0 +1,92 @@
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from caloforge.errors import InputError
+from caloforge.validation import benchmark, summary_table, validate
+from caloforge.validation.recipes import RECIPES
+
+AUCS = ("auc_low", "auc_low_normed", "auc_high", "auc_high_trees", "auc_log", "auc_fixed")
+
+
+@pytest.fixture(scope="module")
+def done(samples, with_energies, small_recipe, tmp_path_factory):
+    """Folder and metrics of one validation: an honest candidate, one scaled by 1 %, and copies of the training set."""
+    reference, floor, candidate, training = samples
+    candidates = {
+        "honest": candidate,
+        "scaled": with_energies(candidate, candidate.energies * 1.01),
+        "copies": training,
+    }
+    out = tmp_path_factory.mktemp("validation") / "new" / "folder"
+    options = {"floor": floor, "training": training, "recipe": "quick", "seeds": 2, "progress": False}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "quick", small_recipe)
+        metrics = validate(reference, candidates, out, **options)
+    return out, metrics
+
+
+def test_metrics_are_as_the_interface_says(done):
+    out, metrics = done
+    written = json.loads((out / "metrics.json").read_text())
+    assert set(written) >= {"reference", "floor", "candidates"}
+    assert set(written["candidates"]) == {"honest", "scaled", "copies"}
+    for scores in (written["floor"], *written["candidates"].values()):
+        for view in AUCS:
+            assert set(scores[view]) >= {"mean", "std", "n_train", "n_test", "seeds"}
+            assert 0 <= scores[view]["mean"] <= 1
+        assert scores["auc_low"]["n_train"] == 480
+        assert scores["auc_low"]["n_test"] == 160
+        response = scores["observables"]["response"]
+        assert set(response) >= {"separation_power", "wasserstein", "mean_ratio", "std_ratio", "mean_ratio_error"}
+        assert len(scores["energy_bins"]) == 5
+    assert metrics["candidates"]["scaled"]["observables"]["response"]["mean_ratio"] == pytest.approx(1.01, abs=0.003)
+
+
+def test_nothing_is_left_beside_the_files(done):
+    assert {path.name for path in done[0].iterdir()} == {"metrics.json", "report.html"}
+
+
+def test_honest_candidate_is_at_the_floor(done):
+    """No area beyond 4.5 errors of 0.5, for floor and honest candidate: 1e-4 false alarms."""
+    for scores in (done[1]["floor"], done[1]["candidates"]["honest"]):
+        for view in AUCS:
+            assert abs(scores[view]["mean"] - 0.5) < 4.5 * scores[view]["error"], view
+
+
+def test_copies_are_called_copies(done):
+    metrics = done[1]
+    assert metrics["candidates"]["copies"]["memorisation"]["copied"] > 0.95
+    assert metrics["candidates"]["honest"]["memorisation"]["copied"] < 0.05
+
+
+def test_terminal_summary_names_samples_and_warns(done):
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(summary_table(done[1]))
+    text = console.export_text()
+    for word in ("floor", "honest", "scaled", "copies", "AUC log", "few"):
+        assert word in text
+
+
+def test_same_seed_same_metrics(samples, small_recipe):
+    prepared = benchmark.prepare(samples[0][:500], {"model": samples[2]}, None, reweight=False, seed=0)
+    runs = [benchmark.measure(prepared, small_recipe, 3, 1, lambda _: None) for _ in range(2)]
+    assert benchmark.finite(runs[0]) == benchmark.finite(runs[1])
+
+
+def test_what_is_not_finite_becomes_null():
+    values = {"a": np.float64("nan"), "b": [np.inf, np.int64(3)], "c": (1.5,)}
+    assert benchmark.finite(values) == {"a": None, "b": [None, 3], "c": [1.5]}
+
+
+def test_bad_arguments_write_nothing(samples, tmp_path):
+    with pytest.raises(InputError, match="unknown recipe"):
+        validate(samples[0], {"m": samples[2]}, tmp_path / "x", recipe="nonsense", progress=False)
+    with pytest.raises(InputError, match="seeds must be 1"):
+        validate(samples[0], {"m": samples[2]}, tmp_path / "x", seeds=0, progress=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot make folder"):
+        validate(samples[0], {"m": samples[2]}, tmp_path / "file" / "x", progress=False)
+    assert not (tmp_path / "x").exists()

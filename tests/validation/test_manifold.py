@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from caloforge.validation import manifold
+from caloforge.validation.recipes import RECIPES
+
+
+def slow_prdc(real, fake, k):
+    distance = lambda a, b: np.array([[np.linalg.norm(p - q) for q in b] for p in a])  # noqa: E731
+    real_radius, fake_radius = (np.sort(distance(s, s), axis=1)[:, k] for s in (real, fake))
+    across = distance(real, fake)
+    return {
+        "precision": (across < real_radius[:, None]).any(axis=0).mean(),
+        "recall": (across < fake_radius[None]).any(axis=1).mean(),
+        "density": (across < real_radius[:, None]).sum(axis=0).mean() / k,
+        "coverage": (across.min(axis=1) < real_radius).mean(),
+    }
+
+
+@pytest.mark.parametrize("recipe", ["default", "calochallenge"])
+def test_precision_recall_density_coverage_equal_brute_force(samples, recipe):
+    recipe = RECIPES[recipe]
+    real, fake = samples[0][:60], samples[1][:60]
+    expected = slow_prdc(*(manifold.log_cells(s, recipe).astype(float) for s in (real, fake)), 5)
+    found = manifold.precision_recall(real, fake, recipe)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=0.02)
+
+
+def test_blocks_change_nothing(samples, monkeypatch):
+    points = manifold.shape(samples[0][:100])
+    whole = manifold.neighbour_distances(points, points[:50], 3)
+    monkeypatch.setattr(manifold, "BLOCK_BYTES", 4 * 50 * 7)
+    np.testing.assert_array_equal(whole, manifold.neighbour_distances(points, points[:50], 3))
+
+
+def test_copies_are_found_and_honest_showers_are_not(samples, with_energies):
+    """Honest: within five errors of zero (1e-5 false alarms)."""
+    reference, honest, _, training = samples
+    recipe = RECIPES["default"]
+    found = manifold.memorisation(training, reference, honest, recipe)
+    assert abs(found["copied"]) < 5 * found["copied_error"]
+    energies = training.energies * np.random.default_rng(0).uniform(0.5, 2, (len(training), 1))
+    copies = manifold.memorisation(training, reference, with_energies(training, energies), recipe)
+    assert copies["copied"] > 0.95
+    half = np.where(np.arange(len(honest))[:, None] % 2, training.energies, honest.energies)
+    found = manifold.memorisation(training, reference, with_energies(honest, half), recipe)
+    assert found["copied"] == pytest.approx(0.5, abs=0.06)
+    assert found["to_training"]["generated"] < found["to_training"]["held_out"]

@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers import Incidents, Showers
+from caloforge.validation.samples import kolmogorov_smirnov, prepare
+
+
+def prepared(reference, candidate, floor=None, *, reweight=False):
+    return prepare(reference, {"model": candidate}, floor, reweight=reweight, seed=0)
+
+
+def test_without_floor_the_reference_is_halved_by_position(samples):
+    reference, _, candidate, _ = samples
+    found = prepared(reference, candidate)
+    assert found.split
+    np.testing.assert_array_equal(found.reference.energies, reference.energies[:400])
+    np.testing.assert_array_equal(found.floor.energies, reference.energies[400:])
+    np.testing.assert_array_equal(found.candidates["model"].energies, candidate.energies[:400])
+
+
+def test_all_are_cut_to_the_smallest_and_few_are_noted(samples):
+    found = prepared(samples[0], samples[2][:300], samples[1])
+    assert {len(s) for s in (found.reference, found.floor, *found.candidates.values())} == {300}
+    assert "300 showers of 'model'" in found.notes[0]
+    assert "few" in found.notes[-1]
+
+
+def test_too_few_showers(samples):
+    with pytest.raises(InputError, match="'reference' has 150 showers, a half of the sample; at least 200"):
+        prepared(samples[0][:300], samples[2])
+    with pytest.raises(InputError, match="'model' has 199 showers; at least 200"):
+        prepared(samples[0], samples[2][:199], samples[1])
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "not finite"), (np.inf, "not finite"), (-1.0, "negative")])
+def test_bad_energies(samples, with_energies, value, said):
+    energies = samples[2].energies.copy()
+    energies[77, 3] = value
+    with pytest.raises(InputError, match=rf"'model' holds .*{said}.*shower 77"):
+        prepared(samples[0], with_energies(samples[2], energies))
+
+
+def test_other_detector_is_named(samples):
+    other = Detector.load("calogan-ecal")
+    showers = Showers(other, samples[2].incidents, np.zeros((800, 504), np.float32))
+    with pytest.raises(InputError, match=r"'model' is of detector 'calogan-ecal' \(504 cells.*'small' \(26 cells"):
+        prepared(samples[0], showers)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"energy": np.linspace(1e3, 1e5, 800)}, "incident energy"),
+        ({"theta": np.full(800, 0.1)}, "incident theta"),
+        ({"position": np.full((800, 3), 5.0)}, "entry point x"),
+        ({"pdg": np.full(800, 22, np.int32)}, "showers of gamma, the reference of e-"),
+    ],
+)
+def test_other_incidents_are_named(samples, change, said):
+    showers = replace(samples[2], incidents=replace(samples[2].incidents, **change))
+    with pytest.raises(InputError, match=said):
+        prepared(samples[0], showers, samples[1])
+
+
+def test_unnamed_particles_fit_all(samples):
+    showers = replace(samples[2], incidents=replace(samples[2].incidents, pdg=np.zeros(800, np.int32)))
+    assert prepared(samples[0], showers, samples[1])
+
+
+def test_false_alarms_of_the_spectrum_test_are_as_stated():
+    """300 pairs of one spectrum at 1e-2: 3 expected, over 12 has probability 3e-5; a real shift is always seen."""
+    rng = np.random.default_rng(5)
+    alarms = sum(kolmogorov_smirnov(rng.random(400), rng.random(400))[1] < 0.01 for _ in range(300))
+    assert alarms <= 12
+    assert kolmogorov_smirnov(rng.random(400), rng.random(400) ** 1.5)[1] < 1e-4
+
+
+def test_kolmogorov_smirnov_equals_scipy():
+    from scipy import stats
+
+    rng = np.random.default_rng(6)
+    a, b = rng.random(800), rng.random(900) ** 1.1
+    distance, probability = kolmogorov_smirnov(a, b)
+    expected = stats.ks_2samp(a, b)
+    assert distance == pytest.approx(expected.statistic)
+    assert probability == pytest.approx(expected.pvalue, rel=0.1)
+
+
+def log_uniform(showers, rng):
+    energy = np.exp(rng.uniform(np.log(5e3), np.log(5e4), len(showers)))
+    return replace(showers, incidents=Incidents.make("e-", energy))
+
+
+def test_reweighting_thins_to_the_spectrum(samples):
+    rng = np.random.default_rng(7)
+    other = log_uniform(samples[2], rng)
+    with pytest.raises(InputError, match="reweight"):
+        prepared(samples[0], other, samples[1])
+    found = prepared(samples[0], other, samples[1], reweight=True)
+    kept = found.candidates["model"].incidents.energy
+    assert 200 <= len(kept) < 800
+    assert kolmogorov_smirnov(samples[0].incidents.energy, kept)[1] > 1e-4
+
+
+def test_reweighting_needs_cover(samples):
+    showers = replace(samples[2], incidents=Incidents.make("e-", np.linspace(5e3, 2e4, 800)))
+    with pytest.raises(InputError, match="'model' has no showers near"):
+        prepared(samples[0], showers, samples[1], reweight=True)
+
+
+@pytest.mark.parametrize("name", ["floor", "reference"])
+def test_taken_names(samples, name):
+    with pytest.raises(InputError, match=f"cannot be called '{name}'"):
+        prepare(samples[0], {name: samples[2]}, None, reweight=False, seed=0)
+
+
+def test_no_candidates(samples):
+    with pytest.raises(InputError, match="no candidates"):
+        prepare(samples[0], {}, None, reweight=False, seed=0)
