@@ -24,7 +24,8 @@ def variable_of(name):
     return next(v for v, (prefix, _) in datasets.OFFICIAL.items() if name.startswith(prefix))
 
 
-def test_computed_tables_allow_all_but_high_precision_neutrons(bare):
+@pytest.mark.usefixtures("bare")
+def test_computed_tables_allow_all_but_high_precision_neutrons():
     lists = {entry["name"]: entry["missing"] for entry in available()["lists"]}
     assert lists["em"] == lists["FTFP_BERT"] == lists["QGSP_BERT"] == []
     assert lists["FTFP_BERT_HP"] == ["G4NEUTRONHPDATA"]
@@ -32,7 +33,8 @@ def test_computed_tables_allow_all_but_high_precision_neutrons(bare):
     assert "GEANT4_DATA_DIR" in available()["how"]
 
 
-def test_the_line_says_what_is_approximate(bare):
+@pytest.mark.usefixtures("bare")
+def test_the_line_says_what_is_approximate():
     assert "tables computed from formulas and xraydb" in physics_line()
     assert "neutron" not in physics_line()
     assert "neutron, light-ion and photonuclear cross sections are approximate" in physics_line("FTFP_BERT")
@@ -55,7 +57,8 @@ def test_a_wrong_folder_is_not_used_and_said_so(bare, tmp_path):
     assert physics.provenance("em")["tables"]["G4LEDATA"] == f"computed {tables.version()}"
 
 
-def test_refused_lists(bare):
+@pytest.mark.usefixtures("bare")
+def test_refused_lists():
     with pytest.raises(InputError, match="did you mean 'FTFP_BERT'"):
         physics.check("FTFP_BRT")
     with pytest.raises(InputError, match="needs G4NEUTRONHPDATA"):

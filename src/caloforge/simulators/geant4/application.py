@@ -25,15 +25,15 @@ from caloforge.simulators.geant4.hook import Hook, HookStats
 from caloforge.simulators.geant4.hook_geometry import volumes_below
 from caloforge.simulators.geant4.hook_hits import HitMap
 from caloforge.simulators.geant4.hook_trigger import Trigger
-from caloforge.simulators.geant4.scoring import CellHits
+from caloforge.simulators.geant4.scoring import Hits, reader
 from caloforge.simulators.geant4.worker import POLL, Gun
 
 
 class HookedCalorimeter(Calorimeter):
     """A calorimeter whose entrance, and inside if wanted, is watched by a hook."""
 
-    def __init__(self, detector: Detector, hook: Hook, *, inside: bool) -> None:
-        super().__init__(detector)
+    def __init__(self, detector: Detector, hook: Hook, *, inside: bool, cells: bool) -> None:
+        super().__init__(detector, cells=cells)
         self._hook, self._inside = hook, inside
 
     def ConstructSDandField(self) -> None:
@@ -53,7 +53,7 @@ class Tracked(g4.G4UserEventAction):
         self.seconds = 0.0
         self.failure: BaseException | None = None
 
-    def begin(self, cells: CellHits, hits: HitMap) -> None:
+    def begin(self, cells: Hits, hits: HitMap) -> None:
         """Take the events of the next block."""
         self._cells, self._hits, self.row = cells, hits, 0
 
@@ -85,9 +85,9 @@ class Application:
             batch_events=self._batch_events,
             clock=process_time,
         )
-        calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"])
+        calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"], cells=setup["cells"])
         self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
-        self._cells = CellHits(calorimeter)
+        self._cells = reader(calorimeter)
         self._manager.BeamOn(0)  # reads the cross sections, which are no event's time
 
     def _build(self, actions: g4.G4VUserActionInitialization) -> None:
@@ -114,6 +114,7 @@ class Application:
         self._hits = HitMap(self._detector, incidents, incidents.shower_id)
         self._tracked.begin(self._cells, self._hits)
         self._gun.load(incidents, seeds)
+        self._cells.load(incidents)
         started = process_time()
         self._manager.BeamOn(len(incidents))
         self._hook.finish()

@@ -40,14 +40,36 @@ class Group:
     depths: tuple[int, int, int] = (0, 0, 0)
 
 
+class StepScorer(g4.G4VPrimitiveScorer):
+    """Notes energy [MeV] and point [mm] of each deposit: half-way for charged particles, at the end for others."""
+
+    def __init__(self, steps: list[tuple[float, float, float, float]]) -> None:
+        super().__init__("steps", 0)
+        self._steps = steps
+
+    def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
+        """One step."""
+        energy = step.GetTotalEnergyDeposit()
+        if energy > 0:
+            end = step.GetPostStepPoint().GetPosition()
+            if step.GetTrack().GetDynamicParticle().GetCharge() != 0:
+                end = (step.GetPreStepPoint().GetPosition() + end) * 0.5
+            self._steps.append((energy, end.x, end.y, end.z))
+        return True
+
+
 class Calorimeter(g4.G4VUserDetectorConstruction):
-    """Plates and cells of a detector in a vacuum world; with `cells=False` plates stay whole and nothing is scored."""
+    """Plates and cells of a detector in a vacuum world.
+
+    With `cells=False` the plates stay whole, and `steps` collects the deposits (energy, x, y, z) of the counted ones.
+    """
 
     def __init__(self, detector: Detector, *, cells: bool = True) -> None:
         super().__init__()
         self.detector = detector
         self.divided = cells
         self.groups: list[Group] = []
+        self.steps: list[tuple[float, float, float, float]] = []
         self.entrance: g4.G4LogicalVolume = None
         keep(self)
 
@@ -70,26 +92,34 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         return placed
 
     def ConstructSDandField(self) -> None:
-        """One scorer of deposited energy per group, in C++."""
-        for group in self.groups if self.divided else ():
+        """One scorer per group: of energies in its cells, in C++, or of steps."""
+        for group in self.groups:
             sensitive = g4.G4MultiFunctionalDetector(group.name)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
-            scorer = g4.G4PSEnergyDeposit3D("E", *group.shape, *group.depths)
+            cells = g4.G4PSEnergyDeposit3D("E", *group.shape, *group.depths) if self.divided else None
+            scorer = cells or StepScorer(self.steps)
             sensitive.RegisterPrimitive(scorer)
             for logical in group.cells:
                 logical.SetSensitiveDetector(sensitive)
             keep(sensitive, scorer)
 
     def _fill(self, volume: Volume, spec: LayerSpec, group: Group) -> None:
-        """Cells outermost where they fill the volume and every plate counts; else only counted plates are divided."""
+        """Cells outermost where they fill the volume and every plate counts; else only counted plates are divided.
+
+        Rings are never outermost: Geant4 places nothing in slices along the radius.
+        """
         plates, repeat = merged(spec)
-        columns = self.divided and self._fills(spec.cells) and {p.material for p in plates} == set(spec.counts)
+        columns = self.divided and self._are_columns(spec)
         outer = divide(volume, spec.cells) if columns else [volume]
         counted = [v for o in outer for v in self._plates(o, plates, spec, repeat)]
         if self.divided and not columns:
             counted = [cell for plate in counted for cell in divide(self._covered(plate, spec.cells), spec.cells)]
         group.cells = [cell.logical for cell in counted]
         group.depths = tuple(counted[0].depth(level) for level in ("copy", "first", "second"))  # type: ignore[assignment]
+
+    def _are_columns(self, spec: LayerSpec) -> bool:
+        every_plate = {plate.material for plate in spec.plates} == set(spec.counts)
+        return every_plate and spec.cells.kind == "cartesian" and self._fills(spec.cells)
 
     def _plates(self, volume: Volume, plates: tuple[Plate, ...], spec: LayerSpec, repeat: int) -> list[Volume]:
         """Divide in depth; the counted plates."""

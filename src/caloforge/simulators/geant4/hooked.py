@@ -12,10 +12,8 @@ from caloforge.errors import InputError
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators import create
 from caloforge.simulators.geant4 import wire
-from caloforge.simulators.geant4.process import Process
 from caloforge.simulators.geant4.simulator import Geant4Simulator
 
-APPLICATION = "caloforge.simulators.geant4.application"
 MAX_EVENT = 2**43
 # deciding and queueing, frames, the fast simulation, joining hits; reading what Geant4 tracked
 STAGES = ("trigger", "placement", "inference", "hits", "readout")
@@ -48,6 +46,7 @@ class HookedGeant4(Geant4Simulator):
     """
 
     name = "geant4-hooked"
+    _module = "caloforge.simulators.geant4.application"
 
     def __init__(
         self,
@@ -106,7 +105,8 @@ class HookedGeant4(Geant4Simulator):
         """Rows of energies in blocks."""
         request = {"run": len(incidents), "seed": seed}
         done = 0
-        for answer, data in self._process(name).ask(request, wire.pack(incidents, seed)):
+        process = self._process(name, cells=bool(self._on_axis(incidents).all()))
+        for answer, data in process.ask(request, wire.pack(incidents, seed)):
             if "stats" in answer:
                 self._stats.append(answer["stats"])
                 continue
@@ -116,14 +116,8 @@ class HookedGeant4(Geant4Simulator):
             self._fast_energy.update(zip(incidents.shower_id[done : done + n].tolist(), fast.tolist(), strict=True))
             done += n
 
-    def _process(self, name: str) -> Process:
-        process = self._processes.get(name)
-        if process is None or not process.alive:
-            if process:
-                process.close()
-            setup = {"detector": self.detector.toml, "physics": name, "msc": self._msc, **self._hook}
-            process = self._processes[name] = Process(APPLICATION, setup)
-        return process
+    def _setup(self, name: str, *, cells: bool) -> dict[str, Any]:
+        return super()._setup(name, cells=cells) | self._hook
 
     def _provenance(self, names: list[str]) -> dict[str, Any]:
         return super()._provenance(names) | {"hook": self._hook | {"fast": self._fast_provenance}}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
+from caloforge.detector.window import window_offsets
 from caloforge.errors import InputError, RunError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.seeds import check_seed
@@ -17,7 +18,7 @@ from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.process import Process
 
-WORKER = "caloforge.simulators.geant4.worker"
+ON_AXIS = 0.02  # [mm] from the axis, within which volumes serve as a mesh along the particle
 
 
 class Geant4Simulator:
@@ -32,6 +33,7 @@ class Geant4Simulator:
     """
 
     name = "geant4"
+    _module = "caloforge.simulators.geant4.worker"
 
     def __init__(self, detector: Detector, physics: str | None = None) -> None:
         if find_spec("geant4_pybind") is None:
@@ -39,7 +41,7 @@ class Geant4Simulator:
         self.detector = detector
         self._physics = lists.check(physics) if physics else None
         self._msc = lists.ACCURATE_MSC
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[tuple[str, bool], Process] = {}
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Simulate showers; energies are raw: no threshold.
@@ -50,12 +52,15 @@ class Geant4Simulator:
         """
         check_seed(seed)
         self._check(incidents)
+        if self.detector.readout.frame == "window":
+            window_offsets(self.detector, incidents.theta, incidents.phi, incidents.position)
         names = [self._physics or lists.default_for(pdg) for pdg in incidents.pdg.tolist()]
         energies = np.empty((len(incidents), self.detector.n_cells), np.float32)
-        for name in sorted(set(names)):
-            rows = np.array([i for i, other in enumerate(names) if other == name])
+        kinds = list(zip(names, self._on_axis(incidents).tolist(), strict=True))
+        for kind in sorted(set(kinds)):
+            rows = np.array([i for i, other in enumerate(kinds) if other == kind])
             done = 0
-            for part in self._run(name, incidents[rows], seed):
+            for part in self._run(kind[0], incidents[rows], seed):
                 energies[rows[done : done + len(part)]] = part
                 done += len(part)
         used = sorted(set(names)) or [self._physics or lists.EM]
@@ -65,7 +70,8 @@ class Geant4Simulator:
         """Rows of energies in chunks."""
         done = 0
         try:
-            for _, data in self._process(name).ask({"run": len(incidents)}, wire.pack(incidents, seed)):
+            process = self._process(name, cells=bool(self._on_axis(incidents).all()))
+            for _, data in process.ask({"run": len(incidents)}, wire.pack(incidents, seed)):
                 part = np.frombuffer(data, np.float32).reshape(-1, self.detector.n_cells)
                 yield part
                 done += len(part)
@@ -73,14 +79,24 @@ class Geant4Simulator:
             first = incidents.shower_id[min(done, len(incidents) - 1)]
             raise RunError(f"{error} (at or after shower {first} of seed {seed})") from None
 
-    def _process(self, name: str) -> Process:
-        process = self._processes.get(name)
+    def _process(self, name: str, *, cells: bool) -> Process:
+        """The process of a physics list, with cells as volumes or with whole plates."""
+        process = self._processes.get((name, cells))
         if process is None or not process.alive:
             if process:
                 process.close()
-            setup = {"detector": self.detector.toml, "physics": name, "msc": self._msc}
-            process = self._processes[name] = Process(WORKER, setup)
+            process = self._processes[name, cells] = Process(self._module, self._setup(name, cells=cells))
         return process
+
+    def _setup(self, name: str, *, cells: bool) -> dict[str, Any]:
+        """First message to a process."""
+        return {"detector": self.detector.toml, "physics": name, "msc": self._msc, "cells": cells}
+
+    def _on_axis(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Incidents whose cells lie where the detector's volumes are (N,): all, unless a mesh follows the particle."""
+        if self.detector.readout.frame != "shower":
+            return np.ones(len(incidents), bool)
+        return np.asarray((incidents.theta == 0) & (np.abs(incidents.position[:, :2]).max(axis=1) <= ON_AXIS))
 
     def _check(self, incidents: Incidents) -> None:
         if self._physics == lists.EM:

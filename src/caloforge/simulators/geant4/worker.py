@@ -16,7 +16,7 @@ from caloforge.errors import InputError
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import kernel, wire
 from caloforge.simulators.geant4.geometry import Calorimeter
-from caloforge.simulators.geant4.scoring import CellHits
+from caloforge.simulators.geant4.scoring import Hits, reader
 
 GUN_DISTANCE = 1.0  # before the front face [mm]
 CHUNK_BYTES = 2**22
@@ -64,7 +64,7 @@ class Rows(g4.G4UserEventAction):
 
     def __init__(self, connection: Connection, n_cells: int) -> None:
         super().__init__()
-        self.hits: CellHits | None = None
+        self.hits: Hits | None = None
         self.failure: BaseException | None = None
         self._connection = connection
         self._rows = np.zeros((max(1, min(CHUNK_ROWS, CHUNK_BYTES // (4 * n_cells))), n_cells), np.float32)
@@ -97,9 +97,9 @@ class Application:
     def __init__(self, connection: Connection, setup: dict[str, Any]) -> None:
         self._connection = connection
         self._detector = Detector.from_toml(setup["detector"])
-        calorimeter = Calorimeter(self._detector)
+        calorimeter = Calorimeter(self._detector, cells=setup["cells"])
         self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
-        self._rows.hits = CellHits(calorimeter)
+        self._hits = self._rows.hits = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:
         """Geant4 wants user actions to be made after its physics list."""
@@ -111,6 +111,7 @@ class Application:
         """Simulate packed incidents and send their rows."""
         incidents, seeds = wire.unpack(data)
         self._gun.load(incidents, seeds)
+        self._hits.load(incidents)
         self._manager.BeamOn(len(incidents))
         if self._rows.failure:
             raise self._rows.failure

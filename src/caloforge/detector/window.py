@@ -1,0 +1,107 @@
+"""Windows of readout cells that move with the impact: which cells of the fixed grids they show (frame "window")."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from caloforge.detector.cells import Cells
+from caloforge.detector.detector import Detector
+from caloforge.errors import InputError
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+ROUNDING = 1e-6  # of a cell: a centre that lies on an edge belongs to the upper cell
+
+
+def impact(detector: Detector, theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Floats:
+    """Where straight lines from the entry points (N, 3) [mm] reach the front of the centre layer: x, y (N, 2) [mm]."""
+    azimuth, slope = np.asarray(phi), np.tan(np.asarray(theta))
+    depth = detector.layers[detector.readout.centre_layer or 0].z_min
+    return np.asarray(position)[:, :2] + depth * np.column_stack([slope * np.cos(azimuth), slope * np.sin(azimuth)])
+
+
+def hit_cells(detector: Detector, theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Indices:
+    """Cells of the centre layer's fixed grid that the impacts lie in (N, 2)."""
+    size, grid = _grid(_centre_cells(detector))
+    return np.floor(impact(detector, theta, phi, position) / size + grid / 2).astype(np.int64)
+
+
+def window_offsets(detector: Detector, theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Indices:
+    """First cells in x and y of each layer's window, as numbers in its fixed grid (N, n_layers, 2).
+
+    A window of n cells shows n // 2 cells below the cell that holds the centre of the hit cell of the centre layer.
+
+    Raises:
+        InputError: a window leaves its grid.
+    """
+    size, grid = _grid(_centre_cells(detector))
+    centre = (hit_cells(detector, theta, phi, position) + 0.5 - grid / 2) * size
+    offsets = np.stack([_first(layer.cells, centre) for layer in detector.layers], axis=1)
+    last = np.array([_grid(layer.cells)[1] - layer.cells.shape for layer in detector.layers])
+    outside = ((offsets < 0) | (offsets > last)).any(axis=(1, 2))
+    if outside.any():
+        x, y = np.asarray(position)[outside.argmax(), :2]
+        raise InputError(f"{detector.name}: the window of a particle that enters at {x:g} mm, {y:g} mm leaves the grid "
+                         "of cells; enlarge cells.grid, or keep to the detector's own range of incidents")  # fmt: skip
+    return offsets
+
+
+def alignment(detector: Detector, position: ArrayLike, theta: ArrayLike = 0.0, phi: ArrayLike = 0.0) -> Floats:
+    """How the hit cell lies in the pattern of all layers' cells: one-hot in x, then in y (N, n_x + n_y).
+
+    The pattern repeats after as many cells of the centre layer as the largest cell spans. With theta and phi it is the
+    impact's cell that counts, else the entry point's.
+    """
+    angles = [np.broadcast_to(np.asarray(angle, np.float64), len(np.asarray(position))) for angle in (theta, phi)]
+    cells = hit_cells(detector, angles[0], angles[1], position)
+    return np.concatenate([np.eye(p)[cells[:, axis] % p] for axis, p in enumerate(pattern(detector))], axis=1)
+
+
+def pattern(detector: Detector) -> tuple[int, int]:
+    """Cells of the centre layer in x and y after which the pattern of all layers' cells repeats."""
+    sizes = np.array([_grid(layer.cells)[0] for layer in detector.layers])
+    x, y = np.rint(sizes.max(axis=0) / sizes[detector.readout.centre_layer or 0]).astype(int)
+    return int(x), int(y)
+
+
+def fixed_starts(detector: Detector) -> Indices:
+    """First cell of each layer on the flat axis of the fixed grids, and their total number (n_layers + 1,)."""
+    counts = [np.prod(layer.cells.fixed_shape, dtype=np.int64) for layer in detector.layers]
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+def into_window(detector: Detector, cells: Indices, offsets: Indices) -> Indices:
+    """Flat readout cells (n,) of cells on the flat axis of the fixed grids, for one shower's offsets (n_layers, 2).
+
+    Cells outside the window give -1.
+    """
+    starts = fixed_starts(detector)
+    layer = np.searchsorted(starts, cells, side="right") - 1
+    fixed, shown = (np.array([getattr(la.cells, name) for la in detector.layers]) for name in ("fixed_shape", "shape"))
+    x, y = np.divmod(cells - starts[layer], fixed[layer, 1])
+    x, y = x - offsets[layer, 0], y - offsets[layer, 1]
+    inside = (x >= 0) & (y >= 0) & (x < shown[layer, 0]) & (y < shown[layer, 1])
+    first = np.array([la.start for la in detector.layers])
+    places: Indices = np.where(inside, first[layer] + x * shown[layer, 1] + y, -1)
+    return places
+
+
+def _first(cells: Cells, centre: Floats) -> Indices:
+    size, grid = _grid(cells)
+    holding: Indices = np.floor(centre / size + grid / 2 + ROUNDING).astype(np.int64)
+    below: Indices = np.array(cells.shape) // 2
+    return holding - below
+
+
+def _centre_cells(detector: Detector) -> Cells:
+    return detector.layers[detector.readout.centre_layer or 0].cells
+
+
+def _grid(cells: Cells) -> tuple[Floats, Indices]:
+    """Size [mm] and number of the cells of a fixed grid in x and y.
+
+    Raises:
+        InputError: rings, which no window moves on.
+    """
+    if cells.kind != "cartesian":
+        raise InputError("windows need cartesian cells")
+    return np.array(cells.size), np.array(cells.fixed_shape)
