@@ -131,14 +131,14 @@ def pions(args: argparse.Namespace) -> None:
     full = plain.simulate(incidents, 1).energies.sum(axis=1, dtype=float)
     run = hooked.run(incidents, 2)
     total, fast = run.showers.energies.sum(axis=1, dtype=float), run.showers.fast_energy
-    electrons = Incidents.make("e-", np.full(200, 10 * GEV))
-    response = [simulator.simulate(electrons, 3).energies.sum(dtype=float) for simulator in (plain, hooked)]
     assert fast is not None
-    scaled = total + fast * (response[0] / response[1] - 1)
     print(f"{args.particle} {args.energy} GeV in {detector.name}, {n} events each, {args.simulator} above 1 GeV:")
     print(f"full {show(full)} MeV, hooked {show(total)} MeV, fast fraction {fast.sum() / total.sum():.3f}")
-    print(f"ratio {ratio(total, full)}; response to electrons {response[1] / response[0]:.4f}, ratio for an equal one "
-          f"{ratio(scaled, full)}")  # fmt: skip
+    print(f"ratio {ratio(total, full)}", flush=True)
+    electrons = Incidents.make("e-", np.full(200, 10 * GEV))
+    response = [simulator.simulate(electrons, 3).energies.sum(dtype=float) for simulator in (plain, hooked)]
+    scaled = total + fast * (response[0] / response[1] - 1)
+    print(f"response to electrons {response[1] / response[0]:.4f}, ratio for an equal one {ratio(scaled, full)}")
     plain.close()
     hooked.close()
 

@@ -14,6 +14,17 @@ if find_spec("geant4_pybind") is None:
     pytest.skip("geant4_pybind is not installed", allow_module_level=True)
 
 N = 100
+MESH = """
+name = "mesh"
+half_width = "100 mm"
+[readout]
+frame = "shower"
+[[layer]]
+copies = 5
+plates = [{material = "G4_Pb", thickness = "20 mm"}, {material = "G4_lAr", thickness = "4 mm"}]
+counts = ["G4_lAr"]
+cells = {kind = "cylindrical", n = [4, 3], r_max = "30 mm"}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +114,16 @@ def test_files_keep_how_much_of_each_event_is_fast(hooked, replayed, tmp_path):
     joined = concatenate([stored[1:], stored[:1]])
     assert joined.fast_energy.tolist() == stored.fast_energy[::-1].tolist()
     assert concatenate([stored, replayed[0]]).fast_energy is None
+
+
+def test_a_mesh_that_follows_inclined_particles_is_replayed_cell_by_cell(tmp_path):
+    mesh = Detector.from_toml(MESH)
+    incidents = Incidents.make("e-", np.full(4, 1e4), theta=0.3, phi=np.arange(4.0), position=(3, -4, 0))
+    energies = np.random.default_rng(6).exponential(size=(4, mesh.n_cells)).astype(np.float32)
+    write(tmp_path / "mesh.h5", Showers(mesh, incidents, energies))
+    run = simulate(mesh, str(tmp_path / "mesh.h5"), incidents, 8, inside=True)
+    assert run.stats["taken"] == 4
+    assert np.array_equal(run.showers.energies, energies)
 
 
 def test_provenance_names_the_fast_simulation(hooked):
