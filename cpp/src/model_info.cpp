@@ -43,7 +43,8 @@ bool inside(double value, const Interval& range, double tolerance) {
 
 std::string said(const char* what, double value, const Interval& range, const char* unit) {
   std::ostringstream text;
-  text << what << " " << value << unit << " is outside the training range " << range.low << " to " << range.high << unit;
+  text << what << " " << value << unit << " is outside the training range " << range.low << " to " << range.high
+       << unit;
   return text.str();
 }
 

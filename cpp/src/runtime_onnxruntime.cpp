@@ -54,7 +54,8 @@ class OnnxRuntime : public Runtime {
       values.push_back(tensor(inputs_[i], rows, const_cast<void*>(data[i])));
       names.push_back(inputs_[i].name.c_str());
     }
-    const auto out = session_.Run(Ort::RunOptions{nullptr}, names.data(), values.data(), values.size(), &output_name, 1);
+    const Ort::RunOptions defaults{nullptr};
+    const auto out = session_.Run(defaults, names.data(), values.data(), values.size(), &output_name, 1);
     const auto shape = out[0].GetTensorTypeAndShapeInfo();
     if (shape.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape.GetElementCount() != rows * columns)
       throw Error("output 'showers' is not float32 of one column per cell");
