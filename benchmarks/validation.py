@@ -57,8 +57,9 @@ def main() -> None:
 
     show(summary_table(metrics))
     print(f"{arguments.n} + {arguments.n} showers of {detector.n_cells} cells and the floor, recipe {arguments.recipe}")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"wall {time.perf_counter() - wall:.0f} s, processor {time.process_time() - processor:.0f} s, "
-          f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, report {size / 1e6:.1f} MB")  # fmt: skip
+          f"peak {memory:.2f} GiB, report {size / 1e6:.1f} MB")  # fmt: skip
 
 
 if __name__ == "__main__":

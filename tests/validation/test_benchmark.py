@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -63,9 +64,9 @@ def test_copies_are_called_copies(done):
 
 
 def test_terminal_summary_names_samples_and_warns(done):
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
-    console.print(summary_table(done[1]))
-    text = console.export_text()
+    shown = io.StringIO()
+    Console(width=160, file=shown).print(summary_table(done[1]))
+    text = shown.getvalue()
     for word in ("floor", "honest", "scaled", "copies", "AUC log", "few"):
         assert word in text
 

@@ -63,14 +63,14 @@ def test_error_of_the_area_is_its_spread():
 
 @pytest.mark.parametrize("judge", [classify, classify_trees])
 def test_known_separation_is_reached(judge, small_recipe):
-    """Gaussians one deviation apart: the best area is Phi(1 / sqrt 2) = 0.760, the JSD of the densities 0.16 bit."""
+    """Gaussians one deviation apart: at best the area is Phi(1 / sqrt 2) = 0.760 and the JSD 0.16 bit."""
     rng = np.random.default_rng(2)
     a, b = rng.normal(0, 1, (3000, 3)), rng.normal(0, 1, (3000, 3))
     b[:, 0] += 1
     with single_threaded():
         score = judge(a, b, small_recipe, 0)
     assert score.auc == pytest.approx(0.760, abs=0.05)
-    assert score.jsd == pytest.approx(0.16, abs=0.06)
+    assert 0.06 < score.jsd < 0.2
     assert (score.n_train, score.n_test) == (1800, 600)
 
 
@@ -93,7 +93,7 @@ def test_published_arithmetic_runs_in_double(small_recipe):
 
 
 def test_equal_samples_score_one_half(toy, small):
-    """Twenty pairs of one simulator in all views: no pull beyond 4.5 (120 tried: 1e-3 false alarms), and honest errors."""
+    """Twenty pairs of one simulator in all views: no pull beyond 4.5 (1e-3 false alarms in 120), and honest errors."""
     recipe = Recipe(name="test", hidden=(24,), epochs=5, patience=2)
     pulls = []
     with single_threaded():

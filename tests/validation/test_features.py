@@ -45,8 +45,9 @@ def slow_high_level(showers):
                 parts[f"ec_{axis}"].append(centre / 100)
                 parts[f"w_{axis}"].append(math.sqrt(max(square - centre**2, 0)) / 100)
         total = [math.log10(sum(cells) + 1e-8)]
-        rows.append([math.log10(incident), *parts["layer"], *parts["ec_x"], *parts["ec_y"], *parts["w_x"], *parts["w_y"],
-                     *total, *parts["sparsity"], *parts["ec_r"], *parts["w_r"]])  # fmt: skip
+        lateral = (*parts["ec_x"], *parts["ec_y"], *parts["w_x"], *parts["w_y"])
+        radial = (*parts["sparsity"], *parts["ec_r"], *parts["w_r"])
+        rows.append([math.log10(incident), *parts["layer"], *lateral, *total, *radial])
     return np.array(rows)
 
 

@@ -77,7 +77,7 @@ def test_correlations_equal_numpy():
     np.testing.assert_allclose(obs.correlations(values), np.corrcoef(values, rowvar=False), atol=1e-12)
 
 
-def test_cell_spectrum_counts_cells(small):
+def test_cell_spectrum_counts_cells():
     energies = np.random.default_rng(0).exponential(1.0, (50, 26)).astype(np.float32)
     edges = np.linspace(0, 20, 30)
     np.testing.assert_array_equal(obs.cell_spectrum(energies, edges), np.histogram(energies, edges)[0])
