@@ -32,7 +32,12 @@ WORDS = [
 def start(output: Path, *more: str) -> subprocess.Popen[str]:
     code = "from caloforge.cli import main; main()"
     words = [sys.executable, "-c", code, "produce", *WORDS, "-o", str(output), *more]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    with output.with_suffix(".log").open("w") as log:
+        return subprocess.Popen(words, stderr=log, text=True, start_new_session=True)
+
+
+def said(output: Path) -> str:
+    return output.with_suffix(".log").read_text()
 
 
 def children(parent: int) -> list[int]:
@@ -71,7 +76,7 @@ def datasets(path):
 def whole(tmp_path_factory):
     output = tmp_path_factory.mktemp("whole") / "whole.h5"
     process = start(output, "--workers", "2")
-    assert process.wait() == 0, process.stderr.read()
+    assert process.wait() == 0, said(output)
     return datasets(output)
 
 
@@ -95,7 +100,7 @@ def test_killed_parent_resumes_to_the_same_file(whole, tmp_path):
     assert finished
     assert not output.exists()
     again = start(output, "--workers", "1", "--resume")
-    assert again.wait() == 0, again.stderr.read()
+    assert again.wait() == 0, said(output)
     assert_equal(datasets(output), whole)
 
 
@@ -105,5 +110,5 @@ def test_killed_worker_is_replaced(whole, tmp_path):
     process = start(output, "--workers", "2")
     wait_for(lambda: len(list((tmp_path / "run.h5.parts").glob("shard-*"))) >= 2)
     os.kill(max(children(process.pid)), signal.SIGKILL)
-    assert process.wait() == 0, process.stderr.read()
+    assert process.wait() == 0, said(output)
     assert_equal(datasets(output), whole)

@@ -1,4 +1,4 @@
-"""`train` and `export`: from showers to a network, from a network to one ONNX file."""
+"""`train`, `export` and `import`: from showers to a network, from a network to one ONNX file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from caloforge.showers.hdf5 import check_output
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
+    app.command("import", epilog="Example: `caloforge import network.onnx --spec network.toml -o model.onnx`")(wrap)
     app.command("train", epilog="Example: `caloforge train configs/quickstart.toml --resume`")(train)
     app.command("export", epilog="Example: `caloforge export runs/quickstart -o quickstart.onnx`")(export)
 
@@ -42,3 +43,17 @@ def export(
     check_output(output, force=force)
     summary = write_model(check_trained(run), output)
     console.print(f"{output}: {summary}")
+
+
+def wrap(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="A network trained elsewhere.")],
+    spec: Annotated[Path, typer.Option(help="Its inputs, outputs, scales and cells, as TOML.")],
+    output: Output,
+    force: Force = False,
+) -> None:
+    """Wrap a network trained elsewhere into one ONNX file with physical units, which every verb takes."""
+    from caloforge.export.foreign_model import import_model
+
+    check_output(output, force=force)
+    import_model(model, spec, output)
+    console.print(f"{output}: imported from {model}")
