@@ -7,7 +7,7 @@ import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers
-from caloforge.validation.distances import energy_bins
+from caloforge.validation.distances import energy_bins, width_error
 from caloforge.validation.features import high_level
 from caloforge.validation.moments import Floats
 from caloforge.validation.recipes import Recipe
@@ -71,15 +71,8 @@ def _bias(ratio: Floats) -> Metrics:
         "bias": float(ratio.mean()) - 1,
         "bias_error": width / n**0.5,
         "resolution": width,
-        "resolution_error": float(_width_error(ratio)),
+        "resolution_error": float(width_error(ratio)),
     }
-
-
-def _width_error(values: Floats) -> float:
-    """Standard error of the standard deviation, from the fourth moment."""
-    centred = (values - values.mean()) ** 2
-    variance = centred.mean()
-    return float(np.sqrt(max((centred**2).mean() - variance**2, 0) / (4 * variance * len(values)))) if variance else 0.0
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,13 @@ def wasserstein_error(a: Floats, b: Floats, bootstraps: int, rng: np.random.Gene
     return wasserstein(a, b), float(np.std(gaps))
 
 
+def width_error(values: Floats) -> float:
+    """Standard error of the standard deviation, from the fourth moment."""
+    centred = (values - values.mean()) ** 2
+    variance = centred.mean()
+    return float(np.sqrt(max((centred**2).mean() - variance**2, 0) / (4 * variance * len(values)))) if variance else 0.0
+
+
 def energy_bins(energy: Floats) -> list[tuple[float, float]]:
     """Bins [low, high] of incident energy [MeV]: each energy where at most ten occur, else five equally filled."""
     distinct = np.unique(energy)

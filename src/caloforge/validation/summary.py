@@ -111,7 +111,9 @@ def _cell(column: Metric, metrics: Metrics, floor: tuple[float, float] | None) -
     if found is None or not math.isfinite(found[0]):
         return Cell(None, None, "plain", "–")
     value, error = found
-    digits = column.digits if error <= 0 else min(6, max(column.digits, 1 - math.floor(math.log10(error))))
+    digits = (
+        column.digits if error <= 0 else min(column.digits + 1, max(column.digits, 1 - math.floor(math.log10(error))))
+    )
     text = f"{value:.{digits}f} ± {error:.{digits}f}"
     return Cell(value, error, _judge(column, value, error, floor), text)
 

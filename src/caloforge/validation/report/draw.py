@@ -67,7 +67,7 @@ def colours(names: list[str]) -> dict[str, str]:
 def distributions(labels: Labels, edges: Floats, counts: dict[str, Floats], *, log_x: bool, log_y: bool) -> Figure:
     """Normalised histograms over the same edges, Geant4's first, and their ratios to it with Poisson errors."""
     density = {name: _density(c, edges) for name, c in counts.items()}
-    top, bottom = _panels((edges[0], edges[-1], log_x), _range([d[0] for d in density.values()], log_y), (0.5, 1.5))
+    top, bottom = _panels((edges[0], edges[-1], log_x), _range([d[0] for d in density.values()], log_y), (0.55, 1.45))
     tint = colours(list(counts))
     enough = counts[REFERENCE] >= LEAST_COUNT
     reference, spread = (np.where(enough, x, np.nan) for x in density[REFERENCE])

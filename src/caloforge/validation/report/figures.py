@@ -12,7 +12,7 @@ from caloforge.showers import Showers
 from caloforge.units import show_energy
 from caloforge.validation import observables as obs
 from caloforge.validation.cell_tests import mean_shower, spread_layers
-from caloforge.validation.distances import energy_bins, histogram
+from caloforge.validation.distances import energy_bins, histogram, width_error
 from caloforge.validation.features import lowest
 from caloforge.validation.moments import Floats
 from caloforge.validation.report import maps
@@ -127,7 +127,7 @@ def _against_energy(content: Content) -> Iterator[Figure]:
         if name in content.tables[REFERENCE]:
             column = content.tables[REFERENCE][name]
             yield _trend(content, name, f"mean {column.label}", np.mean, lambda v: v.std() / max(len(v), 1) ** 0.5)
-    yield _trend(content, "response", "width of the response", np.std, lambda v: v.std() / max(2 * len(v), 1) ** 0.5)
+    yield _trend(content, "response", "width of the response", np.std, width_error)
 
 
 def _trend(
