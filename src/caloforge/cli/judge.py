@@ -68,7 +68,7 @@ def validate(
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
-    """Make the output folder.
+    """See that the output folder can be made and filled.
 
     Raises:
         InputError: it holds metrics already and `force` is not given, or cannot be written.
@@ -77,9 +77,7 @@ def check_folder(folder: Path, *, force: bool) -> None:
         raise InputError(f"{folder} holds a validation already; use --force to replace it")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output {folder} is a file; give a folder")
-    check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
-    folder.mkdir(parents=True, exist_ok=True)
-    check_writable(folder)
+    check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
 
 
 def candidate_showers(names: list[str], reference: Showers, seed: int) -> dict[str, Showers]:

@@ -121,7 +121,7 @@ def _fill(
     progress.disable = quiet
     with progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
         done = order.n - sum(shard.n for shard in missing)
-        task = progress.add_task(f"{order.simulator} showers", total=order.n, completed=done)
+        task = progress.add_task(f"{order.simulator.rpartition('/')[2]} showers", total=order.n, completed=done)
 
         def finish(shard: sh.Shard, showers: Showers) -> None:
             folder.save(shard, showers)
