@@ -47,7 +47,7 @@ def precision_recall(reference: Showers, other: Showers, recipe: Recipe) -> Metr
         "recall": float((inside_fake > 0).mean()),
         "density": float(inside_real.mean() / NEIGHBOURS),
         "coverage": float((nearest < real_radius).mean()),
-        "n": n,
+        "n_manifold": n,
     }
 
 

@@ -57,7 +57,7 @@ def _distance(key: str) -> Callable[[Metrics], tuple[float, float] | None]:
 
 def _share(key: str) -> Callable[[Metrics], tuple[float, float] | None]:
     def read(metrics: Metrics) -> tuple[float, float] | None:
-        value, n = metrics[key], metrics["n"]
+        value, n = metrics[key], metrics["n_manifold"]
         return value, math.sqrt(max(value * (1 - value), 1 / n) / n)
 
     return read
