@@ -16,7 +16,16 @@ Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 PositiveLength = Annotated[Length, Field(gt=0, le=1e6)]
 
 
-class CartesianCells(Strict):
+class _Grid(Strict):
+    """Equal by its fields: the cached arrays, which pydantic would compare too, have no single truth value."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Grid) or type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+
+
+class CartesianCells(_Grid):
     """Equal rectangles centred on the axis.
 
     Attributes:
@@ -75,7 +84,7 @@ class CartesianCells(Strict):
         return np.full(math.prod(self.n), self.size[0] * self.size[1])
 
 
-class CylindricalCells(Strict):
+class CylindricalCells(_Grid):
     """Rings cut in phi, around the axis; phi starts at 0 and runs to 2 pi.
 
     Attributes:
