@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ from caloforge.cli.options import (
 )
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.production import Order, Source, SourceConfig
+from caloforge.production import IncidentFile, Order, Source, SourceConfig
 from caloforge.production import produce as run_order
 from caloforge.showers import read
 from caloforge.showers.hdf5 import check_output
@@ -42,18 +42,25 @@ def register(app: typer.Typer) -> None:
 
 def produce(
     detector: DetectorName,
-    particle: Annotated[str, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")],
-    n: Number,
     seed: SeedOption,
     output: Output,
+    n: Annotated[
+        int | None, typer.Option("-n", help="Number of showers; with --incidents, all of them if absent.")
+    ] = None,
+    particle: Annotated[str | None, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")] = None,
+    incidents: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File of showers or CSV: incidents instead of --particle etc.")
+    ] = None,
     energy: Annotated[str | None, typer.Option(help="'10 GeV' or a range '1 GeV:100 GeV'.")] = None,
-    spectrum: Annotated[Literal["uniform", "log"], typer.Option(help="How energies of a range are drawn.")] = "uniform",
+    spectrum: Annotated[
+        Literal["uniform", "log"] | None, typer.Option(help="How energies of a range are drawn.")
+    ] = None,
     labels: Annotated[str | None, typer.Option(help="Fixed energies 'first:last:step' instead of --energy.")] = None,
     per_label: Annotated[int | None, typer.Option(help="Showers per label.")] = None,
     theta: Theta = None,
     phi: Phi = None,
     position: Position = None,
-    first_id: Annotated[int, typer.Option(help="Id of the first shower.")] = 0,
+    first_id: Annotated[int, typer.Option(help="Id of the first shower; row of --incidents.")] = 0,
     workers: Workers = None,
     cluster: Cluster = None,
     simulator: Annotated[str, typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.")] = "geant4",
@@ -62,15 +69,32 @@ def produce(
     quiet: Quiet = False,
 ) -> None:
     """Simulate showers into an HDF5 file."""
-    config = SourceConfig.build(
-        {"particle": particle, "energy": energy, "spectrum": spectrum, "labels": labels, "per_label": per_label,
-         "theta": theta, "phi": phi, "position": position},
-        "incidents",
-    )  # fmt: skip
+    beam = {"particle": particle, "energy": energy, "spectrum": spectrum, "labels": labels, "per_label": per_label,
+            "theta": theta, "phi": phi, "position": position}  # fmt: skip
     found = Detector.load(detector)
+    source = _source({key: value for key, value in beam.items() if value is not None}, incidents, found)
+    if n is None:
+        n = _all_rows(source, first_id)
     make = partial(create, simulator, found)
-    order = Order(found, simulator, make, Source.from_config(config, found), n, seed, first_id, file_of(simulator))
+    order = Order(found, simulator, make, source, n, seed, first_id, file_of(simulator))
     _produce(order, output, workers, cluster, resume, force, quiet)
+
+
+def _source(beam: dict[str, Any], file: Path | None, detector: Detector) -> IncidentFile | Source:
+    if file and beam:
+        option = next(iter(beam)).replace("_", "-")
+        raise InputError(f"--incidents says all about the incidents; leave out --{option}")
+    if file:
+        return IncidentFile.load(file, detector)
+    if "particle" not in beam:
+        raise InputError("no incidents: name a particle with --particle, or a file with --incidents")
+    return Source.from_config(SourceConfig.build(beam, "incidents"), detector)
+
+
+def _all_rows(source: IncidentFile | Source, first_id: int) -> int:
+    if isinstance(source, Source):
+        raise InputError("-n is missing: the number of showers")
+    return max(1, len(source.incidents) - first_id)
 
 
 def simulate(
@@ -83,6 +107,7 @@ def simulate(
     output: Output,
     threshold: Annotated[str, typer.Option(help="Particles above it are handed to the simulator.")] = "1 GeV",
     batch_events: Annotated[int, typer.Option(help="Events whose showers are simulated together.")] = 50,
+    inside: Annotated[bool, typer.Option("--inside", help="Take particles born inside, too (frame 'shower').")] = False,
     theta: Theta = None,
     phi: Phi = None,
     position: Position = None,
@@ -96,20 +121,23 @@ def simulate(
     config = SourceConfig(particle=particle, energy=energy, theta=theta, phi=phi, position=position)
     found = Detector.load(detector)
     source = Source.from_config(config, found)
-    make = _hooked(simulator, found, threshold, batch_events)
-    label = f"geant4 with {simulator} above {threshold}"
+    make = _hooked(simulator, found, threshold, batch_events, inside)
+    label = f"geant4 with {simulator} above {threshold}{', inside, too' if inside else ''}"
     order = Order(found, label, make, source, n, seed, first_id, file_of(simulator))
     _produce(order, output, workers, None, resume, force, quiet)
 
 
-def _hooked(simulator: str, detector: Detector, threshold: str, batch_events: int) -> Callable[[], Simulator]:
+def _hooked(
+    simulator: str, detector: Detector, threshold: str, batch_events: int, inside: bool
+) -> Callable[[], Simulator]:
     from caloforge.simulators.geant4 import HookedGeant4
 
     limit = units.energy(threshold)
     if limit <= 0 or batch_events < 1:
         raise InputError("--threshold must be positive and --batch-events at least 1")
-    create(simulator, detector).close()  # a wrong name or file is told before anything starts
-    return partial(HookedGeant4, detector, simulator, threshold=limit, batch_events=batch_events)
+    make = partial(HookedGeant4, detector, simulator, threshold=limit, batch_events=batch_events, inside=inside)
+    make().close()  # what does not fit is told before anything starts
+    return make
 
 
 def _produce(

@@ -5,9 +5,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from caloforge.errors import InputError, RunError
-from caloforge.production.shards import Shard
 from caloforge.production.workers import Job
-from caloforge.showers import Showers
+from caloforge.showers import Incidents, Showers
 
 
 class DaskPool:
@@ -27,9 +26,9 @@ class DaskPool:
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"no Dask scheduler answers at '{address}': {error}") from None
 
-    def submit(self, job: Job, shard: Shard) -> Future[Showers]:
-        """Start one shard; Dask's own retry of lost workers stands before ours."""
-        task = self._client.submit(job.run, shard, pure=False)
+    def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
+        """Start the incidents of one shard; Dask's own retry of lost workers stands before ours."""
+        task = self._client.submit(job.run, incidents, pure=False)
         future: Future[Showers] = Future()
         task.add_done_callback(lambda finished: _hand_over(finished, future))
         return future

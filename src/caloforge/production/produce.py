@@ -4,7 +4,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from caloforge import provenance
 from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError
 from caloforge.production import shards as sh
-from caloforge.production.spectrum import Source
+from caloforge.production.spectrum import IncidentSource
 from caloforge.production.workers import Job, describe_failures, pool, simulate_all
 from caloforge.progress import bar
 from caloforge.seeds import check_seed
-from caloforge.showers import Showers
+from caloforge.showers import Incidents, Showers
 from caloforge.showers.hdf5 import check_output
 from caloforge.simulators import Simulator
 
@@ -31,14 +31,14 @@ class Order:
         simulator: the simulator's name, as on the command line.
         make: makes the simulator; can be pickled.
         source: where incidents come from.
-        n: number of showers; first_id: id of the first; seed: the run's seed.
+        n: number of showers; first_id: the source's row of the first; seed: the run's seed.
         file: the file the simulator reads, if any; its content is part of the order.
     """
 
     detector: Detector
     simulator: str
     make: Callable[[], Simulator]
-    source: Source
+    source: IncidentSource
     n: int
     seed: int
     first_id: int = 0
@@ -48,8 +48,7 @@ class Order:
         check_seed(self.seed)
         if self.n < 1:
             raise InputError(f"-n {self.n}: the number of showers must be at least 1")
-        if self.first_id < 0 or self.first_id + self.n > 2**62:
-            raise InputError(f"--first-id {self.first_id} is outside 0 .. 2**62")
+        self.source.check(self.first_id, self.n)
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -59,7 +58,7 @@ class Order:
             "detector": self.detector.hash,
             "simulator": self.simulator,
             "file": content,
-            "source": asdict(self.source),
+            "source": self.source.fingerprint,
             "seed": self.seed,
         }
 
@@ -92,7 +91,7 @@ def produce(
         raise InputError(f"--workers {workers}: at least 1 worker is needed")
     todo = sh.split(order.first_id, order.n)
     if output.exists() and resume and not force:
-        if sh.same_order(output, order.fingerprint, todo):
+        if sh.same_order(output, order.fingerprint, order.source.ids(order.first_id, order.n)):
             return False
         raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
     check_output(output, force=force)
@@ -115,20 +114,23 @@ def produce(
 def _fill(
     folder: sh.ShardFolder, order: Order, todo: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
 ) -> None:
-    missing = [shard for shard in todo if not folder.is_finished(shard)]
-    job = Job(f"{uuid.uuid4()}", order.make, order.source, order.seed)
+    missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
+    job = Job(f"{uuid.uuid4()}", order.make, order.seed)
     progress = bar()
     progress.disable = quiet
     with progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
         done = order.n - sum(shard.n for shard in missing)
         task = progress.add_task(f"{order.simulator.rpartition('/')[2]} showers", total=order.n, completed=done)
 
+        def draw(shard: sh.Shard) -> Incidents:
+            return order.source.draw(shard.first, shard.n, order.seed)
+
         def finish(shard: sh.Shard, showers: Showers) -> None:
             folder.save(shard, showers)
             progress.advance(task, shard.n)
 
         limit = 64 if cluster else workers
-        failed = simulate_all(job, missing, runners, finish, limit)
+        failed = simulate_all(job, missing, draw, runners, finish, limit)
     if failed:
         raise describe_failures(failed, str(folder.path))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers, read
@@ -19,7 +20,7 @@ SHARD_SIZE = 100
 
 @dataclass(frozen=True)
 class Shard:
-    """Showers first .. first + n - 1 of a production."""
+    """Rows first .. first + n - 1 of a production's source."""
 
     first: int
     n: int
@@ -82,8 +83,8 @@ class ShardFolder:
         """Write a finished shard, whole."""
         write(self.file(shard), showers)
 
-    def is_finished(self, shard: Shard) -> bool:
-        """Whether the shard's file is there and good; a damaged one is removed so that it is made again."""
+    def is_finished(self, shard: Shard, wanted: NDArray[np.int64]) -> bool:
+        """Whether the shard's file is there and holds the wanted ids; a bad one is removed so that it is made again."""
         file = self.file(shard)
         if not file.exists():
             return False
@@ -91,7 +92,7 @@ class ShardFolder:
             ids = read(file).incidents.shower_id
         except InputError:
             ids = np.empty(0, np.int64)
-        if np.array_equal(ids, np.arange(shard.first, shard.first + shard.n)):
+        if np.array_equal(ids, wanted):
             return True
         file.unlink()
         return False
@@ -136,10 +137,9 @@ def _append(file: Any, showers: Showers, rows: slice) -> None:
         file[FAST][rows] = showers.fast_energy
 
 
-def same_order(output: Path, order: dict[str, Any], shards: Sequence[Shard]) -> bool:
-    """Whether a finished output was made by this order and holds just these showers."""
+def same_order(output: Path, order: dict[str, Any], wanted: NDArray[np.int64]) -> bool:
+    """Whether a finished output was made by this order and holds just the wanted ids."""
     with opened(output) as file:
         provenance = json.loads(str(file.attrs.get("provenance", "{}")))
         ids = file["shower_id"][:]
-    wanted = np.concatenate([np.arange(s.first, s.first + s.n) for s in shards])
     return bool(provenance.get("order") == json.loads(json.dumps(order)) and np.array_equal(ids, wanted))

@@ -1,7 +1,7 @@
 """Sources of incidents: particle, spectrum, direction and entry point, each drawn from its shower's own stream."""
 
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,34 @@ class SourceConfig(Strict):
     position: str | None = None
 
 
+class IncidentSource(Protocol):
+    """Where incidents come from: row i is always the same incident, with the same shower_id."""
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the incidents depend on besides the seed; JSON values."""
+        ...
+
+    def check(self, first: int, n: int) -> None:
+        """Refuse rows that there are not.
+
+        Raises:
+            InputError: as said.
+        """
+        ...
+
+    def draw(self, first: int, n: int, seed: int) -> Incidents:
+        """Incidents of rows first .. first + n - 1."""
+        ...
+
+    def ids(self, first: int, n: int) -> NDArray[np.int64]:
+        """Ids of the showers of rows first .. first + n - 1."""
+        ...
+
+
 @dataclass(frozen=True)
 class Source:
-    """A source of incidents.
+    """A source of incidents that are drawn; row i is shower i.
 
     Attributes:
         pdg: PDG code.
@@ -88,9 +113,27 @@ class Source:
             theta, parse_range(config.phi or defaults.phi or "0 rad", "angle"), x, y,
         )  # fmt: skip
 
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """All ranges."""
+        return asdict(self)
+
+    def check(self, first: int, n: int) -> None:
+        """Refuse ids that do not fit.
+
+        Raises:
+            InputError: as said.
+        """
+        if first < 0 or first + n > 2**62:
+            raise InputError(f"--first-id {first} is outside 0 .. 2**62")
+
+    def ids(self, first: int, n: int) -> NDArray[np.int64]:
+        """Ids first .. first + n - 1."""
+        return np.arange(first, first + n)
+
     def draw(self, first: int, n: int, seed: int) -> Incidents:
         """Incidents of showers first .. first + n - 1: each depends on (seed, shower_id) only."""
-        ids = np.arange(first, first + n)
+        ids = self.ids(first, n)
         uniform = np.array([seeds.generator(seed, i, "incident").random(5) for i in ids.tolist()]).reshape(n, 5)
         x, y = (low + (high - low) * u for (low, high), u in zip((self.x, self.y), uniform.T[3:], strict=True))
         theta, phi = (a + (b - a) * u for (a, b), u in zip((self.theta, self.phi), uniform.T[1:3], strict=True))

@@ -9,8 +9,7 @@ from typing import Protocol
 
 from caloforge.errors import InputError, RunError
 from caloforge.production.shards import Shard
-from caloforge.production.spectrum import Source
-from caloforge.showers import Showers
+from caloforge.showers import Incidents, Showers
 from caloforge.simulators import Simulator
 
 ATTEMPTS = 3
@@ -34,18 +33,15 @@ class Job:
     Attributes:
         key: names the job; a thread keeps its simulator as long as the key stays.
         make: makes the simulator.
-        source: where incidents come from.
         seed: the run's seed.
     """
 
     key: str
     make: Callable[[], Simulator]
-    source: Source
     seed: int
 
-    def run(self, shard: Shard) -> Showers:
-        """Simulate one shard with this thread's own simulator."""
-        incidents = self.source.draw(shard.first, shard.n, self.seed)
+    def run(self, incidents: Incidents) -> Showers:
+        """Simulate the incidents of one shard with this thread's own simulator."""
         return self._own_simulator().simulate(incidents, self.seed)
 
     def _own_simulator(self) -> Simulator:
@@ -65,8 +61,8 @@ class Job:
 class Pool(Protocol):
     """Runs jobs elsewhere and hands back futures."""
 
-    def submit(self, job: Job, shard: Shard) -> Future[Showers]:
-        """Start one shard."""
+    def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
+        """Start the incidents of one shard."""
         ...
 
 
@@ -76,9 +72,9 @@ class LocalPool:
     def __init__(self, workers: int) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="caloforge")
 
-    def submit(self, job: Job, shard: Shard) -> Future[Showers]:
-        """Start one shard."""
-        return self._threads.submit(job.run, shard)
+    def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
+        """Start the incidents of one shard."""
+        return self._threads.submit(job.run, incidents)
 
     def close(self, job: Job) -> None:
         """Drop shards that have not started, stop those that have."""
@@ -106,9 +102,16 @@ def pool(job: Job, workers: int, cluster: str | None) -> Iterator[Pool]:
 
 
 def simulate_all(
-    job: Job, shards: Sequence[Shard], runners: Pool, finish: Callable[[Shard, Showers], None], limit: int
+    job: Job,
+    shards: Sequence[Shard],
+    draw: Callable[[Shard], Incidents],
+    runners: Pool,
+    finish: Callable[[Shard, Showers], None],
+    limit: int,
 ) -> dict[Shard, Exception]:
-    """Simulate shards, at most `limit` at once, calling `finish` for each; a lost one is tried three times.
+    """Simulate the incidents that `draw` gives for each shard, at most `limit` shards at once; `finish` takes each.
+
+    A lost shard is tried three times.
 
     Returns:
         Shards that failed for good, with the last reason.
@@ -122,7 +125,7 @@ def simulate_all(
     while waiting or running:
         while waiting and len(running) < limit:
             shard, attempt = waiting.pop()
-            running[runners.submit(job, shard)] = shard, attempt
+            running[runners.submit(job, draw(shard))] = shard, attempt
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             shard, attempt = running.pop(future)

@@ -194,6 +194,23 @@ def file_detector(file: Any, path: Path, wanted: Detector | None) -> Detector:
     return found
 
 
+def read_incidents(path: Path) -> Incidents:
+    """The incidents of a file of showers, of any detector.
+
+    Raises:
+        InputError: missing, truncated or foreign file, or incidents that make no sense.
+    """
+    with opened(path) as file:
+        energy = file.get("incident_energies")
+        if not isinstance(energy, h5py.Dataset) or energy.dtype.kind not in "fiu":
+            raise InputError(f"{path} has no numeric data set 'incident_energies'; it is not a file of showers")
+        _check_sizes(file, path, energy.size)
+        try:
+            return _read_incidents(file, slice(None))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
 def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
     for name in ("showers", "incident_energies"):
         if not isinstance(file.get(name), h5py.Dataset) or file[name].dtype.kind not in "fiu":
@@ -203,18 +220,22 @@ def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
         raise InputError(f"{path}: showers have shape {shape}, {detector.name} needs (N, {detector.n_cells})")
     if 4 * shape[0] * shape[1] > MAX_BYTES:
         raise InputError(f"{path}: {shape[0]} showers need over {MAX_BYTES >> 30} GiB; split the file")
+    _check_sizes(file, path, shape[0])
+
+
+def _check_sizes(file: Any, path: Path, n: int) -> None:
     for name in ("incident_energies", FAST, *INCIDENT_FIELDS):
         size = 3 if name == "incident_position" else 1
         found = file.get(name)
-        fits = isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and found.size == size * shape[0]
+        fits = isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and found.size == size * n
         if name in file and not fits:
-            raise InputError(f"{path}: data set '{name}' does not fit {shape[0]} showers")
+            raise InputError(f"{path}: data set '{name}' does not fit {n} showers")
 
 
 def _read_incidents(file: Any, rows: slice) -> Incidents:
     energy = file["incident_energies"][:].astype(np.float64).reshape(-1)[rows]
     n = len(energy)
-    ids = np.arange(file["showers"].shape[0])[rows]
+    ids = np.arange(file["incident_energies"].size)[rows]
     values: dict[str, NDArray[Any]] = {
         "pdg": np.zeros(n, np.int32),
         "theta": np.zeros(n),
