@@ -18,13 +18,13 @@ class RateColumn(ProgressColumn):
     """Items per second."""
 
     def render(self, task: Task) -> Text:
-        """Rate since the start of the task, showers finished earlier not counted."""
+        """Rate of the task, what was finished before its start not counted."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.3g}/s" if speed else "", style="cyan")
 
 
-def bar(console: Console | None = None) -> Progress:
-    """A progress bar: what, how many of how many, rate, elapsed and remaining time."""
+def bar(*, quiet: bool = False, transient: bool = False) -> Progress:
+    """A progress bar: what, how many of how many, rate, elapsed and remaining time; `transient` ones are wiped."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -33,5 +33,7 @@ def bar(console: Console | None = None) -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=console or Console(stderr=True),
+        console=Console(stderr=True),
+        disable=quiet,
+        transient=transient,
     )

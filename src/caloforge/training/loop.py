@@ -20,7 +20,7 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 from caloforge.showers.hdf5 import check_writable
 from caloforge.training.config import TrainingConfig
-from caloforge.training.progress import Progress
+from caloforge.training.progress import steps
 from caloforge.training.run import RunFolder, load_state, save_state
 from caloforge.training.separation import check_separate, fingerprint
 
@@ -65,7 +65,7 @@ def train(
     trainer = Trainer(config, training, selection, folder)
     if resume and folder.checkpoint_file.is_file():
         trainer.restore(load_state(folder.checkpoint_file))
-    return trainer.run(Progress(config.training.steps, quiet=quiet))
+    return trainer.run(quiet=quiet)
 
 
 def _check(training: Showers, selection: Showers) -> None:
@@ -119,18 +119,18 @@ class Trainer:
         schedule = self.schedule
         return torch.optim.AdamW(turn.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
 
-    def run(self, progress: Progress) -> TrainingSummary:
+    def run(self, *, quiet: bool) -> TrainingSummary:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
-        with progress:
-            progress.show(self.step, self.losses[-1] if self.losses else {})
+        with steps(self.schedule.steps, quiet=quiet) as show:
+            show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
                 loss = self._train_step()
                 self.seconds = before + time.monotonic() - started
-                progress.show(self.step, {"loss": loss})
+                show(self.step, {"loss": loss})
                 if self.step % self.schedule.evaluate_every == 0 or self._done():
                     self._evaluate(loss)
-                    progress.show(self.step, self.losses[-1])
+                    show(self.step, self.losses[-1])
         return TrainingSummary(self.step, time.monotonic() - started, self.best[0], self.best[1])
 
     def _done(self) -> bool:
