@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from caloforge.errors import InputError, nearest
 
+MAX_KEY = 60  # characters of a wrong key that are quoted
 MAX_MESSAGE = 300  # characters
 
 
@@ -59,9 +60,9 @@ def read_file(cls: type[Strict], path: Path) -> Any:
 def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
     """First problem of a validation error as one line; an unknown key comes before what is then missing."""
     first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part)[:MAX_KEY] for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'; {nearest(str(first['loc'][-1]), _known_keys(cls, first['loc'][:-1]))}"
+        return f"unknown key '{where}'; {nearest(str(first['loc'][-1])[:MAX_KEY], _known_keys(cls, first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"key '{where}' is missing"
     message = first["msg"].removeprefix("Value error, ")[:MAX_MESSAGE]
