@@ -8,7 +8,9 @@ python benchmarks/hook.py pions --detector par04-siw -n 6000
 """
 
 import argparse
-from collections.abc import Sequence
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,6 @@ from caloforge.simulators.geant4 import Geant4Simulator, HookedGeant4
 from caloforge.simulators.geant4.hooked import STAGES
 
 GEV = 1e3
-HADRONIC = "FTFP_BERT"
 NEVER = 1e9  # threshold [MeV] that no particle reaches
 
 
@@ -36,11 +37,10 @@ def milliseconds(geant4: Geant4Simulator, incidents: Incidents, seed: int) -> fl
     return (cpu_seconds(geant4) - before) * 1e3 / len(incidents)
 
 
-def warm(*simulators: Geant4Simulator, particles: Sequence[str] = ("e-",)) -> None:
+def warm(*simulators: Geant4Simulator) -> None:
     """Start the processes and let them read their tables."""
     for simulator in simulators:
-        for particle in particles:
-            simulator.simulate(Incidents.make(particle, 100.0), 0)
+        simulator.simulate(Incidents.make("e-", 100.0), 0)
 
 
 def idle(args: argparse.Namespace) -> None:
@@ -89,19 +89,20 @@ def events(args: argparse.Namespace) -> None:
 
 
 def mixed(args: argparse.Namespace) -> None:
-    """One e-, one photon and one pi+ of 10 GeV together, hadronic physics for all; ms per three."""
-    detector = Detector.load(args.detector)
-    plain = Geant4Simulator(detector, HADRONIC)
-    hooked = HookedGeant4(detector, args.simulator, GEV, physics=HADRONIC)
-    warm(plain, hooked)
-    n = args.n or 40
-    incidents = Incidents.make(np.tile([11, 22, 211], n), np.full(3 * n, 10 * GEV))
-    full = 3 * milliseconds(plain, incidents, 1)
-    stats = hooked.run(incidents, 1).stats
+    """Events of one e-, one photon and one pi+ of 10 GeV together, hadronic physics."""
+    full, hooked = (mixed_events(args.detector, fast, args.n or 40) for fast in ("none", args.simulator))
     print_head()
-    print(table_row("e-, gamma, pi+", full, {key: 3 * value for key, value in stats.items()}))
-    plain.close()
-    hooked.close()
+    print(table_row("e- + gamma + pi+", full["total"], hooked))
+    for name, run in (("full", full), ("hooked", hooked)):
+        print(f"{name}: {run['energy']:.0f} +- {run['error']:.0f} MeV per event, {run['fast']:.3f} of it fast")
+
+
+def mixed_events(detector: str, fast: str, n: int) -> dict[str, float]:
+    """Figures of `mixed_event.py`, from a process of its own."""
+    command = [sys.executable, Path(__file__).with_name("mixed_event.py"), detector, fast, str(n)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def memory(args: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, concatenate, write
 from caloforge.simulators import Simulator, create
+from caloforge.simulators.geant4 import HookedGeant4
+from caloforge.simulators.learned import LearnedSimulator
 
 ENERGIES = [500.0, 800.0, 1000.0, 1500.0, 2000.0, 900.0]
 INCIDENTS = Incidents.make("e-", ENERGIES, shower_id=np.arange(6) * 7)
@@ -26,12 +29,14 @@ class Case:
         random: whether another seed gives another shower.
         package: a package without which it cannot run.
         exact: whether showers are bit-identical in any batch.
+        trained: whether its scratch folder must hold an exported model, toy.onnx.
     """
 
     make: Callable[[Detector, Path], Simulator]
     random: bool = True
     package: str | None = None
     exact: bool = True
+    trained: bool = False
 
 
 def frozen(detector, folder):
@@ -45,11 +50,21 @@ def replay(detector, folder):
     return create(f"replay={folder / 'stored.h5'}", detector)
 
 
+def learned(detector, folder):
+    return LearnedSimulator(folder / "toy.onnx", detector, outside=True)
+
+
+def hooked(detector, _):
+    return HookedGeant4(detector, "gflash", threshold=850.0, batch_events=2)
+
+
 SIMULATORS = {
     "gflash": Case(lambda detector, _: create("gflash", detector)),
     "frozen": Case(frozen),
     "replay": Case(replay, random=False),
+    "learned": Case(learned, exact=False, trained=True),
     "geant4": Case(lambda detector, _: create("geant4", detector), package="geant4_pybind"),
+    "geant4-hooked": Case(hooked, package="geant4_pybind"),
 }
 
 
@@ -62,8 +77,17 @@ def case(request):
 
 
 @pytest.fixture(scope="module")
-def simulator(case, small, tmp_path_factory):
-    made = case.make(small, tmp_path_factory.mktemp("simulator"))
+def folder(case, request, tmp_path_factory):
+    """What the simulator may need."""
+    folder = tmp_path_factory.mktemp("simulator")
+    if case.trained:
+        shutil.copy(request.getfixturevalue("toy_onnx"), folder / "toy.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def simulator(case, small, folder):
+    made = case.make(small, folder)
     yield made
     made.close()
 
@@ -137,7 +161,7 @@ def test_provenance_is_json(simulator, showers):
     assert json.loads(json.dumps(showers.provenance))["simulator"] == simulator.provenance()["simulator"]
 
 
-def test_closes_twice(case, small, tmp_path):
-    made = case.make(small, tmp_path)
+def test_closes_twice(case, small, folder):
+    made = case.make(small, folder)
     made.close()
     made.close()

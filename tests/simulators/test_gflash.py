@@ -129,11 +129,12 @@ def test_visible_energy_is_the_sampling_fraction(sampling):
     assert layer_means(sampling, 10_000.0, 100).sum() / 10_000 == pytest.approx(expected, rel=0.03)
 
 
-def test_stated_sampling_fraction_replaces_the_estimate():
+def test_stated_sampling_fraction_is_a_unit_and_changes_no_shower(sampling):
     text = LEAD_ARGON.replace("COUNTS", '"G4_lAr"').replace(
-        "[[layer]]", "[readout]\nsampling_fraction = 0.19\n[[layer]]"
+        "[[layer]]", "[readout]\nsampling_fraction = 0.3\n[[layer]]"
     )
-    assert layer_means(GFlash(Detector.from_toml(text)), 10_000.0, 100).sum() / 10_000 == pytest.approx(0.19, rel=0.03)
+    stated = GFlash(Detector.from_toml(text)).simulate(Incidents.make("e-", np.full(3, 10_000.0)), 1)
+    np.testing.assert_array_equal(stated.energies, sampling.simulate(stated.incidents, 1).energies)
 
 
 def test_resolution_of_the_sampling_calorimeter(sampling):
@@ -246,7 +247,12 @@ def test_windows_follow_the_impact():
     assert 0.08 < shares[0] < 0.25
 
 
-def test_stated_sampling_fraction_of_the_par04_mesh():
-    detector = Detector.load("par04-siw")
-    showers = GFlash(detector).simulate(Incidents.make("e-", np.full(60, 20_000.0), theta=0.2), 1)
-    assert 0.8 * 0.033 < showers.energies.sum() / (60 * 20_000) < 0.033
+@pytest.mark.parametrize(
+    ("preset", "geant4"),
+    [("par04-siw", 0.02730), ("clic-ecal", 0.01741), ("atlas-barrel", 0.2262), ("fcc-lar", 0.1279)],
+)
+def test_visible_energy_agrees_with_geant4(preset, geant4):
+    """60 showers of Geant4, 100 of GFlash: errors under 1 %; the published e / mip is up to 8 % below Geant4's."""
+    incidents = Incidents.make("e-", np.full(100, 10_000.0), theta=0.22 if preset == "atlas-barrel" else 0.0)
+    visible = GFlash(Detector.load(preset)).simulate(incidents, 1).energies.sum() / (100 * 10_000)
+    assert 0.89 < visible / geant4 < 1.04

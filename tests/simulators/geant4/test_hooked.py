@@ -45,9 +45,11 @@ def hooked(small, replayed):
 
 
 @pytest.fixture(scope="module")
-def shallow():
-    """Deep enough to hold 10 GeV showers, with every plate counted."""
-    return Detector.load("calogan-ecal")
+def parametrised():
+    """Every plate counts, and 20 GeV showers are held."""
+    simulator = HookedGeant4(Detector.load("calogan-ecal"), "gflash", batch_events=3)
+    yield simulator
+    simulator.close()
 
 
 def test_it_is_a_simulator(hooked, small):
@@ -88,9 +90,9 @@ def test_a_replay_that_runs_out_or_differs_is_refused_and_the_next_call_works(ho
 
 
 @pytest.mark.parametrize("particle", ["e-", "e+", "gamma"])
-def test_fast_and_tracked_energy_make_up_the_incident_energy(shallow, particle):
+def test_fast_and_tracked_energy_make_up_the_incident_energy(parametrised, particle):
     energy = np.array([500.0, 900.0, 1e4, 2e4])
-    run = simulate(shallow, "gflash", Incidents.make(particle, energy), 6, batch_events=3)
+    run = parametrised.run(Incidents.make(particle, energy), 6)
     available = energy + 2 * ELECTRON_MASS * (particle == "e+")
     leaked = 1 - run.showers.energies.sum(axis=1) / available
     assert (leaked > -1e-6).all()
@@ -98,10 +100,10 @@ def test_fast_and_tracked_energy_make_up_the_incident_energy(shallow, particle):
     assert (run.showers.fast_energy > 0).tolist() == [False, False, True, True]
 
 
-def test_events_do_not_depend_on_their_batch(shallow):
+def test_events_do_not_depend_on_their_batch(parametrised):
     incidents = Incidents.make("gamma", np.array([2e3, 800.0, 4e3]), theta=0.1, phi=1.0)
-    together = simulate(shallow, "gflash", incidents, 7, batch_events=50).showers.energies
-    apart = simulate(shallow, "gflash", incidents[[2, 1, 0]], 7, batch_events=1).showers.energies
+    together = parametrised.simulate(incidents, 7).energies
+    apart = simulate(parametrised.detector, "gflash", incidents[[2, 1, 0]], 7, batch_events=1).showers.energies
     assert np.array_equal(together, apart[[2, 1, 0]])
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.detector.materials import SCALE_ENERGY, Matter, matter, mixture
-from caloforge.detector.sampling import Plates, e_over_mip, main_layer, minimum_loss, mip_fraction, split_plates
+from caloforge.detector.sampling import Plates, e_over_mip, main_layer, minimum_loss, split_plates
 from caloforge.simulators.gflash.profiles import Medium
 
 Floats = NDArray[np.float64]
@@ -84,8 +84,7 @@ def nodes(detector: Detector, medium: Medium) -> Nodes:
 
     Where every plate of the main layer counts, a node holds the integral of the profile over itself. Where not, an
     active plate holds e-hat times its minimum-ionising loss, times the density of the profile half a sampling unit
-    before its end: the published profile is that of whole units (section 3). A detector that states its sampling
-    fraction gets that fraction of the energy in place of e-hat.
+    before its end: the published profile is that of whole units (section 3).
     """
     rows = _visible(detector, medium) if medium.sampling else _deposited(detector)
     z_min, z_max, t_min, t_max, share, layer = np.array(rows, np.float64).T
@@ -119,14 +118,12 @@ def _deposited(detector: Detector) -> list[tuple[float, ...]]:
 def _visible(detector: Detector, medium: Medium) -> list[tuple[float, ...]]:
     counted, dead = split_plates(detector, main_layer(detector))
     unit = minimum_loss(counted + dead)
-    fraction = detector.readout.sampling_fraction
-    response = medium.e_mip if fraction == 1 else fraction / mip_fraction(counted, dead)
     rows: list[tuple[float, ...]] = []
     t = 0.0
     for m, thickness, z, counts, layer in _plates(detector):
         end = t + thickness / m.x0_mm
         if counts:
             start = max(end - medium.inverse_fs, 0.0)
-            rows.append((z, z + thickness, start, end, response * m.min_loss * thickness / unit, layer))
+            rows.append((z, z + thickness, start, end, medium.e_mip * m.min_loss * thickness / unit, layer))
         t = end
     return rows
