@@ -99,7 +99,7 @@ def mixed(args: argparse.Namespace) -> None:
 
 def mixed_events(detector: str, fast: str, n: int) -> dict[str, float]:
     """Figures of `mixed_event.py`, from a process of its own."""
-    command = [sys.executable, Path(__file__).with_name("mixed_event.py"), detector, fast, str(n)]
+    command = [sys.executable, str(Path(__file__).with_name("mixed_event.py")), detector, fast, str(n)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures

@@ -1,8 +1,8 @@
 # ruff: noqa: N802
 """Events of e-, gamma and pi+ of 10 GeV together, in one Geant4 process; `hook.py mixed` starts it.
 
-python benchmarks/mixed_event.py DETECTOR SIMULATOR|none N prints a line of JSON: energy [MeV], its error, fast share, and
-CPU time [ms per event] by stage.
+python benchmarks/mixed_event.py DETECTOR SIMULATOR|none N prints a line of JSON: energy [MeV], its error, share that is
+fast, and CPU time [ms per event] by stage.
 """
 
 import json

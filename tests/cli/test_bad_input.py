@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -114,6 +115,15 @@ def test_read_only_folder(tmp_path):
     tmp_path.chmod(0o700)
     assert result.returncode == 2
     assert "cannot write into folder" in result.stderr
+
+
+@pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
+def test_showers_inside_need_a_mesh_that_follows(tmp_path):
+    words = [word for word in changed(threshold="2 GeV") if word != "produce"]
+    result = caloforge(tmp_path, "simulate", *words, "--inside")
+    assert result.returncode == 2
+    assert "showers that start inside need frame 'shower'" in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_unknown_config_key(tmp_path):
