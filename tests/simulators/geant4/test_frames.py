@@ -72,10 +72,10 @@ def test_every_cell_is_where_the_detector_says(kind):
 
 @pytest.fixture(scope="module")
 def mesh():
-    """The mesh along the particle, and 60 showers of 2 GeV: perpendicular, and tilted off the axis."""
+    """The mesh along the particle, and 60 showers of 1 GeV: perpendicular, and tilted off the axis."""
     detector = Detector.load("par04-siw")
-    perpendicular = Incidents.make("e-", np.full(60, 2000.0))
-    tilted = Incidents.make("e-", np.full(60, 2000.0), theta=0.25, phi=2.0, position=(60.0, -40.0, 0.0))
+    perpendicular = Incidents.make("e-", np.full(60, 1000.0))
+    tilted = Incidents.make("e-", np.full(60, 1000.0), theta=0.25, phi=2.0, position=(60.0, -40.0, 0.0))
     simulator = Geant4Simulator(detector)
     yield detector, *(simulator.simulate(incidents, 4).energies.astype(float) for incidents in (perpendicular, tilted))
     simulator.close()
@@ -108,7 +108,7 @@ def test_the_mesh_is_centred_on_the_particle(mesh):
 def test_positions_and_volumes_agree(mesh):
     """A tilt too small to matter takes the way over step positions: the same means within 4 standard errors."""
     detector, perpendicular, _ = mesh
-    nearly = simulate(detector, Incidents.make("e-", np.full(60, 2000.0), theta=1e-9), seed=5)
+    nearly = simulate(detector, Incidents.make("e-", np.full(60, 1000.0), theta=1e-9), seed=5)
     volumes, positions = moments(detector, perpendicular), moments(detector, nearly)
     error = np.hypot(volumes.std(0), positions.std(0)) / np.sqrt(60)
     assert (np.abs(positions.mean(0) - volumes.mean(0)) < 4 * error).all()

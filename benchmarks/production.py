@@ -1,0 +1,187 @@
+"""What production costs beside tracking: cells, workers, memory.
+
+    python benchmarks/production.py [--showers 40] [--memory-showers 5000] [--preset NAME ...]
+
+Rates are by CPU time of the Geant4 process and, with cells, of its parent; runs with and without cells alternate.
+The cylinder misses 0.25 with the multiple scattering used here, whose steps shorten at every cell wall. Tried instead,
+CPU ms per 10 GeV e-: cells as volumes 240, in a parallel world 300 to 330, step positions in Python 410, no cells 50.
+"""
+
+import argparse
+import multiprocessing
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from caloforge.detector import Detector, preset_names
+from caloforge.production.spectrum import Source, SourceConfig
+from caloforge.showers import Incidents
+from caloforge.simulators.geant4 import Geant4Simulator, datasets, wire
+
+GOALS = {"calogan-ecal": 0.8, "clic-ecal": 0.7, "atlas-barrel": 0.6, "pbwo4-cylinder": 0.25}
+ENERGY = 10_000.0
+ROUNDS = 4
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def bare(connection: Connection, toml: str) -> None:
+    """Child: the same plates, particles and random numbers, nothing scored; answers incidents with CPU seconds."""
+    from caloforge.simulators.geant4 import kernel
+    from caloforge.simulators.geant4.geometry import Calorimeter
+    from caloforge.simulators.geant4.worker import Gun
+
+    class Plates(Calorimeter):
+        def ConstructSDandField(self) -> None:  # noqa: N802
+            """Score nothing."""
+
+    def build(actions: object) -> None:
+        guns.append(Gun())
+        actions.SetUserAction(guns[0])
+
+    guns: list[Gun] = []
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    kernel.silence()
+    manager = kernel.initialise(Plates(Detector.from_toml(toml), cells=False), "em", build)
+    while True:
+        incidents, seeds = wire.unpack(connection.recv_bytes())
+        started = time.process_time()
+        guns[0].load(incidents, seeds)
+        manager.BeamOn(len(incidents))
+        connection.send(time.process_time() - started)
+
+
+class Bare:
+    """Geant4 without cells, in a child process."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._connection, child = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(target=bare, args=(child, detector.toml), daemon=True)
+        self._process.start()
+
+    def seconds(self, incidents: Incidents, seed: int) -> float:
+        """CPU seconds of a run."""
+        self._connection.send_bytes(wire.pack(incidents, seed))
+        return float(self._connection.recv())
+
+    def close(self) -> None:
+        """End the child."""
+        self._process.kill()
+        self._process.join()
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def peak_memory(pid: int) -> float:
+    """Largest resident memory of a process [MB]."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def child_of(simulator: Geant4Simulator) -> int:
+    """Process id of its only Geant4 process."""
+    (process,) = simulator._processes.values()
+    return process.pid
+
+
+def incidents_of(detector: Detector, n: int) -> Incidents:
+    """10 GeV electrons (photons in atlas-barrel) as the detector is meant for."""
+    particle = "gamma" if detector.name == "atlas-barrel" else "e-"
+    return Source.from_config(SourceConfig(particle=particle, energy="10 GeV"), detector).draw(0, n, 1)
+
+
+def with_and_without_cells(name: str, n: int) -> tuple[float, float, float]:
+    """CPU ms per shower with and without cells, and the median ratio of their rates."""
+    detector = Detector.load(name)
+    incidents, simulator, plates = incidents_of(detector, n), Geant4Simulator(detector), Bare(detector)
+    simulator.simulate(incidents[:1], 1)
+    plates.seconds(incidents[:1], 1)
+    pairs = []
+    for seed in range(ROUNDS):
+        before = cpu_seconds(child_of(simulator)) + time.process_time()
+        simulator.simulate(incidents, seed)
+        cells = cpu_seconds(child_of(simulator)) + time.process_time() - before
+        pairs.append((cells, plates.seconds(incidents, seed)))
+    simulator.close()
+    plates.close()
+    cells, plain = (1e3 * median(column) / n for column in zip(*pairs, strict=True))
+    return cells, plain, median(without / cell for cell, without in pairs)
+
+
+def spin(seconds: float) -> int:
+    """A bare CPU loop: how many rounds it does."""
+    rounds, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        sum(range(1000))
+        rounds += 1
+    return rounds
+
+
+def scaling(n: int) -> tuple[float, float]:
+    """Gain of two simulators over one, and of two bare CPU loops over one."""
+    detector = Detector.load("calogan-ecal")
+    simulators = [Geant4Simulator(detector) for _ in range(2)]
+    incidents = incidents_of(detector, n)
+    for simulator in simulators:
+        simulator.simulate(incidents[:1], 1)
+    gains = []
+    with ThreadPoolExecutor(2) as threads, multiprocessing.get_context("spawn").Pool(2) as loops:
+        loops.map(spin, [0.1, 0.1])
+        for seed in range(ROUNDS):
+            one = timed(lambda seed=seed: simulators[0].simulate(incidents, seed))
+            two = timed(lambda seed=seed: list(threads.map(lambda s: s.simulate(incidents, seed), simulators)))
+            alone = loops.apply(spin, (one,))
+            gains.append((2 * one / two, sum(loops.map(spin, [one, one], chunksize=1)) / alone))
+    for simulator in simulators:
+        simulator.close()
+    return median(gain for gain, _ in gains), median(gain for _, gain in gains)
+
+
+def timed(work: object) -> float:
+    """Wall seconds of a call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def memory(n: int) -> dict[str, float]:
+    """Peak memory [MB] of a Geant4 process after one shower and after n, at 100 MeV; for hadrons a tenth of them."""
+    peaks = {}
+    for name, particle, showers in (("pbwo4-cylinder", "e-", n), ("calogan-ecal", "pi-", n // 10)):
+        simulator = Geant4Simulator(Detector.load(name))
+        for label, count in (("1 shower", 1), (f"{showers} showers", showers)):
+            simulator.simulate(Incidents.make(particle, np.full(count, 100.0)), 1)
+            peaks[f"{name}, {particle}, {label}"] = peak_memory(child_of(simulator))
+        simulator.close()
+    return peaks
+
+
+def main() -> None:
+    """Print one table of rates, one line of scaling, one list of memory."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--showers", type=int, default=40)
+    parser.add_argument("--memory-showers", type=int, default=5000)
+    parser.add_argument("--preset", nargs="*", default=preset_names())
+    options = parser.parse_args()
+    os.environ.update(datasets.environment())
+    print(f"{'preset':16} {'ms, cells':>10} {'ms, bare':>10} {'ratio':>7} {'goal':>6}")
+    for name in options.preset:
+        cells, plain, ratio = with_and_without_cells(name, options.showers)
+        print(f"{name:16} {cells:10.1f} {plain:10.1f} {ratio:7.2f} {GOALS.get(name, ''):>6}", flush=True)
+    workers, loops = scaling(options.showers)
+    print(f"1 -> 2 workers: {workers:.2f}; 1 -> 2 bare CPU loops: {loops:.2f}; ratio {workers / loops:.2f} (goal 0.9)")
+    for label, megabytes in memory(options.memory_showers).items():
+        print(f"peak memory, {label}: {megabytes:.0f} MB (goal < 400)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
