@@ -1,0 +1,32 @@
+"""The detectors written out in docs/detectors.md are detectors, and every key of the format is explained there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from caloforge.detector import Detector, preset_names
+from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.describe import summarise
+from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Material, Plate, Readout
+
+PAGE = (Path(__file__).parents[2] / "docs" / "detectors.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+MODELS = (DetectorSpec, Readout, IncidentDefaults, Material, LayerSpec, Plate, CartesianCells, CylindricalCells)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.split('"')[1])
+def test_example_is_a_detector_with_known_matter(text):
+    detector = Detector.from_toml(text)
+    assert summarise(detector).depth_x0 > 1
+    assert detector.n_cells == sum(layer.stop - layer.start for layer in detector.layers)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_key_is_explained(model):
+    for key in model.model_fields:
+        assert re.search(rf"\b{key}\b", PAGE), key
+
+
+def test_every_preset_is_described():
+    assert all(f"| `{name}` |" in PAGE for name in preset_names())
