@@ -116,9 +116,7 @@ def _fill(
 ) -> None:
     missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
     job = Job(f"{uuid.uuid4()}", order.make, order.seed)
-    progress = bar()
-    progress.disable = quiet
-    with progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
+    with bar(quiet=quiet) as progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
         done = order.n - sum(shard.n for shard in missing)
         task = progress.add_task(f"{order.simulator.rpartition('/')[2]} showers", total=order.n, completed=done)
 
