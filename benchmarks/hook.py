@@ -1,7 +1,7 @@
 """Cost and gain of the fast-simulation hook in Geant4, in CPU time of the Geant4 process (one thread).
 
 python benchmarks/hook.py idle --detector calogan-ecal
-python benchmarks/hook.py events --detector calogan-ecal --simulator model.onnx --particle e+
+python benchmarks/hook.py events --detector calogan-ecal --simulator model.onnx --particle e+ [--energies 1 10]
 python benchmarks/hook.py mixed --detector calogan-ecal --simulator gflash
 python benchmarks/hook.py memory --detector calogan-ecal --simulator gflash
 python benchmarks/hook.py pions --detector par04-siw -n 6000
@@ -79,7 +79,7 @@ def events(args: argparse.Namespace) -> None:
     plain, hooked = Geant4Simulator(detector), HookedGeant4(detector, args.simulator, 0.5 * GEV)
     warm(plain, hooked)
     print_head()
-    for energy in (1, 10, 50, 100):
+    for energy in args.energies:
         few, many = (np.full(n, energy * GEV) for n in (max(4, (args.n or 400) // energy), 500))
         full = milliseconds(plain, Incidents.make(args.particle, few), 1)
         stats = hooked.run(Incidents.make(args.particle, many), 1).stats
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--simulator", default="gflash")
     parser.add_argument("--particle", default="e-")
     parser.add_argument("--energy", type=float, default=10.0, help="GeV, for pions")
+    parser.add_argument("--energies", type=int, nargs="+", default=[1, 10, 50, 100], help="GeV, for events")
     parser.add_argument("-n", type=int, help="events, or pairs for idle")
     args = parser.parse_args()
     if args.part == "pions" and args.particle == "e-":

@@ -1,5 +1,6 @@
 """The incidents a model has learned from: their particles and ranges, and the inputs that vary among them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -104,24 +105,26 @@ class Domain(Strict):
 
     def holds(self, incidents: Incidents) -> NDArray[np.bool_]:
         """Which incidents (N,) `check` lets pass once they are `turned`."""
-        low, high, pdgs = self._box
         x, y, _ = incidents.position.T
-        values = np.array([incidents.energy, incidents.theta, incidents.phi, x, y])
-        values[2] = low[2] + (values[2] - low[2]) % (2 * np.pi)
-        held = (values >= low) & (values <= high)
-        held[2] |= incidents.theta <= ANGLE_TOLERANCE
-        known = (incidents.pdg == pdgs).any(axis=0) | (self.pdgs == UNKNOWN_PARTICLE)
-        inside: NDArray[np.bool_] = held.all(axis=0) & known
-        return inside
+        columns = (incidents.pdg, incidents.energy, incidents.theta, incidents.phi, x, y)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return np.array([self.admits(*row) for row in rows], bool)
+
+    def admits(self, pdg: int, energy: float, theta: float, phi: float, x: float, y: float) -> bool:
+        """Whether one particle passes [MeV, rad, mm]; in plain numbers, since arrays of one cost ten times as much."""
+        first = self.phi[0] - ANGLE_TOLERANCE
+        azimuth = first + (phi - first) % (2 * math.pi) if theta > ANGLE_TOLERANCE else self.phi[0]
+        values = (energy, theta, azimuth, x, y)
+        known = pdg in self.pdgs or self.pdgs == UNKNOWN_PARTICLE
+        return known and all(low <= value <= high for value, (low, high) in zip(values, self._box, strict=True))
 
     @cached_property
-    def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
-        """Lowest and highest energy, theta, phi, x, y with their tolerances (5, 1), and the PDG codes (n, 1)."""
+    def _box(self) -> tuple[Range, ...]:
+        """Ranges of energy, theta, phi, x, y with their tolerances."""
         energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
         angles = (_widened(side, ANGLE_TOLERANCE) for side in (self.theta, self.phi))
         places = (_widened(side, POSITION_TOLERANCE) for side in self.position[:2])
-        box = np.array([energies, *angles, *places])
-        return box[:, :1], box[:, 1:], np.array(self.pdgs, np.int32)[:, None]
+        return (energies, *angles, *places)
 
     def turned(self, incidents: Incidents) -> Incidents:
         """The same incidents with azimuths moved by whole turns to where the range of phi starts."""

@@ -1,5 +1,6 @@
 """The learned simulator: an exported network run by ONNX Runtime, with neither PyTorch nor Geant4."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,10 @@ class LearnedSimulator:
         if self._domain is None:
             return np.ones(len(incidents), bool)
         return self._domain.holds(incidents)
+
+    def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:
+        """The same of one particle, in plain numbers [MeV, rad, mm]."""
+        return self._domain is None or self._domain.admits(pdg, energy, theta, phi, position[0], position[1])
 
     def _known(self, incidents: Incidents) -> Incidents:
         """Incidents with azimuths as the model has learned them."""

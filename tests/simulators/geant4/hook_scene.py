@@ -38,6 +38,7 @@ SHOTS = {
     ],
     "inside": [("e-", 1e4, (0, 0, -5), (0, 0, 1))],
 }
+ANGLES = {(-11, 2e4): 0.0, (22, 5e3): np.arccos(0.8), (22, 8e3): 0.0}  # to the axis of B
 kept = []
 
 
@@ -69,6 +70,13 @@ class Everything(OneCell):
     """Simulator that accepts every energy."""
 
     accepts = None
+
+
+class Plain(OneCell):
+    """Simulator that accepts up to 10 GeV from the centre's neighbourhood, asked in plain numbers."""
+
+    def accepts_one(self, pdg, energy, theta, phi, position):  # noqa: ARG002
+        return energy <= 1e4 and abs(theta - ANGLES[pdg, energy]) < 1e-6 and max(map(abs, position)) < 80
 
 
 class Blocks(g4.G4VUserDetectorConstruction):
@@ -208,7 +216,7 @@ refusals: list[str] = []
 tracked = {name: [] for name in FACES}
 received = {name: [] for name in FACES}
 replay = Replay(FOLDER / "replay.h5", by_event=True)
-simulators = {"A": replay, "B": OneCell(replay.detector)}
+simulators = {"A": replay, "B": (Plain if SCENE == "failing" else OneCell)(replay.detector)}
 if SCENE == "inside":
     simulators = {"A": Everything(MESH)}
 hooks = {

@@ -114,6 +114,12 @@ def test_an_error_while_hits_are_made_ends_the_run_and_the_next_one_works(play):
     assert scene.arrays["shower_id_A"][-3:].tolist() == [0, 2**20, 2**21]
 
 
+def test_a_simulator_asked_in_plain_numbers_refuses_the_same(play):
+    plain, arrays = play("failing"), play("two").arrays
+    assert plain.report["stats"]["B"]["refused"] > 0
+    assert set(plain.arrays["energy_B"]) == set(arrays["energy_B"]) == {5e3, 8e3}
+
+
 def test_showers_inside_take_the_energy_that_is_left_and_no_more(play):
     arrays = play("inside").arrays
     fast = np.bincount(arrays["records_A"]["event"], arrays["records_A"]["energy"], N_EVENTS)

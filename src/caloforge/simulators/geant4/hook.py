@@ -76,7 +76,8 @@ class Hook:
     Shower k of an event has shower_id = event * 2**20 + k. An e+ shower contains its annihilation: nothing is added.
 
     Attributes:
-        simulator: any Simulator; where it has `accepts(incidents) -> bool (N,)`, Geant4 tracks what it does not accept.
+        simulator: any Simulator; where it has `accepts(incidents) -> bool (N,)`, Geant4 tracks what it does not accept;
+            `accepts_one(pdg, energy, theta, phi, position) -> bool` is asked instead where it has that, and is faster.
         receive: called with the hits of each batch, to add them to the application's own.
         trigger: which particles are taken.
         placement: where the calorimeter stands in the world.
@@ -107,7 +108,9 @@ class Hook:
         self._clock = clock
         self._axis = self.placement.rotation[:, 2].tolist()
         self._least_cosine = math.cos(self.trigger.max_angle)
-        self._accepts = getattr(simulator, "accepts", None)
+        self._along = simulator.detector.readout.frame == "shower"
+        self._accepts_one = getattr(simulator, "accepts_one", None)
+        self._accepts = None if self._accepts_one else getattr(simulator, "accepts", None)
         self._forget()
 
     def _forget(self) -> None:
@@ -208,12 +211,23 @@ class Hook:
         self.stats.taken += 1
 
     def _is_wanted(self, candidate: _Taken) -> bool:
+        if not self._is_accepted(candidate):
+            return False
         if self.trigger.where is None and self._accepts is None:
             return True
         incident = self._incidents([candidate])
         if self.trigger.where is not None and not self.trigger.where(incident)[0]:
             return False
         return self._accepts is None or bool(self._accepts(self._asked(incident))[0])
+
+    def _is_accepted(self, candidate: _Taken) -> bool:
+        """Whether the simulator accepts the particle, where it can tell without arrays of one."""
+        if self._accepts_one is None:
+            return True
+        theta, phi, (x, y, z) = self.placement.track(candidate.point, candidate.direction, candidate.at_face)
+        position = (0.0, 0.0, z) if self._along else (x, y, z)
+        accepted: bool = self._accepts_one(candidate.pdg, candidate.energy, theta, phi, position)
+        return accepted
 
     def _incidents(self, queue: list[_Taken]) -> Incidents:
         return self.placement.incidents(
@@ -227,7 +241,7 @@ class Hook:
 
     def _asked(self, incidents: Incidents) -> Incidents:
         """Incidents as the simulator sees them: a mesh along the particle is the same all over the face."""
-        if self.simulator.detector.readout.frame != "shower":
+        if not self._along:
             return incidents
         return replace(incidents, position=incidents.position * (0, 0, 1))
 

@@ -1,7 +1,9 @@
 """Where a calorimeter stands in the world, and where its cells are."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,21 +57,44 @@ class Placement:
     ) -> Incidents:
         """Incidents in the local frame, from points and unit vectors (N, 3) in the world.
 
-        Where `at_face` (N,) the point is moved along the particle's line onto the face.
-
         Raises:
             InputError: a particle that does not fly into the calorimeter.
         """
-        direction, position = directions @ self.rotation, self.local(points)
-        position -= np.where(at_face, position[:, 2] / direction[:, 2], 0.0)[:, None] * direction
+        rows = zip(points.tolist(), directions.tolist(), at_face.tolist(), strict=True)
+        theta, phi, position = zip(*(self.track(*row) for row in rows), strict=True)
         return Incidents(
             np.array(pdg, np.int32),
             np.array(energy),
-            np.arctan2(np.hypot(direction[:, 0], direction[:, 1]), direction[:, 2]),
-            np.arctan2(direction[:, 1], direction[:, 0]),
-            position,
+            np.array(theta),
+            np.array(phi),
+            np.array(position),
             np.array(ids, np.int64),
         )
+
+    def track(
+        self, point: Sequence[float], direction: Sequence[float], at_face: bool
+    ) -> tuple[float, float, tuple[float, float, float]]:
+        """Angles theta, phi [rad] and position [mm] in the local frame of one particle at a point of the world.
+
+        Where `at_face` the point is moved along the particle's line onto the face.
+        """
+        axes, (a, b, c) = self._axes, self._origin
+        p, q, r = point[0] - a, point[1] - b, point[2] - c
+        u, v, w = direction
+        x, y, z = (i * p + j * q + k * r for i, j, k in axes)
+        u, v, w = (i * u + j * v + k * w for i, j, k in axes)
+        back = z / w if at_face else 0.0
+        return math.atan2(math.hypot(u, v), w), math.atan2(v, u), (x - back * u, y - back * v, z - back * w)
+
+    @cached_property
+    def _axes(self) -> list[list[float]]:
+        axes: list[list[float]] = self.rotation.T.tolist()
+        return axes
+
+    @cached_property
+    def _origin(self) -> list[float]:
+        origin: list[float] = self.origin.tolist()
+        return origin
 
 
 def frames_along(theta: Floats, phi: Floats) -> Floats:
