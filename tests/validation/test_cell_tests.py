@@ -29,3 +29,20 @@ def test_shuffled_layers_lose_their_correlation(samples, with_energies):
 def test_few_layers_are_all_shown(small):
     assert spread_layers(small, 12) == [0, 1, 2]
     assert spread_layers(small, 2) == [0, 2]
+
+
+def test_rare_showers_raise_no_alarm(small, with_energies, toy):
+    """Layers that share one energy but for one shower in a hundred; ten pairs at 1e-4: 1e-3 false alarms."""
+    rng = np.random.default_rng(3)
+
+    def shared_energy(seed):
+        showers = toy(small, 800, seed=seed)
+        energies = np.zeros_like(showers.energies)
+        share = rng.uniform(0.1, 0.9, 800)
+        for layer, part in zip(small.layers[:2], (share, 1 - share), strict=True):
+            kept = np.where(rng.random(800) < 0.01, rng.random(800), 1)
+            energies[:, layer.start] = part * kept * showers.incidents.energy
+        return with_energies(showers, energies)
+
+    found = [layer_correlations(shared_energy(2 * k), shared_energy(2 * k + 1)) for k in range(10)]
+    assert min(one["probability"] for one in found) > 1e-4

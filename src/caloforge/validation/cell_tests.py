@@ -50,27 +50,44 @@ def _cell_moments(showers: Showers) -> tuple[Floats, Floats]:
 def layer_correlations(reference: Showers, other: Showers) -> Metrics:
     """Correlations of layer energies, response, depth and centres: the largest difference in standard errors.
 
-    Of quantities relative to incident energy, by their ranks (Spearman), since showers do not follow Gaussians:
-    differences of Fisher's z, whose variance is 1.06 / (N - 3). The probability counts the pairs tried.
+    Of quantities relative to incident energy, by their ranks (Spearman), as Fisher's z averaged over blocks of showers.
+    Its error is that of the blocks, since correlations near one follow no formula: rare showers decide them. The
+    probability is Student's and counts the pairs tried.
     """
     ours, theirs = correlated(reference), correlated(other)
     names = [name for name, values in ours.items() if values.std() > 0]
-    a, b = (obs.correlations(_ranks(np.column_stack([table[name] for name in names]))) for table in (ours, theirs))
     upper = np.triu_indices(len(names), 1)
-    z = [np.arctanh(matrix[upper].clip(-0.999999, 0.999999)) for matrix in (b, a)]
-    pull = (z[0] - z[1]) / np.sqrt(SPEARMAN * (1 / (len(reference) - 3) + 1 / (len(other) - 3)))
+    blocks = max(FEWEST_BLOCKS, min(MOST_BLOCKS, min(len(reference), len(other)) // BLOCK))
+    z_a, z_b = (
+        _block_correlations(np.column_stack([table[name] for name in names]), blocks)[:, *upper]
+        for table in (ours, theirs)
+    )
+    a, b = z_a.mean(axis=0), z_b.mean(axis=0)
+    error = np.sqrt((z_a.var(axis=0, ddof=1) + z_b.var(axis=0, ddof=1)) / blocks)
+    pull = np.where(error > 0, (b - a) / np.where(error > 0, error, 1), 0)
     worst = int(np.argmax(np.abs(pull)))
-    pair = (upper[0][worst], upper[1][worst])
     return {
         "largest_pull": float(pull[worst]),
-        "pair": [names[i] for i in pair],
-        "values": [float(a[pair]), float(b[pair])],
-        "probability": _corrected(float(np.abs(pull[worst])), len(pull)),
+        "pair": [names[axis[worst]] for axis in upper],
+        "values": [float(np.tanh(z[worst])) for z in (a, b)],
+        "probability": _student(float(np.abs(pull[worst])), 2 * blocks - 2, len(pull)),
         "n_pairs": len(pull),
     }
 
 
-SPEARMAN = 1.06  # variance of Fisher's z for ranks: Fieller, Hartley and Pearson, Biometrika 44 (1957) 470
+def _block_correlations(values: Floats, blocks: int) -> Floats:
+    """Fisher's z of the rank correlations (blocks, K, K) of columns (N, K), in interleaved blocks of showers."""
+    found = np.stack([obs.correlations(_ranks(values[k::blocks])) for k in range(blocks)])
+    return np.asarray(np.arctanh(found.clip(-0.999999, 0.999999)))
+
+
+def _student(pull: float, freedom: int, trials: int) -> float:
+    from scipy.stats import t
+
+    return min(1.0, 2 * trials * float(t.sf(pull, freedom)))
+
+
+BLOCK, FEWEST_BLOCKS, MOST_BLOCKS = 40, 5, 25
 MOST_LAYERS = 12
 
 
@@ -94,7 +111,10 @@ def spread_layers(detector: Detector, most: int) -> list[int]:
 
 
 def _ranks(values: Floats) -> Floats:
-    return np.argsort(np.argsort(values, axis=0), axis=0).astype(np.float64)
+    """Ranks (N, K) of columns, the mean rank for ties: empty layers are equal, in whatever order they come."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values, axis=0), np.float64)
 
 
 def _corrected(pull: float, trials: int) -> float:
