@@ -98,6 +98,10 @@ def test_incidents_outside_are_refused_unless_told(toy_onnx, learned, changes, m
     with pytest.raises(InputError, match=message):
         learned.simulate(wanted, 5)
     free = LearnedSimulator(toy_onnx, outside=True)
+    for simulator, accepted in ((learned, False), (free, True)):
+        one = wanted.pdg[0], wanted.energy[0], wanted.theta[0], wanted.phi[0], wanted.position[0]
+        assert simulator.accepts(wanted).tolist() == [accepted]
+        assert simulator.accepts_one(*one) == accepted
     assert np.isfinite(free.simulate(wanted, 5).energies).all()
 
 
