@@ -12,11 +12,11 @@ from caloforge.validation.recipes import Recipe
 
 @pytest.fixture(scope="session")
 def gflash(small):
-    """Maker of n GFlash showers of e-, 5-50 GeV, by seed."""
+    """Maker of n GFlash showers of e-, 1-10 GeV, by seed."""
     simulator = GFlash(small)
 
     def make(n, seed):
-        energy = np.random.default_rng(seed).uniform(5e3, 5e4, n)
+        energy = np.random.default_rng(seed).uniform(1e3, 1e4, n)
         return simulator.simulate(Incidents.make("e-", energy), seed)
 
     return make

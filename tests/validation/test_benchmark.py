@@ -14,7 +14,10 @@ AUCS = ("auc_low", "auc_low_normed", "auc_high", "auc_high_trees", "auc_log", "a
 
 @pytest.fixture(scope="module")
 def done(samples, with_energies, small_recipe, tmp_path_factory):
-    """Folder and metrics of one validation: an honest candidate, one scaled by 1 %, and copies of the training set."""
+    """Folder and metrics of one validation: an honest candidate, one scaled by 1 %, and copies of the training set.
+
+    The page itself, which takes longer than all metrics, is drawn in tests/validation/report.
+    """
     reference, floor, candidate, training = samples
     candidates = {
         "honest": candidate,
@@ -22,9 +25,10 @@ def done(samples, with_energies, small_recipe, tmp_path_factory):
         "copies": training,
     }
     out = tmp_path_factory.mktemp("validation") / "new" / "folder"
-    options = {"floor": floor, "training": training, "recipe": "quick", "seeds": 2, "progress": False}
+    options = {"floor": floor, "training": training, "recipe": "quick", "seeds": 1, "progress": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "quick", small_recipe)
+        patch.setattr("caloforge.validation.report.write_report", lambda path, *_: path.touch())
         metrics = validate(reference, candidates, out, **options)
     return out, metrics
 

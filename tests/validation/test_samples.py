@@ -91,7 +91,7 @@ def test_kolmogorov_smirnov_equals_scipy():
 
 
 def log_uniform(showers, rng):
-    energy = np.exp(rng.uniform(np.log(5e3), np.log(5e4), len(showers)))
+    energy = np.exp(rng.uniform(np.log(1e3), np.log(1e4), len(showers)))
     return replace(showers, incidents=Incidents.make("e-", energy))
 
 
@@ -107,7 +107,7 @@ def test_reweighting_thins_to_the_spectrum(samples):
 
 
 def test_reweighting_needs_cover(samples):
-    showers = replace(samples[2], incidents=Incidents.make("e-", np.linspace(5e3, 2e4, 800)))
+    showers = replace(samples[2], incidents=Incidents.make("e-", np.linspace(1e3, 4e3, 800)))
     with pytest.raises(InputError, match="'model' has no showers near"):
         prepared(samples[0], showers, samples[1], reweight=True)
 
