@@ -64,14 +64,14 @@ def validate(
     Raises:
         InputError: samples that cannot be compared, an unknown recipe, or a folder that cannot be written.
     """
+    from caloforge.validation.report import write_report
+
     chosen = find_recipe(recipe)
     if seeds < 1:
         raise InputError(f"seeds must be 1 or more, not {seeds}")
     samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
     make_folder(out)
     started = time.perf_counter()
-    from caloforge.validation.report import write_report
-
     with steps(progress, samples) as tick:
         metrics = measure(samples, chosen, seed, seeds, tick, training=training, background=background)
         metrics["seconds"] = round(time.perf_counter() - started, 1)

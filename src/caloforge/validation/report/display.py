@@ -6,8 +6,8 @@ import numpy as np
 
 from caloforge.detector import Detector
 from caloforge.showers import Showers
-from caloforge.validation.report.draw import REFERENCE, colours
-from caloforge.validation.report.maps import MAGMA, cell_corners, shades
+from caloforge.validation.report.maps import cell_corners, shades
+from caloforge.validation.report.style import REFERENCE, colours
 
 EVENTS = 5
 MOST_CELLS = 1500
@@ -26,7 +26,7 @@ def display_data(samples: dict[str, Showers]) -> dict[str, Any]:
     return {
         "names": list(samples),
         "colours": list(colours(list(samples)).values()),
-        "shades": shades(MAGMA[1:]),
+        "shades": shades(),
         "events": events,
         "cells": _shapes(reference.detector, used),
         "box": _box(reference.detector),

@@ -16,22 +16,15 @@ from caloforge.validation.distances import energy_bins, histogram, width_error
 from caloforge.validation.features import lowest
 from caloforge.validation.moments import Floats
 from caloforge.validation.report import maps
-from caloforge.validation.report.draw import REFERENCE, Figure, Labels, curves, distributions
+from caloforge.validation.report.plots import Curves, Histograms, curves, distributions
+from caloforge.validation.report.style import REFERENCE, Figure, Labels, styled
 from caloforge.validation.samples import Samples
 from caloforge.validation.table import Observable, Table, bin_edges, observable_table
 
 Metrics = dict[str, Any]
 SHOWN_LAYERS = 3
-PER_LAYER = (
-    "energy_layer",
-    "fraction_layer",
-    "centre_x",
-    "centre_y",
-    "width_x",
-    "width_y",
-    "width_r",
-    "sparsity_layer",
-)
+FEWEST_EDGES = 6  # of a lateral profile worth drawing
+PER_LAYER = ("energy", "fraction", "centre_x", "centre_y", "width_x", "width_y", "width_r", "sparsity")
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,8 @@ class Content:
 def all_figures(samples: Samples, metrics: Metrics) -> list[Figure]:
     """Every figure of the report, in order."""
     content = Content({REFERENCE: samples.reference, **samples.compared}, metrics)
-    return [figure for draw in DRAWN for figure in draw(content)]
+    with styled():
+        return [figure for draw in DRAWN for figure in draw(content)]
 
 
 def _scores(content: Content) -> Iterator[Figure]:
@@ -83,17 +77,30 @@ def _averages(content: Content) -> Iterator[Figure]:
 
 
 def _distributions(content: Content) -> Iterator[Figure]:
-    for name, column in content.tables[REFERENCE].items():
-        if column.layer is None or (column.layer in content.layers and name.startswith(PER_LAYER)):
-            yield _distribution(name, column, {key: table[name].values for key, table in content.tables.items()})
+    """Each observable of whole showers, and those of layers side by side."""
+    table = content.tables[REFERENCE]
+    for name, column in table.items():
+        if column.layer is None:
+            yield _distribution(name, name.replace("_", " "), column, _by_sample(content, name))
+    for quantity in PER_LAYER:
+        names = [name for k in content.layers if (name := f"{quantity}_layer_{k}") in table]
+        if names:
+            labels = Labels(f"{quantity}_by_layer", f"{quantity.replace('_', ' ')} by layer", table[names[0]].group)
+            yield distributions(labels, [_histograms(table[name], _by_sample(content, name)) for name in names])
 
 
-def _distribution(name: str, column: Observable, values: dict[str, Floats], title: str = "") -> Figure:
+def _by_sample(content: Content, name: str) -> dict[str, Floats]:
+    return {sample: table[name].values for sample, table in content.tables.items()}
+
+
+def _distribution(name: str, title: str, column: Observable, values: dict[str, Floats]) -> Figure:
+    return distributions(Labels(name, title, column.group), [_histograms(column, values)])
+
+
+def _histograms(column: Observable, values: dict[str, Floats]) -> Histograms:
     edges = bin_edges(column)
     x = f"{column.label} [{column.unit}]" if column.unit else column.label
-    labels = Labels(name, title or name.replace("_", " "), column.group, x, "density")
-    counts = {key: histogram(v, edges) for key, v in values.items()}
-    return distributions(labels, edges, counts, log_x=column.log, log_y=column.log)
+    return Histograms(x, edges, {key: histogram(v, edges) for key, v in values.items()}, column.log, column.log)
 
 
 def _at_fixed_energies(content: Content) -> Iterator[Figure]:
@@ -108,7 +115,7 @@ def _at_fixed_energies(content: Content) -> Iterator[Figure]:
         where = show_energy(low) if low == high else f"{low / 1e3:.3g}–{high / 1e3:.3g} GeV"
         column = content.tables[REFERENCE]["depth_centre"]
         column = Observable(values[REFERENCE], column.label, column.unit, column.group)
-        yield _distribution(f"depth_centre_bin_{index}", column, values, f"shower centre at {where}")
+        yield _distribution(f"depth_centre_bin_{index}", f"shower centre at {where}", column, values)
 
 
 def _in_bin(content: Content, name: str, index: int) -> Iterator[tuple[str, Floats, Any]]:
@@ -141,9 +148,9 @@ def _trend(
             points[sample].append((float(value(found)), float(error(found))) if len(found) > 1 else (np.nan, np.nan))
     kind = "width" if value is np.std else "mean"
     unit = f" [{column.unit}]" if column.unit else ""
-    labels = Labels(f"{name}_{kind}_energy", f"{name.replace('_', ' ')}, {kind} against energy", column.group,
-                    "E_{inc} [GeV]", y + unit)  # fmt: skip
-    return curves(labels, _middles(content), {s: (np.array(p)[:, 0], np.array(p)[:, 1]) for s, p in points.items()})
+    labels = Labels(f"{name}_{kind}_energy", f"{name.replace('_', ' ')}, {kind} against energy", column.group)
+    measured = {s: (np.array(p)[:, 0], np.array(p)[:, 1]) for s, p in points.items()}
+    return curves(labels, [Curves("E_{inc} [GeV]", y + unit, _middles(content), measured)])
 
 
 def _middles(content: Content) -> Floats:
@@ -158,31 +165,29 @@ def _longitudinal_profile(content: Content) -> Iterator[Figure]:
         for name, s in content.showers.items()
     }
     z = np.array([layer.z for layer in content.detector.layers])
-    labels = Labels("longitudinal_profile", "longitudinal profile", "longitudinal", "depth [mm]",
-                    "mean E_{layer} / E_{inc}")  # fmt: skip
-    yield curves(labels, z, profiles, log_y=True)
+    labels = Labels("longitudinal_profile", "longitudinal profile", "longitudinal")
+    yield curves(labels, [Curves("depth [mm]", "mean E_{layer} / E_{inc}", z, profiles, log_y=True)])
 
 
 def _lateral_profiles(content: Content) -> Iterator[Figure]:
-    """Average energy against distance in x, y, r and phi, in the layers shown."""
-    for k in content.layers:
-        for axis, unit in obs.AXES.items():
-            edges = obs.lateral_edges(content.detector.layers[k], axis)
-            if len(edges) < 6:
-                continue
-            profiles = {
-                name: _mean_and_error(
-                    obs.lateral_profile(s.detector, s.thresholded(), k, axis) / s.incidents.energy[:, None]
-                )
-                for name, s in content.showers.items()
-            }
-            filled = profiles[REFERENCE][0] > 0
-            middle = ((edges[1:] + edges[:-1]) / 2)[filled]
-            shown = {name: (value[filled], error[filled]) for name, (value, error) in profiles.items()}
-            symbol = "φ" if axis == "phi" else axis
-            labels = Labels(f"profile_{axis}_layer_{k}", f"lateral profile in {axis}, layer {k}", "lateral",
-                            f"{symbol} [{unit}]", "mean E / E_{inc}")  # fmt: skip
-            yield curves(labels, middle, shown, log_y=axis != "phi")
+    """Average energy against distance in x, y, r and phi, in the layers shown side by side."""
+    for axis in obs.AXES:
+        shown = [_lateral_profile(content, k, axis) for k in content.layers
+                 if len(obs.lateral_edges(content.detector.layers[k], axis)) >= FEWEST_EDGES]  # fmt: skip
+        if shown:
+            yield curves(Labels(f"profile_{axis}_by_layer", f"lateral profile in {axis} by layer", "lateral"), shown)
+
+
+def _lateral_profile(content: Content, k: int, axis: str) -> Curves:
+    edges = obs.lateral_edges(content.detector.layers[k], axis)
+    profiles = {
+        name: _mean_and_error(obs.lateral_profile(s.detector, s.thresholded(), k, axis) / s.incidents.energy[:, None])
+        for name, s in content.showers.items()
+    }
+    filled = profiles[REFERENCE][0] > 0
+    shown = {name: (value[filled], error[filled]) for name, (value, error) in profiles.items()}
+    label = f"{'φ' if axis == 'phi' else axis} in layer {k} [{obs.AXES[axis]}]"
+    return Curves(label, "mean E / E_{inc}", ((edges[1:] + edges[:-1]) / 2)[filled], shown, log_y=axis != "phi")
 
 
 def _mean_and_error(values: Floats) -> tuple[Floats, Floats]:
@@ -194,8 +199,8 @@ def _cell_energies(content: Content) -> Iterator[Figure]:
     high = max(float(s.energies.max()) for s in content.showers.values())
     edges = np.geomspace(low, max(high, 10 * low), 60)
     counts = {name: obs.cell_spectrum(s.thresholded(), edges) for name, s in content.showers.items()}
-    labels = Labels("cell_energy", "cell energies", "cells", "cell energy [MeV]", "density")
-    yield distributions(labels, edges, counts, log_x=True, log_y=True)
+    shown = Histograms("cell energy [MeV]", edges, counts, log_x=True, log_y=True)
+    yield distributions(Labels("cell_energy", "cell energies", "cells"), [shown])
 
 
 def _correlations(content: Content) -> Iterator[Figure]:
@@ -207,7 +212,7 @@ def _correlations(content: Content) -> Iterator[Figure]:
         layers = obs.layer_energies(showers.detector, showers.thresholded())[:, chosen]
         response = layers.sum(axis=1, keepdims=True)
         values[name] = obs.correlations(np.hstack([layers, response]) / showers.incidents.energy[:, None])
-    labels = Labels("correlations", "correlations of layer energies", "layers", "", "")
+    labels = Labels("correlations", "correlations of layer energies", "layers")
     yield maps.matrices(labels, [*(f"E_{{{k}}}" for k in chosen), "E_{tot}"], values)
 
 
@@ -217,21 +222,22 @@ def _neighbours(content: Content) -> Iterator[Figure]:
         if "memorisation" in found:
             histograms = found["memorisation"]["histogram"]
             counts = {REFERENCE: histograms["held_out"], name: histograms["generated"]}
-            labels = Labels(f"neighbours_{name}", f"nearest training shower, {name}", "memorisation",
-                            "distance to the nearest training shower", "density")  # fmt: skip
+            labels = Labels(f"neighbours_{name}", f"nearest training shower, {name}", "memorisation")
             arrays = {key: np.array(value, np.float64) for key, value in counts.items()}
-            yield distributions(labels, np.array(histograms["edges"]), arrays, log_x=False, log_y=False)
+            x = "distance to the nearest training shower"
+            yield distributions(labels, [Histograms(x, np.array(histograms["edges"]), arrays)])
 
 
 def _regression(content: Content) -> Iterator[Figure]:
     """Bias and resolution of the energy that Geant4-trained regression finds."""
     if "regression" not in content.metrics["reference"] or len(content.bins) < 2:
         return
-    for key, y in (("bias", "⟨E_{reco} / E_{inc}⟩ − 1"),
+    for key, y in (("bias", "mean E_{reco} / E_{inc} − 1"),
                    ("resolution", "width of E_{reco} / E_{inc}")):  # fmt: skip
         values = {name: _column(found["regression"], key) for name, found in content.results().items()}
-        labels = Labels(f"regression_{key}", f"energy regression, {key}", "analysis", "E_{inc} [GeV]", y)
-        yield curves(labels, _middles(content), values, difference=key == "bias")
+        labels = Labels(f"regression_{key}", f"energy regression, {key}", "analysis")
+        shown = Curves("E_{inc} [GeV]", y, _middles(content), values)
+        yield curves(labels, [shown], difference=key == "bias")
 
 
 def _column(rows: list[Metrics], key: str) -> tuple[Floats, Floats]:

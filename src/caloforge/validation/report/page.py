@@ -11,10 +11,15 @@ from caloforge.errors import InputError
 from caloforge.showers.hdf5 import replacing
 from caloforge.units import show_energy
 from caloforge.validation.report.display import display_data
-from caloforge.validation.report.draw import REFERENCE, Figure
 from caloforge.validation.report.figures import all_figures
+from caloforge.validation.report.style import REFERENCE, Figure
 from caloforge.validation.samples import Samples
 from caloforge.validation.summary import verdict_rows
+
+try:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+except ImportError:
+    raise InputError("the report needs jinja2; install the extra: caloforge[report]") from None
 
 TEMPLATES = files("caloforge.validation.report") / "templates"
 PARTS = ("report.html", "style.css", "page.js", "display.js")
@@ -28,7 +33,7 @@ def write_report(path: Path, samples: Samples, metrics: Metrics) -> None:
     """Write the report, whole or not at all.
 
     Raises:
-        InputError: jinja2 is missing, or the folder cannot be written.
+        InputError: the folder cannot be written.
     """
     showers = {REFERENCE: samples.reference, **samples.candidates}
     html = render(samples.reference.detector, metrics, all_figures(samples, metrics), display_data(showers))
@@ -38,10 +43,6 @@ def write_report(path: Path, samples: Samples, metrics: Metrics) -> None:
 
 def render(detector: Detector, metrics: Metrics, figures: list[Figure], display: Metrics) -> str:
     """The page as text."""
-    try:
-        from jinja2 import DictLoader, Environment, StrictUndefined
-    except ImportError:
-        raise InputError("the report needs jinja2; install the extra: caloforge[report]") from None
     sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in PARTS}
     page = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters["pretty"] = lambda value: json.dumps(value, indent=2)
@@ -71,8 +72,8 @@ def _script_safe(data: Metrics) -> str:
 
 
 def _sections(figures: list[Figure]) -> list[tuple[str, list[Figure]]]:
-    ordered = sorted(figures, key=lambda figure: SECTIONS.index(figure.group))
-    return [(group, list(members)) for group, members in groupby(ordered, key=lambda figure: figure.group)]
+    ordered = sorted(figures, key=lambda figure: SECTIONS.index(figure.labels.group))
+    return [(group, list(members)) for group, members in groupby(ordered, key=lambda figure: figure.labels.group)]
 
 
 def worst_observables(metrics: Metrics) -> list[Metrics]:
