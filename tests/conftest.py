@@ -49,7 +49,9 @@ def toy_showers(detector, n, *, seed, first_id=0):
     random = np.random.default_rng(seed)
     energy = random.uniform(1000.0, 20000.0, n)
     radius = np.hypot(*detector.cell_centres[:, :2].T)
-    profile = np.exp(-radius / 15.0) * np.array([0.3, 1.0, 0.1])[detector.cell_layer]
+    profile = np.exp(-radius / 15.0) * np.interp(
+        detector.cell_layer, np.linspace(0, len(detector.layers) - 1, 3), [0.3, 1.0, 0.1]
+    )
     cells = random.gamma(0.05 * np.outer(energy, profile / profile.sum()) + 1e-3)
     cells *= (0.99 * energy / cells.sum(1))[:, None] * random.normal(1.0, 0.002, (n, 1))
     incidents = Incidents.make("e+", energy, shower_id=np.arange(first_id, first_id + n))

@@ -10,6 +10,7 @@ from caloforge.showers.domain import Domain
 
 TINY = FlowConfig(blocks=2, hidden=8, bins=4)
 SMALL_CONFIGS = {"coupling-flow": CouplingFlowConfig(layers=TINY, cells=TINY)}
+OTHER_DETECTORS: dict[str, str] = {}  # fixture of the detector, for models that need another than `small`
 
 
 def test_every_model_has_a_small_config():
@@ -18,10 +19,20 @@ def test_every_model_has_a_small_config():
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
-def case(request, small, toy):
-    showers = toy(small, 300, seed=5)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def detector(request, kind):
+    return request.getfixturevalue(OTHER_DETECTORS.get(kind, "small"))
+
+
+@pytest.fixture(scope="module")
+def case(kind, detector, toy):
+    showers = toy(detector, 300, seed=5)
     torch.manual_seed(6)
-    model = build(SMALL_CONFIGS[request.param], small, Domain.of(showers.incidents))
+    model = build(SMALL_CONFIGS[kind], detector, Domain.of(showers.incidents))
     model.fit(showers)
     return model, showers
 
@@ -47,14 +58,14 @@ def test_losses_are_finite_with_a_gradient_for_every_parameter(case):
     assert parameters == {id(parameter) for parameter in model.parameters()}
 
 
-def test_samples_are_thresholded_energies(case, small):
+def test_samples_are_thresholded_energies(case, detector):
     model, showers = case
     with torch.no_grad():
         cells = model.sample(noise_for(model, 300), **named(model, Batch.of(showers)))
-    assert cells.shape == (300, small.n_cells)
+    assert cells.shape == (300, detector.n_cells)
     assert cells.dtype == torch.float32
     assert torch.isfinite(cells).all()
-    assert ((cells == 0) | (cells >= small.readout.threshold)).all()
+    assert ((cells == 0) | (cells >= detector.readout.threshold)).all()
     response = cells.sum(1) / torch.from_numpy(showers.incidents.energy)
     assert 0.5 < response.mean() < 1.5
 
@@ -78,20 +89,19 @@ def test_extreme_noise_gives_energies(case):
     assert (cells >= 0).all()
 
 
-def test_state_restores_the_model(case, small, tmp_path):
+def test_state_restores_the_model(case, kind, detector, tmp_path):
     model, showers = case
     torch.save(model.state_dict(), tmp_path / "model.pt")
-    other = build(SMALL_CONFIGS["coupling-flow"], small, model.domain)
+    other = build(SMALL_CONFIGS[kind], detector, model.domain)
     other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     noise, incidents = noise_for(model, 10), named(model, Batch.of(showers[:10]))
     with torch.no_grad():
         assert torch.equal(model.sample(noise, **incidents), other.sample(noise, **incidents))
 
 
-@pytest.mark.parametrize("kind", list(MODELS))
-def test_all_inputs_condition(kind, small, toy):
+def test_all_inputs_condition(kind, detector, toy):
     """Particle, angle and entry point reach the model where they vary."""
-    showers = concatenate([toy(small, 100, seed=8), toy(small, 100, seed=9)])
+    showers = concatenate([toy(detector, 100, seed=8), toy(detector, 100, seed=9)])
     old = showers.incidents
     tilted = Incidents.make(
         torch.tensor([11, 22]).repeat_interleave(100).numpy(),
@@ -101,9 +111,9 @@ def test_all_inputs_condition(kind, small, toy):
         position=torch.linspace(-5, 5, 600).reshape(200, 3).numpy(),
         shower_id=range(200),
     )
-    showers = Showers(small, tilted, showers.energies)
+    showers = Showers(detector, tilted, showers.energies)
     torch.manual_seed(10)
-    model = build(SMALL_CONFIGS[kind], small, Domain.of(tilted))
+    model = build(SMALL_CONFIGS[kind], detector, Domain.of(tilted))
     model.fit(showers)
     assert model.inputs == ("energy", "theta", "phi", "position", "pdg")
     incidents = named(model, Batch.of(showers[:1]))

@@ -43,12 +43,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Turn:
-    """One part of a training step: `repeat` updates of `parameters` along `loss`, each on a fresh batch."""
+    """One part of a training step: `repeat` updates of `parameters` along `loss`, each on a fresh batch.
+
+    `optimiser(parameters, lr=...)` makes its optimiser; the learning rate is the schedule's.
+    """
 
     name: str
     parameters: Sequence[nn.Parameter]
     loss: Callable[[Batch], Tensor]
     repeat: int = 1
+    optimiser: Callable[..., torch.optim.Optimizer] | None = None
 
 
 class Model(nn.Module, ABC):
@@ -78,6 +82,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """Mean loss of a batch; its randomness comes from torch's generator."""
+
+    def selection_loss(self, batch: Batch) -> Tensor:
+        """What picks the weights, on showers held out of training; by default the loss."""
+        return self.loss(batch)
 
     @abstractmethod
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Configuration of a training: the model and the schedule."""
 
-from typing import Annotated
+import math
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,7 +20,8 @@ class Schedule(Strict):
         steps: training steps, the reproducible way to stop.
         minutes: wall-clock cap; the learning rate then falls with whichever of steps and time is further.
         batch: showers per step.
-        learning_rate: highest rate; it rises over the first `warmup` of the training and falls along a cosine.
+        learning_rate: highest rate, reached after the first `warmup` of the training.
+        decay: how the rate falls from there: along half a "cosine" to zero, or not at all ("none").
         weight_decay: of AdamW.
         clip: largest norm of the gradient.
         average: share of the past kept per step in the running mean of the weights that is evaluated and exported.
@@ -32,6 +34,7 @@ class Schedule(Strict):
     minutes: Positive | None = None
     batch: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     learning_rate: Positive = 2e-3
+    decay: Literal["cosine", "none"] = "cosine"
     warmup: Fraction = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Positive = 1.0
@@ -39,6 +42,14 @@ class Schedule(Strict):
     evaluate_every: Steps = 100
     symmetries: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+
+    def rate(self, done: float) -> float:
+        """Learning rate as a share of the highest, at a done part of the training."""
+        if done < self.warmup:
+            return (done + 0.01 * self.warmup) / (1.01 * self.warmup)
+        if self.decay == "none":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
 
 
 class TrainingConfig(Strict):

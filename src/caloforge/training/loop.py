@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,8 @@ class Trainer:
         self.losses: list[dict[str, float]] = []
 
     def _optimiser(self, turn: Turn) -> torch.optim.Optimizer:
-        schedule = self.schedule
-        return torch.optim.AdamW(turn.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+        make = turn.optimiser or partial(torch.optim.AdamW, weight_decay=self.schedule.weight_decay)
+        return make(turn.parameters, lr=self.schedule.learning_rate)
 
     def run(self, *, quiet: bool) -> TrainingSummary:
         """Train to the end of the schedule."""
@@ -155,7 +156,7 @@ class Trainer:
     def _update(self, turn: Turn) -> float:
         optimiser = self.optimisers[turn.name]
         for group in optimiser.param_groups:
-            group["lr"] = self.schedule.learning_rate * _rate(self._progress(), self.schedule.warmup)
+            group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress())
         optimiser.zero_grad()
         loss = turn.loss(self._draw())
         loss.backward()
@@ -182,6 +183,8 @@ class Trainer:
         with torch.no_grad():
             for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(weight, 1 - kept)
+            for kept_buffer, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                kept_buffer.copy_(buffer)
 
     def _evaluate(self, loss: float) -> None:
         held_out = self._held_out_loss()
@@ -198,7 +201,7 @@ class Trainer:
         size = self.schedule.batch
         with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
             parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
-            return sum(float(self.average.loss(part)) * len(part) for part in parts) / len(self.held_out)
+            return sum(float(self.average.selection_loss(part)) * len(part) for part in parts) / len(self.held_out)
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on; the random numbers depend on seed and step alone."""
@@ -228,10 +231,3 @@ def seeded(seed: int, index: int, stream: str) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(engine_seed(seed, index, stream))
         yield
-
-
-def _rate(done: float, warmup: float) -> float:
-    """Learning rate as a share of the highest: a linear rise, then half a cosine down to zero."""
-    if done < warmup:
-        return (done + 0.01 * warmup) / (1.01 * warmup)
-    return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
