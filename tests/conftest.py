@@ -29,6 +29,17 @@ counts = ["G4_Pb", "G4_lAr"]
 cells = {kind = "cartesian", n = [3, 3], size = ["50 mm", "50 mm"]}
 """
 
+UNIFORM = """
+name = "uniform"
+[readout]
+threshold = "0.01 MeV"
+[[layer]]
+copies = 4
+plates = [{material = "G4_PbWO4", thickness = "50 mm"}]
+counts = ["G4_PbWO4"]
+cells = {kind = "cartesian", n = [4, 4], size = ["20 mm", "20 mm"]}
+"""
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -42,6 +53,12 @@ def shared() -> Path:
 def small() -> Detector:
     """Two kinds of layers, 26 cells."""
     return Detector.from_toml(SMALL)
+
+
+@pytest.fixture(scope="session")
+def uniform() -> Detector:
+    """Four layers of the same 4 x 4 cells."""
+    return Detector.from_toml(UNIFORM)
 
 
 def toy_showers(detector, n, *, seed, first_id=0):

@@ -62,7 +62,10 @@ class Model(nn.Module, ABC):
         detector: the detector whose cells it fills.
         domain: the incidents it learns from.
         noise_size: standard normal numbers per shower.
+        judged: showers that `selection_loss` wants at a time, at least; distances of samples need many.
     """
+
+    judged = 1
 
     def __init__(self, detector: Detector, domain: Domain, noise_size: int) -> None:
         super().__init__()
@@ -86,6 +89,13 @@ class Model(nn.Module, ABC):
     def selection_loss(self, batch: Batch) -> Tensor:
         """What picks the weights, on showers held out of training; by default the loss."""
         return self.loss(batch)
+
+    def settle(self) -> None:
+        """Set what belongs to weights but is not learned (statistics of batch normalisation); nothing by default.
+
+        Called on averaged weights before they are judged and saved.
+        """
+        return
 
     @abstractmethod
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:

@@ -1,0 +1,207 @@
+"""Blocks of three-dimensional networks: up-sampling convolutions, the generator and the discriminator of the 3D GAN.
+
+Tensors are (N, channels, depth, x, y) or (N, channels, depth, phi, r), as the cells of a detector lie in memory.
+"""
+
+import math
+from typing import Annotated, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caloforge.config import Strict
+
+Size = Annotated[int, Field(ge=1, le=64)]
+Sizes = tuple[Size, Size, Size]
+Channels = Annotated[int, Field(ge=1, le=4096)]
+SLOPE = 0.3  # of LeakyReLU where it leaks, as in the published code
+LAST_KERNEL = (2, 2, 2)
+HIDDEN = 64  # of the network that judges the profiles
+
+
+class UpBlockConfig(Strict):
+    """A convolution of the generator: channels out, kernel and the up-sampling before it, in depth, x, y."""
+
+    channels: Channels
+    kernel: Sizes
+    up: Sizes = (1, 1, 1)
+
+
+class DownBlockConfig(Strict):
+    """A convolution of the discriminator: channels out, kernel and stride in depth, x, y."""
+
+    channels: Channels
+    kernel: Sizes
+    stride: Sizes = (1, 1, 1)
+
+
+class UpConvolution(nn.Module):
+    """Nearest-neighbour up-sampling by `up` and a convolution that keeps the finer size, as one convolution before it.
+
+    All finer cells of a coarse cell are equal, so the kernel collapses: weights that meet the same coarse cell are
+    added, and each of the prod(up) places of a finer cell in its coarse one has a kernel of its own. With a kernel
+    of k and up-sampling by s that is (k + s - 1) / s weights in place of k, along every axis.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: Sizes, up: Sizes, *, bias: bool) -> None:
+        super().__init__()
+        self.up = up
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, *kernel))
+        nn.init.kaiming_uniform_(self.weight, SLOPE)
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        shares = [_collapse(k, s) for k, s in zip(kernel, up, strict=True)]
+        for axis, (share, _) in zip("zxy", shares, strict=True):
+            self.register_buffer(f"share_{axis}", share, persistent=False)
+        self.padding = [side for share, left in reversed(shares) for side in (left, share.shape[2] - 1 - left)]
+
+    share_z: Tensor
+    share_x: Tensor
+    share_y: Tensor
+
+    def forward(self, coarse: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """Values (N, outputs, finer sizes), each output channel times `scale` plus `shift` (outputs,) where given."""
+        weight = self.weight if scale is None else self.weight * scale[:, None, None, None, None]
+        bias = self.bias if shift is None else shift
+        places = math.prod(self.up)
+        if places > 1:
+            weight = torch.einsum("oizxy,zau,xbv,ycw->oabciuvw", weight, self.share_z, self.share_x, self.share_y)
+            weight = weight.flatten(0, 3)
+            bias = None if bias is None else bias.repeat_interleave(places)
+        return self._fine(functional.conv3d(functional.pad(coarse, self.padding), weight, bias))
+
+    def _fine(self, places: Tensor) -> Tensor:
+        """Channels that hold the places of finer cells (N, outputs a b c, d, x, y) to (N, outputs, d a, x b, y c)."""
+        if self.up == (1, 1, 1):
+            return places
+        (a, b, c), (d, x, y) = self.up, places.shape[2:]
+        places = places.reshape(-1, len(self.weight), a, b, c, d, x, y)
+        return places.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(-1, len(self.weight), d * a, x * b, y * c)
+
+
+def _collapse(kernel: int, up: int) -> tuple[Tensor, int]:
+    """Which coarse weight (kernel, up, coarse kernel) takes each weight at each place, and the coarse padding before.
+
+    The fine padding is a multiple of `up`, which makes the coarse kernel smallest.
+    """
+    before = (kernel - 1) // 2 // up
+    share = torch.zeros(kernel, up, (kernel + up - 2) // up + 1)
+    for weight in range(kernel):
+        for place in range(up):
+            share[weight, place, (place + weight) // up] = 1.0
+    return share, before
+
+
+class UpBlock(nn.Module):
+    """Up-sampling convolution, batch normalisation, LeakyReLU; the last block of a generator goes without the norm."""
+
+    def __init__(self, inputs: int, config: UpBlockConfig, *, norm: bool) -> None:
+        super().__init__()
+        self.convolution = UpConvolution(inputs, config.channels, config.kernel, config.up, bias=not norm)
+        self.norm = nn.BatchNorm3d(config.channels, momentum=None) if norm else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values normalised by the batch's own statistics."""
+        values = self.convolution(x)
+        return functional.leaky_relu(values if self.norm is None else self.norm(values), SLOPE)
+
+    def settled(self, x: Tensor) -> Tensor:
+        """Values normalised by the kept statistics, folded into the convolution: shower by shower independent."""
+        if self.norm is None:
+            return self.forward(x)
+        assert self.norm.running_mean is not None
+        assert self.norm.running_var is not None
+        scale = self.norm.weight * (self.norm.running_var + self.norm.eps).rsqrt()
+        return functional.leaky_relu(self.convolution(x, scale, self.norm.bias - scale * self.norm.running_mean), SLOPE)
+
+
+class Generator(nn.Module):
+    """Numbers to an image: a dense layer to a coarse grid, up-sampling blocks, a last convolution without bias.
+
+    The coarse grid follows the detector's: each size over all up-sampling, rounded up; the image is cut at the end.
+    """
+
+    def __init__(self, inputs: int, start: int, blocks: tuple[UpBlockConfig, ...], grid: Sizes) -> None:
+        super().__init__()
+        ups = [math.prod(axis) for axis in zip(*(block.up for block in blocks), strict=True)]
+        self.coarse = (start, *(-(-n // up) for n, up in zip(grid, ups, strict=True)))
+        self.dense = nn.Linear(inputs, math.prod(self.coarse))
+        sizes = [start, *(block.channels for block in blocks)]
+        norms = [True] * (len(blocks) - 1) + [False]
+        parts = zip(sizes, blocks, norms, strict=False)
+        self.blocks = nn.ModuleList(UpBlock(size, block, norm=norm) for size, block, norm in parts)
+        self.last = UpConvolution(sizes[-1], 1, LAST_KERNEL, (1, 1, 1), bias=False)
+        cuts = [(n * up - size) // 2 for n, up, size in zip(self.coarse[1:], ups, grid, strict=True)]
+        self.cut = tuple(slice(cut, cut + size) for cut, size in zip(cuts, grid, strict=True))
+
+    def forward(self, inputs: Tensor, *, settled: bool) -> Tensor:
+        """Image (N, cells) of inputs (N, inputs); `settled` takes the kept statistics of the batch normalisation."""
+        x = self.dense(inputs).reshape(-1, *self.coarse)
+        for block in self._blocks():
+            x = block.settled(x) if settled else block(x)
+        depth, first, second = self.cut
+        image: Tensor = self.last(x)
+        return image[:, 0, depth, first, second].flatten(1)
+
+    def _blocks(self) -> list[UpBlock]:
+        return [cast(UpBlock, block) for block in self.blocks]
+
+    def settle(self, inputs: Tensor) -> None:
+        """Set the kept statistics to those of a batch of inputs (N, inputs)."""
+        norms = [block.norm for block in self._blocks() if block.norm is not None]
+        before = self.training
+        for norm in norms:
+            norm.reset_running_stats()
+        with torch.no_grad():
+            self.train()(inputs, settled=False)
+        self.train(before)
+
+
+class DownBlock(nn.Module):
+    """Convolution, LeakyReLU, batch normalisation (not in the first block), dropout."""
+
+    def __init__(self, inputs: int, config: DownBlockConfig, dropout: float, *, norm: bool) -> None:
+        super().__init__()
+        self.convolution = nn.Conv3d(inputs, config.channels, config.kernel, config.stride)
+        self.padding = [side for k in reversed(config.kernel) for side in ((k - 1) // 2, k // 2)]
+        self.norm = nn.BatchNorm3d(config.channels, track_running_stats=False) if norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Channels (N, channels, sizes over the strides, rounded up)."""
+        values = functional.leaky_relu(self.convolution(functional.pad(x, self.padding)), SLOPE)
+        return self.dropout(self.norm(values))  # type: ignore[no-any-return]
+
+
+class Discriminator(nn.Module):
+    """Images and profiles to two verdicts: Geant4 or not, and the incident energy (auxiliary classifier).
+
+    Only the first verdict sees the profiles, which know the incident energy.
+    """
+
+    def __init__(
+        self, channels: int, blocks: tuple[DownBlockConfig, ...], dropout: float, grid: Sizes, profiles: int
+    ) -> None:
+        super().__init__()
+        sizes = [channels, *(block.channels for block in blocks)]
+        parts = enumerate(zip(sizes, blocks, strict=False))
+        self.blocks = nn.Sequential(*(DownBlock(size, block, dropout, norm=i > 0) for i, (size, block) in parts))
+        strides = [math.prod(axis) for axis in zip(*(block.stride for block in blocks), strict=True)]
+        left = tuple(-(-n // (2 * s)) for n, s in zip(grid, strides, strict=True))
+        self.pool = nn.AdaptiveAvgPool3d(left)
+        features = sizes[-1] * math.prod(left)
+        self.profiles = nn.Sequential(
+            nn.Linear(profiles, HIDDEN), nn.LeakyReLU(SLOPE), nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(SLOPE)
+        )
+        self.genuine = nn.Linear(features + HIDDEN, 1)
+        self.energy = nn.Linear(features + 1, 1)
+
+    def forward(self, image: Tensor, profiles: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor]:
+        """Logit (N, 1) of being genuine, and the logarithm of the incident energy (N, 1) in units of its centre.
+
+        Of images (N, channels, grid), profiles (N, profiles) and the total energy's logarithm (N, 1).
+        """
+        features = self.pool(self.blocks(image)).flatten(1)
+        genuine = self.genuine(torch.cat([features, self.profiles(profiles)], 1))
+        return genuine, self.energy(torch.cat([features, log_total], 1))
