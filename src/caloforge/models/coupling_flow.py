@@ -22,7 +22,6 @@ from caloforge.showers.domain import Domain
 Blocks = Annotated[int, Field(ge=1, le=64)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 Bins = Annotated[int, Field(ge=2, le=64)]
-NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
 
 
 class FlowConfig(Strict):
@@ -110,8 +109,7 @@ class CouplingFlowModel(Model):
 
     def _normalised(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells scaled to their layer's energy; in a layer without hits the cell nearest to one takes it."""
-        nearly = NEVER * torch.exp(5 * torch.clamp(scores - self.hits.edge, max=0.0))
-        cells = self.hits.inverse(scores) + nearly
+        cells = self.hits.weights(scores)
         return cells * (layers / self._sum(cells)).index_select(1, self.cell_layer)
 
 

@@ -9,6 +9,7 @@ from caloforge.detector import Detector
 
 LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
 MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
+NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
 NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
 
 
@@ -121,6 +122,10 @@ class HitCells(nn.Module):
         """Cells (N, D) [MeV] of scores (N, D), zero below the threshold."""
         return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
 
+    def weights(self, scores: Tensor) -> Tensor:
+        """The same, but all above zero: in a layer without hits the cell nearest to one outweighs the others."""
+        return self.inverse(scores) + NEVER * torch.exp(5 * torch.clamp(scores - self.edge, max=0.0))
+
 
 class LayerShares(nn.Module):
     """Layer energies [MeV] and the incident's energy to unbounded numbers, and back exactly.
@@ -137,22 +142,26 @@ class LayerShares(nn.Module):
 
     def fit(self, layers: Tensor, energy: Tensor) -> None:
         """Fit to layer energies (N, n_layers) and incident energies (N, 1) [MeV]."""
-        free = self._free(layers.double(), energy.double())
+        free = self.ratios(layers.double(), energy.double())
         self.quantiles.fit(list(free.T), torch.zeros(free.shape[1]))
 
-    def _free(self, layers: Tensor, energy: Tensor) -> Tensor:
+    def ratios(self, layers: Tensor, energy: Tensor) -> Tensor:
+        """Log response and log ratios of each layer to all deeper ones (N, n_layers)."""
         response = layers.sum(1, keepdim=True) / (self.sampling_fraction * energy)
         deeper = layers.flip(1).cumsum(1).flip(1)[:, 1:]
         return torch.cat([response, layers[:, :-1] / deeper], 1).log()
 
     def forward(self, layers: Tensor, energy: Tensor) -> Tensor:
         """Scores (N, n_layers)."""
-        scores: Tensor = self.quantiles(self._free(layers, energy))
+        scores: Tensor = self.quantiles(self.ratios(layers, energy))
         return scores
 
     def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV]."""
-        free = self.quantiles.inverse(scores)
+        return self.layers(self.quantiles.inverse(scores), energy)
+
+    def layers(self, free: Tensor, energy: Tensor) -> Tensor:
+        """Layer energies (N, n_layers) [MeV] of their log ratios."""
         left = free[:, :1].exp() * self.sampling_fraction * energy
         layers = []
         for ratio in free[:, 1:].split(1, 1):

@@ -1,0 +1,65 @@
+"""Conditions of a shower in a window of cells: the incident, and how the cells lie around its impact point."""
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.detector import Detector
+from caloforge.detector.window import pattern
+from caloforge.models.base import Conditions
+from caloforge.showers.domain import Domain
+
+
+class Alignment(nn.Module):
+    """Multi-hot cell alignment of the impact point and its place within the hit cell, from the entry point and angles.
+
+    The cells of the layers differ in size: which of a coarse layer's parts the hit cell of the centre layer covers
+    repeats after a few cells in x and y (in the ATLAS barrel 2 and 4). The multi-hot encoding is that of the ATLAS GAN
+    (ATL-SOFT-PUB-2018-001); the place within the cell, in cells from its centre, is added to it. Inputs that do not
+    vary take the middle of their range.
+    """
+
+    def __init__(self, detector: Detector, domain: Domain) -> None:
+        super().__init__()
+        layer = detector.layers[detector.readout.centre_layer or 0]
+        assert layer.cells.kind == "cartesian"
+        self.depth = layer.z_min
+        self.periods = pattern(detector)
+        self.middle = {"theta": sum(domain.theta) / 2, "phi": sum(domain.phi) / 2}
+        self.register_buffer("cell_size", torch.tensor(layer.cells.size), persistent=False)
+        self.register_buffer("half_grid", torch.tensor(layer.cells.fixed_shape) / 2, persistent=False)
+        self.size = sum(self.periods) + 2
+
+    cell_size: Tensor
+    half_grid: Tensor
+
+    def forward(self, position: Tensor, **angles: Tensor) -> Tensor:
+        """One-hot in x, one-hot in y, offset from the cell's centre in x and y [cells]: (N, n_x + n_y + 2)."""
+        theta, phi = (angles.get(name, torch.full_like(position[:, :1], at)) for name, at in self.middle.items())
+        drift = self.depth * theta.tan() * torch.cat([phi.cos(), phi.sin()], 1)
+        place = (position[:, :2] + drift) / self.cell_size + self.half_grid
+        cell = place.floor()
+        hot = [self._one_hot(cell[:, axis : axis + 1], period) for axis, period in enumerate(self.periods)]
+        return torch.cat([*hot, place - cell - 0.5], 1)
+
+    def _one_hot(self, cell: Tensor, period: int) -> Tensor:
+        phase = cell - period * (cell / period).floor()
+        return (phase == torch.arange(period, device=cell.device)).float()
+
+
+class ImpactConditions(nn.Module):
+    """The varying inputs, and the cell alignment where the entry point moves a window over the cells."""
+
+    def __init__(self, detector: Detector, domain: Domain) -> None:
+        super().__init__()
+        self.incident = Conditions(domain)
+        moves = detector.readout.frame == "window" and "position" in domain.inputs
+        self.alignment = Alignment(detector, domain) if moves else None
+        self.size = self.incident.size + (self.alignment.size if self.alignment else 0)
+
+    def forward(self, **incidents: Tensor) -> Tensor:
+        """Conditions (N, size)."""
+        conditions: Tensor = self.incident(**incidents)
+        if self.alignment is None:
+            return conditions
+        angles = {name: incidents[name] for name in ("theta", "phi") if name in self.incident.names}
+        return torch.cat([conditions, self.alignment(incidents["position"], **angles)], 1)

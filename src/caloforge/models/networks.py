@@ -1,0 +1,34 @@
+"""Fully connected networks."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import nn
+
+Width = Annotated[int, Field(ge=1, le=65536)]
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=64)]
+
+
+def dense(
+    widths: Sequence[int], activation: Callable[[], nn.Module], *, bias: float = 0.0, last_bias: bool = True
+) -> nn.Sequential:
+    """Linear layers of the given widths with activations between, Glorot normal weights and constant biases.
+
+    The last layer starts without bias, and has none at all if `last_bias` is false.
+    """
+    layers: list[nn.Module] = []
+    for n_in, n_out in itertools.pairwise(widths[:-1]):
+        layers += [_linear(n_in, n_out, bias), activation()]
+    return nn.Sequential(*layers, _linear(widths[-2], widths[-1], 0.0 if last_bias else None))
+
+
+def _linear(n_in: int, n_out: int, bias: float | None) -> nn.Linear:
+    layer = nn.Linear(n_in, n_out, bias=bias is not None)
+    with torch.no_grad():
+        nn.init.xavier_normal_(layer.weight)
+        if bias is not None:
+            layer.bias.fill_(bias)
+    return layer

@@ -1,0 +1,146 @@
+"""The variational autoencoder of ATLAS (ATL-SOFT-PUB-2018-001, arXiv:2210.06204), conditioned on the incident.
+
+An encoder squeezes a shower into a few latent numbers, a decoder gives back the distribution of showers that have them;
+new showers are decoded from normal latent numbers. The loss has the four terms of the ATLAS design.
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from caloforge.config import Strict
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.impact import ImpactConditions
+from caloforge.models.layer_scores import LayerScores, cell_cut
+from caloforge.models.networks import Widths, dense
+from caloforge.models.transforms import HitCells
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+Weight = Annotated[float, Field(ge=0)]
+LOG_WIDTHS = (-5.0, 2.0)  # of the decoder's normal distributions
+
+
+class VAEWeights(Strict):
+    """Weights of the four terms.
+
+    Attributes:
+        reconstruction: of the mean negative log likelihood of a shower's numbers.
+        kl: of the Kullback-Leibler divergence of the latent numbers from normal ones.
+        total: of the total energy.
+        fractions: of the energy fractions of the last layers; the layers before have what is left of one.
+    """
+
+    reconstruction: Weight = 1.0
+    kl: Weight = 1e-4
+    total: Weight = 1e-2
+    fractions: Annotated[tuple[Weight, ...], Field(min_length=1)] = (8e-2, 6e-1, 2e-1)
+
+
+class VAEConfig(Strict):
+    """Config of the variational autoencoder; the defaults are the published ones.
+
+    Attributes:
+        latent: latent numbers.
+        hidden: widths of the encoder's hidden layers; the decoder's are the same backwards.
+        weights: of the terms of the loss.
+    """
+
+    kind: Literal["vae"] = "vae"
+    latent: Annotated[int, Field(ge=1, le=4096)] = 10
+    hidden: Widths = (200, 150, 100, 50)
+    weights: VAEWeights = VAEWeights()
+
+
+class VAEModel(Model):
+    """Showers from latent numbers; a shower's numbers are its layer scores and its cells' normal scores."""
+
+    def __init__(self, config: VAEConfig, detector: Detector, domain: Domain) -> None:
+        n = len(detector.layers) + detector.n_cells
+        super().__init__(detector, domain, config.latent + n)
+        self.latent, self.weights = config.latent, config.weights
+        self.cut = cell_cut(detector)
+        self.conditions = ImpactConditions(detector, domain)
+        self.layers = LayerScores(detector, domain)
+        self.hits = HitCells(detector.n_cells, self.cut)
+        given = self.conditions.size
+        self.encoder = dense([n + given, *config.hidden, 2 * config.latent], nn.ELU, bias=1.0)
+        self.decoder = dense([config.latent + given, *reversed(config.hidden), 2 * n], nn.ELU, bias=1.0)
+        self.register_buffer("fraction_width", torch.ones(len(detector.layers)))
+
+    fraction_width: Tensor
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the scores of layers and cells and the spread of the layer fractions."""
+        batch = Batch.of(showers)
+        self.layers.fit(batch.cells, batch.incidents["energy"])
+        self.hits.fit(batch.cells, torch.arange(self.detector.n_cells))
+        self.fraction_width.copy_(_fractions(self.layers.sums(batch.cells)).std(0).clamp(min=1e-6))
+
+    def turns(self) -> tuple[Turn, ...]:
+        """One turn, by RMSprop."""
+        return (Turn("loss", list(self.parameters()), self.loss, optimiser=torch.optim.RMSprop),)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The four terms, weighted."""
+        energy, conditions = batch.incidents["energy"], self.conditions(**batch.incidents)
+        uniform = torch.rand_like(batch.cells)
+        x = torch.cat([self.layers(batch.cells, energy), self.hits(batch.cells, uniform)], 1)
+        mean, log_width = self.encode(x, conditions)
+        latent = mean + log_width.exp() * torch.randn_like(mean)
+        decoded, log_spread = self.decode(latent, conditions)
+        reconstruction = -log_normal(x, decoded, log_spread).mean()
+        terms = self.energy_terms(self.layers.sums(batch.cells), decoded, energy)
+        weights = self.weights
+        divergence = kl_divergence(mean, log_width).mean()
+        return weights.reconstruction * reconstruction + weights.kl * divergence + terms
+
+    def encode(self, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log widths (N, latent) of the latent numbers of showers x (N, n_layers + n_cells)."""
+        mean, log_width = self.encoder(torch.cat([x, conditions], 1)).chunk(2, 1)
+        return mean, log_width.clamp(*LOG_WIDTHS)
+
+    def decode(self, latent: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log widths (N, n_layers + n_cells) of a shower's numbers."""
+        mean, log_width = self.decoder(torch.cat([latent, conditions], 1)).chunk(2, 1)
+        return mean, log_width.clamp(*LOG_WIDTHS)
+
+    def energy_terms(self, layers: Tensor, decoded: Tensor, energy: Tensor) -> Tensor:
+        """Weighted terms of total energy and layer fractions, squared, in their widths over the showers."""
+        ours = self.layers.inverse(decoded[:, : layers.shape[1]], energy)
+        least = 1e-6 * energy
+        ratio = ours.sum(1, keepdim=True).clamp(min=least) / layers.sum(1, keepdim=True).clamp(min=least)
+        total = (ratio.log() / self.layers.response_width(energy)).square().mean()
+        off = ((_fractions(ours) - _fractions(layers)) / self.fraction_width).square().mean(0)
+        last = off.new_tensor(self.weights.fractions)
+        n = min(len(last), len(off))
+        return self.weights.total * total + (last[-n:] * off[-n:]).sum()
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded."""
+        latent, spread = noise.split([self.latent, noise.shape[1] - self.latent], 1)
+        mean, log_width = self.decode(latent, self.conditions(**incidents))
+        x = mean + log_width.exp() * spread
+        n = len(self.detector.layers)
+        layers = self.layers.inverse(x[:, :n], incidents["energy"])
+        return self.layers.share_out(self.hits.weights(x[:, n:]), layers, self.cut)
+
+
+def kl_divergence(mean: Tensor, log_width: Tensor) -> Tensor:
+    """Divergence (N,) of independent normals of means and log widths (N, latent) from standard normals.
+
+    Kingma and Welling, arXiv:1312.6114, appendix B.
+    """
+    return 0.5 * (mean.square() + (2 * log_width).exp() - 1 - 2 * log_width).sum(1)
+
+
+def log_normal(x: Tensor, mean: Tensor, log_width: Tensor) -> Tensor:
+    """Log density of normals, number by number, without the constant."""
+    return -0.5 * ((x - mean) * (-log_width).exp()).square() - log_width
+
+
+def _fractions(layers: Tensor) -> Tensor:
+    return layers / layers.sum(1, keepdim=True).clamp(min=1e-12)

@@ -1,0 +1,160 @@
+"""The Wasserstein GAN with gradient penalty of ATLAS (ATL-SOFT-PUB-2018-001), conditioned on the incident.
+
+A critic learns how far generated showers are from Geant4's (Arjovsky et al., arXiv:1701.07875), kept smooth by a
+penalty on its gradient (Gulrajani et al., arXiv:1704.00028); the generator shortens that distance.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from caloforge.config import Strict
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.distance import distance_at_energies
+from caloforge.models.impact import ImpactConditions
+from caloforge.models.layer_scores import LayerScores, cell_cut
+from caloforge.models.networks import Widths, dense
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+Weight = Annotated[float, Field(ge=0)]
+LEAST_SHARE = 1e-6  # of its layer's energy in the mean shower, for cells that are hardly ever hit
+
+
+class WGANConfig(Strict):
+    """Config of the Wasserstein GAN; the defaults are the published ones.
+
+    Attributes:
+        latent: normal numbers per shower.
+        hidden: widths of the hidden layers of generator and critic.
+        critic_steps: steps of the critic per step of the generator.
+        gradient_penalty: weight of the penalty on the critic's gradient.
+        activity: weight of the generator's outputs (L1 activity regularisation).
+    """
+
+    kind: Literal["wgan-gp"] = "wgan-gp"
+    latent: Annotated[int, Field(ge=1, le=65536)] = 128
+    hidden: Widths = (128, 128, 128)
+    critic_steps: Annotated[int, Field(ge=1, le=1000)] = 5
+    gradient_penalty: Weight = 10.0
+    activity: Weight = 1e-5
+
+
+class WGANModel(Model):
+    """A generator of layer scores and cell weights, and a critic of layer scores and the roots of cell shares."""
+
+    judged = 2000
+
+    def __init__(self, config: WGANConfig, detector: Detector, domain: Domain) -> None:
+        super().__init__(detector, domain, config.latent)
+        self.config = config
+        self.cut = cell_cut(detector)
+        self.conditions = ImpactConditions(detector, domain)
+        self.layers = LayerScores(detector, domain)
+        n, given = len(detector.layers) + detector.n_cells, self.conditions.size
+        leaky = partial(nn.LeakyReLU, 0.2)
+        self.generator = dense([config.latent + given, *config.hidden, n], leaky)
+        self.critic = dense([n + given, *config.hidden, 1], leaky, last_bias=False)
+        self.register_buffer("bias", torch.zeros(detector.n_cells))
+        self.register_buffer("mean_root", torch.zeros(detector.n_cells))
+        self.register_buffer("root_width", torch.ones(()))
+
+    bias: Tensor
+    mean_root: Tensor
+    root_width: Tensor
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the layer scores, the mean shower that the generator starts from, and the scale of the critic's cells."""
+        batch = Batch.of(showers)
+        self.layers.fit(batch.cells, batch.incidents["energy"])
+        mean = batch.cells.mean(0, keepdim=True)
+        by_layer = self.layers.sums(mean).clamp(min=1e-12).index_select(1, self.layers.cell_layer)
+        self.bias.copy_((mean / by_layer).clamp(LEAST_SHARE, 0.9).logit()[0])
+        roots = _roots(batch.cells)
+        self.mean_root.copy_(roots.mean(0))
+        self.root_width.copy_((roots.var(0).sum() / len(self.detector.layers)).sqrt().clamp(min=1e-6))
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Five steps of the critic, one of the generator."""
+        adam = partial(torch.optim.Adam, betas=(0.0, 0.9))
+        critic, generator = list(self.critic.parameters()), list(self.generator.parameters())
+        return (
+            Turn("critic", critic, self.critic_loss, self.config.critic_steps, adam),
+            Turn("generator", generator, self.loss, 1, adam),
+        )
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """Critic of generated less critic of real showers, and the gradient penalty."""
+        conditions = self.conditions(**batch.incidents)
+        energy = batch.incidents["energy"]
+        with torch.no_grad():
+            generated = self.seen(*self._draw(conditions), energy)
+        real = self._features(self.layers(batch.cells, energy), batch.cells)
+        score = partial(self.criticise, conditions=conditions)
+        penalty = gradient_penalty(score, real, generated, torch.rand(len(real), 1, device=real.device))
+        return score(generated).mean() - score(real).mean() + self.config.gradient_penalty * penalty
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Loss of the generator: less the critic's mean, and the activity of the outputs."""
+        conditions = self.conditions(**batch.incidents)
+        scores, weights = self._draw(conditions)
+        generated = self.seen(scores, weights, batch.incidents["energy"])
+        activity = self.config.activity * weights.sum(1).mean()
+        return activity - self.criticise(generated, conditions).mean()
+
+    def selection_loss(self, batch: Batch) -> Tensor:
+        """Physics distance of generated showers to the real ones of the same incidents."""
+        noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
+        generated = self.sample(noise, **batch.incidents)
+        return distance_at_energies(batch.cells, generated, batch.incidents["energy"], self.detector)
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded."""
+        scores, weights = self.generate(noise, self.conditions(**incidents))
+        return self.layers.share_out(weights, self.layers.inverse(scores, incidents["energy"]), self.cut)
+
+    def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""
+        scores, logits = self.generator(torch.cat([noise, conditions], 1)).tensor_split([len(self.detector.layers)], 1)
+        return scores, (logits + self.bias).sigmoid()
+
+    def criticise(self, seen: Tensor, conditions: Tensor) -> Tensor:
+        """The critic's verdict (N,) on what it sees of showers."""
+        verdict: Tensor = self.critic(torch.cat([seen, conditions], 1))
+        return verdict[:, 0]
+
+    def seen(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
+        """What the critic sees of generated showers (N, n_layers + n_cells)."""
+        layers = self.layers.inverse(scores, energy)
+        per_weight = layers / self.layers.sums(weights)
+        return self._features(scores, weights * per_weight.index_select(1, self.layers.cell_layer))
+
+    def _features(self, scores: Tensor, cells: Tensor) -> Tensor:
+        """Layer scores, and roots of the cells' shares in the shower, all cells together as wide as the scores."""
+        return torch.cat([scores, (_roots(cells) - self.mean_root) / self.root_width], 1)
+
+    def _draw(self, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.generate(torch.randn(len(conditions), self.noise_size, device=conditions.device), conditions)
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor, uniform: Tensor) -> Tensor:
+    """Mean squared difference from one of the norm of the critic's gradient, between real and generated showers.
+
+    Two-sided, at real + uniform (generated - real) with one uniform number (N, 1) per shower
+    (arXiv:1704.00028, equation 3).
+    """
+    between = (real + uniform * (generated - real)).requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (gradient.norm(dim=1) - 1).square().mean()
+
+
+def _roots(cells: Tensor) -> Tensor:
+    """Square roots of the cells' shares in their shower (N, n_cells): small cells count, and the squares sum to one."""
+    shares = cells / cells.sum(1, keepdim=True).clamp(min=1e-12)
+    return (shares + 1e-12).sqrt()

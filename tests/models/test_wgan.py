@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+import torch
+
+from caloforge.models import Batch, build
+from caloforge.models.distance import distance_at_energies
+from caloforge.models.wgan import WGANConfig, gradient_penalty
+from caloforge.showers.domain import Domain
+
+
+@pytest.fixture(scope="module")
+def case(small, toy):
+    showers = toy(small, 300, seed=31)
+    torch.manual_seed(32)
+    model = build(WGANConfig(latent=8, hidden=(16, 16)), small, Domain.of(showers.incidents))
+    model.fit(showers)
+    return model, Batch.of(showers)
+
+
+def test_penalty_of_finite_differences(case):
+    """The gradient of the critic by central differences in plain numpy, number by number."""
+    model, batch = case
+    critic = [(layer.weight.detach().double().numpy(), None if layer.bias is None else layer.bias.detach().numpy())
+              for layer in model.critic if isinstance(layer, torch.nn.Linear)]  # fmt: skip
+
+    def verdict(x):
+        for weight, bias in critic:
+            x = weight @ x + (0 if bias is None else bias)
+            x = np.where(x > 0, x, 0.2 * x) if len(x) > 1 else x
+        return x[0]
+
+    generator = torch.Generator().manual_seed(33)
+    size = 3 + model.detector.n_cells
+    real, generated = (torch.randn(10, size, generator=generator) for _ in range(2))
+    uniform = torch.rand(10, 1, generator=generator)
+    conditions = model.conditions(**batch[:10].incidents)
+    terms = []
+    for row in range(10):
+        u = float(uniform[row])
+        x = np.concatenate([u * generated[row].double().numpy() + (1 - u) * real[row].double().numpy(),
+                            conditions[row].double().numpy()])  # fmt: skip
+        steps = 1e-6 * np.eye(len(x))[:size]
+        gradient = [(verdict(x + step) - verdict(x - step)) / 2e-6 for step in steps]
+        terms.append((np.sqrt(np.sum(np.square(gradient))) - 1) ** 2)
+    found = gradient_penalty(lambda x: model.criticise(x, conditions), real, generated, uniform)
+    assert float(found.detach()) == pytest.approx(np.mean(terms), rel=1e-4)
+
+
+def test_penalty_is_two_sided():
+    real, generated, uniform = torch.zeros(4, 3), torch.ones(4, 3), torch.rand(4, 1)
+    for slope in (0.5, 1.0, 3.0):
+        found = gradient_penalty(lambda x, s=slope: s * x[:, 0], real, generated, uniform)
+        assert float(found.detach()) == pytest.approx((slope - 1) ** 2, abs=1e-6)
+
+
+def test_penalty_teaches_the_critic(case):
+    model, batch = case
+    turn = model.turns()[0]
+    torch.manual_seed(34)
+    gradients = torch.autograd.grad(turn.loss(batch[:64]), list(model.critic.parameters()))
+    assert all(g.abs().max() > 0 for g in gradients)
+
+
+def test_critic_loss_is_that_of_the_definition(case):
+    model, batch = case
+    part = batch[:50]
+    torch.manual_seed(35)
+    found = float(model.critic_loss(part).detach())
+    torch.manual_seed(35)
+    conditions, energy = model.conditions(**part.incidents), part.incidents["energy"]
+    scores, weights = model.generate(torch.randn(50, 8), conditions)
+    generated = model.seen(scores, weights, energy).detach()
+    shares = part.cells / part.cells.sum(1, keepdim=True)
+    real = torch.cat([model.layers(part.cells, energy), (shares.sqrt() - model.mean_root) / model.root_width], 1)
+    penalty = gradient_penalty(lambda x: model.criticise(x, conditions), real, generated, torch.rand(50, 1))
+    verdicts = [model.critic(torch.cat([x, conditions], 1)).mean() for x in (generated, real)]
+    assert found == pytest.approx(float((verdicts[0] - verdicts[1] + 10 * penalty).detach()), rel=1e-4)
+
+
+def test_generator_loss_is_verdict_and_activity(case):
+    model, batch = case
+    part = batch[:50]
+    torch.manual_seed(36)
+    found = float(model.loss(part).detach())
+    torch.manual_seed(36)
+    with torch.no_grad():
+        conditions = model.conditions(**part.incidents)
+        scores, weights = model.generate(torch.randn(50, 8), conditions)
+        verdict = model.criticise(model.seen(scores, weights, part.incidents["energy"]), conditions).mean()
+    activity = 1e-5 * sum(abs(w) for row in weights.tolist() for w in row) / 50
+    assert found == pytest.approx(float(activity - verdict), rel=1e-4)
+
+
+def test_the_critic_sees_generated_as_real_showers(case):
+    """The cells that are sampled, put back in, look to the critic as the generator's outputs did."""
+    model, batch = case
+    energy = batch.incidents["energy"]
+    noise = torch.randn(300, 8, generator=torch.Generator().manual_seed(37))
+    with torch.no_grad():
+        scores, weights = model.generate(noise, model.conditions(energy=energy))
+        cells = model.sample(noise, energy=energy)
+        seen = model.seen(scores, weights, energy)
+        again = model._features(model.layers(cells, energy), cells)
+    assert (seen - again).abs().max() < 0.05
+    squares = (seen[:, 3:] * model.root_width + model.mean_root).square().sum(1)
+    assert (squares - 1).abs().max() < 1e-4
+
+
+def test_turns_are_the_published_ones(case):
+    model, _ = case
+    critic, generator = model.turns()
+    assert (critic.name, critic.repeat, generator.name, generator.repeat) == ("critic", 5, "generator", 1)
+    for turn in (critic, generator):
+        optimiser = turn.optimiser(turn.parameters, lr=5e-5)
+        assert isinstance(optimiser, torch.optim.Adam)
+        assert optimiser.defaults["betas"] == (0.0, 0.9)
+    config = WGANConfig()
+    assert (config.hidden, config.gradient_penalty, config.activity) == ((128, 128, 128), 10.0, 1e-5)
+
+
+def test_distance_picks_the_weights(case):
+    model, batch = case
+    torch.manual_seed(38)
+    with torch.no_grad():
+        found = float(model.selection_loss(batch))
+        torch.manual_seed(38)
+        cells = model.sample(torch.randn(300, 8), **batch.incidents)
+    expected = float(distance_at_energies(batch.cells, cells, batch.incidents["energy"], model.detector))
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert model.judged >= 1000
+
+
+def test_training_approaches_the_showers(toy, small):
+    showers = toy(small, 1000, seed=39)
+    torch.manual_seed(40)
+    model = build(WGANConfig(latent=16, hidden=(32, 32)), small, Domain.of(showers.incidents))
+    model.fit(showers)
+    batch = Batch.of(showers)
+    with torch.no_grad():
+        before = model.selection_loss(batch)
+    players = [(turn, turn.optimiser(turn.parameters, lr=2e-3)) for turn in model.turns()]
+    for _ in range(60):
+        for turn, optimiser in players:
+            for _ in range(turn.repeat):
+                optimiser.zero_grad()
+                turn.loss(batch[torch.randint(1000, (64,))]).backward()
+                optimiser.step()
+    with torch.no_grad():
+        assert model.selection_loss(batch) < 0.5 * before
