@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from caloforge.detector import symmetries
-from caloforge.models.transforms import HitCells, LayerShapes, LayerShares, NormalScores, to_normal
+from caloforge.models.transforms import HitCells, LayerShapes, LayerShares, NormalScores, logistic, to_normal
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,12 @@ def test_scores_grow_through_ties():
 def test_normal_quantiles():
     assert float(to_normal(torch.tensor(0.975))) == pytest.approx(1.95996, abs=1e-4)
     assert torch.isfinite(to_normal(torch.tensor([0.0, 1.0]))).all()
+
+
+def test_logistic_keeps_its_accuracy_at_small_shares():
+    x = torch.linspace(-80, 80, 1001)
+    expected = torch.sigmoid(x.double())
+    assert (logistic(x) / expected - 1).abs().max() < 1e-6
 
 
 def test_hits_round_trip(small, cells):

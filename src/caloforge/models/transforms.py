@@ -19,6 +19,11 @@ def to_normal(probability: Tensor) -> Tensor:
     return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
 
 
+def logistic(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)) with the full relative accuracy for small shares, which ONNX Runtime's sigmoid lacks."""
+    return torch.exp(x.clamp(max=0.0)) / (1 + torch.exp(-x.abs()))
+
+
 class NormalScores(nn.Module):
     """Each column mapped to a standard normal by its own quantiles: piecewise linear, straight beyond the last knots.
 
@@ -164,9 +169,9 @@ class LayerShares(nn.Module):
         """Layer energies (N, n_layers) [MeV] of their log ratios."""
         left = free[:, :1].exp() * self.sampling_fraction * energy
         layers = []
-        for ratio in free[:, 1:].split(1, 1):
-            layers.append(left * ratio.sigmoid())
-            left = left * (-ratio).sigmoid()
+        for ratio in free.split(1, 1)[1:]:
+            layers.append(left * logistic(ratio))
+            left = left * logistic(-ratio)
         return torch.cat([*layers, left], 1)
 
 

@@ -19,6 +19,7 @@ from caloforge.models.distance import distance_at_energies
 from caloforge.models.impact import ImpactConditions
 from caloforge.models.layer_scores import LayerScores, cell_cut
 from caloforge.models.networks import Widths, dense
+from caloforge.models.transforms import logistic
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -121,7 +122,7 @@ class WGANModel(Model):
     def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""
         scores, logits = self.generator(torch.cat([noise, conditions], 1)).tensor_split([len(self.detector.layers)], 1)
-        return scores, (logits + self.bias).sigmoid()
+        return scores, logistic(logits + self.bias)
 
     def criticise(self, seen: Tensor, conditions: Tensor) -> Tensor:
         """The critic's verdict (N,) on what it sees of showers."""
@@ -151,7 +152,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated
     between = (real + uniform * (generated - real)).requires_grad_()
     with torch.enable_grad():
         (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (gradient.norm(dim=1) - 1).square().mean()
+    penalty: Tensor = (gradient.norm(dim=1) - 1).square().mean()
+    return penalty
 
 
 def _roots(cells: Tensor) -> Tensor:

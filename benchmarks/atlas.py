@@ -1,0 +1,243 @@
+"""The plots and tables of ATLAS's talk (ATL-SOFT-PUB-2018-001) for any simulators of `atlas-barrel`, against Geant4.
+
+python benchmarks/atlas.py vae.onnx wgan-gp.onnx gflash --cache FOLDER -o FOLDER
+
+Energy of each layer at 65 GeV, longitudinal centre at 4, 65 and 260 GeV, mean energy against delta eta in the strips
+and against delta phi in the middle layer at 65 GeV; mean and width figures and milliseconds per shower as a Markdown
+table. Geant4's showers are made once and kept in the cache.
+"""
+
+import argparse
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.detector.window import hit_cells
+from caloforge.production import Order, Source, SourceConfig, produce
+from caloforge.showers import Showers, read
+from caloforge.simulators import create
+from caloforge.validation import observables as obs
+
+Floats = NDArray[np.float64]
+Samples = dict[str, Showers]  # by simulator, Geant4 first
+
+ENERGIES = (4, 65, 260)  # GeV
+PLOTTED = 65
+FULL = "Geant4"
+LAYERS = ("presampler", "strips", "middle", "back")
+STRIPS, MIDDLE = 1, 2
+LARGE_SHARE = 0.05  # of the energy: layers that must have the right mean
+CELL_ETA, CELL_PHI = 0.025 / 38.4, 0.0245 / 36.8  # per mm: a middle cell is 0.025 x 0.0245
+BATCHES = (1, 100, 1000)
+
+
+def geant4(detector: Detector, energy: int, n: int, cache: Path) -> Showers:
+    """Photons of one energy [GeV], from the cache or made now."""
+    source = Source.from_config(SourceConfig(particle="gamma", energy=f"{energy} GeV"), detector)
+    order = Order(detector, "geant4", partial(create, "geant4", detector), source, n, seed=1000 + energy)
+    path = cache / f"atlas-{energy}GeV-{n}.h5"
+    produce(order, path, workers=1, resume=True)
+    return read(path, detector)
+
+
+def samples(detector: Detector, calls: list[str], energy: int, n: int, cache: Path) -> Samples:
+    """Showers of Geant4 and of every simulator on the same incidents."""
+    full = geant4(detector, energy, n, cache)
+    found = {FULL: full}
+    for call in calls:
+        simulator = create(call, detector)
+        found[Path(call).stem] = simulator.simulate(full.incidents, seed=2)
+        simulator.close()
+    return found
+
+
+def layers(showers: Showers) -> Floats:
+    """Layer energies (N, 4) [MeV]."""
+    return obs.layer_energies(showers.detector, showers.thresholded())
+
+
+def centres(showers: Showers) -> Floats:
+    """Longitudinal centres (N,) [mm]."""
+    return obs.depth_centre(showers.detector, layers(showers))
+
+
+def distances(showers: Showers, layer: int, axis: int) -> Floats:
+    """Distance of each cell of a layer from the photon's straight line (N, cells), delta eta (x) or delta phi (y)."""
+    detector, incidents = showers.detector, showers.incidents
+    chosen, centre = detector.layers[layer], detector.layers[MIDDLE].cells
+    hit = hit_cells(detector, incidents.theta, incidents.phi, incidents.position)
+    window = (hit + 0.5 - np.array(centre.fixed_shape) / 2) * np.array(centre.size)
+    line = incidents.position[:, :2] + chosen.z * (incidents.direction / incidents.direction[:, 2:])[:, :2]
+    away = chosen.cells.centres[:, axis] - (line - window)[:, axis : axis + 1]
+    return away * (CELL_ETA, CELL_PHI)[axis]
+
+
+def profile(showers: Showers, layer: int, axis: int, edges: Floats) -> tuple[Floats, Floats]:
+    """Mean energy per shower [MeV] in bins of distance along an axis, and its statistical error."""
+    where = np.searchsorted(edges, distances(showers, layer, axis)) - 1
+    cells = showers.thresholded()[:, showers.detector.layers[layer].slice]
+    per_shower = np.stack([np.where(where == b, cells, 0).sum(1, dtype=np.float64) for b in range(len(edges) - 1)], 1)
+    return per_shower.mean(0), per_shower.std(0) / np.sqrt(len(showers))
+
+
+def ratio(ours: Floats, full: Floats) -> tuple[float, float]:
+    """Ratio of the means and its statistical error, the samples taken as independent."""
+    value = ours.mean() / full.mean()
+    relative = [values.std(ddof=1) / values.mean() / np.sqrt(len(values)) for values in (ours, full)]
+    return float(value), float(value * np.hypot(*relative))
+
+
+def width_ratio(ours: Floats, full: Floats) -> tuple[float, float]:
+    """Ratio of the standard deviations and its error, from the fourth moments."""
+    relative = []
+    for values in (ours, full):
+        off = (values - values.mean()) ** 2
+        relative.append(off.std(ddof=1) / off.mean() / 2 / np.sqrt(len(values)))
+    value = ours.std(ddof=1) / full.std(ddof=1)
+    return float(value), float(value * np.hypot(*relative))
+
+
+def goals(value: float, error: float, allowed: float, sigmas: float) -> str:
+    """A ratio with its error, and whether it is within `allowed` of one or `sigmas` errors."""
+    good = abs(value - 1) <= max(allowed, sigmas * error)
+    return f"{value:.3f} ± {error:.3f}{'' if good else ' ✗'}"
+
+
+def rows(energy: int, found: Samples) -> list[str]:
+    """Lines of the table for one energy."""
+    full = found[FULL]
+    shares = layers(full).mean(0) / layers(full).sum(1).mean()
+    lines = []
+    for name, showers in found.items():
+        cells = [str(energy), name, str(len(showers))]
+        if name == FULL:
+            total = layers(full).sum(1)
+            cells += [
+                f"{value:.4g} MeV ({100 * share:.1f} %)"
+                for value, share in zip(layers(full).mean(0), shares, strict=True)
+            ]
+            cells += [f"{100 * total.std(ddof=1) / total.mean():.2f} %", f"{centres(full).mean():.1f} mm"]
+        else:
+            each = zip(layers(showers).T, layers(full).T, shares, strict=True)
+            cells += [goals(*ratio(a, b), 0.02, 2) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
+                      for a, b, share in each]  # fmt: skip
+            totals = [layers(sample).sum(1) for sample in (showers, full)]
+            cells += [goals(*width_ratio(*totals), 0.15, 0), goals(*ratio(centres(showers), centres(full)), 0.01, 0)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def times(detector: Detector, calls: list[str]) -> list[str]:
+    """Lines with ms per shower at 65 GeV by batch, least of several calls on one thread."""
+    source = Source.from_config(SourceConfig(particle="gamma", energy=f"{PLOTTED} GeV"), detector)
+    incidents = source.draw(0, max(BATCHES), seed=3)
+    lines = []
+    for call in calls:
+        simulator = create(call, detector)
+        cells = [f"{fastest(simulator, incidents[:n]):.3g}" for n in BATCHES]
+        simulator.close()
+        lines.append(f"| {Path(call).stem} | {' | '.join(cells)} |")
+    return lines
+
+
+def fastest(simulator: Any, incidents: Any) -> float:
+    """Least milliseconds per shower."""
+    tries = []
+    for _ in range(max(5, 300 // len(incidents))):
+        start = time.perf_counter()
+        simulator.simulate(incidents, 1)
+        tries.append(1000 * (time.perf_counter() - start) / len(incidents))
+    return min(tries)
+
+
+def table(detector: Detector, by_energy: dict[int, Samples], calls: list[str]) -> str:
+    """Both tables as Markdown."""
+    head = ["E [GeV]", "simulator", "showers", *LAYERS, "width of the response", "longitudinal centre"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for energy, found in by_energy.items():
+        lines += rows(energy, found)
+    head = ["simulator", *(f"ms per shower, batch {n}" for n in BATCHES)]
+    lines += ["", f"| {' | '.join(head)} |", "|---" * len(head) + "|", *times(detector, calls)]
+    return "\n".join(lines) + "\n"
+
+
+def common_edges(found: dict[str, Floats], n: int = 30) -> Floats:
+    """Bins that hold nearly all values of Geant4."""
+    low, high = np.quantile(found[FULL], [0.002, 0.998])
+    margin = 0.1 * (high - low) or 1.0
+    return np.linspace(max(low - margin, 0.0), high + margin, n + 1)
+
+
+def histograms(axes: Any, found: dict[str, Floats], label: str) -> None:
+    """Densities of all simulators, Geant4 filled."""
+    edges = common_edges(found)
+    for name, values in found.items():
+        kind = "stepfilled" if name == FULL else "step"
+        axes.hist(values.clip(edges[0], edges[-1]), edges, density=True, histtype=kind, label=name,
+                  **({"color": "0.8"} if name == FULL else {}))  # fmt: skip
+    axes.set(xlabel=label, yticks=[])
+
+
+def curves(axes: Any, found: Samples, layer: int, axis: int, edges: Floats, labels: tuple[str, str]) -> None:
+    """Mean energies against the distance from the photon's line, Geant4 as points."""
+    middle = (edges[1:] + edges[:-1]) / 2
+    for name, showers in found.items():
+        mean, error = profile(showers, layer, axis, edges)
+        style = {"fmt": "ko", "ms": 3} if name == FULL else {"drawstyle": "steps-mid"}
+        axes.errorbar(middle, mean, error, label=name, **style)
+    axes.set(xlabel=labels[0], ylabel=labels[1], yscale="log")
+
+
+def draw(by_energy: dict[int, Samples], folder: Path) -> None:
+    """The three figures of the talk, as PNG."""
+    from matplotlib.figure import Figure
+
+    plotted = by_energy[PLOTTED]
+    figure = Figure((13, 3.4), layout="constrained")
+    for i, axes in enumerate(figure.subplots(1, len(LAYERS))):
+        histograms(axes, {name: layers(s)[:, i] for name, s in plotted.items()}, f"energy in the {LAYERS[i]} [MeV]")
+    _save(figure, axes, folder / "atlas-layers.png")
+    figure = Figure((11, 3.4), layout="constrained")
+    for (energy, found), axes in zip(by_energy.items(), figure.subplots(1, len(by_energy)), strict=True):
+        histograms(axes, {name: centres(s) for name, s in found.items()}, f"longitudinal centre at {energy} GeV [mm]")
+    _save(figure, axes, folder / "atlas-centre.png")
+    figure = Figure((10, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    eta, phi = 4.8 * CELL_ETA * np.arange(-24.5, 25), 18.4 * CELL_PHI * np.arange(-6.5, 7)
+    curves(left, plotted, STRIPS, 0, eta, (r"$\Delta\eta$", "mean energy in the strips [MeV]"))
+    curves(right, plotted, MIDDLE, 1, phi, (r"$\Delta\phi$", "mean energy in the middle layer [MeV]"))
+    _save(figure, right, folder / "atlas-lateral.png")
+
+
+def _save(figure: Any, axes: Any, path: Path) -> None:
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Simulate, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("simulators", nargs="+", help="exported models, gflash, frozen=LIBRARY.h5")
+    parser.add_argument("--showers", type=int, nargs=len(ENERGIES), default=[1000, 500, 250],
+                        help="of Geant4 at 4, 65 and 260 GeV")  # fmt: skip
+    parser.add_argument("--cache", type=Path, required=True, help="folder that keeps Geant4's showers")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of figures and table")
+    arguments = parser.parse_args()
+    for folder in (arguments.cache, arguments.output):
+        folder.mkdir(parents=True, exist_ok=True)
+    detector = Detector.load("atlas-barrel")
+    counts = zip(ENERGIES, arguments.showers, strict=True)
+    by_energy = {e: samples(detector, arguments.simulators, e, n, arguments.cache) for e, n in counts}
+    draw(by_energy, arguments.output)
+    text = table(detector, by_energy, arguments.simulators)
+    (arguments.output / "atlas.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
