@@ -1,0 +1,41 @@
+"""Cells' shares of their layer as numbers of order one."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class CellScale(nn.Module):
+    """Share of each cell in its layer on a logarithmic scale, standardised by what hit cells of its orbit hold.
+
+    Shares, and through flow I the layers' shares of the incident energy, look alike at 10 and at 100 GeV, as energies
+    do not. The emptiness of an orbit, log odds, is where the network's weight of an empty cell starts from.
+    """
+
+    def __init__(self, depth: int, area: int) -> None:
+        super().__init__()
+        for name in ("centre", "width", "emptiness"):
+            self.register_buffer(name, torch.zeros(depth, area))
+
+    centre: Tensor
+    width: Tensor
+    emptiness: Tensor
+
+    def fit(self, shares: Tensor, orbits: Tensor) -> None:
+        """Fit to log shares (N, Z, cells), -inf where empty; cells of one orbit (Z cells,) are alike by symmetry."""
+        hit = shares.flatten(1) > -math.inf
+        values = torch.where(hit, shares.flatten(1), 0.0)
+        known, group = orbits.unique(return_inverse=True)
+
+        def pooled(columns: Tensor) -> Tensor:
+            zeros = torch.zeros(len(known), dtype=torch.float64)
+            return zeros.index_add(0, group, columns.sum(0, dtype=torch.float64))
+
+        hits, cells = pooled(hit), len(shares) * torch.bincount(group)
+        mean = (pooled(values) + values.sum() / hit.sum()) / (hits + 1)
+        off = torch.where(hit, values - mean[group].float(), 0.0)
+        width = ((pooled(off.square()) + 1) / (hits + 1)).sqrt()
+        emptiness = ((cells - hits + 0.5) / (hits + 0.5)).log()
+        for buffer, fitted in ((self.centre, mean), (self.width, width), (self.emptiness, emptiness)):
+            buffer.copy_(fitted[group].view_as(buffer))

@@ -1,0 +1,287 @@
+"""FAST.AR: showers layer by layer, each cell a mixture given all layers before it (Ifrim et al., CERN EP-SFT).
+
+The factorisation is p(layers | incident) times the product over layers z and their cells i of
+p(x_zi | all cells before layer z, numbers of layer z, incident). Flow I draws the energy of every layer and its shape
+(hits, centre, width) first, so that sampling takes one network pass per layer, not one per cell: what cells of one
+layer have in common beyond those numbers and the layers before is not described. The cells of a layer are then
+normalised to its energy.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from caloforge.config import Strict
+from caloforge.detector import CartesianCells, CylindricalCells, Detector, symmetries
+from caloforge.errors import InputError
+from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.models.cell_scale import CellScale
+from caloforge.models.coupling_flow import FlowConfig, Width
+from caloforge.models.flow import CouplingFlow
+from caloforge.models.masked_convolutions import MaskedNetwork, State
+from caloforge.models.mixtures import LogisticMixture
+from caloforge.models.transforms import NEVER, LayerShapes, LayerShares
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+FITTED = 4000  # showers that the transforms are fitted to
+SHAPES = 5  # numbers per layer: hits, centre in x and y, width in x and y
+FULL = -0.01  # log of the share of its layer above which a cell holds all of it
+
+
+Depth = Annotated[int, Field(ge=0, le=16)]
+
+
+class FastArConfig(Strict):
+    """Config of the autoregressive mixture network.
+
+    Attributes:
+        layers: flow I, the layer energies and shapes given the incident.
+        layer_updates: updates of flow I per step; it is small and has as much to learn.
+        widths: channels at each resolution of the network, the finest first.
+        blocks: residual blocks at each resolution; all but the finest and coarsest have them on both ways.
+        embedding: width of the network that turns the conditions of a layer into scales and shifts.
+        mixtures: components of each cell's mixture, besides the empty one.
+    """
+
+    kind: Literal["fast-ar"] = "fast-ar"
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=6)] = (16, 32, 48)
+    blocks: Annotated[tuple[Depth, ...], Field(min_length=1, max_length=6)] = (0, 1, 1)
+    embedding: Width = 64
+    mixtures: Annotated[int, Field(ge=1, le=32)] = 4
+
+    @model_validator(mode="after")
+    def _same_resolutions(self) -> Self:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not go together")
+        return self
+
+
+@dataclass(frozen=True)
+class LayerNumbers:
+    """What is drawn of layers before their cells.
+
+    Attributes:
+        incident: kinetic energy (N, 1) [MeV].
+        energy: of each layer (N, Z) [MeV].
+        shapes: normal scores (N, Z, 5) of hits, centre and width in x and y.
+        conditions: of the network (N, Z, embedding).
+    """
+
+    incident: Tensor
+    energy: Tensor
+    shapes: Tensor
+    conditions: Tensor
+
+    def __getitem__(self, rows: slice) -> "LayerNumbers":
+        parts = (part[:, rows] for part in (self.energy, self.shapes, self.conditions))
+        return LayerNumbers(self.incident, *parts)
+
+
+class FastArModel(Model):
+    """Layers given the incident, then cells layer by layer given the layers before.
+
+    Raises:
+        InputError: the layers of the detector do not share one grid.
+    """
+
+    def __init__(self, config: FastArConfig, detector: Detector, domain: Domain) -> None:
+        grid, depth, shapes = _common_grid(detector), len(detector.layers), LayerShapes(detector)
+        super().__init__(detector, domain, depth + shapes.size + detector.n_cells)
+        self.shape, self.area = (depth, *grid.shape), math.prod(grid.shape)
+        self.layer_updates = config.layer_updates
+        self.conditions = Conditions(domain)
+        self.shapes = shapes
+        self.shares = LayerShares(depth, detector.readout.sampling_fraction, detector.readout.threshold)
+        self.cell_scale = CellScale(depth, self.area)
+        self.layer_flow = CouplingFlow(depth + shapes.size, self.conditions.size, **config.layers.model_dump())
+        self.embedding = nn.Sequential(
+            nn.Linear(self.conditions.size + 1 + SHAPES + depth, config.embedding),
+            nn.SiLU(),
+            nn.Linear(config.embedding, config.embedding),
+        )
+        self._register_maps(detector, config.mixtures)
+        self.network = MaskedNetwork(
+            4, 3 * config.mixtures + 1, places=self.places.shape[2], widths=config.widths, blocks=config.blocks,
+            conditions=config.embedding, circular=grid.kind == "cylindrical",
+        )  # fmt: skip
+
+    places: Tensor
+    directions: Tensor
+    layer_scale: Tensor
+    first_guess: Tensor
+
+    def _register_maps(self, detector: Detector, mixtures: int) -> None:
+        """Where cells lie, radius and, where showers have one, direction; what mixtures start from."""
+        centres = torch.from_numpy(detector.cell_centres[: self.area, :2]).float()
+        radius = centres.norm(dim=1)
+        directions = (centres / radius.clamp(min=1e-6 * detector.half_width)[:, None]).T
+        size = radius / detector.half_width
+        places = torch.stack([size, (size + 0.01).log() + 1])
+        places = places if self.domain.symmetric else torch.cat([places, directions])
+        self.register_buffer("directions", directions, persistent=False)
+        self.register_buffer("places", places.T.reshape(*self.shape[1:], -1), persistent=False)
+        guess = [torch.tensor([0.0] + mixtures * [-math.log(mixtures)]), torch.linspace(-1.5, 1.0, mixtures),
+                 torch.full((mixtures,), math.log(0.4))]  # fmt: skip
+        self.register_buffer("first_guess", torch.cat(guess)[:, None], persistent=False)
+        self.register_buffer("layer_scale", torch.stack([torch.zeros(self.shape[0]), torch.ones(self.shape[0])]))
+
+    @property
+    def _floor(self) -> float:
+        """Energy [MeV] below which a cell or layer is empty."""
+        return self.shares.floor
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the normal scores of layers and the scales of cells, pooled over the detector's symmetries."""
+        batch = Batch.of(showers[:: 1 + len(showers) // FITTED])
+        cells = self._hits(batch)
+        layers = self._layers(cells)
+        self.shares.fit(layers, batch.incidents["energy"])
+        self.shapes.fit(cells.flatten(1))
+        shares = (layers / batch.incidents["energy"]).log()
+        self.layer_scale.copy_(torch.stack([shares.mean(0), shares.std(0).clamp(min=1e-3)]))
+        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
+        orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
+        self.cell_scale.fit((cells / layers[:, :, None]).log(), orbits)
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Flow I, several times, then the cells."""
+        cells = [*self.embedding.parameters(), *self.network.parameters()]
+        return (
+            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
+            Turn("cells", cells, self.cell_loss),
+        )
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of layers and of cells given the layers, per cell."""
+        return self.layer_loss(batch) + self.cell_loss(batch)
+
+    def layer_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow I, per cell."""
+        drawn, _ = self._drawn(batch, self._hits(batch))
+        density = self.layer_flow.log_density(drawn, self.conditions(**batch.incidents))
+        return -density.mean() / self.detector.n_cells
+
+    def cell_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of the choice in each cell's mixture and of its value, per cell."""
+        cells = self._hits(batch)
+        numbers = self._numbers(*self._drawn(batch, cells), **batch.incidents)
+        before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
+        mixture, _ = self.mixture(before, numbers, slice(None), None)
+        return -self.log_likelihood(mixture, cells, numbers.energy).sum((1, 2)).mean() / self.detector.n_cells
+
+    def log_likelihood(self, mixture: LogisticMixture, cells: Tensor, layers: Tensor) -> Tensor:
+        """Log p of each cell's log share (N, Z, cells), a density where it is neither empty nor all of its layer.
+
+        Args:
+            mixture: of the standardised log shares.
+            cells: energies (N, Z, cells) [MeV], zero below the threshold.
+            layers: energies (N, Z) [MeV].
+        """
+        empty = cells < self._floor
+        share = (cells.clamp(min=self._floor) / layers[:, :, None]).log()
+        full = ~empty & (share > FULL)
+        value = (share.clamp(max=FULL) - self.cell_scale.centre) / self.cell_scale.width
+        jacobian = torch.where(empty | full, 0.0, self.cell_scale.width.log())
+        return mixture.log_likelihood(value, empty, full) - jacobian
+
+    def mixture(
+        self, before: Tensor, numbers: LayerNumbers, rows: slice, state: State | None
+    ) -> tuple[LogisticMixture, State]:
+        """Mixtures of the cells of layers, and the network's state after them.
+
+        Args:
+            before: energies (N, Z, cells) [MeV] of the layer before each, zero before the first.
+            numbers: of the layers.
+            rows: which layers they are.
+            state: of the network, from the layers before; None before the first.
+        """
+        raw, state = self.network(self._inputs(before, numbers), self.places, numbers.conditions, state)
+        raw = raw.flatten(2, 3).transpose(2, 3) + self.first_guess
+        empty = raw[:, :, :1] + self.cell_scale.emptiness[rows][:, None]
+        return LogisticMixture(torch.cat([empty, raw[:, :, 1:]], 2)), state
+
+    def _inputs(self, before: Tensor, numbers: LayerNumbers) -> Tensor:
+        """Channels (N, Z, A, B, 4): cells before, relative to the incident; the layer's centre and width."""
+        energy = numbers.incident[:, :, None]
+        logarithm = (before.clamp(min=self._floor) / self._floor).log() / (energy / self._floor).log()
+        root = 4 * (before / energy).sqrt()
+        centre = numbers.shapes[:, :, 1:3] @ self.directions
+        width = numbers.shapes[:, :, 3:5] @ self.directions.square()
+        channels = torch.stack([logarithm, root, centre, width], 3)
+        return channels.reshape(-1, before.shape[1], *self.shape[1:], 4)
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded: flow I, then one pass of the network per layer."""
+        for_layers, for_cells = noise.split([noise.shape[1] - self.detector.n_cells, self.detector.n_cells], 1)
+        drawn = self.layer_flow.inverse(for_layers, self.conditions(**incidents))
+        layers = self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"])
+        numbers = self._numbers(drawn, layers, **incidents)
+        for_cells = for_cells.reshape(-1, self.shape[0], self.area)
+        before, state, cells = torch.zeros_like(for_cells[:, :1]), None, []
+        for z in range(self.shape[0]):
+            rows = slice(z, z + 1)
+            mixture, state = self.mixture(before, numbers[rows], rows, state)
+            before = self._draw(mixture, for_cells[:, rows], numbers.energy[:, rows, None], rows)
+            cells.append(before)
+        return torch.cat(cells, 2).squeeze(1)
+
+    def _draw(self, mixture: LogisticMixture, noise: Tensor, layers: Tensor, rows: slice) -> Tensor:
+        """Cells (N, 1, cells) [MeV] of a layer that holds `layers` (N, 1, 1) [MeV].
+
+        In a layer with energy but no hit, the cell nearest to one takes it.
+        """
+        value, filled = mixture.quantile(noise)
+        share = (value * self.cell_scale.width[rows] + self.cell_scale.centre[rows]).clamp(max=0.0)
+        above = share - (self._floor / layers).log()
+        nearly = NEVER * torch.exp(5 * above.clamp(-8.0, 0.0))
+        weights = torch.where(filled & (above >= 0), share.exp(), 0.0) + nearly
+        cells = weights * (layers / weights.sum(2, keepdim=True))
+        return torch.where(cells >= self._floor, cells, 0.0)
+
+    def _hits(self, batch: Batch) -> Tensor:
+        """Cells (N, Z, cells) [MeV], zero below the threshold."""
+        cells = torch.where(batch.cells >= self._floor, batch.cells, 0.0)
+        return cells.reshape(-1, self.shape[0], self.area)
+
+    def _layers(self, cells: Tensor) -> Tensor:
+        """Layer energies (N, Z) [MeV], empty ones spread evenly up to the threshold."""
+        layers = cells.sum(2)
+        return torch.where(layers < self._floor, self._floor * (1 - torch.rand_like(layers)), layers)
+
+    def _drawn(self, batch: Batch, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """What flow I draws (N, Z + 5 Z), and the layer energies (N, Z) [MeV] in it."""
+        layers = self._layers(cells)
+        shares = self.shares(layers, batch.incidents["energy"])
+        return torch.cat([shares, self.shapes(cells.flatten(1))], 1), layers
+
+    def _numbers(self, drawn: Tensor, layers: Tensor, **incidents: Tensor) -> LayerNumbers:
+        depth, energy = self.shape[0], incidents["energy"]
+        shapes = drawn[:, depth:].unflatten(1, (depth, SHAPES))
+        share = ((layers / energy).log() - self.layer_scale[0]) / self.layer_scale[1]
+        conditions = self.conditions(**incidents)[:, None].expand(-1, depth, -1)
+        which = torch.eye(depth, device=drawn.device).expand(len(drawn), -1, -1)
+        own = torch.cat([share[:, :, None], shapes, conditions, which], 2)
+        return LayerNumbers(energy, layers, shapes, silu(self.embedding(own)))
+
+
+def _common_grid(detector: Detector) -> CartesianCells | CylindricalCells:
+    """The one grid of all layers.
+
+    Raises:
+        InputError: there is none.
+    """
+    grids = [layer.cells for layer in detector.layers]
+    other = next((i for i, grid in enumerate(grids) if grid != grids[0]), None)
+    if other is not None:
+        raise InputError(
+            f"model 'fast-ar' needs layers of one grid; layer {other} of {detector.name} differs from layer 0"
+        )
+    return grids[0]

@@ -1,0 +1,158 @@
+"""Blocked convolutions in (z, across): a layer sees itself and earlier ones, in one call or layer by layer.
+
+Activations have the shape (N, Z, A, B, channels), A and B the cells of a layer in x and y or in phi and r; channels
+come last in memory too, which is what convolutions on a CPU are fastest with.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+State = list[Tensor | None]  # of each blocked convolution: the last layers it has seen, or None before the first
+
+
+class Across(nn.Module):
+    """3 x 3 convolution within a layer; the first axis closes on itself where it is an azimuth, else zeros pad."""
+
+    def __init__(self, n_in: int, n_out: int, *, circular: bool, stride: int = 1) -> None:
+        super().__init__()
+        self.circular = circular
+        self.convolution = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=(0 if circular else 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Channels (N, Z, A, B, n_out) of channels (N, Z, A, B, n_in); A and B are halved with stride 2."""
+        if self.circular:
+            x = torch.cat([x[:, :, -1:], x, x[:, :, :1]], 2)
+        y: Tensor = self.convolution(x.reshape(-1, *x.shape[2:]).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return y.reshape(-1, x.shape[1], *y.shape[1:])
+
+
+class BlockedConvolution(nn.Module):
+    """Convolution of a layer and the one `reach` layers before it: a 3D kernel whose later part is blocked."""
+
+    def __init__(self, n_in: int, n_out: int, *, reach: int, circular: bool) -> None:
+        super().__init__()
+        self.reach = reach
+        self.across = Across(2 * n_in, n_out, circular=circular)
+
+    def forward(self, x: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs of the new layers x (N, Z, ...), and the last `reach` layers seen, to go on with."""
+        if past is None:
+            past = torch.zeros_like(x[:, :1]).repeat(1, self.reach, 1, 1, 1)
+        seen = torch.cat([past, x], 1)
+        y: Tensor = self.across(torch.cat([seen[:, : x.shape[1]], x], 4))
+        return y, seen[:, x.shape[1] :]
+
+
+class Mix(nn.Module):
+    """Channels of each cell mixed, after they were scaled and shifted by the layer's conditions."""
+
+    def __init__(self, channels: int, conditions: int) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(conditions, 2 * channels)
+        self.mix = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
+        """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions)."""
+        scale, shift = self.modulation(conditions)[:, :, None, None].chunk(2, 4)
+        y: Tensor = self.mix(silu(x * (1 + scale) + shift))
+        return y
+
+
+class Block(nn.Module):
+    """Residual block: a blocked convolution, then channels mixed under the layer's conditions."""
+
+    def __init__(self, channels: int, conditions: int, *, reach: int, circular: bool) -> None:
+        super().__init__()
+        self.blocked = BlockedConvolution(channels, channels, reach=reach, circular=circular)
+        self.mix = Mix(channels, conditions)
+
+    def forward(self, x: Tensor, conditions: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions), and the layers to go on with."""
+        y, past = self.blocked(silu(x), past)
+        return x + self.mix(y, conditions), past
+
+
+class Grow(nn.Module):
+    """Each cell cut in four: the way back from a stride of 2."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.cut = nn.Linear(n_in, 4 * n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Channels (N, Z, 2 A, 2 B, n_out) of channels (N, Z, A, B, n_in)."""
+        rows, columns = x.shape[2:4]
+        parts: Tensor = self.cut(x).reshape(-1, rows, columns, 2, 2, self.cut.out_features // 4)
+        return parts.transpose(2, 3).reshape(-1, x.shape[1], 2 * rows, 2 * columns, parts.shape[-1])
+
+
+class MaskedNetwork(nn.Module):
+    """Blocks at falling and rising resolution with short-cuts between, blind to every later layer of its input.
+
+    Range comes from strides of 2 across the shower and from reaches of 1, 2, 4, ... layers along it, as in PixelCNN++
+    (Salimans et al., openreview BJrFC6ceg, section 2) but for the depth, where a stride would compute layers twice.
+
+    Args:
+        n_in: channels of the input.
+        n_out: channels of the output.
+        places: numbers that say where in its layer a cell lies.
+        widths: channels at each resolution, the finest first.
+        blocks: residual blocks at each resolution: at the finest on the way up, at the coarsest once, else both ways.
+        conditions: numbers per layer that modulate the blocks.
+        circular: whether the first axis across is an azimuth.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, *, places: int, widths: Sequence[int], blocks: Sequence[int], conditions: int,
+        circular: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+
+        def level(i: int) -> nn.ModuleList:
+            return nn.ModuleList(Block(widths[i], conditions, reach=2**i, circular=circular) for _ in range(blocks[i]))
+
+        steps = range(len(widths) - 1)
+        self.place = nn.Linear(places, widths[0])
+        self.entrance = BlockedConvolution(n_in, widths[0], reach=1, circular=circular)
+        self.shrink = nn.ModuleList(Across(widths[i], widths[i + 1], circular=circular, stride=2) for i in steps)
+        self.inward = nn.ModuleList(level(i + 1) for i in steps)
+        self.grow = nn.ModuleList(Grow(widths[i + 1], widths[i]) for i in steps)
+        self.outward = nn.ModuleList(level(i) for i in steps)
+        self.mix = Mix(widths[0], conditions)
+        self.exit = nn.Linear(widths[0], n_out)
+        self.n_states = 1 + sum(blocks[1:]) + sum(blocks[:-1])
+
+    def forward(self, x: Tensor, place: Tensor, conditions: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Outputs (N, Z, A, B, n_out) of the new layers x (N, Z, A, B, n_in), and the state after them.
+
+        Args:
+            x: the layers that follow those of `state`.
+            place: (A, B, places).
+            conditions: (N, Z, conditions).
+            state: what the layers before left; None before the first.
+        """
+        pasts = iter(state or [None] * self.n_states)
+        x, past = self.entrance(x, next(pasts))
+        x = x + self.place(place)
+        kept: State = [past]
+        finer: list[Tensor] = []
+        for shrink, level in zip(self.shrink, self.inward, strict=True):
+            finer.append(x)
+            x = _through(level, shrink(silu(x)), conditions, pasts, kept)
+        for grow, level in reversed(list(zip(self.grow, self.outward, strict=True))):
+            short_cut = finer.pop()
+            rows, columns = short_cut.shape[2:4]
+            x = _through(level, short_cut + grow(silu(x))[:, :, :rows, :columns], conditions, pasts, kept)
+        y: Tensor = self.exit(silu(x + self.mix(x, conditions)))
+        return y, kept
+
+
+def _through(level: nn.Module, x: Tensor, conditions: Tensor, pasts: Iterator[Tensor | None], kept: State) -> Tensor:
+    """A resolution's blocks, each taking its past and leaving what to go on with."""
+    for block in level.children():
+        x, past = block(x, conditions, next(pasts))
+        kept.append(past)
+    return x

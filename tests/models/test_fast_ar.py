@@ -1,0 +1,198 @@
+"""FAST.AR: layers before cells, and no cell that sees its own layer or a later one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.export import export
+from caloforge.models import Batch, build
+from caloforge.models.coupling_flow import FlowConfig
+from caloforge.models.fast_ar import FastArConfig
+from caloforge.seeds import normal_noise
+from caloforge.showers import Incidents, Showers
+from caloforge.showers.domain import Domain
+from caloforge.simulators.learned import LearnedSimulator
+from caloforge.training import TrainingConfig, load_model, train
+
+TINY = FastArConfig(
+    layers=FlowConfig(blocks=2, hidden=8, bins=4), widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2
+)
+
+
+@pytest.fixture(scope="module")
+def fitted(uniform, toy):
+    showers = toy(uniform, 400, seed=21)
+    torch.manual_seed(22)
+    model = build(TINY, uniform, Domain.of(showers.incidents))
+    model.fit(showers)
+    return model, showers
+
+
+def given(model, showers):
+    """Cells (N, Z, cells) [MeV] and the numbers of their layers."""
+    batch = Batch.of(showers)
+    cells = model._hits(batch)
+    return cells, model._numbers(*model._drawn(batch, cells), **batch.incidents)
+
+
+def noise_for(model, n):
+    return torch.randn(n, model.noise_size, generator=torch.Generator().manual_seed(23))
+
+
+def test_cells_see_earlier_layers_only(fitted):
+    model, showers = fitted
+    cells, numbers = given(model, showers[:1])
+    cells = (cells + 1.0).detach().requires_grad_()
+    before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
+    mixture, _ = model.mixture(before, numbers, slice(None), None)
+    outputs = torch.cat([mixture.log_weights, mixture.centre, mixture.log_scale], 2)
+    for z in range(4):
+        weights = torch.randn(outputs[0, z].shape, generator=torch.Generator().manual_seed(z))
+        seen = torch.autograd.grad((outputs[0, z] * weights).sum(), cells, retain_graph=True)[0][0].abs().sum(1) > 0
+        assert seen.tolist() == [earlier < z for earlier in range(4)]
+
+
+def test_cached_sampling_equals_the_training_pass(fitted):
+    """The mixtures met while sampling are those that the sampled shower has in one pass over all layers."""
+    model, showers = fitted
+    incidents = {"energy": Batch.of(showers[:20]).incidents["energy"]}
+    noise = noise_for(model, 20)
+    with torch.no_grad():
+        cells = model.sample(noise, **incidents).reshape(20, 4, 16)
+        drawn = model.layer_flow.inverse(noise[:, :24], model.conditions(**incidents))
+        layers = model.shares.inverse(drawn[:, :4], incidents["energy"])
+        numbers = model._numbers(drawn, layers, **incidents)
+        before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
+        mixture, _ = model.mixture(before, numbers, slice(None), None)
+        again = model._draw(mixture, noise[:, 24:].reshape(20, 4, 16), layers[:, :, None], slice(None))
+    torch.testing.assert_close(again, cells, rtol=1e-4, atol=1e-3)
+
+
+def test_layers_hold_what_flow_one_draws(fitted, uniform):
+    model, showers = fitted
+    energy = Batch.of(showers).incidents["energy"]
+    noise = noise_for(model, 400)
+    with torch.no_grad():
+        cells = model.sample(noise, energy=energy)
+        drawn = model.layer_flow.inverse(noise[:, :24], model.conditions(energy=energy))
+        layers = model.shares.inverse(drawn[:, :4], energy)
+    sums = uniform.sum_layers(cells.numpy())
+    lost = layers.numpy() - sums
+    assert (np.abs(lost) <= 1e-4 * layers.numpy() + 16 * 0.01).all()
+    assert sums.sum() == pytest.approx(float(layers.sum()), rel=1e-4)
+
+
+def test_a_layer_without_hits_gives_its_energy_to_one_cell(fitted):
+    model, _ = fitted
+    raw = torch.zeros(1, 4, 7, 16)
+    raw[:, :, 0] = 60.0
+    numbers = torch.tensor([5.0, 0.005, 2.0, 0.0101]).reshape(1, 4, 1)
+    mixture = type(model.mixture(*_nothing(model), slice(None), None)[0])(raw)
+    cells = model._draw(mixture, torch.randn(1, 4, 16), numbers, slice(None))
+    assert torch.isfinite(cells).all()
+    assert cells[0].sum(1)[[0, 2]].tolist() == pytest.approx([5.0, 2.0], rel=0.1)
+    assert cells[0, 1].sum() == 0
+
+
+def _nothing(model):
+    cells = torch.zeros(1, 4, 16)
+    energy = torch.full((1, 1), 5e3)
+    return cells, model._numbers(torch.zeros(1, 24), torch.ones(1, 4), energy=energy)
+
+
+def test_likelihood_of_cells_is_a_density_of_their_shares(fitted):
+    """Empty, in between and full: the probabilities of a cell sum to one on the scale of its log share."""
+    model, showers = fitted
+    cells, numbers = given(model, showers[:1])
+    before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
+    with torch.no_grad():
+        mixture, _ = model.mixture(before, numbers, slice(None), None)
+        layer = numbers.energy
+        low, high = (model._floor / layer).log(), torch.full_like(layer, -0.01)
+        total = model.log_likelihood(mixture, 0 * cells, layer).exp()
+        total = total + model.log_likelihood(mixture, layer[:, :, None].expand_as(cells), layer).exp()
+        steps = 4000
+        for i in range(steps):
+            share = low + (high - low) * (i + 0.5) / steps
+            value = (share.exp() * layer)[:, :, None].expand_as(cells)
+            total = total + model.log_likelihood(mixture, value, layer).exp() * ((high - low) / steps)[:, :, None]
+    torch.testing.assert_close(total, torch.ones_like(total), rtol=2e-3, atol=0)
+
+
+def test_training_with_empty_layers_and_showers(uniform, toy):
+    showers = toy(uniform, 200, seed=24)
+    energies = showers.energies.copy()
+    energies[::2, 48:] = 0.0
+    energies[1::4, :15] = 0.0
+    energies[0] = 0.0
+    showers = Showers(uniform, showers.incidents, energies)
+    torch.manual_seed(25)
+    model = build(TINY, uniform, Domain.of(showers.incidents))
+    model.fit(showers)
+    loss = model.loss(Batch.of(showers))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
+def test_layers_look_alike_at_other_energies(fitted):
+    """Energies are relative to the incident's: a shower ten times as large has the same scores, thresholds apart."""
+    model, showers = fitted
+    ten = replace(showers.incidents, energy=10 * showers.incidents.energy)
+    large = Showers(showers.detector, ten, 10 * showers.energies)
+    shares = [model.shares(given(model, s)[1].energy, Batch.of(s).incidents["energy"]) for s in (showers, large)]
+    torch.testing.assert_close(*shares, rtol=1e-3, atol=0.03)
+
+
+def test_rotations_of_the_shower_rotate_the_mixtures():
+    """In a cylinder the network itself respects rotations by its stride, as circular padding has no seam."""
+    cylinder = Detector.load("pbwo4-cylinder")
+    random = np.random.default_rng(26)
+    energies = random.gamma(0.2, 5.0, (3, cylinder.n_cells)).astype(np.float32)
+    showers = Showers(cylinder, Incidents.make("e-", random.uniform(1e3, 2e3, 3)), energies)
+    model = build(TINY, cylinder, Domain.of(showers.incidents))
+    model.fit(showers)
+    x = torch.randn(1, 2, 24, 24, 4)
+    conditions = torch.randn(1, 2, 8)
+    with torch.no_grad():
+        turned, plain = (model.network(y, model.places, conditions, None)[0] for y in (x.roll(2, 2), x))
+    torch.testing.assert_close(turned, plain.roll(2, 2), rtol=1e-4, atol=1e-5)
+
+
+def test_widths_and_blocks_belong_together():
+    with pytest.raises(InputError, match="2 widths and 1 numbers of blocks"):
+        FastArConfig.build({"widths": [6, 8], "blocks": [1]}, "test")
+
+
+def test_layers_of_different_grids_are_refused(small, toy):
+    domain = Domain.of(toy(small, 10, seed=27).incidents)
+    with pytest.raises(InputError, match="one grid"):
+        build(TINY, small, domain)
+
+
+def test_exported_model_equals_pytorch(uniform, toy, tmp_path):
+    config = TrainingConfig.build(
+        {
+            "model": TINY.model_dump(mode="json"),
+            "training": {"steps": 10, "batch": 32, "evaluate_every": 5, "learning_rate": 0.01},
+        },
+        "test",
+    )
+    showers = toy(uniform, 200, seed=28)
+    train(config, showers[:150], showers[150:], tmp_path / "run", quiet=True)
+    summary = export(tmp_path / "run", tmp_path / "model.onnx")
+    assert summary.parity < 0.1
+    simulator = LearnedSimulator(tmp_path / "model.onnx")
+    incidents = showers.incidents[:30]
+    made = simulator.simulate(incidents, 1)
+    model = load_model(tmp_path / "run")
+    noise = torch.from_numpy(normal_noise(1, incidents.shower_id, model.noise_size, "noise"))
+    with torch.no_grad():
+        ours = model.sample(noise, energy=Batch.of(showers[:30]).incidents["energy"]).numpy()
+    same = (ours > 0) == (made.energies > 0)
+    assert same.mean() > 0.999
+    np.testing.assert_allclose(made.energies[same], ours[same], rtol=1e-3, atol=1e-3)
