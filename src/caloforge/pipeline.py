@@ -163,11 +163,17 @@ class Run:
                 return
 
     def make_showers(self) -> None:
-        """Independent Geant4 showers for training, selection and test: disjoint ids of one seed."""
+        """Independent Geant4 showers for training, selection and test: disjoint ids of one seed.
+
+        Labels left out are left out of training and selection; the test has them all.
+        """
         counts, first = self.config.showers, 0
-        for name, n in (("train", counts.train), ("select", counts.select), ("test", counts.test)):
+        complete = Source.from_config(self.config.incidents.model_copy(update={"leave_out": None}), self.detector)
+        wanted = (("train", counts.train, self.source), ("select", counts.select, self.source),
+                  ("test", counts.test, complete))  # fmt: skip
+        for name, n, source in wanted:
             make = partial(create, "geant4", self.detector)
-            order = Order(self.detector, "geant4", make, self.source, n, self.config.seed, first)
+            order = Order(self.detector, "geant4", make, source, n, self.config.seed, first)
             produce(order, self.showers_file(name), workers=self.workers, resume=True)
             first += n
 
@@ -196,9 +202,8 @@ class Run:
         from caloforge.simulators.geant4 import HookedGeant4
 
         inside = self.config.inside
-        config = self.config.incidents.model_copy(
-            update={"energy": inside.energy, "labels": None, "per_label": None, "spectrum": "uniform"}
-        )
+        update = {"energy": inside.energy, "spectrum": "uniform"} | dict.fromkeys(("labels", "per_label", "leave_out"))
+        config = self.config.incidents.model_copy(update=update)
         source = Source.from_config(config, self.detector)
         threshold = units.energy(inside.threshold)
         make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold)

@@ -40,6 +40,14 @@ def test_labels_are_exact_and_in_turn(small):
     assert energies[-1] == 10000
 
 
+def test_labels_are_left_out(small):
+    beam = source(small, labels="10 GeV:14 GeV:0.1 GeV", per_label=1, leave_out="10.5 GeV:13.5 GeV:0.5 GeV")
+    energies = beam.draw(0, 68, seed=1).energy
+    assert not set(energies) & {10500, 11000, 11500, 12000, 12500, 13000, 13500}
+    assert set(energies) >= {10000, 10400, 10600, 11400, 13400, 14000}
+    np.testing.assert_array_equal(energies[34:], energies[:34])
+
+
 def test_default_entry_points_avoid_cell_edges(small):
     position = source(small, energy="1 GeV").draw(0, 100, seed=1).position
     assert 0 < np.abs(position[:, :2]).max() <= 0.01
@@ -59,6 +67,9 @@ def test_default_entry_points_avoid_cell_edges(small):
         ({}, "either an energy or labels"),
         ({"energy": "1 GeV", "labels": "1 GeV:2 GeV:1 GeV"}, "either"),
         ({"labels": "1 GeV:2 GeV:1 GeV"}, "belong together"),
+        ({"energy": "1 GeV", "leave_out": "1 GeV:1 GeV:1 GeV"}, "none of the labels"),
+        ({"labels": "1 GeV:2 GeV:1 GeV", "per_label": 1, "leave_out": "1.5 GeV:2 GeV:1 GeV"}, "none of the labels"),
+        ({"labels": "1 GeV:2 GeV:1 GeV", "per_label": 1, "leave_out": "1 GeV:2 GeV:1 GeV"}, "leaves no label"),
         ({"energy": "1 GeV", "particle": "electron"}, "unknown particle"),
         ({"energy": "1 GeV", "theta": "2 rad"}, "pi/2"),
         ({"energy": "1 GeV", "position": "1 m, 0 mm"}, "outside the face"),

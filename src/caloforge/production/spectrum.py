@@ -26,6 +26,7 @@ class SourceConfig(Strict):
         spectrum: how energies of a range are drawn.
         labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed energies; replaces `energy`.
         per_label: showers per label.
+        leave_out: labels left out, written like `labels`; a named run leaves them out of training, not of the test.
         theta, phi: angle or range; position: "x, y" each a length or a range; all uniform within their range.
     """
 
@@ -34,6 +35,7 @@ class SourceConfig(Strict):
     spectrum: Literal["uniform", "log"] = "uniform"
     labels: str | None = None
     per_label: int | None = Field(default=None, ge=1)
+    leave_out: str | None = None
     theta: str | None = None
     phi: str | None = None
     position: str | None = None
@@ -94,7 +96,7 @@ class Source:
             InputError: a quantity, range or particle that makes no sense.
         """
         defaults = detector.spec.incidents
-        labels = parse_labels(config.labels) if config.labels else ()
+        labels = _kept_labels(config)
         if bool(labels) == bool(config.energy):
             raise InputError("give either an energy or labels")
         if bool(labels) != bool(config.per_label):
@@ -165,6 +167,17 @@ def parse_range(text: str, kind: Literal["energy", "length", "angle"]) -> tuple[
     if len(parts) == 2 and parts[0] >= parts[1]:
         raise InputError(f"{kind} range '{text}' is empty: the second value must exceed the first")
     return parts[0], parts[-1]
+
+
+def _kept_labels(config: SourceConfig) -> tuple[float, ...]:
+    labels = parse_labels(config.labels) if config.labels else ()
+    left_out = parse_labels(config.leave_out) if config.leave_out else ()
+    unknown = set(left_out) - set(labels)
+    if unknown:
+        raise InputError(f"leave_out: {units.show_energy(min(unknown))} is none of the labels '{config.labels or ''}'")
+    if labels and not set(labels) - set(left_out):
+        raise InputError("leave_out leaves no label")
+    return tuple(label for label in labels if label not in left_out)
 
 
 def parse_labels(text: str) -> tuple[float, ...]:
