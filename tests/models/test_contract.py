@@ -4,13 +4,35 @@ import pytest
 import torch
 
 from caloforge.models import CONFIGS, MODELS, Batch, build
+from caloforge.models.caloflow import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig
 from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
+from caloforge.models.fast_ar import FastArConfig
+from caloforge.models.gan_3d import DiscriminatorConfig, DownBlockConfig, Gan3DConfig, GeneratorConfig, UpBlockConfig
+from caloforge.models.vae import VAEConfig
+from caloforge.models.wgan import WGANConfig
 from caloforge.showers import Incidents, Showers, concatenate
 from caloforge.showers.domain import Domain
 
 TINY = FlowConfig(blocks=2, hidden=8, bins=4)
-SMALL_CONFIGS = {"coupling-flow": CouplingFlowConfig(layers=TINY, cells=TINY)}
-OTHER_DETECTORS: dict[str, str] = {}  # fixture of the detector, for models that need another than `small`
+MASKED = MaskedFlowConfig(blocks=2, hidden=16, bins=4)
+CUBE = (3, 3, 3)
+TINY_UP = (UpBlockConfig(channels=6, kernel=CUBE), UpBlockConfig(channels=4, kernel=CUBE, up=(2, 2, 2)))
+TINY_DOWN = (DownBlockConfig(channels=4, kernel=CUBE, join=(2, 2, 2)), DownBlockConfig(channels=4, kernel=CUBE))
+SMALL_CONFIGS = {
+    "caloflow": CaloFlowConfig(layers=MASKED, cells=MASKED),
+    "caloflow-student": CaloFlowStudentConfig(layers=MASKED, cells=MASKED, columns=Logits(noise="5 keV")),
+    "coupling-flow": CouplingFlowConfig(layers=TINY, cells=TINY),
+    "fast-ar": FastArConfig(layers=TINY, widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2),
+    "gan-3d": Gan3DConfig(
+        noise=6, generator=GeneratorConfig(start=4, blocks=TINY_UP), discriminator=DiscriminatorConfig(blocks=TINY_DOWN)
+    ),
+    "vae": VAEConfig(latent=4, hidden=(16, 8)),
+    "wgan-gp": WGANConfig(latent=4, hidden=(16, 16)),
+}
+OTHER_DETECTORS: dict[str, str] = {  # fixture of the detector, for models that need another than `small`
+    "fast-ar": "uniform",
+    "gan-3d": "uniform",
+}
 
 
 def test_every_model_has_a_small_config():

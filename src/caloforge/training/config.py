@@ -1,9 +1,9 @@
 """Configuration of a training: the model and the schedule."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from caloforge.config import Strict
 from caloforge.models import ModelConfig
@@ -53,7 +53,21 @@ class Schedule(Strict):
 
 
 class TrainingConfig(Strict):
-    """A training: tables `[model]` and `[training]`."""
+    """A training: tables `[model]` and `[training]`, and for students `teacher`.
+
+    Attributes:
+        teacher: run directory of the trained model that a student learns from.
+    """
 
     model: ModelConfig
     training: Schedule = Schedule()
+    teacher: str | None = None
+
+    @model_validator(mode="after")
+    def _check_teacher(self) -> Self:
+        kind, wanted = self.model.kind, getattr(self.model, "learns_from", None)
+        if wanted and self.teacher is None:
+            raise ValueError(f"a {kind} learns from a trained {wanted}; name its run directory as `teacher`")
+        if self.teacher is not None and not wanted:
+            raise ValueError(f"a {kind} learns from showers alone; `teacher` is for its students")
+        return self

@@ -21,6 +21,7 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 from caloforge.showers.hdf5 import check_writable
 from caloforge.training.config import TrainingConfig
+from caloforge.training.distill import describe_teacher, distillation
 from caloforge.training.progress import steps
 from caloforge.training.run import RunFolder, load_state, save_state
 from caloforge.training.separation import check_separate, fingerprint
@@ -79,16 +80,18 @@ def _check(training: Showers, selection: Showers) -> None:
 
 
 def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
-    folder = RunFolder(run)
+    folder, teacher = RunFolder(run), describe_teacher(config)
     check_writable(run.parent)
     run.mkdir(exist_ok=True)
     if not folder.config_file.exists():
-        folder.describe(config, Domain.of_showers(training), training, selection)
+        folder.describe(config, Domain.of_showers(training), training, selection, teacher)
         return folder
     if not resume:
         raise InputError(f"{run} already holds a training; resume it or give another folder")
     if folder.config != config or folder.provenance["training"]["fingerprint"] != fingerprint(training, selection):
         raise InputError(f"{run} holds a training with another config or other showers; give another folder")
+    if folder.provenance["training"].get("teacher") != teacher:
+        raise InputError(f"{run} was begun with another teacher than is now in {config.teacher}; give another folder")
     return folder
 
 
@@ -104,8 +107,9 @@ class Trainer:
             model = build(config.model, training.detector, domain)
             model.fit(training)
         self.model = model.to(self.device)
+        self.lessons = distillation(config, self.model)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.turns = self.model.turns()
+        self.turns = self.lessons.turns(self.model) if self.lessons else self.model.turns()
         self.optimisers = {turn.name: self._optimiser(turn) for turn in self.turns}
         self.batch = Batch.of(training).to(self.device)
         self.held_out = Batch.of(selection[:HELD_OUT]).to(self.device)
@@ -198,10 +202,14 @@ class Trainer:
 
     def _held_out_loss(self) -> float:
         """Mean loss of the averaged weights on the selection showers, with the same noise each time."""
-        size = self.schedule.batch
+        self.average.settle()
+        size = max(self.schedule.batch, self.model.judged)
         with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
             parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
-            return sum(float(self.average.selection_loss(part)) * len(part) for part in parts) / len(self.held_out)
+            return sum(float(self._selection_loss(part)) * len(part) for part in parts) / len(self.held_out)
+
+    def _selection_loss(self, batch: Batch) -> torch.Tensor:
+        return self.lessons.loss(self.average, batch) if self.lessons else self.average.selection_loss(batch)
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on; the random numbers depend on seed and step alone."""

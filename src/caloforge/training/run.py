@@ -96,11 +96,21 @@ class RunFolder:
             raise InputError(f"cannot read {path}; {self.path} is not the folder of a training") from None
         return values if isinstance(values, dict) else {}
 
-    def describe(self, config: TrainingConfig, domain: Domain, training: Showers, selection: Showers) -> None:
+    def describe(
+        self,
+        config: TrainingConfig,
+        domain: Domain,
+        training: Showers,
+        selection: Showers,
+        teacher: dict[str, Any] | None = None,
+    ) -> None:
         """Write what is known before the first step, the config last: where it is, the folder is complete."""
         write_text(self.detector_file, training.detector.toml)
         write_text(self.domain_file, domain.model_dump_json(indent=1))
-        write_text(self.provenance_file, json.dumps(_provenance(config, training, selection), indent=1))
+        provenance = _provenance(config, training, selection)
+        if teacher is not None:
+            provenance["training"]["teacher"] = teacher
+        write_text(self.provenance_file, json.dumps(provenance, indent=1))
         write_text(self.config_file, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 
 

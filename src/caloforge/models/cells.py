@@ -1,0 +1,62 @@
+"""Cells as the columns of a flow, and back to what cells weigh in their layer."""
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.detector import Detector, symmetries
+from caloforge.models.transforms import HitCells
+
+ALPHA = 1e-6  # keeps logits finite
+LEAST_SHARE = 1e-12  # of a layer's energy
+
+
+class CellScores(nn.Module):
+    """Cells as normal scores: columns that are standard normal one by one (`HitCells`)."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+        self.hits = HitCells(detector.n_cells, detector.readout.threshold)
+
+    def fit(self, cells: Tensor, *, symmetric: bool) -> None:
+        """Fit to cells (N, n_cells) [MeV], pooled over the detector's symmetries where the showers have them."""
+        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
+        self.hits.fit(cells, lowest if symmetric else torch.arange(self.detector.n_cells))
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Scores (N, n_cells) of cells [MeV]; those of empty cells come from torch's generator."""
+        scores: Tensor = self.hits(cells, torch.rand_like(cells))
+        return scores
+
+    def weights(self, scores: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV] of scores, all above zero."""
+        return self.hits.weights(scores)
+
+
+class CellLogits(nn.Module):
+    """Cells as CaloFlow has them (arXiv:2106.05285, section 3.2): with noise, over their layer's energy, as logits.
+
+    Args:
+        noise: upper end [MeV] of the uniform noise on every cell in training, which gives empty cells a density.
+    """
+
+    cell_layer: Tensor
+
+    def __init__(self, detector: Detector, noise: float) -> None:
+        super().__init__()
+        self.noise = noise
+        self.slices = [layer.slice for layer in detector.layers]
+        self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
+
+    def fit(self, cells: Tensor, *, symmetric: bool) -> None:
+        """Nothing to fit."""
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Logits (N, n_cells) of cells [MeV]; the noise comes from torch's generator."""
+        noisy = cells + self.noise * torch.rand_like(cells)
+        layers = torch.stack([noisy[:, part].sum(1) for part in self.slices], 1)
+        return torch.logit(ALPHA + (1 - 2 * ALPHA) * noisy / layers.index_select(1, self.cell_layer))
+
+    def weights(self, logits: Tensor) -> Tensor:
+        """Shares (N, n_cells) of layers of logits, all above zero."""
+        return ((torch.sigmoid(logits) - ALPHA) / (1 - 2 * ALPHA)).clamp(min=LEAST_SHARE)

@@ -1,0 +1,85 @@
+"""Probability density distillation: a student that samples fast learns the density of a frozen teacher.
+
+Source: van den Oord et al., arXiv:1711.10433; the loss is CaloFlow's (arXiv:2110.11377, equations 4 to 8).
+"""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caloforge.errors import InputError
+from caloforge.models import Batch, Model, Turn
+from caloforge.models.distilled import Student, Teacher
+from caloforge.models.masked import Steps
+from caloforge.training.config import TrainingConfig
+from caloforge.training.run import RunFolder, load_model
+
+
+class Distillation:
+    """Lessons of one student from one teacher, whose weights never change.
+
+    Raises:
+        InputError: the teacher does not teach, or does not fit the student.
+    """
+
+    def __init__(self, teacher: Model, student: Model) -> None:
+        if not isinstance(teacher, Teacher) or not isinstance(student, Student):
+            raise InputError("the model of `teacher` has no density that can be distilled into this model")
+        student.adopt(teacher)
+        self._teacher = teacher.eval().requires_grad_(False)
+
+    def turns(self, student: Model) -> tuple[Turn, ...]:
+        """One turn per training step."""
+        return (Turn("distillation", list(student.parameters()), partial(self.loss, student)),)
+
+    def loss(self, student: Model, batch: Batch) -> Tensor:
+        """Mean of both passes, per column: from data through the teacher and back, from noise through the student."""
+        assert isinstance(student, Student)
+        assert isinstance(self._teacher, Teacher)
+        columns, conditions = self._teacher.columns(batch)
+        with torch.no_grad():
+            taught = self._teacher.to_latent(columns, conditions)
+        x_pass = difference(student.to_data(taught.points[-1], conditions), taught)
+        conditions = student.draw_conditions(batch)
+        answer = student.to_data(torch.randn_like(columns), conditions)
+        z_pass = difference(answer, self._teacher.to_latent(answer.points[0], conditions))
+        return 0.5 * (x_pass + z_pass) / columns.shape[1]
+
+
+def difference(ours: Steps, theirs: Steps) -> Tensor:
+    """Squared differences of all points and spline parameters, summed over columns, mean over showers."""
+    pairs = [*zip(ours.points, theirs.points, strict=True), *zip(ours.parameters, theirs.parameters, strict=True)]
+    return torch.stack([(a - b).square().sum() / len(a) for a, b in pairs]).sum()
+
+
+def distillation(config: TrainingConfig, student: Model) -> Distillation | None:
+    """The lessons that a config asks for; None where the model learns from showers alone."""
+    if config.teacher is None:
+        return None
+    device = next(student.parameters()).device
+    return Distillation(load_model(teacher_run(config.teacher)).to(device), student)
+
+
+def teacher_run(path: str) -> Path:
+    """The training folder that `teacher` names, itself or through its run directory.
+
+    Raises:
+        InputError: there is no finished training.
+    """
+    for place in (Path(path) / "training", Path(path)):
+        if (place / "model.pt").is_file():
+            return place
+    raise InputError(f"teacher {path} is not a run directory with a finished training; train it first")
+
+
+def describe_teacher(config: TrainingConfig) -> dict[str, Any] | None:
+    """Kind, training and hash of the weights of a config's teacher, kept by its students; None without one."""
+    if config.teacher is None:
+        return None
+    folder = RunFolder(teacher_run(config.teacher))
+    digest = hashlib.blake2b(folder.model_file.read_bytes(), digest_size=16).hexdigest()
+    return {"kind": folder.config.model.kind, "fingerprint": digest, "training": folder.provenance["training"]}
