@@ -37,11 +37,12 @@ struct Shape {
   std::size_t first, second;
 };
 
-Shape read_shape(const Value& cells) {
-  const std::vector<Value>& n = cells.at("n").as_array("n");
-  if (n.size() != 2) throw Error("'n' is not two numbers");
-  const std::int64_t first = n[0].as_integer("n"), second = n[1].as_integer("n");
-  if (first < 1 || second < 1 || first > 10'000 || second > 10'000) throw Error("'n' is not 1 to 10000");
+Shape read_shape(const Value& cells, const char* key = "n") {
+  const std::vector<Value>& n = cells.at(key).as_array(key);
+  if (n.size() != 2) throw Error(std::string("'") + key + "' is not two numbers");
+  const std::int64_t first = n[0].as_integer(key), second = n[1].as_integer(key);
+  if (first < 1 || second < 1 || first > 10'000 || second > 10'000)
+    throw Error(std::string("'") + key + "' is not 1 to 10000");
   return {static_cast<std::size_t>(first), static_cast<std::size_t>(second)};
 }
 
@@ -95,25 +96,95 @@ double thickness(const Value& layer) {
   return sum * static_cast<double>(count(layer, "repeat"));
 }
 
-void append_layers(const Value& layer, double& z, std::vector<Point>& centres) {
+/// A layer's window without its end; throws Error where cells are not cartesian.
+Window read_window(const Value& cells) {
+  if (cells.at("kind").as_string("kind") != "cartesian") throw Error("windows need cartesian cells");
+  const Shape shown = read_shape(cells, "n"), grid = cells.find("grid") ? read_shape(cells, "grid") : shown;
+  const std::vector<Value>& size = cells.at("size").as_array("size");
+  if (size.size() != 2) throw Error("'size' is not two lengths");
+  const auto axis = [&](std::size_t i, std::size_t n, std::size_t of) {
+    return Axis{length(size[i], "size"), static_cast<std::int64_t>(of), static_cast<std::int64_t>(n)};
+  };
+  return {axis(0, shown.first, grid.first), axis(1, shown.second, grid.second), 0};
+}
+
+void append_layers(const Value& layer, double& z, Cells& cells) {
   const double depth = thickness(layer);
-  const std::vector<Point> plane = transverse(layer.at("cells"));
+  const Value& table = layer.at("cells");
+  const std::vector<Point> plane = transverse(table);
   for (std::size_t copy = 0; copy < count(layer, "copies"); ++copy, z += depth) {
-    if (centres.size() + plane.size() > most_cells) throw Error("the detector has too many cells");
-    for (const Point& cell : plane) centres.push_back({cell.x, cell.y, z + depth / 2});
+    if (cells.centres.size() + plane.size() > most_cells) throw Error("the detector has too many cells");
+    for (const Point& cell : plane) cells.centres.push_back({cell.x, cell.y, z + depth / 2});
+    if (cells.frame != "window") continue;
+    if (cells.windows.size() == cells.centre_layer) cells.centre_depth = z;
+    cells.windows.push_back(read_window(table));
+    cells.windows.back().end = cells.centres.size();
   }
+}
+
+/// Cells in whose units the windows are placed, from the lower edge of the grid.
+std::int64_t hit_cell(const Axis& axis, double x) {
+  return static_cast<std::int64_t>(std::floor(x / axis.width + axis.grid / 2.0));
+}
+
+/// First cell that a window shows on its grid: half of its cells lie below the one that holds `centre` [mm].
+std::int64_t first_cell(const Axis& axis, double centre) {
+  constexpr double rounding = 1e-6;  // of a cell: a centre on an edge belongs to the upper cell
+  return hit_cell(axis, centre + rounding * axis.width) - axis.shown / 2;
+}
+
+bool holds(const Axis& axis, double centre) {
+  const std::int64_t first = first_cell(axis, centre);
+  return first >= 0 && first + axis.shown <= axis.grid;
+}
+
+double shift(const Axis& axis, double centre) {
+  return axis.width * (first_cell(axis, centre) - (axis.grid - axis.shown) / 2.0);
+}
+
+/// Centre [mm] of the cell of the centre layer that the particle's straight line hits at the layer's front.
+Point hit_centre(const Cells& cells, const Incident& incident) {
+  const Window& layer = cells.windows[cells.centre_layer];
+  const double way = cells.centre_depth * std::tan(incident.theta);
+  const auto centre = [](const Axis& axis, double x) {
+    return axis.width * (static_cast<double>(hit_cell(axis, x)) + 0.5 - axis.grid / 2.0);
+  };
+  return {centre(layer.x, incident.x + way * std::cos(incident.phi)),
+          centre(layer.y, incident.y + way * std::sin(incident.phi)), 0};
 }
 
 }  // namespace
 
 Cells Cells::from_toml(const std::string& toml) {
   const Value detector = read_toml(toml);
-  Cells cells{"detector", {}};
-  if (const Value* readout = detector.find("readout"))
+  Cells cells;
+  cells.frame = "detector";
+  if (const Value* readout = detector.find("readout")) {
     if (const Value* frame = readout->find("frame")) cells.frame = frame->as_string("frame");
+    if (const Value* layer = readout->find("centre_layer"))
+      cells.centre_layer = static_cast<std::size_t>(layer->as_integer("centre_layer"));
+  }
   double z = 0;
-  for (const Value& layer : detector.at("layer").as_array("layer")) append_layers(layer, z, cells.centres);
+  for (const Value& layer : detector.at("layer").as_array("layer")) append_layers(layer, z, cells);
+  if (cells.frame == "window" && cells.centre_layer >= cells.windows.size())
+    throw Error("'centre_layer' is no layer of the detector");
   return cells;
+}
+
+bool Cells::hold(const Incident& incident) const {
+  if (windows.empty()) return true;
+  const Point centre = hit_centre(*this, incident);
+  for (const Window& window : windows)
+    if (!holds(window.x, centre.x) || !holds(window.y, centre.y)) return false;
+  return true;
+}
+
+std::vector<Point> Cells::shifts(const Incident& incident) const {
+  std::vector<Point> all;
+  if (windows.empty()) return all;
+  const Point centre = hit_centre(*this, incident);
+  for (const Window& window : windows) all.push_back({shift(window.x, centre.x), shift(window.y, centre.y), 0});
+  return all;
 }
 
 }  // namespace caloforge

@@ -65,7 +65,8 @@ FastSimulationModel::FastSimulationModel(const G4String& name, G4Region* envelop
       trigger_(trigger),
       seed_(seed) {
   const std::string& frame = source_->cells().frame;
-  if (frame != "detector" && frame != "shower") fail("frame", "cells in a '" + frame + "' frame cannot be placed");
+  if (frame != "detector" && frame != "shower" && frame != "window")
+    fail("frame", "cells in a '" + frame + "' frame cannot be placed");
   if (trigger_.inside && frame != "shower") fail("inside", "showers born inside need cells that follow the shower");
 }
 
@@ -89,10 +90,12 @@ Incident FastSimulationModel::IncidentOf(const G4FastTrack& track) const {
 
 G4bool FastSimulationModel::ModelTrigger(const G4FastTrack& track) {
   const G4double energy = track.GetPrimaryTrack()->GetKineticEnergy();
-  return energy >= trigger_.min_energy && energy <= trigger_.max_energy &&
-         Enters(placement_.to_face(track.GetPrimaryTrackLocalPosition()),
-                placement_.turn_to_face(track.GetPrimaryTrackLocalDirection())) &&
-         source_->accepts(IncidentOf(track));
+  if (energy < trigger_.min_energy || energy > trigger_.max_energy ||
+      !Enters(placement_.to_face(track.GetPrimaryTrackLocalPosition()),
+              placement_.turn_to_face(track.GetPrimaryTrackLocalDirection())))
+    return false;
+  const Incident incident = IncidentOf(track);
+  return source_->accepts(incident) && source_->cells().hold(incident);
 }
 
 void FastSimulationModel::DoIt(const G4FastTrack& track, G4FastStep& step) {
@@ -123,10 +126,14 @@ void FastSimulationModel::Flush() {
 void FastSimulationModel::MakeHits(const FastShower& shower, const float* energies) {
   const Cells& cells = source_->cells();
   const bool follows = cells.frame == "shower";
+  const std::vector<Point> shifts = cells.shifts(shower.incident);
+  std::size_t layer = 0;
   for (std::size_t cell = 0; cell < cells.centres.size(); ++cell) {
+    if (!shifts.empty() && cell == cells.windows[layer].end) ++layer;
     if (!(energies[cell] > 0)) continue;
     const Point& centre = cells.centres[cell];
-    const G4ThreeVector local(centre.x, centre.y, centre.z);
+    G4ThreeVector local(centre.x, centre.y, centre.z);
+    if (!shifts.empty()) local += G4ThreeVector(shifts[layer].x, shifts[layer].y, 0);
     const G4ThreeVector point = placement_.to_envelope(follows ? along_shower(local, shower.incident) : local);
     hits_.Deposit({shower, cell, energies[cell], shower.to_world.TransformPoint(point)});
   }

@@ -1,4 +1,5 @@
 // host_probe cells DETECTOR.toml             prints frame and cell centres
+// host_probe window DETECTOR.toml THETA PHI X Y   prints whether the windows fit, and the centres of their cells
 // host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
 // host_probe open MODEL...                   opens every file, damaged or not, and counts those that open
 // host_probe read DETECTOR.toml...           reads every file, damaged or not, and counts those that make sense
@@ -11,6 +12,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -23,6 +25,20 @@ void print_cells(const std::string& path) {
   const caloforge::Cells cells = read_cells(path);
   std::printf("%s\n", cells.frame.c_str());
   for (const caloforge::Point& p : cells.centres) std::printf("%.9g %.9g %.9g\n", p.x, p.y, p.z);
+}
+
+void print_window(char** arguments) {
+  const caloforge::Cells cells = read_cells(arguments[0]);
+  const auto number = [&](int i) { return std::atof(arguments[i]); };
+  const caloforge::Incident incident{1000, number(1), number(2), number(3), number(4), 0, 22, 0};
+  std::printf("%d\n", cells.hold(incident));
+  const std::vector<caloforge::Point> shifts = cells.shifts(incident);
+  std::size_t layer = 0;
+  for (std::size_t i = 0; i < cells.centres.size(); ++i) {
+    if (i == cells.windows[layer].end) ++layer;
+    const caloforge::Point& p = cells.centres[i];
+    std::printf("%.9g %.9g %.9g\n", p.x + shifts[layer].x, p.y + shifts[layer].y, p.z);
+  }
 }
 
 void print_shower(const caloforge::ShowerSource& source, char** arguments) {
@@ -49,6 +65,8 @@ int main(int argc, char** argv) try {
   const std::string verb = argc > 2 ? argv[1] : "";
   if (verb == "cells" && argc == 3)
     print_cells(argv[2]);
+  else if (verb == "window" && argc == 7)
+    print_window(argv + 2);
   else if (verb == "replay" && argc == 6)
     print_shower(caloforge::ReplayShowers(argv[2]), argv + 3);
   else if (verb == "learned" && argc == 6)

@@ -9,6 +9,7 @@ import pytest
 from caloforge.detector import Detector
 from caloforge.detector.detector import preset_names
 from caloforge.showers import Incidents
+from caloforge.simulators.geant4.hook_placement import window_points
 from caloforge.simulators.learned import LearnedSimulator
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,21 @@ def test_cell_centres_equal_pythons(name: str, build: Path, run_program: Run, tm
     assert told[0] == detector.readout.frame
     centres = np.array([line.split() for line in told[1:]], float)
     np.testing.assert_allclose(centres, detector.cell_centres, atol=1e-5)
+
+
+def test_windows_lie_where_pythons_do(build: Path, run_program: Run, tmp_path: Path) -> None:
+    detector = Detector.load("atlas-barrel")
+    (tmp_path / "detector.toml").write_text(detector.toml, encoding="utf-8")
+    probe, random = build / "tests" / "caloforge_host_probe", np.random.default_rng(3)
+    cells = np.arange(detector.n_cells)
+    for _ in range(12):
+        theta, phi, x, y = random.uniform([0.2, -0.1, -90, -50], [0.25, 0.1, -25, 85])
+        told = run_program(probe, "window", tmp_path / "detector.toml", theta, phi, x, y).splitlines()
+        assert told[0] == "1"
+        incidents = Incidents.make("gamma", np.full(len(cells), 1e3), theta=theta, phi=phi, position=(x, y, 0))
+        centres = np.array([line.split() for line in told[1:]], float)
+        np.testing.assert_allclose(centres, window_points(detector, incidents, cells), atol=1e-4)
+    assert run_program(probe, "window", tmp_path / "detector.toml", 0, 0, 1e4, 0).splitlines()[0] == "0"
 
 
 def test_replay_plays_row_k_for_event_k(build: Path, small: Detector, run_program: Run, tmp_path: Path) -> None:

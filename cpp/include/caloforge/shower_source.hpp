@@ -13,13 +13,34 @@ struct Point {
   double x, y, z;
 };
 
+/// Cells of a layer along one transverse axis: their width [mm], how many the layer has and how many are shown.
+struct Axis {
+  double width;
+  std::int64_t grid, shown;
+};
+
+/// Cells of a layer that a window shows, on both transverse axes, and the first cell after them.
+struct Window {
+  Axis x, y;
+  std::size_t end;
+};
+
 /// Cells of a detector: the frame they live in and their centres [mm] in the order of the flat cell axis.
 struct Cells {
   std::string frame;  ///< "detector", "shower" or "window"
   std::vector<Point> centres;
+  std::vector<Window> windows;   ///< of each layer, where the frame is "window"
+  std::size_t centre_layer = 0;  ///< the layer whose hit cell the windows are centred on
+  double centre_depth = 0;       ///< where that layer begins [mm]
 
   /// Build from the detector's TOML as caloforge writes it; throws Error.
   static Cells from_toml(const std::string& toml);
+
+  /// Whether every window of an incident lies on its layer's grid; true in other frames.
+  bool hold(const Incident& incident) const;
+
+  /// How far the windows of an incident lie from the centre (z = 0), layer by layer [mm]; empty in other frames.
+  std::vector<Point> shifts(const Incident& incident) const;
 };
 
 /// Where a host gets its showers from; one source serves several threads at once.
