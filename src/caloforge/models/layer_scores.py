@@ -66,10 +66,6 @@ class LayerScores(nn.Module):
         layers = self.shares.layers(basis @ self.mean + scaled * (basis @ self.log_width).exp(), energy)
         return torch.where(layers >= LEAST_SHARE * layers.sum(1, keepdim=True), layers, 0.0)
 
-    def response_width(self, energy: Tensor) -> Tensor:
-        """Relative width of the response (N, 1) at incident energies (N, 1) [MeV]."""
-        return (self._basis(energy) @ self.log_width[:, :1]).exp()
-
     def share_out(self, weights: Tensor, layers: Tensor, cut: float) -> Tensor:
         """Cells (N, n_cells) in the ratios of their weights that sum to the layers (N, n_layers) [MeV].
 

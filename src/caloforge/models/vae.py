@@ -21,17 +21,18 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 Weight = Annotated[float, Field(ge=0)]
-LOG_WIDTHS = (-5.0, 2.0)  # of the decoder's normal distributions
+LOG_WIDTHS = (-5.0, 2.0)  # of the encoder's and the decoder's normal distributions
+NAT = 1e-4  # unit of the reconstruction term, in which the published weights make the evidence lower bound
 
 
 class VAEWeights(Strict):
     """Weights of the four terms.
 
     Attributes:
-        reconstruction: of the mean negative log likelihood of a shower's numbers.
+        reconstruction: of the negative log likelihood of a shower's numbers [10 000 nats].
         kl: of the Kullback-Leibler divergence of the latent numbers from normal ones.
-        total: of the total energy.
-        fractions: of the energy fractions of the last layers; the layers before have what is left of one.
+        total: of the squared logarithm of decoded over true total energy.
+        fractions: of the squared errors of the last layers' energy fractions; the layers before have what is left.
     """
 
     reconstruction: Weight = 1.0
@@ -69,16 +70,12 @@ class VAEModel(Model):
         given = self.conditions.size
         self.encoder = dense([n + given, *config.hidden, 2 * config.latent], nn.ELU, bias=1.0)
         self.decoder = dense([config.latent + given, *reversed(config.hidden), 2 * n], nn.ELU, bias=1.0)
-        self.register_buffer("fraction_width", torch.ones(len(detector.layers)))
-
-    fraction_width: Tensor
 
     def fit(self, showers: Showers) -> None:
-        """Fit the scores of layers and cells and the spread of the layer fractions."""
+        """Fit the scores of layers and cells."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
         self.hits.fit(batch.cells, torch.arange(self.detector.n_cells))
-        self.fraction_width.copy_(_fractions(self.layers.sums(batch.cells)).std(0).clamp(min=1e-6))
 
     def turns(self) -> tuple[Turn, ...]:
         """One turn, by RMSprop."""
@@ -92,7 +89,7 @@ class VAEModel(Model):
         mean, log_width = self.encode(x, conditions)
         latent = mean + log_width.exp() * torch.randn_like(mean)
         decoded, log_spread = self.decode(latent, conditions)
-        reconstruction = -log_normal(x, decoded, log_spread).mean()
+        reconstruction = -NAT * log_normal(x, decoded, log_spread).sum(1).mean()
         terms = self.energy_terms(self.layers.sums(batch.cells), decoded, energy)
         weights = self.weights
         divergence = kl_divergence(mean, log_width).mean()
@@ -109,15 +106,13 @@ class VAEModel(Model):
         return mean, log_width.clamp(*LOG_WIDTHS)
 
     def energy_terms(self, layers: Tensor, decoded: Tensor, energy: Tensor) -> Tensor:
-        """Weighted terms of total energy and layer fractions, squared, in their widths over the showers."""
+        """Weighted terms of total energy and layer fractions."""
         ours = self.layers.inverse(decoded[:, : layers.shape[1]], energy)
         least = 1e-6 * energy
         ratio = ours.sum(1, keepdim=True).clamp(min=least) / layers.sum(1, keepdim=True).clamp(min=least)
-        total = (ratio.log() / self.layers.response_width(energy)).square().mean()
-        off = ((_fractions(ours) - _fractions(layers)) / self.fraction_width).square().mean(0)
-        last = off.new_tensor(self.weights.fractions)
-        n = min(len(last), len(off))
-        return self.weights.total * total + (last[-n:] * off[-n:]).sum()
+        off = (_fractions(ours) - _fractions(layers)).square().mean(0)
+        weights = off.new_tensor(self.weights.fractions[-len(off) :])
+        return self.weights.total * ratio.log().square().mean() + (weights * off[-len(weights) :]).sum()
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
