@@ -11,7 +11,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.export.onnx import check_parity, to_onnx
 from caloforge.models import Batch, build
-from caloforge.models.blocks_3d import SLOPE, Generator, UpBlock, UpBlockConfig, UpConvolution
+from caloforge.models.blocks_3d import SLOPE, Generator, LastConfig, UpBlock, UpBlockConfig, UpConvolution
 from caloforge.models.gan_3d import (
     FLIPS,
     DiscriminatorConfig,
@@ -38,9 +38,10 @@ TINY = Gan3DConfig(
             UpBlockConfig(channels=4, kernel=(4, 3, 2), up=(2, 2, 2)),
             UpBlockConfig(channels=3, kernel=CUBE, up=(3, 2, 2)),
         ),
+        last=LastConfig(kernel=(2, 3, 4), up=(1, 1, 2)),
     ),
     discriminator=DiscriminatorConfig(
-        blocks=(DownBlockConfig(channels=4, kernel=CUBE, stride=(2, 2, 2)), DownBlockConfig(channels=4, kernel=CUBE)),
+        blocks=(DownBlockConfig(channels=4, kernel=CUBE, join=(2, 2, 2)), DownBlockConfig(channels=4, kernel=CUBE)),
         dropout=0.0,
     ),
 )
@@ -96,12 +97,12 @@ def test_folded_normalisation_equals_normalisation():
 
 def test_settled_statistics_are_those_of_the_batch():
     torch.manual_seed(3)
-    generator = Generator(5, 2, TINY.generator.blocks, (4, 4, 4)).double()
+    generator = Generator(5, 2, TINY.generator.blocks, TINY.generator.last, (4, 4, 4)).double()
     inputs = torch.randn(40, 5, dtype=torch.float64)
     for _ in range(3):
         generator(torch.randn(40, 5, dtype=torch.float64), settled=False)
     generator.eval().settle(inputs)
-    coarse = generator.dense(inputs).reshape(-1, *generator.coarse)
+    coarse = generator.dense(inputs).reshape(-1, *generator.coarse).permute(0, 4, 1, 2, 3)
     values = generator.blocks[0].convolution(coarse).transpose(0, 1).flatten(1)
     torch.testing.assert_close(generator.blocks[0].norm.running_mean, values.mean(1))
     torch.testing.assert_close(generator.blocks[0].norm.running_var, values.var(1))
@@ -206,7 +207,7 @@ def test_generator_loss_is_the_weighted_sum(fitted):
     torch.manual_seed(8)
     noise = torch.randn(16, 6)
     field = model.generator(torch.cat([noise, model.conditions(energy=batch.incidents["energy"])], 1), settled=False)
-    heights = model.cells(field, batch.incidents["energy"])
+    heights = model.cells(field - model.start, batch.incidents["energy"])
     with torch.no_grad():
         verdict = model.verdict(heights, batch.incidents)
         cells = model.cells.energies(heights, batch.incidents["energy"]).numpy()
@@ -236,17 +237,17 @@ def test_discriminator_loss_is_the_weighted_sum(fitted, monkeypatch):
 
 
 def test_a_twentieth_of_the_labels_is_flipped(fitted, monkeypatch):
-    """Among 32000 labels, within five standard errors."""
+    """Among 12800 labels, within five standard errors."""
     model, showers = fitted
     shown = []
     monkeypatch.setattr(
         "caloforge.models.gan_3d.cross_entropy", lambda logits, labels: shown.append(labels) or logits.mean()
     )
     torch.manual_seed(10)
-    for _ in range(100):
+    for _ in range(40):
         model.discriminator_loss(Batch.of(showers[:160]))
-    wrong = [float((labels != label).float().mean()) for labels, label in zip(shown, [1.0, 0.0] * 100, strict=True)]
-    assert np.mean(wrong) == pytest.approx(FLIPS, abs=5 * math.sqrt(FLIPS * (1 - FLIPS) / 32000))
+    wrong = [float((labels != label).float().mean()) for labels, label in zip(shown, [1.0, 0.0] * 40, strict=True)]
+    assert np.mean(wrong) == pytest.approx(FLIPS, abs=5 * math.sqrt(FLIPS * (1 - FLIPS) / 12800))
 
 
 def test_image_cost_against_loops(fitted):

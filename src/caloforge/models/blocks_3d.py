@@ -1,6 +1,7 @@
 """Blocks of three-dimensional networks: up-sampling convolutions, the generator and the discriminator of the 3D GAN.
 
-Tensors are (N, channels, depth, x, y) or (N, channels, depth, phi, r), as the cells of a detector lie in memory.
+Tensors are (N, channels, depth, x, y) or (N, channels, depth, phi, r), channels last in memory, which convolutions on
+processors want.
 """
 
 import math
@@ -17,7 +18,6 @@ Size = Annotated[int, Field(ge=1, le=64)]
 Sizes = tuple[Size, Size, Size]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 SLOPE = 0.3  # of LeakyReLU where it leaks, as in the published code
-LAST_KERNEL = (2, 2, 2)
 HIDDEN = 64  # of the network that judges the profiles
 
 
@@ -29,12 +29,22 @@ class UpBlockConfig(Strict):
     up: Sizes = (1, 1, 1)
 
 
+class LastConfig(Strict):
+    """The generator's last convolution, to the image: its kernel and the up-sampling before it, in depth, x, y."""
+
+    kernel: Sizes = (2, 2, 2)
+    up: Sizes = (1, 1, 1)
+
+
 class DownBlockConfig(Strict):
-    """A convolution of the discriminator: channels out, kernel and stride in depth, x, y."""
+    """A convolution of the discriminator: channels out, kernel and the cells it first joins in depth, x, y.
+
+    Joined cells become channels, so that a kernel of k cells that were joined by s sees k s cells.
+    """
 
     channels: Channels
     kernel: Sizes
-    stride: Sizes = (1, 1, 1)
+    join: Sizes = (1, 1, 1)
 
 
 class UpConvolution(nn.Module):
@@ -66,18 +76,18 @@ class UpConvolution(nn.Module):
         bias = self.bias if shift is None else shift
         places = math.prod(self.up)
         if places > 1:
-            weight = torch.einsum("oizxy,zau,xbv,ycw->oabciuvw", weight, self.share_z, self.share_x, self.share_y)
+            weight = torch.einsum("oizxy,zau,xbv,ycw->abcoiuvw", weight, self.share_z, self.share_x, self.share_y)
             weight = weight.flatten(0, 3)
-            bias = None if bias is None else bias.repeat_interleave(places)
+            bias = None if bias is None else bias.repeat(places)
         return self._fine(functional.conv3d(functional.pad(coarse, self.padding), weight, bias))
 
     def _fine(self, places: Tensor) -> Tensor:
-        """Channels that hold the places of finer cells (N, outputs a b c, d, x, y) to (N, outputs, d a, x b, y c)."""
+        """Channels that hold the places of finer cells (N, a b c outputs, d, x, y) to (N, outputs, d a, x b, y c)."""
         if self.up == (1, 1, 1):
             return places
         (a, b, c), (d, x, y) = self.up, places.shape[2:]
-        places = places.reshape(-1, len(self.weight), a, b, c, d, x, y)
-        return places.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(-1, len(self.weight), d * a, x * b, y * c)
+        places = places.unflatten(1, (a, b, c, -1)).permute(0, 5, 1, 6, 2, 7, 3, 4)
+        return places.reshape(-1, d * a, x * b, y * c, len(self.weight)).permute(0, 4, 1, 2, 3)
 
 
 def _collapse(kernel: int, up: int) -> tuple[Tensor, int]:
@@ -122,22 +132,24 @@ class Generator(nn.Module):
     The coarse grid follows the detector's: each size over all up-sampling, rounded up; the image is cut at the end.
     """
 
-    def __init__(self, inputs: int, start: int, blocks: tuple[UpBlockConfig, ...], grid: Sizes) -> None:
+    def __init__(
+        self, inputs: int, start: int, blocks: tuple[UpBlockConfig, ...], last: LastConfig, grid: Sizes
+    ) -> None:
         super().__init__()
-        ups = [math.prod(axis) for axis in zip(*(block.up for block in blocks), strict=True)]
-        self.coarse = (start, *(-(-n // up) for n, up in zip(grid, ups, strict=True)))
+        ups = [math.prod(axis) for axis in zip(*(block.up for block in blocks), last.up, strict=True)]
+        self.coarse = (*(-(-n // up) for n, up in zip(grid, ups, strict=True)), start)
         self.dense = nn.Linear(inputs, math.prod(self.coarse))
         sizes = [start, *(block.channels for block in blocks)]
         norms = [True] * (len(blocks) - 1) + [False]
         parts = zip(sizes, blocks, norms, strict=False)
         self.blocks = nn.ModuleList(UpBlock(size, block, norm=norm) for size, block, norm in parts)
-        self.last = UpConvolution(sizes[-1], 1, LAST_KERNEL, (1, 1, 1), bias=False)
-        cuts = [(n * up - size) // 2 for n, up, size in zip(self.coarse[1:], ups, grid, strict=True)]
+        self.last = UpConvolution(sizes[-1], 1, last.kernel, last.up, bias=False)
+        cuts = [(n * up - size) // 2 for n, up, size in zip(self.coarse, ups, grid, strict=False)]
         self.cut = tuple(slice(cut, cut + size) for cut, size in zip(cuts, grid, strict=True))
 
     def forward(self, inputs: Tensor, *, settled: bool) -> Tensor:
         """Image (N, cells) of inputs (N, inputs); `settled` takes the kept statistics of the batch normalisation."""
-        x = self.dense(inputs).reshape(-1, *self.coarse)
+        x = self.dense(inputs).reshape(-1, *self.coarse).permute(0, 4, 1, 2, 3)
         for block in self._blocks():
             x = block.settled(x) if settled else block(x)
         depth, first, second = self.cut
@@ -159,19 +171,29 @@ class Generator(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Convolution, LeakyReLU, batch normalisation (not in the first block), dropout."""
+    """Joined cells, convolution, LeakyReLU, batch normalisation (not in the first block), dropout."""
 
     def __init__(self, inputs: int, config: DownBlockConfig, dropout: float, *, norm: bool) -> None:
         super().__init__()
-        self.convolution = nn.Conv3d(inputs, config.channels, config.kernel, config.stride)
+        self.join = config.join
+        self.convolution = nn.Conv3d(inputs * math.prod(self.join), config.channels, config.kernel)
         self.padding = [side for k in reversed(config.kernel) for side in ((k - 1) // 2, k // 2)]
         self.norm = nn.BatchNorm3d(config.channels, track_running_stats=False) if norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Channels (N, channels, sizes over the strides, rounded up)."""
-        values = functional.leaky_relu(self.convolution(functional.pad(x, self.padding)), SLOPE)
+        """Channels (N, channels, sizes over the joined cells, rounded up)."""
+        values = functional.leaky_relu(self.convolution(functional.pad(self._joined(x), self.padding)), SLOPE)
         return self.dropout(self.norm(values))  # type: ignore[no-any-return]
+
+    def _joined(self, x: Tensor) -> Tensor:
+        if self.join == (1, 1, 1):
+            return x
+        short = [-n % s for n, s in zip(x.shape[2:], self.join, strict=True)]
+        x = functional.pad(x, [side for n in reversed(short) for side in (0, n)]).permute(0, 2, 3, 4, 1)
+        (a, b, c), (d, e, f) = self.join, (n // s for n, s in zip(x.shape[1:], self.join, strict=False))
+        x = x.reshape(-1, d, a, e, b, f, c, x.shape[-1]).permute(0, 1, 3, 5, 2, 4, 6, 7)
+        return x.flatten(4).permute(0, 4, 1, 2, 3)
 
 
 class Discriminator(nn.Module):
@@ -187,8 +209,8 @@ class Discriminator(nn.Module):
         sizes = [channels, *(block.channels for block in blocks)]
         parts = enumerate(zip(sizes, blocks, strict=False))
         self.blocks = nn.Sequential(*(DownBlock(size, block, dropout, norm=i > 0) for i, (size, block) in parts))
-        strides = [math.prod(axis) for axis in zip(*(block.stride for block in blocks), strict=True)]
-        left = tuple(-(-n // (2 * s)) for n, s in zip(grid, strides, strict=True))
+        joins = [math.prod(axis) for axis in zip(*(block.join for block in blocks), strict=True)]
+        left = tuple(-(-n // (2 * s)) for n, s in zip(grid, joins, strict=True))
         self.pool = nn.AdaptiveAvgPool3d(left)
         features = sizes[-1] * math.prod(left)
         self.profiles = nn.Sequential(

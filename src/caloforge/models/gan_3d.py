@@ -19,7 +19,15 @@ from caloforge.config import Strict
 from caloforge.detector import Detector, symmetries
 from caloforge.errors import InputError
 from caloforge.models.base import Batch, Conditions, Model, Turn
-from caloforge.models.blocks_3d import Channels, Discriminator, DownBlockConfig, Generator, Sizes, UpBlockConfig
+from caloforge.models.blocks_3d import (
+    Channels,
+    Discriminator,
+    DownBlockConfig,
+    Generator,
+    LastConfig,
+    Sizes,
+    UpBlockConfig,
+)
 from caloforge.models.distance import distance_at_energies
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
@@ -27,12 +35,12 @@ from caloforge.showers.domain import Domain
 FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
 GENERATOR_TURNS = 2  # per turn of the discriminator
 CHUNK = 500  # showers at a time while fitting
-TYPICAL = 512  # training incidents whose batch statistics a trained generator keeps
+TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
 LEAST = 1e-12
 
 
 class GeneratorConfig(Strict):
-    """Size of the generator: channels of the coarse grid, and its blocks (published: 8; 64, 6 and 6 channels)."""
+    """Size of the generator: channels of the coarse grid, blocks (published: 8; 64, 6 and 6) and last convolution."""
 
     start: Channels = 8
     blocks: Annotated[tuple[UpBlockConfig, ...], Field(min_length=1, max_length=16)] = (
@@ -40,6 +48,7 @@ class GeneratorConfig(Strict):
         UpBlockConfig(channels=6, kernel=(8, 6, 5), up=(2, 2, 2)),
         UpBlockConfig(channels=6, kernel=(8, 3, 3), up=(3, 2, 2)),
     )
+    last: LastConfig = LastConfig()
 
 
 class DiscriminatorConfig(Strict):
@@ -68,6 +77,7 @@ class Gan3DConfig(Strict):
         power: cells enter the networks as (energy / incident energy) ** power, which narrows their range.
         generator, discriminator: sizes of the networks.
         weights: of the parts of the loss.
+        bfloat16: train with numbers of 16 bits, three times as fast where the processor has them.
     """
 
     kind: Literal["gan-3d"] = "gan-3d"
@@ -76,6 +86,7 @@ class Gan3DConfig(Strict):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     weights: LossWeights = LossWeights()
+    bfloat16: bool = False
 
 
 class RectifiedCells(nn.Module):
@@ -117,7 +128,8 @@ class RectifiedCells(nn.Module):
     def forward(self, field: Tensor, energy: Tensor) -> Tensor:
         """Heights (N, n_cells) of fields (N, n_cells), zero for cells below the threshold."""
         heights = functional.relu(self.offset + field)
-        return torch.where(self.energies(heights, energy) >= self.threshold, heights, 0.0)
+        seen = self.powers(heights) >= (self.threshold / energy) ** self.power
+        return torch.where(seen, heights, 0.0)
 
     def powers(self, heights: Tensor) -> Tensor:
         """(energy / incident energy) ** power (N, n_cells) of heights (N, n_cells)."""
@@ -207,12 +219,13 @@ class Gan3DModel(Model):
     def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(detector, domain, config.noise)
         self.grid = shared_grid(detector)
-        self.weights = config.weights
+        self.weights, self.short = config.weights, config.bfloat16
         self.conditions = Conditions(domain)
         self.cells = RectifiedCells(detector.n_cells, config.power, detector.readout.threshold)
         self.profiles = Profiles(self.grid)
         inputs = config.noise + self.conditions.size
-        self.generator = Generator(inputs, config.generator.start, config.generator.blocks, self.grid)
+        sizes = config.generator
+        self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid)
         judged = self.profiles.size + self.conditions.size
         self.discriminator = Discriminator(
             2, config.discriminator.blocks, config.discriminator.dropout, self.grid, judged
@@ -220,8 +233,10 @@ class Gan3DModel(Model):
         self.unit = (domain.energy[0] * domain.energy[1]) ** 0.5
         self.register_buffer("typical", torch.zeros(TYPICAL, inputs))
         self.register_buffer("image_unit", torch.ones(()))
+        self.register_buffer("start", torch.zeros(detector.n_cells))
 
     typical: Tensor
+    start: Tensor
     image_unit: Tensor
 
     def fit(self, showers: Showers) -> None:
@@ -237,7 +252,10 @@ class Gan3DModel(Model):
         hottest = self.cells.powers(self.cells.heights(batch[rows])).amax(1)
         self.image_unit.copy_(hottest.mean().clamp(min=LEAST))
         with torch.no_grad():
-            self.generator.last.weight.div_(self.generator(self.typical, settled=False).std())
+            field = self.generator(self.typical, settled=False)
+            width = (field - field.mean(0)).std()
+            self.generator.last.weight.div_(width)
+            self.start.copy_(field.mean(0) / width)
         self.settle()
 
     def settle(self) -> None:
@@ -278,11 +296,12 @@ class Gan3DModel(Model):
         cells = self.cells.energies(heights, energy)
         total = cells.sum(1, keepdim=True)
         powers = self.cells.powers(heights) * (energy / self.domain.energy[1]) ** self.cells.power / self.image_unit
-        image = torch.stack([heights, powers], 1).unflatten(2, self.grid)
+        image = torch.stack([heights, powers], 2).unflatten(1, self.grid).permute(0, 4, 1, 2, 3)
         conditions = self.conditions(**{name: incidents[name] for name in self.inputs})
         profiles = torch.cat([self.profiles(cells, energy), conditions], 1)
-        logit, log_energy = self.discriminator(image, profiles, (total / self.unit).clamp(min=LEAST).log())
-        return Verdict(logit, self.unit * log_energy.exp(), total)
+        with self._training_numbers():
+            logit, log_energy = self.discriminator(image, profiles, (total / self.unit).clamp(min=LEAST).log())
+        return Verdict(logit.float(), self.unit * log_energy.float().exp(), total)
 
     def selection_loss(self, batch: Batch) -> Tensor:
         """Distance of drawn showers from Geant4's, energy along each axis and position of the maximum among it."""
@@ -294,8 +313,8 @@ class Gan3DModel(Model):
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
-        field = self.generator(torch.cat([noise, self.conditions(**incidents)], 1), settled=True)
         energy = incidents["energy"]
+        field = self.generator(torch.cat([noise, self.conditions(**incidents)], 1), settled=True) - self.start
         cells: Tensor = self.cells.energies(functional.relu(self.cells.offset + field), energy)
         return torch.where(cells >= self.cells.threshold, cells, 0.0)
 
@@ -310,8 +329,13 @@ class Gan3DModel(Model):
         """Heights (N, n_cells) for the batch's incidents, normalised over the batch."""
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
         inputs = torch.cat([noise, self.conditions(**self._named(batch))], 1)
-        heights: Tensor = self.cells(self.generator(inputs, settled=False), batch.incidents["energy"])
+        with self._training_numbers():
+            field = self.generator(inputs, settled=False)
+        heights: Tensor = self.cells(field.float() - self.start, batch.incidents["energy"])
         return heights
+
+    def _training_numbers(self) -> torch.autocast:
+        return torch.autocast(self.typical.device.type, torch.bfloat16, enabled=self.short)
 
     def _named(self, batch: Batch) -> dict[str, Tensor]:
         return {name: batch.incidents[name] for name in self.inputs}
