@@ -106,7 +106,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
     def _fill(self, volume: Volume, spec: LayerSpec, group: Group) -> None:
         """Cells outermost where they fill the volume and every plate counts; else only counted plates are divided.
 
-        Rings are never outermost: Geant4 places nothing in slices along the radius.
+        Sectors and rings are never outermost: layer, sector, ring is the cheapest order along a cylinder.
         """
         plates, repeat = merged(spec)
         columns = self.divided and self._are_columns(spec)
@@ -164,7 +164,11 @@ def merged(spec: LayerSpec) -> tuple[tuple[Plate, ...], int]:
 
 
 def divide(volume: Volume, cells: Cells) -> list[Volume]:
-    """Divide a volume into cells: x then y, or phi then r; several kinds of cells where rings differ in width."""
+    """Divide a volume into cells: x then y, or phi then r.
+
+    Rings are placed, not sliced: Geant4 11.4 takes the distance to a slice's nearest wall from the first ring's solid,
+    so 0 in all other rings, and multiple scattering then takes short steps without displacement.
+    """
     n, m = cells.fixed_shape
     if cells.kind == "cartesian":
         (width, height), half = cells.size, cells.half_widths[1]
@@ -172,7 +176,4 @@ def divide(volume: Volume, cells: Cells) -> list[Volume]:
         return [column.replicate("second", g4.kYAxis, m, height, Box(width / 2, height / 2))]
     edges, angle = cells.edges[1].tolist(), 2 * math.pi / n
     wedge = volume.replicate("first", g4.kPhi, n, angle, Tube(edges[0], edges[-1], angle))
-    if cells.r_max is None:
-        return wedge.place_rings("second", edges)
-    ring = Tube(0.0, edges[1], angle if n > 1 else 2 * math.pi)
-    return [wedge.replicate("second", g4.kRho, m, cells.r_max / m, ring)]
+    return wedge.place_rings("second", edges)

@@ -76,7 +76,7 @@ class Volume:
         return Volume(inside.logical, inside.face, thickness, (*self.levels, level))
 
     def place_rings(self, level: str, edges: list[float]) -> list["Volume"]:
-        """Fill a ring or wedge with rings of unequal widths."""
+        """Fill a ring or wedge with rings between edges [mm]."""
         if len(edges) == 2:
             return [self]
         angle, material = getattr(self.face, "angle", TURN), self.logical.GetMaterial()
