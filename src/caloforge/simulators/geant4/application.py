@@ -3,8 +3,6 @@
 Calorimeter, gun, physics and scorers are the full simulation's; the hook replaces the tracking of what it takes.
 """
 
-import os
-import signal
 import sys
 from dataclasses import asdict
 from multiprocessing.connection import Connection
@@ -16,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
-from caloforge.errors import InputError
 from caloforge.showers import Incidents
 from caloforge.simulators import Replay, Simulator, create, file_of
 from caloforge.simulators.geant4 import kernel, wire
@@ -26,7 +23,8 @@ from caloforge.simulators.geant4.hook_geometry import volumes_below
 from caloforge.simulators.geant4.hook_hits import HitMap
 from caloforge.simulators.geant4.hook_trigger import Trigger
 from caloforge.simulators.geant4.scoring import Hits, reader
-from caloforge.simulators.geant4.worker import POLL, Gun
+from caloforge.simulators.geant4.serve import serve
+from caloforge.simulators.geant4.worker import Gun
 
 
 class HookedCalorimeter(Calorimeter):
@@ -130,32 +128,5 @@ def make_simulator(name: str, detector: Detector) -> Simulator:
     return Replay(path, detector, by_event=True) if isinstance(simulator, Replay) and path else simulator
 
 
-def serve(connection: Connection) -> None:
-    """Set up as the first message says, then answer requests until the parent is gone."""
-    setup, _ = wire.receive(connection)
-    application = Application(connection, setup)
-    wire.send(connection, {"ready": True})
-    parent = os.getppid()
-    while os.getppid() == parent:
-        if connection.poll(POLL):
-            application.run(*wire.receive(connection))
-
-
-def main(descriptor: int) -> None:
-    """Serve; report a failure to the parent as one message."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    connection = Connection(descriptor)
-    kernel.silence()
-    try:
-        serve(connection)
-    except (EOFError, OSError):
-        kernel.leave(0)
-    except InputError as error:
-        wire.send(connection, {"error": "input", "message": str(error)})
-    except BaseException as error:
-        wire.send(connection, {"error": "run", "message": f"{type(error).__name__}: {error}"})
-    kernel.leave(1)
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    serve(Application, int(sys.argv[1]))

@@ -1,9 +1,7 @@
 """The Geant4 process: `python -m caloforge.simulators.geant4.worker FILE_DESCRIPTOR`, started by `process.Process`."""
 
 import os
-import signal
 import sys
-import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
@@ -12,16 +10,15 @@ import geant4_pybind as g4
 import numpy as np
 
 from caloforge.detector import Detector
-from caloforge.errors import InputError
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import kernel, wire
 from caloforge.simulators.geant4.geometry import Calorimeter
 from caloforge.simulators.geant4.scoring import Hits, reader
+from caloforge.simulators.geant4.serve import serve
 
 GUN_DISTANCE = 1.0  # before the front face [mm]
 CHUNK_BYTES = 2**22
 CHUNK_ROWS = 64
-POLL = 2.0  # [s] between looks whether the parent lives
 
 
 class Gun(g4.G4VUserPrimaryGeneratorAction):
@@ -107,7 +104,7 @@ class Application:
         actions.SetUserAction(self._gun)
         actions.SetUserAction(self._rows)
 
-    def run(self, data: bytes) -> None:
+    def run(self, header: dict[str, Any], data: bytes) -> None:  # noqa: ARG002
         """Simulate packed incidents and send their rows."""
         incidents, seeds = wire.unpack(data)
         self._gun.load(incidents, seeds)
@@ -119,34 +116,5 @@ class Application:
         wire.send(self._connection, {"end": True})
 
 
-def serve(connection: Connection) -> None:
-    """Set up as the first message says, then answer requests until the parent is gone."""
-    setup, _ = wire.receive(connection)
-    application = Application(connection, setup)
-    wire.send(connection, {"geant4": g4.G4Version.strip("$").removeprefix("Name: ").strip()})
-    parent = os.getppid()
-    while os.getppid() == parent:
-        if connection.poll(POLL):
-            _, data = wire.receive(connection)
-            application.run(data)
-
-
-def main(descriptor: int) -> None:
-    """Serve; report a failure to the parent as one message."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    connection = Connection(descriptor)
-    kernel.silence()
-    try:
-        serve(connection)
-    except (EOFError, OSError):
-        kernel.leave(0)
-    except InputError as error:
-        wire.send(connection, {"error": "input", "message": str(error)})
-    except BaseException as error:
-        traceback.print_exc()
-        wire.send(connection, {"error": "run", "message": f"{type(error).__name__}: {error}"})
-    kernel.leave(1)
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    serve(Application, int(sys.argv[1]))
