@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
-from caloforge.models.gan_3d import shared_grid
+from caloforge.models.images_3d import shared_grid
 from caloforge.showers import Showers, read
 from caloforge.simulators import create
 from caloforge.validation.analysis import EnergyRegression

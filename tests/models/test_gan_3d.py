@@ -20,9 +20,8 @@ from caloforge.models.gan_3d import (
     Gan3DModel,
     GeneratorConfig,
     LossWeights,
-    RectifiedCells,
-    image_cost,
 )
+from caloforge.models.images_3d import Profiles, RectifiedCells, image_cost
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 from caloforge.training import TrainingConfig, train
@@ -302,3 +301,30 @@ def test_angles_and_entry_points_leave_cells_unpooled(uniform, toy):
 def test_weights_of_the_loss_are_the_published_ones():
     assert LossWeights() == LossWeights(adversarial=3.0, energy=0.1, total=0.1)
     assert Gan3DConfig().power == 0.85
+
+
+def test_mismatch_of_moments_against_loops():
+    """Two halves of the batch, every moment and cell by itself."""
+    random = np.random.default_rng(14)
+    profiles = Profiles((2, 1, 3))
+    real, drawn = random.normal(size=(8, 7)), random.normal(0.5, 2.0, size=(8, 7))
+    conditions = random.normal(size=(8, 2))
+    slow = 0.0
+    for cells in (range(2), range(2, 3), range(3, 6), range(6, 7)):
+        products = []
+        for c in cells:
+            for weight in (1, conditions[:, 0], conditions[:, 1], None):
+                off = drawn[:, c] ** 2 - real[:, c] ** 2 if weight is None else (drawn[:, c] - real[:, c]) * weight
+                products.append(off[0::2].mean() * off[1::2].mean())
+        slow += np.mean(products)
+    tensors = (torch.from_numpy(values) for values in (real, drawn, conditions))
+    assert float(profiles.mismatch(*tensors)) == pytest.approx(slow)
+
+
+def test_mismatch_of_equal_distributions_is_zero_in_the_mean():
+    """Within five standard errors of 2000 batches."""
+    profiles = Profiles((3, 2, 2))
+    random = torch.Generator().manual_seed(15)
+    batches = torch.randn(2, 2000, 16, profiles.size, generator=random)
+    values = [profiles.mismatch(r, d, torch.ones(16, 1)) for r, d in zip(*batches, strict=True)]
+    assert abs(np.mean(values)) < 5 * np.std(values) / math.sqrt(2000)

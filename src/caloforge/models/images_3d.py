@@ -1,0 +1,172 @@
+"""Showers as images: the grid that layers share, cells in units of their spread, sums along the axes, and their cost.
+
+An image is cells (N, n_cells), flat in the order depth, x, y or depth, phi, r of its grid.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.models.base import Batch
+from caloforge.models.blocks_3d import Sizes
+
+CHUNK = 500  # showers at a time while fitting
+LEAST = 1e-12
+
+
+def shared_grid(detector: Detector) -> Sizes:
+    """Layers and cells along both axes of a detector whose layers share one grid.
+
+    Raises:
+        InputError: layers with different cells.
+    """
+    first, *others = (layer.cells for layer in detector.layers)
+    for number, cells in enumerate(others, 2):
+        if cells != first:
+            raise InputError(
+                f"model gan-3d needs layers that share one grid; in detector '{detector.name}' layer {number} differs "
+                f"from layer 1; a detector that fits is clic-ecal, a model for this one coupling-flow"
+            )
+    return len(detector.layers), *first.shape
+
+
+class RectifiedCells(nn.Module):
+    """A field of unit width to cells: cell = E_inc (scale max(0, offset + field)) ** (1 / power).
+
+    Offset and scale give every cell its own mean and variance (in the power) where the field is standard normal: core
+    cells then lie some widths above zero, and cells of the halo, seldom hit, below.
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, n_cells: int, power: float, threshold: float) -> None:
+        super().__init__()
+        self.power, self.threshold = power, threshold
+        self.register_buffer("scale", torch.ones(n_cells))
+        self.register_buffer("offset", torch.zeros(n_cells))
+
+    def fit(self, batch: Batch, orbits: Tensor) -> None:
+        """Fit to showers, pooling cells of the same orbit, since symmetry makes them alike."""
+        parts = [batch[i : i + CHUNK] for i in range(0, len(batch), CHUNK)]
+        powers = (self._power(part).double() for part in parts)
+        sums = torch.stack([torch.stack([x.sum(0), x.square().sum(0)]) for x in powers]).sum(0) / len(batch)
+        pooled = torch.zeros_like(sums).index_add_(1, orbits, sums)
+        members = torch.zeros_like(sums[0]).index_add_(0, orbits, torch.ones_like(sums[0]))
+        mean, square = (pooled / members.clamp(min=1))[:, orbits]
+        offset = _offset(mean.square() / square.clamp(min=LEAST**2))
+        self.offset.copy_(offset)
+        self.scale.copy_(mean / _rectified(offset)[0])
+
+    def seen(self, batch: Batch) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded."""
+        return torch.where(batch.cells >= self.threshold, batch.cells, 0.0)
+
+    def _power(self, batch: Batch) -> Tensor:
+        return (self.seen(batch) / batch.incidents["energy"]) ** self.power
+
+    def heights(self, batch: Batch) -> Tensor:
+        """Heights (N, n_cells), the powers over their scale, of showers: what `forward` gives for a field."""
+        return torch.where(self.scale > 0, self._power(batch) / self.scale.clamp(min=LEAST), 0.0)
+
+    def forward(self, field: Tensor, energy: Tensor) -> Tensor:
+        """Heights (N, n_cells) of fields (N, n_cells), zero for cells below the threshold."""
+        heights = functional.relu(self.offset + field)
+        seen = self.powers(heights) >= (self.threshold / energy) ** self.power
+        return torch.where(seen, heights, 0.0)
+
+    def powers(self, heights: Tensor) -> Tensor:
+        """(energy / incident energy) ** power (N, n_cells) of heights (N, n_cells)."""
+        return self.scale * heights
+
+    def energies(self, heights: Tensor, energy: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV] of heights (N, n_cells) and incident energies (N, 1) [MeV]."""
+        cells: Tensor = energy * self.powers(heights) ** (1 / self.power)
+        return cells
+
+
+def _rectified(offset: Tensor) -> tuple[Tensor, Tensor]:
+    """First and second moment of max(0, offset + z), z standard normal."""
+    density, above = torch.exp(-0.5 * offset.square()) / (2 * torch.pi) ** 0.5, torch.special.ndtr(offset)
+    return offset * above + density, (offset.square() + 1) * above + offset * density
+
+
+def _offset(ratio: Tensor) -> Tensor:
+    """Offset at which (first moment)^2 / second moment is `ratio`, within -4.5 and 30, by bisection."""
+    low, high = torch.full_like(ratio, -4.5), torch.full_like(ratio, 30.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        first, second = _rectified(middle)
+        below = first.square() < ratio * second
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    return low
+
+
+class Profiles(nn.Module):
+    """Energy along each axis and in all, over the incident energy, standardised: what sums over an image tell."""
+
+    centre: Tensor
+    width: Tensor
+
+    def __init__(self, grid: Sizes) -> None:
+        super().__init__()
+        self.grid = grid
+        self.register_buffer("centre", torch.zeros(self.size))
+        self.register_buffer("width", torch.ones(self.size))
+
+    @property
+    def size(self) -> int:
+        """Numbers per shower."""
+        return sum(self.grid) + 1
+
+    def fit(self, batch: Batch) -> None:
+        """Fit to showers."""
+        parts = [batch[i : i + CHUNK] for i in range(0, len(batch), CHUNK)]
+        sums = torch.cat([self._sums(part.cells / part.incidents["energy"]) for part in parts])
+        self.centre.copy_(sums.mean(0))
+        width = sums.std(0, correction=0)
+        self.width.copy_(torch.where(width > 1e-6 * sums[:, -1].mean(), width, torch.inf))
+
+    def _sums(self, cells: Tensor) -> Tensor:
+        images = cells.unflatten(1, self.grid)
+        return torch.cat([images.sum((2, 3)), images.sum((1, 3)), images.sum((1, 2)), cells.sum(1, keepdim=True)], 1)
+
+    def forward(self, cells: Tensor, energy: Tensor) -> Tensor:
+        """Profiles (N, size) of cells (N, n_cells) and incident energies (N, 1), both [MeV]."""
+        return (self._sums(cells / energy) - self.centre) / self.width
+
+    def mismatch(self, real: Tensor, drawn: Tensor, conditions: Tensor) -> Tensor:
+        """Squared difference of the moments of two samples of profiles (N, size) for the same conditions (N, C).
+
+        Moments are the mean, its slopes in the conditions and the mean square; each axis and the total count alike.
+        Feature matching (arXiv:1606.03498), here without bias: the two halves of the batch give one factor each, so
+        that fluctuations of the batch cost nothing and widths are not pressed down.
+        """
+        off = _moments(drawn, conditions) - _moments(real, conditions)
+        squares = (off[::2].mean(0) * off[1::2].mean(0)).unflatten(0, (-1, self.size))
+        return torch.stack([part.mean() for part in squares.split([*self.grid, 1], 1)]).sum()
+
+
+def _moments(profiles: Tensor, conditions: Tensor) -> Tensor:
+    """Profiles, their products with each condition and their squares (N, size (C + 2))."""
+    slopes = [profiles * condition for condition in conditions.split(1, 1)]
+    return torch.cat([profiles, *slopes, profiles.square()], 1)
+
+
+def image_cost(real: Tensor, drawn: Tensor, energy: Tensor, grid: Sizes) -> Tensor:
+    """The talk's measure of two samples: mean energy along each axis, and mean position of the maximum on it.
+
+    Sum over the axes of the relative difference of the mean profiles and of the distance of the mean maxima in
+    cells, over the number of cells. Samples (N, n_cells) and incident energies (N, 1) [MeV].
+    """
+    real, drawn = ((cells / energy).unflatten(1, grid) for cells in (real, drawn))
+    parts = []
+    for axis, others in ((1, (2, 3)), (2, (1, 3)), (3, (1, 2))):
+        along, drawn_along = real.sum(others), drawn.sum(others)
+        mean = along.mean(0)
+        parts.append((drawn_along.mean(0) - mean).abs().sum() / mean.sum().clamp(min=LEAST))
+        highest, drawn_highest = (profile.argmax(1).float().mean() for profile in (along, drawn_along))
+        parts.append((drawn_highest - highest).abs() / grid[axis - 1])
+    return torch.stack(parts).sum()
