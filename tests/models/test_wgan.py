@@ -30,7 +30,7 @@ def test_penalty_of_finite_differences(case):
         return x[0]
 
     generator = torch.Generator().manual_seed(33)
-    size = 3 + model.detector.n_cells
+    size = 3 + 2 * model.detector.n_cells
     real, generated = (torch.randn(10, size, generator=generator) for _ in range(2))
     uniform = torch.rand(10, 1, generator=generator)
     conditions = model.conditions(**batch[:10].incidents)
@@ -71,7 +71,10 @@ def test_critic_loss_is_that_of_the_definition(case):
     scores, weights = model.generate(torch.randn(50, 8), conditions)
     generated = model.seen(scores, weights, energy).detach()
     shares = part.cells / part.cells.sum(1, keepdim=True)
-    real = torch.cat([model.layers(part.cells, energy), (shares.sqrt() - model.mean_root) / model.root_width], 1)
+    views = (shares.sqrt() - model.mean_view[0], torch.log(1 + part.cells / 0.1) - model.mean_view[1])
+    real = torch.cat(
+        [model.layers(part.cells, energy), *(v / w for v, w in zip(views, model.view_width, strict=True))], 1
+    )
     penalty = gradient_penalty(lambda x: model.criticise(x, conditions), real, generated, torch.rand(50, 1))
     verdicts = [model.critic(torch.cat([x, conditions], 1)).mean() for x in (generated, real)]
     assert found == pytest.approx(float((verdicts[0] - verdicts[1] + 10 * penalty).detach()), rel=1e-4)
@@ -91,7 +94,7 @@ def test_generator_loss_is_verdict_and_activity(case):
     assert found == pytest.approx(float(activity - verdict), rel=1e-4)
 
 
-def test_the_critic_sees_generated_as_real_showers(case):
+def test_the_critic_sees_generated_as_real_showers(case, small):
     """The cells that are sampled, put back in, look to the critic as the generator's outputs did."""
     model, batch = case
     energy = batch.incidents["energy"]
@@ -102,8 +105,16 @@ def test_the_critic_sees_generated_as_real_showers(case):
         seen = model.seen(scores, weights, energy)
         again = model._features(model.layers(cells, energy), cells)
     assert (seen - again).abs().max() < 0.05
-    squares = (seen[:, 3:] * model.root_width + model.mean_root).square().sum(1)
-    assert (squares - 1).abs().max() < 1e-4
+    roots = seen[:, 3 : 3 + small.n_cells] * model.view_width[0] + model.mean_view[0]
+    assert (roots.square().sum(1) - 1).abs().max() < 1e-4
+
+
+def test_scores_and_both_views_count_alike(case, small):
+    model, batch = case
+    seen = model._features(model.layers(batch.cells, batch.incidents["energy"]), batch.cells)
+    for part in seen.split([3, small.n_cells, small.n_cells], 1):
+        assert float(part.var(0).sum()) == pytest.approx(3, rel=0.15)
+        assert part.mean(0).abs().max() < 0.15
 
 
 def test_turns_are_the_published_ones(case):

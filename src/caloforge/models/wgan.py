@@ -24,6 +24,7 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 Weight = Annotated[float, Field(ge=0)]
+SOFT = 10.0  # cuts, from where on the critic sees the logarithm of a cell
 LEAST_SHARE = 1e-6  # of its layer's energy in the mean shower, for cells that are hardly ever hit
 
 
@@ -47,7 +48,7 @@ class WGANConfig(Strict):
 
 
 class WGANModel(Model):
-    """A generator of layer scores and cell weights, and a critic of layer scores and the roots of cell shares."""
+    """A generator of layer scores and cell weights, and a critic of layer scores, cell shares and cell logarithms."""
 
     judged = 2000
 
@@ -57,17 +58,17 @@ class WGANModel(Model):
         self.cut = cell_cut(detector)
         self.conditions = ImpactConditions(detector, domain)
         self.layers = LayerScores(detector, domain)
-        n, given = len(detector.layers) + detector.n_cells, self.conditions.size
+        n_layers, n_cells, given = len(detector.layers), detector.n_cells, self.conditions.size
         leaky = partial(nn.LeakyReLU, 0.2)
-        self.generator = dense([config.latent + given, *config.hidden, n], leaky)
-        self.critic = dense([n + given, *config.hidden, 1], leaky, last_bias=False)
-        self.register_buffer("bias", torch.zeros(detector.n_cells))
-        self.register_buffer("mean_root", torch.zeros(detector.n_cells))
-        self.register_buffer("root_width", torch.ones(()))
+        self.generator = dense([config.latent + given, *config.hidden, n_layers + n_cells], leaky)
+        self.critic = dense([n_layers + 2 * n_cells + given, *config.hidden, 1], leaky, last_bias=False)
+        self.register_buffer("bias", torch.zeros(n_cells))
+        self.register_buffer("mean_view", torch.zeros(2, n_cells))
+        self.register_buffer("view_width", torch.ones(2))
 
     bias: Tensor
-    mean_root: Tensor
-    root_width: Tensor
+    mean_view: Tensor
+    view_width: Tensor
 
     def fit(self, showers: Showers) -> None:
         """Fit the layer scores, the mean shower that the generator starts from, and the scale of the critic's cells."""
@@ -76,13 +77,13 @@ class WGANModel(Model):
         mean = batch.cells.mean(0, keepdim=True)
         by_layer = self.layers.sums(mean).clamp(min=1e-12).index_select(1, self.layers.cell_layer)
         self.bias.copy_((mean / by_layer).clamp(LEAST_SHARE, 0.9).logit()[0])
-        roots = _roots(batch.cells)
-        self.mean_root.copy_(roots.mean(0))
-        self.root_width.copy_((roots.var(0).sum() / len(self.detector.layers)).sqrt().clamp(min=1e-6))
+        for i, view in enumerate(self._views(batch.cells)):
+            self.mean_view[i] = view.mean(0)
+            self.view_width[i] = (view.var(0).sum() / len(self.detector.layers)).sqrt().clamp(min=1e-6)
 
     def turns(self) -> tuple[Turn, ...]:
         """Five steps of the critic, one of the generator."""
-        adam = partial(torch.optim.Adam, betas=(0.0, 0.9))
+        adam = partial(torch.optim.Adam, betas=(0.0, 0.9), fused=True)
         critic, generator = list(self.critic.parameters()), list(self.generator.parameters())
         return (
             Turn("critic", critic, self.critic_loss, self.config.critic_steps, adam),
@@ -130,14 +131,20 @@ class WGANModel(Model):
         return verdict[:, 0]
 
     def seen(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
-        """What the critic sees of generated showers (N, n_layers + n_cells)."""
+        """What the critic sees of generated showers (N, n_layers + 2 n_cells)."""
         layers = self.layers.inverse(scores, energy)
         per_weight = layers / self.layers.sums(weights)
         return self._features(scores, weights * per_weight.index_select(1, self.layers.cell_layer))
 
     def _features(self, scores: Tensor, cells: Tensor) -> Tensor:
-        """Layer scores, and roots of the cells' shares in the shower, all cells together as wide as the scores."""
-        return torch.cat([scores, (_roots(cells) - self.mean_root) / self.root_width], 1)
+        """Layer scores and both views of the cells, each with a total variance as large as that of the scores."""
+        views = zip(self._views(cells), self.mean_view, self.view_width, strict=True)
+        return torch.cat([scores, *((view - mean) / width for view, mean, width in views)], 1)
+
+    def _views(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Roots of the cells' shares in their shower, whose squares sum to one, and logarithms of the cells."""
+        shares = cells / cells.sum(1, keepdim=True).clamp(min=1e-12)
+        return (shares + 1e-12).sqrt(), (cells / (SOFT * self.cut)).log1p()
 
     def _draw(self, conditions: Tensor) -> tuple[Tensor, Tensor]:
         return self.generate(torch.randn(len(conditions), self.noise_size, device=conditions.device), conditions)
@@ -154,9 +161,3 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated
         (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     penalty: Tensor = (gradient.norm(dim=1) - 1).square().mean()
     return penalty
-
-
-def _roots(cells: Tensor) -> Tensor:
-    """Square roots of the cells' shares in their shower (N, n_cells): small cells count, and the squares sum to one."""
-    shares = cells / cells.sum(1, keepdim=True).clamp(min=1e-12)
-    return (shares + 1e-12).sqrt()
