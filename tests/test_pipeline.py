@@ -96,6 +96,33 @@ def _assert_refused(config, folder):
         pipeline.Run(changed, folder).open(resume=True, force=False)
 
 
+def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
+    """Whoever comes second finds the showers made, after they are compared with its own order."""
+    orders = []
+    monkeypatch.setattr(pipeline, "produce", lambda order, file, **_: orders.append((order.fingerprint, file)))
+    shared = pipeline.load(config, tmp_path / "first").config.model_dump()
+    shared["showers"]["folder"] = str(tmp_path / "showers")
+    for name in ("first", "second"):
+        run = pipeline.Run(pipeline.RunConfig.build(shared, "toy"), tmp_path / name)
+        run.console = Console(quiet=True)
+        run.open(resume=False, force=False)
+        run.execute(last="Geant4 showers")
+        (tmp_path / "showers" / "test.h5").touch()
+    assert orders[:3] == orders[3:]
+    assert {file.parent for _, file in orders} == {tmp_path / "showers"}
+
+
+def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):
+    student = pipeline.load(config, tmp_path / "run").config.model_dump()
+    student |= {"model": {"kind": "caloflow-student"}, "teacher": str(tmp_path / "nowhere")}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "kept").touch()
+    run = pipeline.Run(pipeline.RunConfig.build(student, "toy"), tmp_path / "run")
+    with pytest.raises(InputError, match="nowhere is not a run directory"):
+        run.open(resume=False, force=True)
+    assert (tmp_path / "run" / "kept").exists()
+
+
 def test_export_needs_a_finished_training(tmp_path):
     code = "from caloforge.cli import main; main()"
     words = ["export", str(tmp_path), "-o", str(tmp_path / "m.onnx")]

@@ -30,8 +30,11 @@ def bench(
     particle: str,
     energies: Sequence[float],
     say: Callable[[str], None],
+    batches: Sequence[int] | None = None,
 ) -> Report:
     """Time simulators on centred, perpendicular incidents of the first energy [MeV], and Geant4 at every energy.
+
+    Batches of 1 to 1000 showers unless told otherwise, the smallest first.
 
     Returns:
         bench.json's content: threads, cpu, ms per shower and its spread over repeated calls per simulator and batch,
@@ -42,7 +45,7 @@ def bench(
     """
     geant4 = create("geant4", detector)
     try:
-        times = {name: _time_batches(s, particle, energies[0], say) for name, s in simulators.items()}
+        times = {n: _time_batches(s, particle, energies[0], batches or BATCHES, say) for n, s in simulators.items()}
         full = {units.show_energy(e): _time_geant4(geant4, particle, e, say) for e in energies}
     finally:
         geant4.close()
@@ -72,11 +75,13 @@ def _direction(detector: Detector) -> float:
     return float(np.mean([units.angle(part) for part in text.split(":")])) if text else 0.0
 
 
-def _time_batches(simulator: Simulator, particle: str, energy: float, say: Callable[[str], None]) -> Report:
+def _time_batches(
+    simulator: Simulator, particle: str, energy: float, batches: Sequence[int], say: Callable[[str], None]
+) -> Report:
     results: Report = {}
-    for batch in BATCHES:
+    for batch in batches:
         say(f"{simulator.name}, batch {batch}")
-        expected = results[str(BATCHES[0])]["ms"] * batch / 1e3 if results else 0.0
+        expected = min(row["ms"] for row in results.values()) * batch / 1e3 if results else 0.0
         if expected > LONGEST_CALL:
             break
         results[str(batch)] = _repeat(simulator, particle, energy, batch)

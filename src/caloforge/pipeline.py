@@ -28,11 +28,16 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class ShowerCounts(Strict):
-    """Geant4 showers that training learns from, selects weights with, and never sees (a reference and a floor half)."""
+    """Geant4 showers that training learns from, selects weights with, and never sees (a reference and a floor half).
+
+    Attributes:
+        folder: where they are kept, the run's own by default; runs of the same incidents, counts and seed can share it.
+    """
 
     train: Count
     select: Count
     test: Annotated[int, Field(ge=400)]
+    folder: str | None = None
 
 
 class ValidationConfig(Strict):
@@ -70,7 +75,11 @@ class BenchConfig(Strict):
 
 
 class RunConfig(Strict):
-    """A complete named run; `model` and `training` are checked by the model they name."""
+    """A complete named run; `model` and `training` are checked by the model they name.
+
+    Attributes:
+        teacher: run directory of the trained model that a student learns from.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     seed: Annotated[int, Field(ge=0)] = 1
@@ -79,6 +88,7 @@ class RunConfig(Strict):
     showers: ShowerCounts
     model: dict[str, Any]
     training: dict[str, Any] = Field(default_factory=dict)
+    teacher: str | None = None
     validation: ValidationConfig = ValidationConfig()
     inside: InsideConfig = InsideConfig()
     bench: BenchConfig = BenchConfig()
@@ -86,11 +96,12 @@ class RunConfig(Strict):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: done when its last output is there."""
+    """One step of a run: done when its last output is there, unless its work checks that itself, `always`."""
 
     title: str
     output: Path
     work: Callable[[], None]
+    always: bool = False
 
 
 class Run:
@@ -107,7 +118,11 @@ class Run:
         self.console = Console(highlight=False, soft_wrap=True)
         self.detector = Detector.load(config.detector)
         self.source = Source.from_config(config.incidents, self.detector)
-        learning = {"model": config.model, "training": {"seed": config.seed, **config.training}}
+        learning = {
+            "model": config.model,
+            "training": {"seed": config.seed, **config.training},
+            "teacher": config.teacher,
+        }
         self.learning = TrainingConfig.build(learning, config.name)
         for energy in config.bench.energies:
             units.energy(energy)
@@ -120,9 +135,9 @@ class Run:
     @cached_property
     def steps(self) -> list[Step]:
         """What is done, in order."""
-        at = self.folder
+        at, shared = self.folder, self.config.showers.folder is not None
         return [
-            Step("Geant4 showers", at / "showers" / "test.h5", self.make_showers),
+            Step("Geant4 showers", self.showers_file("test"), self.make_showers, always=shared),
             Step("training", at / "training" / "model.pt", self.train),
             Step("export", self.model_file, self.export),
             Step("Geant4 with the model inside", at / "inside_geant4.h5", self.simulate_inside),
@@ -134,8 +149,10 @@ class Run:
         """Make the run directory, or take up an existing one.
 
         Raises:
-            InputError: it exists without `resume` or `force`, was made from another config, or cannot be written.
+            InputError: it exists without `resume` or `force`, was made from another config, cannot be written, or
+                its teacher is not trained yet.
         """
+        self._check_teacher(force=force)
         saved = self.folder / "config.toml"
         text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True))
         if self.folder.exists() and force:
@@ -144,15 +161,24 @@ class Run:
             raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
         if saved.exists() and saved.read_text(encoding="utf-8") != text:
             raise InputError(f"{self.folder} was made from another config; use --force, or --out for another folder")
-        check_writable(next(parent for parent in self.folder.absolute().parents if parent.exists()))
-        (self.folder / "showers").mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.showers_file("test").parent):
+            check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
+            folder.mkdir(parents=True, exist_ok=True)
         with replacing(saved) as beside:
             beside.write_text(text, encoding="utf-8")
+
+    def _check_teacher(self, *, force: bool) -> None:
+        """Miss a teacher before hours of Geant4, not after."""
+        from caloforge.training.distill import teacher_run
+
+        trained = (self.folder / "training" / "model.pt").exists() and not force
+        if self.config.teacher is not None and not trained:
+            teacher_run(self.config.teacher)
 
     def execute(self, last: str | None = None) -> None:
         """Do every step that is not done, up to the one titled `last`."""
         for number, step in enumerate(self.steps, 1):
-            if step.output.exists():
+            if step.output.exists() and not step.always:
                 self.console.print(f"{number}/{len(self.steps)} {step.title}: done already")
             else:
                 begin = time.perf_counter()
@@ -179,7 +205,8 @@ class Run:
 
     def showers_file(self, name: str) -> Path:
         """File of the train, select or test showers."""
-        return self.folder / "showers" / f"{name}.h5"
+        kept = self.config.showers.folder
+        return (Path(kept) if kept else self.folder / "showers") / f"{name}.h5"
 
     def showers(self, name: str) -> Showers:
         """The train, select or test showers."""

@@ -8,6 +8,7 @@ they are latent numbers it is the other way round (IAF, Kingma et al., arXiv:160
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,14 +33,29 @@ def hidden_degrees(size: int, hidden: int) -> Tensor:
     return torch.cat([torch.zeros(unmixed, dtype=torch.int64), degrees.clamp(max=size - 1)])
 
 
+class Masked(torch.autograd.Function):
+    """Weights that are zero outside a mask, and stay so: their gradient is, too."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, mask: Tensor) -> Tensor:
+        """The weights."""
+        ctx.save_for_backward(mask)
+        return weights.view_as(weights)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The gradient inside the mask."""
+        (mask,) = ctx.saved_tensors
+        return gradient.masked_fill(~mask, 0.0), None
+
+
 class MaskedNetwork(nn.Module):
     """Numbers for every rank from the ranks below it and the conditions (MADE, Germain et al., arXiv:1502.03509).
 
     One hidden layer. Hidden units fewer than columns cannot tell neighbouring ranks apart, which would cut
     dependencies without a word: ranks up to `reach` apart are therefore also joined directly.
 
-    Weights outside the masks are zero from the start; the masks keep their gradients zero, too, so that outside of
-    training the weights serve as they are.
+    Weights outside the masks are zero from the start and get no gradient, so that all serve as they are.
     """
 
     sees: Tensor
@@ -76,7 +92,7 @@ class MaskedNetwork(nn.Module):
     def _weights(self) -> tuple[Tensor, Tensor]:
         """Weights into the hidden layer (hidden, D) and out of it (outputs, D, hidden)."""
         if self.training:
-            return self.inputs * self.sees, self.outputs * self.feeds
+            return Masked.apply(self.inputs, self.sees), Masked.apply(self.outputs, self.feeds)
         return self.inputs, self.outputs
 
     def sequential(self, given: Tensor, conditions: Tensor, bend: Bend) -> Tensor:

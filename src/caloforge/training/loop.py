@@ -121,7 +121,7 @@ class Trainer:
         self.losses: list[dict[str, float]] = []
 
     def _optimiser(self, turn: Turn) -> torch.optim.Optimizer:
-        make = turn.optimiser or partial(torch.optim.AdamW, weight_decay=self.schedule.weight_decay)
+        make = turn.optimiser or partial(torch.optim.AdamW, weight_decay=self.schedule.weight_decay, fused=True)
         return make(turn.parameters, lr=self.schedule.learning_rate)
 
     def run(self, *, quiet: bool) -> TrainingSummary:

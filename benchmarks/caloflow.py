@@ -1,0 +1,147 @@
+"""CaloFlow's two tables on our own showers: how well a classifier tells models from Geant4, and how fast they are.
+
+    python benchmarks/caloflow.py -o tables \
+        --particle e+ reference=test.h5 floor=independent.h5 teacher=runs/caloflow-eplus-small \
+            student=runs/caloflow-eplus-student-small coupling=runs/coupling-flow-eplus gan=wgan-eplus.onnx \
+        --particle gamma reference=...
+
+A model is a run directory, which is exported first, or the name of a simulator (FILE.onnx, FILE.h5, gflash). Without
+`floor` the reference is cut in two by position. Geant4 is timed in the same run. Prints both tables in Markdown and
+writes them as tables.json; figures of the talk (C. Krause, LHCP 2022) stand beside them for orientation, their
+classifier learned from 100 000 showers per class.
+"""
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from caloforge import bench as timing
+from caloforge import provenance, units
+from caloforge.export import export
+from caloforge.particles import particle_name, pdg_code
+from caloforge.pipeline import check_trained
+from caloforge.showers import Showers, read
+from caloforge.simulators import Simulator, create
+from caloforge.validation.classifier import classify
+from caloforge.validation.classifier_threads import over_seeds, single_threaded
+from caloforge.validation.recipes import find_recipe
+from caloforge.validation.samples import halves
+from caloforge.validation.views import auc_error, view_inputs
+
+VIEWS = {"low": "unnorm.", "low_normed": "norm."}
+BATCHES = (1, 10, 100, 1000, 10000)
+PUBLISHED_AUC = {
+    "e+": {"CaloGAN": (1.000, 1.000), "teacher": (0.859, 0.870), "student": (0.786, 0.824)},
+    "gamma": {"CaloGAN": (1.000, 1.000), "teacher": (0.756, 0.796), "student": (0.758, 0.760)},
+    "pi+": {"CaloGAN": (1.000, 1.000), "teacher": (0.649, 0.755), "student": (0.729, 0.807)},
+}
+PUBLISHED_MS = {  # on a TITAN V; batch 1 is not given
+    "teacher": {10: 835, 100: 96.1, 1000: 41.4, 10000: 36.2},
+    "student": {10: 5.81, 100: 0.60, 1000: 0.12, 10000: 0.08},
+    "CaloGAN": {10: 2.2, 100: 0.3, 1000: 0.08, 10000: 0.07},
+}
+
+
+def simulator_of(path: str, name: str, folder: Path, reference: Showers) -> Simulator:
+    """The simulator of a run directory or a simulator's name."""
+    if Path(path).is_dir():
+        file = folder / f"{name}.onnx"
+        print(f"{name}: {export(check_trained(Path(path)), file)}")
+        path = str(file)
+    return create(path, reference.detector)
+
+
+def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], recipe_name: str, seeds: int) -> dict:
+    """AUC by sample, view and number of classifier-training showers per class."""
+    recipe, rows = find_recipe(recipe_name), {}
+    for name, showers in samples.items():
+        for view in VIEWS:
+            for size in sizes:
+                n = int(np.ceil(size / 0.6))
+                if min(len(reference), len(showers)) < n:
+                    continue
+                generated, geant4, _ = view_inputs(view, showers[:n], reference[:n], recipe)
+                with single_threaded():
+                    scores = over_seeds(partial(classify, generated, geant4, recipe), list(range(seeds)))
+                aucs = [score.auc for score in scores]
+                error = max(float(np.std(aucs)), auc_error(float(np.mean(aucs)), scores[0].n_test))
+                rows.setdefault(name, {}).setdefault(view, {})[scores[0].n_train] = (float(np.mean(aucs)), error)
+                print(f"{name} {view} {scores[0].n_train}: {np.mean(aucs):.3f} ± {error:.3f}", flush=True)
+    return rows
+
+
+def measure(given: list[str], arguments: argparse.Namespace) -> dict:
+    """Both tables of one particle."""
+    particle, files = particle_name(pdg_code(given[0])), dict(item.split("=", 1) for item in given[1:])
+    reference = read(Path(files.pop("reference")))
+    if "floor" in files:
+        floor = read(Path(files.pop("floor")), reference.detector)
+    else:
+        reference, floor, _ = halves(reference)
+    slug = particle.replace("+", "plus").replace("-", "minus")
+    models = {n: simulator_of(path, f"{slug}-{n}", arguments.output, reference) for n, path in files.items()}
+    samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
+    aucs = auc_rows(reference, samples, arguments.sizes, arguments.recipe, arguments.seeds)
+    energies = [units.energy(text) for text in arguments.energy]
+    times = timing.bench(reference.detector, models, particle, energies, partial(print, flush=True), BATCHES)
+    for model in models.values():
+        model.close()
+    return {"particle": particle, "n_reference": len(reference), "auc": aucs, "times": times}
+
+
+def auc_table(tables: list[dict]) -> str:
+    """Markdown: one row per particle, view and size; the published figures at the end of each."""
+    names = list(dict.fromkeys(name for table in tables for name in table["auc"]))
+    head = ["particle", "inputs", "showers per class", *names, "published: teacher", "student", "CaloGAN"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for table in tables:
+        for k, (view, title) in enumerate(VIEWS.items()):
+            found = sorted({n for rows in table["auc"].values() for n in rows.get(view, {})})
+            published = PUBLISHED_AUC.get(table["particle"], {})
+            theirs = [f"{published[n][k]:.3f}" if n in published else "-" for n in ("teacher", "student", "CaloGAN")]
+            for n in found:
+                ours = [table["auc"][name].get(view, {}).get(n) for name in names]
+                cells = [f"{pair[0]:.3f} ± {pair[1]:.3f}" if pair else "-" for pair in ours]
+                lines.append(f"| {table['particle']} | {title} | {n} | {' | '.join([*cells, *theirs])} |")
+    return "\n".join(lines)
+
+
+def time_table(table: dict) -> str:
+    """Markdown: ms per shower by batch, Geant4's beside them."""
+    times, published = table["times"], ("teacher", "student", "CaloGAN")
+    geant4 = [f"Geant4, {energy}" for energy in times["geant4_ms"]]
+    head = ["batch", *times["simulators"], *geant4, "published (TITAN V): teacher", "student", "CaloGAN"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for batch in BATCHES:
+        rows = [rows.get(str(batch)) for rows in times["simulators"].values()]
+        ours = [f"{row['ms']:.3g} ± {row['std']:.1g}" if row else "-" for row in rows]
+        full = [f"{ms:.4g}" for ms in times["geant4_ms"].values()]
+        theirs = [str(PUBLISHED_MS[name].get(batch, "-")) for name in published]
+        lines.append(f"| {batch} | {' | '.join([*ours, *full, *theirs])} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description="CaloFlow's two tables on our own showers.")
+    parser.add_argument("--particle", action="append", nargs="+", required=True, metavar="PARTICLE reference=FILE.h5")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 5000])
+    parser.add_argument("--energy", nargs="+", default=["10 GeV", "50 GeV"])
+    parser.add_argument("--recipe", default="default")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    tables = [measure(given, arguments) for given in arguments.particle]
+    (arguments.output / "tables.json").write_text(json.dumps(tables, indent=1), encoding="utf-8")
+    print(f"\nAUC, recipe {arguments.recipe}, {arguments.seeds} networks each\n\n{auc_table(tables)}")
+    for table in tables:
+        print(f"\n{table['particle']}: ms per shower, one thread, {provenance.cpu()}\n\n{time_table(table)}")
+
+
+if __name__ == "__main__":
+    main()
