@@ -135,21 +135,31 @@ def test_layers_of_different_cells_are_refused(small):
 
 
 def test_normal_fields_give_every_cell_its_mean_and_variance(uniform, toy):
-    """Each cell's mean and variance within five standard errors: a false alarm below 1e-3 over all cells."""
+    """Each cell's mean and mean square of the heights within five standard errors: a false alarm below 1e-3 in all."""
     showers = toy(uniform, 2000, seed=6)
     batch = Batch.of(showers)
-    cells = RectifiedCells(uniform.n_cells, 0.85, uniform.readout.threshold)
+    cells = RectifiedCells(uniform.n_cells, 0.85, uniform.readout.threshold, Domain.of(showers.incidents))
     cells.fit(batch, torch.arange(uniform.n_cells))
-    energy = batch.incidents["energy"].double()
-    seen = torch.from_numpy(showers.thresholded()).double()
-    wanted = (seen / energy) ** 0.85
+    wanted = cells.heights(batch).double()
     draws = 20000
     field = torch.randn(draws, uniform.n_cells, generator=torch.Generator().manual_seed(7))
-    drawn = (cells.scale * (cells.offset + field).clamp(min=0)).double()
-    error = drawn.std(0) / math.sqrt(draws)
-    assert ((drawn.mean(0) - wanted.mean(0)).abs() < 5 * error).all()
-    square_error = drawn.square().std(0) / math.sqrt(draws)
-    assert ((drawn.square().mean(0) - wanted.square().mean(0)).abs() < 5 * square_error).all()
+    drawn = (cells.offset + field).clamp(min=0).double()
+    for power in (1, 2):
+        error = (drawn**power).std(0) / math.sqrt(draws)
+        assert (((drawn**power).mean(0) - (wanted**power).mean(0)).abs() < 5 * error).all()
+
+
+def test_slopes_follow_the_mean_of_a_cell(uniform):
+    """Cells that grow as powers of the energy are flat in their heights."""
+    energy = np.geomspace(1000.0, 16000.0, 400)
+    powers = np.linspace(-0.8, 0.8, uniform.n_cells)
+    cells = (energy[:, None] * 0.01 * (energy[:, None] / 4000) ** powers).astype(np.float32)
+    showers = Showers(uniform, Incidents.make("e-", energy), cells)
+    transform = RectifiedCells(uniform.n_cells, 0.85, uniform.readout.threshold, Domain.of(showers.incidents))
+    transform.fit(Batch.of(showers), torch.arange(uniform.n_cells))
+    np.testing.assert_allclose(transform.slope, 0.85 * powers, atol=0.08)
+    heights = transform.heights(Batch.of(showers))
+    assert (heights.std(0) / heights.mean(0)).max() < 0.06
 
 
 def test_symmetric_cells_share_offset_and_scale(fitted):
@@ -206,7 +216,7 @@ def test_generator_loss_is_the_weighted_sum(fitted):
     torch.manual_seed(8)
     noise = torch.randn(16, 6)
     field = model.generator(torch.cat([noise, model.conditions(energy=batch.incidents["energy"])], 1), settled=False)
-    heights = model.cells(field - model.start, batch.incidents["energy"])
+    heights = model.cells((field - model.start[0]) / model.start[1], batch.incidents["energy"])
     with torch.no_grad():
         verdict = model.verdict(heights, batch.incidents)
         cells = model.cells.energies(heights, batch.incidents["energy"]).numpy()
@@ -306,19 +316,26 @@ def test_weights_of_the_loss_are_the_published_ones():
 def test_mismatch_of_moments_against_loops():
     """Two halves of the batch, every moment and cell by itself."""
     random = np.random.default_rng(14)
-    profiles = Profiles((2, 1, 3))
+    profiles = Profiles((2, 1, 3)).double()
     real, drawn = random.normal(size=(8, 7)), random.normal(0.5, 2.0, size=(8, 7))
     conditions = random.normal(size=(8, 2))
+    shares = random.uniform(size=7)
+    profiles.share.copy_(torch.from_numpy(shares))
     slow = 0.0
-    for cells in (range(2), range(2, 3), range(3, 6), range(6, 7)):
-        products = []
-        for c in cells:
-            for weight in (1, conditions[:, 0], conditions[:, 1], None):
-                off = drawn[:, c] ** 2 - real[:, c] ** 2 if weight is None else (drawn[:, c] - real[:, c]) * weight
-                products.append(off[0::2].mean() * off[1::2].mean())
-        slow += np.mean(products)
+    for c in range(7):
+        for weight in (1, conditions[:, 0], conditions[:, 1], None):
+            off = drawn[:, c] ** 2 - real[:, c] ** 2 if weight is None else (drawn[:, c] - real[:, c]) * weight
+            slow += shares[c] * off[0::2].mean() * off[1::2].mean() / 4
     tensors = (torch.from_numpy(values) for values in (real, drawn, conditions))
     assert float(profiles.mismatch(*tensors)) == pytest.approx(slow)
+
+
+def test_shares_are_those_of_the_energy(fitted):
+    model, showers = fitted
+    response = showers.energies / showers.incidents.energy[:, None]
+    layers = response.reshape(len(showers), 4, -1).sum(2).mean(0)
+    np.testing.assert_allclose(model.profiles.share[:4], layers / layers.sum(), rtol=1e-4)
+    assert model.profiles.share[-1] == 1
 
 
 def test_mismatch_of_equal_distributions_is_zero_in_the_mean():

@@ -117,7 +117,7 @@ class Gan3DModel(Model):
         self.grid = shared_grid(detector)
         self.weights, self.short = config.weights, config.bfloat16
         self.conditions = Conditions(domain)
-        self.cells = RectifiedCells(detector.n_cells, config.power, detector.readout.threshold)
+        self.cells = RectifiedCells(detector.n_cells, config.power, detector.readout.threshold, domain)
         self.profiles = Profiles(self.grid)
         inputs = config.noise + self.conditions.size
         sizes = config.generator
@@ -126,17 +126,16 @@ class Gan3DModel(Model):
         self.discriminator = Discriminator(
             2, config.discriminator.blocks, config.discriminator.dropout, self.grid, judged
         )
-        self.unit = (domain.energy[0] * domain.energy[1]) ** 0.5
         self.register_buffer("typical", torch.zeros(TYPICAL, inputs))
         self.register_buffer("image_unit", torch.ones(()))
-        self.register_buffer("start", torch.zeros(detector.n_cells))
+        self.register_buffer("start", torch.stack([torch.zeros(detector.n_cells), torch.ones(detector.n_cells)]))
 
     typical: Tensor
     start: Tensor
     image_unit: Tensor
 
     def fit(self, showers: Showers) -> None:
-        """Fit the transforms, and start the generator from a field of unit width."""
+        """Fit the transforms, and standardise the field that the untrained generator gives to typical incidents."""
         batch = Batch.of(showers)
         lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
         orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
@@ -145,13 +144,12 @@ class Gan3DModel(Model):
         rows = torch.arange(TYPICAL) % len(batch)
         noise = torch.randn(TYPICAL, self.noise_size)
         self.typical.copy_(torch.cat([noise, self._conditions(batch[rows].incidents)], 1))
-        hottest = self.cells.powers(self.cells.heights(batch[rows])).amax(1)
+        energy = batch.incidents["energy"][rows]
+        hottest = self.cells.powers(self.cells.heights(batch[rows]), energy).amax(1)
         self.image_unit.copy_(hottest.mean().clamp(min=LEAST))
         with torch.no_grad():
-            field = self.generator(self.typical, settled=False)
-            width = (field - field.mean(0)).std()
-            self.generator.last.weight.div_(width)
-            self.start.copy_(field.mean(0) / width)
+            untrained = self.generator(self.typical, settled=False)
+        self.start.copy_(torch.stack([untrained.mean(0), untrained.std(0).clamp(min=LEAST)]))
         self.settle()
 
     def settle(self) -> None:
@@ -193,13 +191,15 @@ class Gan3DModel(Model):
         energy = incidents["energy"]
         cells = self.cells.energies(heights, energy)
         total = cells.sum(1, keepdim=True)
-        powers = self.cells.powers(heights) * (energy / self.domain.energy[1]) ** self.cells.power / self.image_unit
+        powers = (
+            self.cells.powers(heights, energy) * (energy / self.domain.energy[1]) ** self.cells.power / self.image_unit
+        )
         image = torch.stack([heights, powers], 2).unflatten(1, self.grid).permute(0, 4, 1, 2, 3)
         profiles = self.profiles(cells, energy)
         known = torch.cat([profiles, self._conditions(incidents)], 1)
         with self._training_numbers():
-            logit, log_energy = self.discriminator(image, known, (total / self.unit).clamp(min=LEAST).log())
-        return Verdict(logit.float(), self.unit * log_energy.float().exp(), total, profiles)
+            logit, log_energy = self.discriminator(image, known, (total / self.cells.middle).clamp(min=LEAST).log())
+        return Verdict(logit.float(), self.cells.middle * log_energy.float().exp(), total, profiles)
 
     def selection_loss(self, batch: Batch) -> Tensor:
         """Distance of drawn showers from Geant4's, energy along each axis and position of the maximum among it."""
@@ -211,7 +211,7 @@ class Gan3DModel(Model):
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
         energy = incidents["energy"]
-        field = self.generator(torch.cat([noise, self.conditions(**incidents)], 1), settled=True) - self.start
+        field = self._standardised(self.generator(torch.cat([noise, self.conditions(**incidents)], 1), settled=True))
         cells: Tensor = self.cells.energies(functional.relu(self.cells.offset + field), energy)
         return torch.where(cells >= self.cells.threshold, cells, 0.0)
 
@@ -228,8 +228,11 @@ class Gan3DModel(Model):
         inputs = torch.cat([noise, self._conditions(batch.incidents)], 1)
         with self._training_numbers():
             field = self.generator(inputs, settled=False)
-        heights: Tensor = self.cells(field.float() - self.start, batch.incidents["energy"])
+        heights: Tensor = self.cells(self._standardised(field.float()), batch.incidents["energy"])
         return heights
+
+    def _standardised(self, field: Tensor) -> Tensor:
+        return (field - self.start[0]) / self.start[1]
 
     def _training_numbers(self) -> torch.autocast:
         return torch.autocast(self.typical.device.type, torch.bfloat16, enabled=self.short)

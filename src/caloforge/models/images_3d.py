@@ -11,9 +11,11 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models.base import Batch
 from caloforge.models.blocks_3d import Sizes
+from caloforge.showers.domain import Domain
 
 CHUNK = 500  # showers at a time while fitting
 LEAST = 1e-12
+STEEPEST = 2.0  # power of the energy by which a cell's share may grow or fall
 
 
 def shared_grid(detector: Detector) -> Sizes:
@@ -33,57 +35,77 @@ def shared_grid(detector: Detector) -> Sizes:
 
 
 class RectifiedCells(nn.Module):
-    """A field of unit width to cells: cell = E_inc (scale max(0, offset + field)) ** (1 / power).
+    """A field of unit width to cells: cell = E_inc (scale (E_inc / E_0)^slope max(0, offset + field)) ** (1 / power).
 
     Offset and scale give every cell its own mean and variance (in the power) where the field is standard normal: core
-    cells then lie some widths above zero, and cells of the halo, seldom hit, below.
+    cells then lie some widths above zero, and cells of the halo, seldom hit, below. The slope follows the mean as
+    showers grow deeper with energy.
     """
 
     scale: Tensor
+    slope: Tensor
     offset: Tensor
 
-    def __init__(self, n_cells: int, power: float, threshold: float) -> None:
+    def __init__(self, n_cells: int, power: float, threshold: float, domain: Domain) -> None:
         super().__init__()
         self.power, self.threshold = power, threshold
+        self.middle = (domain.energy[0] * domain.energy[1]) ** 0.5
         self.register_buffer("scale", torch.ones(n_cells))
+        self.register_buffer("slope", torch.zeros(n_cells))
         self.register_buffer("offset", torch.zeros(n_cells))
 
     def fit(self, batch: Batch, orbits: Tensor) -> None:
         """Fit to showers, pooling cells of the same orbit, since symmetry makes them alike."""
-        parts = [batch[i : i + CHUNK] for i in range(0, len(batch), CHUNK)]
-        powers = (self._power(part).double() for part in parts)
-        sums = torch.stack([torch.stack([x.sum(0), x.square().sum(0)]) for x in powers]).sum(0) / len(batch)
-        pooled = torch.zeros_like(sums).index_add_(1, orbits, sums)
-        members = torch.zeros_like(sums[0]).index_add_(0, orbits, torch.ones_like(sums[0]))
-        mean, square = (pooled / members.clamp(min=1))[:, orbits]
+        self.scale.fill_(1.0)
+        self.slope.zero_()
+        above = (batch.incidents["energy"] > batch.incidents["energy"].median())[:, 0]
+        halves = [batch[part] for part in (~above, above) if part.any()]
+        low, high = (self._pooled(half, orbits)[0] for half in (halves[0], halves[-1]))
+        log_energy = [half.incidents["energy"].log().mean() for half in halves]
+        step = (log_energy[-1] - log_energy[0]).clamp(min=LEAST)
+        slope = (high.clamp(min=LEAST) / low.clamp(min=LEAST)).log() / step
+        self.slope.copy_(slope.clamp(-STEEPEST, STEEPEST))
+        mean, square = self._pooled(batch, orbits)
         offset = _offset(mean.square() / square.clamp(min=LEAST**2))
         self.offset.copy_(offset)
         self.scale.copy_(mean / _rectified(offset)[0])
+
+    def _pooled(self, batch: Batch, orbits: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and mean square of the heights of each cell's orbit."""
+        parts = [batch[i : i + CHUNK] for i in range(0, len(batch), CHUNK)]
+        heights = (self.heights(part).double() for part in parts)
+        sums = torch.stack([torch.stack([x.sum(0), x.square().sum(0)]) for x in heights]).sum(0) / len(batch)
+        pooled = torch.zeros_like(sums).index_add_(1, orbits, sums)
+        members = torch.zeros_like(sums[0]).index_add_(0, orbits, torch.ones_like(sums[0]))
+        mean, square = (pooled / members.clamp(min=1))[:, orbits]
+        return mean, square
 
     def seen(self, batch: Batch) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
         return torch.where(batch.cells >= self.threshold, batch.cells, 0.0)
 
-    def _power(self, batch: Batch) -> Tensor:
-        return (self.seen(batch) / batch.incidents["energy"]) ** self.power
-
     def heights(self, batch: Batch) -> Tensor:
         """Heights (N, n_cells), the powers over their scale, of showers: what `forward` gives for a field."""
-        return torch.where(self.scale > 0, self._power(batch) / self.scale.clamp(min=LEAST), 0.0)
+        energy = batch.incidents["energy"]
+        scale = self._scale(energy)
+        return torch.where(scale > 0, (self.seen(batch) / energy) ** self.power / scale.clamp(min=LEAST), 0.0)
+
+    def _scale(self, energy: Tensor) -> Tensor:
+        return self.scale * torch.exp(self.slope * (energy / self.middle).log())
 
     def forward(self, field: Tensor, energy: Tensor) -> Tensor:
         """Heights (N, n_cells) of fields (N, n_cells), zero for cells below the threshold."""
         heights = functional.relu(self.offset + field)
-        seen = self.powers(heights) >= (self.threshold / energy) ** self.power
+        seen = self.powers(heights, energy) >= (self.threshold / energy) ** self.power
         return torch.where(seen, heights, 0.0)
 
-    def powers(self, heights: Tensor) -> Tensor:
+    def powers(self, heights: Tensor, energy: Tensor) -> Tensor:
         """(energy / incident energy) ** power (N, n_cells) of heights (N, n_cells)."""
-        return self.scale * heights
+        return self._scale(energy) * heights
 
     def energies(self, heights: Tensor, energy: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV] of heights (N, n_cells) and incident energies (N, 1) [MeV]."""
-        cells: Tensor = energy * self.powers(heights) ** (1 / self.power)
+        cells: Tensor = energy * self.powers(heights, energy) ** (1 / self.power)
         return cells
 
 
@@ -109,10 +131,12 @@ class Profiles(nn.Module):
 
     centre: Tensor
     width: Tensor
+    share: Tensor
 
     def __init__(self, grid: Sizes) -> None:
         super().__init__()
         self.grid = grid
+        self.register_buffer("share", torch.ones(self.size))
         self.register_buffer("centre", torch.zeros(self.size))
         self.register_buffer("width", torch.ones(self.size))
 
@@ -127,7 +151,8 @@ class Profiles(nn.Module):
         sums = torch.cat([self._sums(part.cells / part.incidents["energy"]) for part in parts])
         self.centre.copy_(sums.mean(0))
         width = sums.std(0, correction=0)
-        self.width.copy_(torch.where(width > 1e-6 * sums[:, -1].mean(), width, torch.inf))
+        self.width.copy_(torch.where(width > 1e-6 * self.centre[-1], width, torch.inf))
+        self.share.copy_(self.centre / self.centre[-1])
 
     def _sums(self, cells: Tensor) -> Tensor:
         images = cells.unflatten(1, self.grid)
@@ -140,13 +165,14 @@ class Profiles(nn.Module):
     def mismatch(self, real: Tensor, drawn: Tensor, conditions: Tensor) -> Tensor:
         """Squared difference of the moments of two samples of profiles (N, size) for the same conditions (N, C).
 
-        Moments are the mean, its slopes in the conditions and the mean square; each axis and the total count alike.
+        Moments are the mean, its slopes in the conditions and the mean square; bins count by their share of the energy.
         Feature matching (arXiv:1606.03498), here without bias: the two halves of the batch give one factor each, so
         that fluctuations of the batch cost nothing and widths are not pressed down.
         """
         off = _moments(drawn, conditions) - _moments(real, conditions)
         squares = (off[::2].mean(0) * off[1::2].mean(0)).unflatten(0, (-1, self.size))
-        return torch.stack([part.mean() for part in squares.split([*self.grid, 1], 1)]).sum()
+        mismatch: Tensor = (squares @ self.share).mean()
+        return mismatch
 
 
 def _moments(profiles: Tensor, conditions: Tensor) -> Tensor:
