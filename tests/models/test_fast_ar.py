@@ -12,6 +12,7 @@ from caloforge.export import export
 from caloforge.models import Batch, build
 from caloforge.models.coupling_flow import FlowConfig
 from caloforge.models.fast_ar import FastArConfig
+from caloforge.models.mixtures import LogisticMixture
 from caloforge.seeds import normal_noise
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
@@ -39,6 +40,10 @@ def given(model, showers):
     return cells, model._numbers(*model._drawn(batch, cells), **batch.incidents)
 
 
+def mixture_of(model, before, numbers):
+    return model.mixture(before, numbers, model.network.start(len(before), *model.shape[1:]))
+
+
 def noise_for(model, n):
     return torch.randn(n, model.noise_size, generator=torch.Generator().manual_seed(23))
 
@@ -48,7 +53,7 @@ def test_cells_see_earlier_layers_only(fitted):
     cells, numbers = given(model, showers[:1])
     cells = (cells + 1.0).detach().requires_grad_()
     before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
-    mixture, _ = model.mixture(before, numbers, slice(None), None)
+    mixture, _ = mixture_of(model, before, numbers)
     outputs = torch.cat([mixture.log_weights, mixture.centre, mixture.log_scale], 2)
     for z in range(4):
         weights = torch.randn(outputs[0, z].shape, generator=torch.Generator().manual_seed(z))
@@ -67,8 +72,8 @@ def test_cached_sampling_equals_the_training_pass(fitted):
         layers = model.shares.inverse(drawn[:, :4], incidents["energy"])
         numbers = model._numbers(drawn, layers, **incidents)
         before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
-        mixture, _ = model.mixture(before, numbers, slice(None), None)
-        again = model._draw(mixture, noise[:, 24:].reshape(20, 4, 16), layers[:, :, None], slice(None))
+        mixture, _ = mixture_of(model, before, numbers)
+        again = model._draw(mixture, noise[:, 24:].reshape(20, 4, 16), numbers)
     torch.testing.assert_close(again, cells, rtol=1e-4, atol=1e-3)
 
 
@@ -90,18 +95,12 @@ def test_a_layer_without_hits_gives_its_energy_to_one_cell(fitted):
     model, _ = fitted
     raw = torch.zeros(1, 4, 7, 16)
     raw[:, :, 0] = 60.0
-    numbers = torch.tensor([5.0, 0.005, 2.0, 0.0101]).reshape(1, 4, 1)
-    mixture = type(model.mixture(*_nothing(model), slice(None), None)[0])(raw)
-    cells = model._draw(mixture, torch.randn(1, 4, 16), numbers, slice(None))
+    layers = torch.tensor([[5.0, 0.005, 2.0, 0.0101]])
+    numbers = model._numbers(torch.zeros(1, 24), layers, energy=torch.full((1, 1), 5e3))
+    cells = model._draw(LogisticMixture(raw), torch.randn(1, 4, 16), numbers)
     assert torch.isfinite(cells).all()
     assert cells[0].sum(1)[[0, 2]].tolist() == pytest.approx([5.0, 2.0], rel=0.1)
     assert cells[0, 1].sum() == 0
-
-
-def _nothing(model):
-    cells = torch.zeros(1, 4, 16)
-    energy = torch.full((1, 1), 5e3)
-    return cells, model._numbers(torch.zeros(1, 24), torch.ones(1, 4), energy=energy)
 
 
 def test_likelihood_of_cells_is_a_density_of_their_shares(fitted):
@@ -110,16 +109,16 @@ def test_likelihood_of_cells_is_a_density_of_their_shares(fitted):
     cells, numbers = given(model, showers[:1])
     before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
     with torch.no_grad():
-        mixture, _ = model.mixture(before, numbers, slice(None), None)
+        mixture, _ = mixture_of(model, before, numbers)
         layer = numbers.energy
         low, high = (model._floor / layer).log(), torch.full_like(layer, -0.01)
-        total = model.log_likelihood(mixture, 0 * cells, layer).exp()
-        total = total + model.log_likelihood(mixture, layer[:, :, None].expand_as(cells), layer).exp()
+        total = model.log_likelihood(mixture, 0 * cells, numbers).exp()
+        total = total + model.log_likelihood(mixture, layer[:, :, None].expand_as(cells), numbers).exp()
         steps = 4000
         for i in range(steps):
             share = low + (high - low) * (i + 0.5) / steps
             value = (share.exp() * layer)[:, :, None].expand_as(cells)
-            total = total + model.log_likelihood(mixture, value, layer).exp() * ((high - low) / steps)[:, :, None]
+            total = total + model.log_likelihood(mixture, value, numbers).exp() * ((high - low) / steps)[:, :, None]
     torch.testing.assert_close(total, torch.ones_like(total), rtol=2e-3, atol=0)
 
 
@@ -159,7 +158,9 @@ def test_rotations_of_the_shower_rotate_the_mixtures():
     x = torch.randn(1, 2, 24, 24, 4)
     conditions = torch.randn(1, 2, 8)
     with torch.no_grad():
-        turned, plain = (model.network(y, model.places, conditions, None)[0] for y in (x.roll(2, 2), x))
+        turned, plain = (
+            model.network(y, model.places, conditions, model.network.start(1, 24, 24))[0] for y in (x.roll(2, 2), x)
+        )
     torch.testing.assert_close(turned, plain.roll(2, 2), rtol=1e-4, atol=1e-5)
 
 

@@ -26,7 +26,7 @@ def test_a_blocked_convolution_is_a_3d_convolution():
     weight = ours.across.convolution.weight.unflatten(1, (2, 2)).transpose(1, 2)
     padded = torch.nn.functional.pad(x.permute(0, 4, 1, 2, 3), (1, 1, 1, 1, 2, 0))
     full = torch.nn.functional.conv3d(padded, weight, ours.across.convolution.bias, dilation=(2, 1, 1))
-    torch.testing.assert_close(ours(x, None)[0], full.permute(0, 2, 3, 4, 1))
+    torch.testing.assert_close(ours(x, torch.zeros(2, 2, 5, 4, 2))[0], full.permute(0, 2, 3, 4, 1))
 
 
 def test_azimuth_closes_on_itself():
@@ -40,8 +40,8 @@ def test_azimuth_closes_on_itself():
 def test_layer_by_layer_equals_all_at_once(network):
     x, place, conditions = inputs(3, 12, 8, 6)
     with torch.no_grad():
-        whole, _ = network(x, place, conditions, None)
-        state, parts = None, []
+        whole, _ = network(x, place, conditions, network.start(*x.shape[:1], *x.shape[2:4]))
+        state, parts = network.start(3, 8, 6), []
         for z in range(12):
             part, state = network(x[:, z : z + 1], place, conditions[:, z : z + 1], state)
             parts.append(part)
@@ -51,7 +51,7 @@ def test_layer_by_layer_equals_all_at_once(network):
 def test_outputs_are_blind_to_later_layers_and_see_all_earlier_ones(network):
     x, place, conditions = inputs(1, 14, 8, 8)
     x.requires_grad_()
-    outputs, _ = network(x, place, conditions, None)
+    outputs, _ = network(x, place, conditions, network.start(*x.shape[:1], *x.shape[2:4]))
     for z in (0, 5, 13):
         seen = torch.autograd.grad(outputs[0, z].sum(), x, retain_graph=True)[0][0].abs().amax((1, 2, 3)) > 0
         assert not seen[z + 1 :].any()
@@ -61,5 +61,5 @@ def test_outputs_are_blind_to_later_layers_and_see_all_earlier_ones(network):
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 3), (4, 7)])
 def test_any_grid(network, rows, columns):
     x, place, conditions = inputs(2, 3, rows, columns)
-    outputs, _ = network(x, place, conditions, None)
+    outputs, _ = network(x, place, conditions, network.start(*x.shape[:1], *x.shape[2:4]))
     assert outputs.shape == (2, 3, rows, columns, 5)

@@ -1,9 +1,22 @@
 """Cells' shares of their layer as numbers of order one."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+
+class Scale(NamedTuple):
+    """Mean and width of the log shares of hit cells, and log odds of an empty one, each (Z, cells)."""
+
+    centre: Tensor
+    width: Tensor
+    emptiness: Tensor
+
+    def of(self, layers: Tensor) -> "Scale":
+        """Those of some layers."""
+        return Scale(*(values.index_select(0, layers) for values in self))
 
 
 class CellScale(nn.Module):
@@ -21,6 +34,11 @@ class CellScale(nn.Module):
     centre: Tensor
     width: Tensor
     emptiness: Tensor
+
+    @property
+    def scale(self) -> Scale:
+        """What was fitted."""
+        return Scale(self.centre, self.width, self.emptiness)
 
     def fit(self, shares: Tensor, orbits: Tensor) -> None:
         """Fit to log shares (N, Z, cells), -inf where empty; cells of one orbit (Z cells,) are alike by symmetry."""

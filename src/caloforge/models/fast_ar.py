@@ -8,8 +8,7 @@ normalised to its energy.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -20,10 +19,10 @@ from caloforge.config import Strict
 from caloforge.detector import CartesianCells, CylindricalCells, Detector, symmetries
 from caloforge.errors import InputError
 from caloforge.models.base import Batch, Conditions, Model, Turn
-from caloforge.models.cell_scale import CellScale
+from caloforge.models.cell_scale import CellScale, Scale
 from caloforge.models.coupling_flow import FlowConfig, Width
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.masked_convolutions import MaskedNetwork, State
+from caloforge.models.masked_convolutions import MaskedNetwork, State, loop
 from caloforge.models.mixtures import LogisticMixture
 from caloforge.models.transforms import NEVER, LayerShapes, LayerShares
 from caloforge.showers import Showers
@@ -64,25 +63,29 @@ class FastArConfig(Strict):
         return self
 
 
-@dataclass(frozen=True)
-class LayerNumbers:
+class LayerNumbers(NamedTuple):
     """What is drawn of layers before their cells.
 
     Attributes:
-        incident: kinetic energy (N, 1) [MeV].
+        incident: kinetic energy (N, Z) [MeV].
         energy: of each layer (N, Z) [MeV].
         shapes: normal scores (N, Z, 5) of hits, centre and width in x and y.
         conditions: of the network (N, Z, embedding).
+        scale: of the layers' cells.
     """
 
     incident: Tensor
     energy: Tensor
     shapes: Tensor
     conditions: Tensor
+    scale: Scale
 
-    def __getitem__(self, rows: slice) -> "LayerNumbers":
-        parts = (part[:, rows] for part in (self.energy, self.shapes, self.conditions))
-        return LayerNumbers(self.incident, *parts)
+    def of(self, layers: Tensor) -> "LayerNumbers":
+        """Those of some layers."""
+        incident, energy, shapes, conditions = (
+            part.index_select(1, layers) for part in (self.incident, self.energy, self.shapes, self.conditions)
+        )
+        return LayerNumbers(incident, energy, shapes, conditions, self.scale.of(layers))
 
 
 class FastArModel(Model):
@@ -174,38 +177,35 @@ class FastArModel(Model):
         cells = self._hits(batch)
         numbers = self._numbers(*self._drawn(batch, cells), **batch.incidents)
         before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
-        mixture, _ = self.mixture(before, numbers, slice(None), None)
-        return -self.log_likelihood(mixture, cells, numbers.energy).sum((1, 2)).mean() / self.detector.n_cells
+        mixture, _ = self.mixture(before, numbers, self.network.start(len(cells), *self.shape[1:]))
+        return -self.log_likelihood(mixture, cells, numbers).sum((1, 2)).mean() / self.detector.n_cells
 
-    def log_likelihood(self, mixture: LogisticMixture, cells: Tensor, layers: Tensor) -> Tensor:
+    def log_likelihood(self, mixture: LogisticMixture, cells: Tensor, numbers: LayerNumbers) -> Tensor:
         """Log p of each cell's log share (N, Z, cells), a density where it is neither empty nor all of its layer.
 
         Args:
             mixture: of the standardised log shares.
             cells: energies (N, Z, cells) [MeV], zero below the threshold.
-            layers: energies (N, Z) [MeV].
+            numbers: of their layers.
         """
         empty = cells < self._floor
-        share = (cells.clamp(min=self._floor) / layers[:, :, None]).log()
+        share = (cells.clamp(min=self._floor) / numbers.energy[:, :, None]).log()
         full = ~empty & (share > FULL)
-        value = (share.clamp(max=FULL) - self.cell_scale.centre) / self.cell_scale.width
-        jacobian = torch.where(empty | full, 0.0, self.cell_scale.width.log())
+        value = (share.clamp(max=FULL) - numbers.scale.centre) / numbers.scale.width
+        jacobian = torch.where(empty | full, 0.0, numbers.scale.width.log())
         return mixture.log_likelihood(value, empty, full) - jacobian
 
-    def mixture(
-        self, before: Tensor, numbers: LayerNumbers, rows: slice, state: State | None
-    ) -> tuple[LogisticMixture, State]:
+    def mixture(self, before: Tensor, numbers: LayerNumbers, state: State) -> tuple[LogisticMixture, State]:
         """Mixtures of the cells of layers, and the network's state after them.
 
         Args:
             before: energies (N, Z, cells) [MeV] of the layer before each, zero before the first.
             numbers: of the layers.
-            rows: which layers they are.
-            state: of the network, from the layers before; None before the first.
+            state: of the network, from the layers before.
         """
         raw, state = self.network(self._inputs(before, numbers), self.places, numbers.conditions, state)
         raw = raw.flatten(2, 3).transpose(2, 3) + self.first_guess
-        empty = raw[:, :, :1] + self.cell_scale.emptiness[rows][:, None]
+        empty = raw[:, :, :1] + numbers.scale.emptiness[:, None]
         return LogisticMixture(torch.cat([empty, raw[:, :, 1:]], 2)), state
 
     def _inputs(self, before: Tensor, numbers: LayerNumbers) -> Tensor:
@@ -224,22 +224,26 @@ class FastArModel(Model):
         drawn = self.layer_flow.inverse(for_layers, self.conditions(**incidents))
         layers = self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"])
         numbers = self._numbers(drawn, layers, **incidents)
-        for_cells = for_cells.reshape(-1, self.shape[0], self.area)
-        before, state, cells = torch.zeros_like(for_cells[:, :1]), None, []
-        for z in range(self.shape[0]):
-            rows = slice(z, z + 1)
-            mixture, state = self.mixture(before, numbers[rows], rows, state)
-            before = self._draw(mixture, for_cells[:, rows], numbers.energy[:, rows, None], rows)
-            cells.append(before)
-        return torch.cat(cells, 2).squeeze(1)
+        for_cells = for_cells.reshape(-1, *self.cell_scale.centre.shape)
 
-    def _draw(self, mixture: LogisticMixture, noise: Tensor, layers: Tensor, rows: slice) -> Tensor:
-        """Cells (N, 1, cells) [MeV] of a layer that holds `layers` (N, 1, 1) [MeV].
+        def layer(carry: list[Tensor], index: Tensor) -> tuple[list[Tensor], Tensor]:
+            z = index.reshape(1)
+            own = numbers.of(z)
+            mixture, state = self.mixture(carry[0], own, carry[1:])
+            cells = self._draw(mixture, for_cells.index_select(1, z), own)
+            return [cells, *state], cells.clone()
+
+        start = [torch.zeros_like(for_cells[:, :1]), *self.network.start(noise.shape[0], *self.shape[1:])]
+        return loop(layer, start, self.shape[0]).squeeze(2).transpose(0, 1).flatten(1)
+
+    def _draw(self, mixture: LogisticMixture, noise: Tensor, numbers: LayerNumbers) -> Tensor:
+        """Cells (N, Z, cells) [MeV] that sum to their layers' energies.
 
         In a layer with energy but no hit, the cell nearest to one takes it.
         """
+        layers = numbers.energy[:, :, None]
         value, filled = mixture.quantile(noise)
-        share = (value * self.cell_scale.width[rows] + self.cell_scale.centre[rows]).clamp(max=0.0)
+        share = (value * numbers.scale.width + numbers.scale.centre).clamp(max=0.0)
         above = share - (self._floor / layers).log()
         nearly = NEVER * torch.exp(5 * above.clamp(-8.0, 0.0))
         weights = torch.where(filled & (above >= 0), share.exp(), 0.0) + nearly
@@ -267,9 +271,9 @@ class FastArModel(Model):
         shapes = drawn[:, depth:].unflatten(1, (depth, SHAPES))
         share = ((layers / energy).log() - self.layer_scale[0]) / self.layer_scale[1]
         conditions = self.conditions(**incidents)[:, None].expand(-1, depth, -1)
-        which = torch.eye(depth, device=drawn.device).expand(len(drawn), -1, -1)
+        which = torch.eye(depth, device=drawn.device).expand(drawn.shape[0], -1, -1)
         own = torch.cat([share[:, :, None], shapes, conditions, which], 2)
-        return LayerNumbers(energy, layers, shapes, silu(self.embedding(own)))
+        return LayerNumbers(energy.expand(-1, depth), layers, shapes, silu(self.embedding(own)), self.cell_scale.scale)
 
 
 def _common_grid(detector: Detector) -> CartesianCells | CylindricalCells:

@@ -4,13 +4,14 @@ Activations have the shape (N, Z, A, B, channels), A and B the cells of a layer 
 come last in memory too, which is what convolutions on a CPU are fastest with.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan
 from torch.nn.functional import silu
 
-State = list[Tensor | None]  # of each blocked convolution: the last layers it has seen, or None before the first
+State = list[Tensor]  # of each blocked convolution: the last layers it has seen, zero before the first
 
 
 class Across(nn.Module):
@@ -37,13 +38,11 @@ class BlockedConvolution(nn.Module):
         self.reach = reach
         self.across = Across(2 * n_in, n_out, circular=circular)
 
-    def forward(self, x: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs of the new layers x (N, Z, ...), and the last `reach` layers seen, to go on with."""
-        if past is None:
-            past = torch.zeros_like(x[:, :1]).repeat(1, self.reach, 1, 1, 1)
         seen = torch.cat([past, x], 1)
         y: Tensor = self.across(torch.cat([seen[:, : x.shape[1]], x], 4))
-        return y, seen[:, x.shape[1] :]
+        return y, seen[:, x.shape[1] :].contiguous()
 
 
 class Mix(nn.Module):
@@ -69,7 +68,7 @@ class Block(nn.Module):
         self.blocked = BlockedConvolution(channels, channels, reach=reach, circular=circular)
         self.mix = Mix(channels, conditions)
 
-    def forward(self, x: Tensor, conditions: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, conditions: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions), and the layers to go on with."""
         y, past = self.blocked(silu(x), past)
         return x + self.mix(y, conditions), past
@@ -123,18 +122,24 @@ class MaskedNetwork(nn.Module):
         self.outward = nn.ModuleList(level(i) for i in steps)
         self.mix = Mix(widths[0], conditions)
         self.exit = nn.Linear(widths[0], n_out)
-        self.n_states = 1 + sum(blocks[1:]) + sum(blocks[:-1])
+        way = [*range(1, len(widths)), *reversed(steps)]
+        self.memory = [(1, 0, n_in), *((2**i, i, widths[i]) for i in way for _ in range(blocks[i]))]
 
-    def forward(self, x: Tensor, place: Tensor, conditions: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def start(self, n: int, rows: int, columns: int) -> State:
+        """State of n showers before their first layer of rows x columns cells."""
+        sizes = [(-(-rows // 2**i), -(-columns // 2**i)) for i in range(len(self.inward) + 1)]
+        return [self.exit.weight.new_zeros(n, reach, *sizes[i], channels) for reach, i, channels in self.memory]
+
+    def forward(self, x: Tensor, place: Tensor, conditions: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (N, Z, A, B, n_out) of the new layers x (N, Z, A, B, n_in), and the state after them.
 
         Args:
             x: the layers that follow those of `state`.
             place: (A, B, places).
             conditions: (N, Z, conditions).
-            state: what the layers before left; None before the first.
+            state: what the layers before left.
         """
-        pasts = iter(state or [None] * self.n_states)
+        pasts = iter(state)
         x, past = self.entrance(x, next(pasts))
         x = x + self.place(place)
         kept: State = [past]
@@ -150,9 +155,25 @@ class MaskedNetwork(nn.Module):
         return y, kept
 
 
-def _through(level: nn.Module, x: Tensor, conditions: Tensor, pasts: Iterator[Tensor | None], kept: State) -> Tensor:
+def _through(level: nn.Module, x: Tensor, conditions: Tensor, pasts: Iterator[Tensor], kept: State) -> Tensor:
     """A resolution's blocks, each taking its past and leaving what to go on with."""
     for block in level.children():
         x, past = block(x, conditions, next(pasts))
         kept.append(past)
     return x
+
+
+def loop(step: Callable[[list[Tensor], Tensor], tuple[list[Tensor], Tensor]], carry: list[Tensor], n: int) -> Tensor:
+    """Results (n, ...) of steps (carry, index) -> (carry, result), in an exported graph as one loop.
+
+    PyTorch's own scan is traced for the exporter alone: elsewhere it would compile what a plain loop runs at once.
+    """
+    indices = torch.arange(n)
+    if torch.compiler.is_exporting():
+        results: Tensor = scan(step, carry, indices)[1]
+        return results
+    parts = []
+    for z in indices:
+        carry, part = step(carry, z)
+        parts.append(part)
+    return torch.stack(parts)

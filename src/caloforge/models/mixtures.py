@@ -1,11 +1,12 @@
 """A mixture of logistic densities with an empty component and edges, and its quantiles, both exact in the tails."""
 
 import math
-from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
+
+from caloforge.models.transforms import logistic
 
 LOG_SCALES = (-4.0, 3.0)
 REACH = 20.0  # largest distance of a component's centre from zero
@@ -32,6 +33,7 @@ class LogisticMixture:
         k = (raw.shape[2] - 1) // 3
         choice, centre, log_scale = raw.split([k + 1, k, k], 2)
         self.log_weights = torch.log_softmax(choice, 2)
+        self.shares = torch.softmax(choice[:, :, 1:], 2)
         self.centre = REACH * torch.tanh(centre / REACH)
         self.log_scale = log_scale.clamp(*LOG_SCALES)
 
@@ -66,11 +68,6 @@ class LogisticMixture:
         left, right = (self._excess(value, odds) for value in (low, high))
         return low + (high - low) * (-left / (right - left + 1e-12)).clamp(0.0, 1.0), hit
 
-    @cached_property
-    def shares(self) -> Tensor:
-        """Weights of the components among themselves (N, Z, K, cells)."""
-        return torch.softmax(self.log_weights[:, :, 1:], 2)
-
     def _odds(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Odds F / (1 - F) of the components' CDF where the cell is filled, and whether it is."""
         empty, filled = self.log_weights[:, :, 0].exp(), self.log_weights[:, :, 1:].exp().sum(2)
@@ -87,14 +84,14 @@ class LogisticMixture:
         first, further = slope * (low[:, :, None] - self.centre), slope * step[:, :, None]
         counts = torch.zeros_like(low)
         for i in range(1, PARTS):
-            held = (self.shares * torch.sigmoid(first + i * further)).sum(2)
+            held = (self.shares * logistic(first + i * further)).sum(2)
             counts = counts + (side * (held - tail) < 0)
         return counts
 
     def _excess(self, value: Tensor, odds: Tensor) -> Tensor:
         """Log odds of the mixture at a value, less those wanted."""
         distance = (value[:, :, None] - self.centre) * torch.exp(-self.log_scale)
-        below, above = ((self.shares * torch.sigmoid(side * distance)).sum(2).clamp(min=LEAST_TAIL) for side in (1, -1))
+        below, above = ((self.shares * logistic(side * distance)).sum(2).clamp(min=LEAST_TAIL) for side in (1, -1))
         return below.log() - above.log() - odds.log()
 
 

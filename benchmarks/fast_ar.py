@@ -1,0 +1,151 @@
+"""FAST.AR label by label: profile and response of held-out labels beside seen ones, train and test loss.
+
+    python benchmarks/fast_ar.py RUN --labels 10 11.5 13.5 --per-label 500 [--references FOLDER]
+    python benchmarks/fast_ar.py runs/fast-ar-high --labels 93 95 98
+
+RUN is a folder of `caloforge run`, or of a training beside its ONNX file given with --model. Geant4 showers of each
+label are made once and kept in FOLDER; --reference FILE.h5 takes them from a file instead. Prints tables in Markdown.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.models import Batch
+from caloforge.pipeline import check_trained
+from caloforge.showers import Incidents, Showers, concatenate, read, write
+from caloforge.simulators import create
+from caloforge.simulators.learned import LearnedSimulator
+from caloforge.training import load_model
+
+Floats = NDArray[np.float64]
+
+MAIN = 0.05  # share of the energy above which a layer's mean counts
+STREAM = 11  # seed of the model's noise
+OWN_SEED = 77  # of Geant4's showers, apart from those of training
+
+
+def geant4_showers(detector: Detector, energy: float, n: int, folder: Path) -> Showers:
+    """Showers of one label [MeV], from a file of an earlier call where there is one."""
+    path = folder / f"{detector.name}-{energy / 1000:g}GeV-{n}.h5"
+    if not path.is_file():
+        incidents = Incidents.make("e-", np.full(n, energy), position=np.full((n, 3), [0.004, 0.003, 0.0]))
+        geant4 = create("geant4", detector)
+        try:
+            write(path, geant4.simulate(incidents, OWN_SEED))
+        finally:
+            geant4.close()
+    return read(path, detector)
+
+
+def figures(showers: Showers) -> dict[str, Floats]:
+    """Response, depth centre [mm], mean radius [mm] and hit cells of each shower (N,), and its layers (N, Z) [MeV]."""
+    detector, cells = showers.detector, showers.thresholded().astype(np.float64)
+    layers = detector.sum_layers(cells)
+    total = layers.sum(1)
+    depth = np.array([layer.z for layer in detector.layers])
+    radius = np.hypot(*detector.cell_centres[:, :2].T)
+    return {
+        "response": total / showers.incidents.energy,
+        "depth": layers @ depth / total,
+        "radius": cells @ radius / total,
+        "hits": (cells > 0).sum(1).astype(float),
+        "layers": layers,
+    }
+
+
+def standard_error(values: Floats) -> Floats:
+    """Standard error of the mean over showers."""
+    return np.asarray(values.std(0, ddof=1) / np.sqrt(len(values)))
+
+
+def compare(reference: Showers, model: Showers) -> dict[str, float]:
+    """Errors of the model [%], each mean with its statistical error."""
+    theirs, ours = figures(reference), figures(model)
+    share = theirs["layers"].mean(0) / theirs["layers"].sum(1).mean()
+    held = share > MAIN
+    ratio = ours["layers"].mean(0) / theirs["layers"].mean(0) - 1
+    error = np.hypot(standard_error(ours["layers"]), standard_error(theirs["layers"])) / theirs["layers"].mean(0)
+    worst = int(np.flatnonzero(held)[np.abs(ratio[held]).argmax()])
+    found = {"showers": len(reference), "worst": 100 * ratio[worst], "worst_error": 100 * error[worst],
+             "worst_layer": worst, "good": bool(((np.abs(ratio) < 0.02) | (np.abs(ratio) < 2 * error))[held].all()),
+             "width": ours["response"].std() / theirs["response"].std()}  # fmt: skip
+    for name in ("response", "depth", "radius", "hits"):
+        mean = theirs[name].mean()
+        found[name] = 100 * (ours[name].mean() / mean - 1)
+        found[f"{name}_error"] = 100 * np.hypot(standard_error(ours[name]), standard_error(theirs[name])) / mean
+    return found
+
+
+def row(title: str, found: dict[str, float]) -> str:
+    """One line of the table."""
+    means = " | ".join(f"{found[n]:+.2f} +- {found[f'{n}_error']:.2f}" for n in ("response", "depth", "radius", "hits"))
+    worst = f"{found['worst_layer']} | {found['worst']:+.1f} +- {found['worst_error']:.1f}"
+    good = "yes" if found["good"] else "no"
+    return f"| {title} | {found['showers']} | {worst} | {good} | {found['width']:.2f} | {means} |"
+
+
+def losses(run: Path, showers: dict[str, Showers], size: int = 50) -> dict[str, float]:
+    """Mean loss per cell of the trained model on each sample."""
+    model = load_model(run)
+
+    def mean(sample: Showers) -> float:
+        torch.manual_seed(1)
+        batches = (Batch.of(sample[i : i + size]) for i in range(0, len(sample), size))
+        with torch.no_grad():
+            return sum(float(model.loss(batch)) * len(batch) for batch in batches) / len(sample)
+
+    return {name: mean(sample) for name, sample in showers.items()}
+
+
+def labelled(showers: Showers, energies: list[float]) -> Showers:
+    """Showers of the given labels [MeV]."""
+    return showers[np.isin(np.round(showers.incidents.energy, 3), np.round(energies, 3))]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--model", type=Path, help="exported model; by default the one in RUN")
+    parser.add_argument("--train", type=Path, help="training showers; by default those in RUN")
+    parser.add_argument("--labels", type=float, nargs="+", required=True, help="GeV")
+    parser.add_argument("--per-label", type=int, default=500)
+    parser.add_argument("--references", type=Path, default=Path(), help="folder that keeps Geant4's showers")
+    parser.add_argument("--reference", type=Path, help="file with showers of the labels, instead of making them")
+    arguments = parser.parse_args()
+    simulator = LearnedSimulator(arguments.model or next(arguments.run.glob("*.onnx")))
+    detector, energies = simulator.detector, [1000 * label for label in arguments.labels]
+    train = read(arguments.train or arguments.run / "showers" / "train.h5", detector)
+    known = np.unique(np.round(train.incidents.energy, 3))
+    file = read(arguments.reference, detector) if arguments.reference else None
+    samples = {
+        energy: labelled(file, [energy])
+        if file
+        else geant4_showers(detector, energy, arguments.per_label, arguments.references)
+        for energy in energies
+    }
+    print("| label [GeV] | showers | worst layer with > 5 % | off [%] | within 2 % or 2 errors | width ratio "
+          "| response [%] | centre in depth [%] | mean radius [%] | hit cells [%] |")  # fmt: skip
+    print("|---" * 10 + "|")
+    groups: dict[str, list[float]] = {"held out": [e for e in energies if e not in known],
+                                      "seen": [e for e in energies if e in known]}  # fmt: skip
+    made = {energy: simulator.simulate(sample.incidents, STREAM) for energy, sample in samples.items()}
+    for group, members in groups.items():
+        for energy in members:
+            print(row(f"{energy / 1000:g}, {group}", compare(samples[energy], made[energy])), flush=True)
+        if len(members) > 1:
+            both = (concatenate([sets[energy] for energy in members]) for sets in (samples, made))
+            print(row(f"all {group}", compare(*both)), flush=True)
+    tested = {f"test, label {e / 1000:g} ({'seen' if e in known else 'held out'})": s for e, s in samples.items()}
+    print("\n| sample | loss per cell |\n|---|---|")
+    for name, loss in losses(check_trained(arguments.run), {"train": train[:500], **tested}).items():
+        print(f"| {name} | {loss:.4f} |")
+
+
+if __name__ == "__main__":
+    main()
