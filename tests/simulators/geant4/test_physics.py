@@ -2,6 +2,7 @@
 
 import pytest
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.simulators.geant4 import available, datasets, physics, physics_line, tables
 
@@ -67,3 +68,13 @@ def test_refused_lists():
 
 def test_default_list_follows_the_particle():
     assert [physics.default_for(pdg) for pdg in (11, -11, 22, 211, 13)] == ["em", "em", "em", "FTFP_BERT", "FTFP_BERT"]
+
+
+def test_steps_are_folded_in_one_material_only():
+    """Crystals, not sandwiches; the provenance tells."""
+    crystal, sandwich = (
+        physics.multiple_scattering(Detector.load(name)) for name in ("pbwo4-cylinder", "calogan-ecal")
+    )
+    assert sandwich == physics.ACCURATE_MSC
+    assert set(crystal) - set(sandwich) == {physics.FOLDED_STEPS}
+    assert physics.provenance("em", crystal)["multiple_scattering"] == list(crystal)

@@ -1,7 +1,9 @@
 """Physics lists: which exist, which data they need, and how they are described; imports no Geant4."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
 from caloforge.particles import ELECTROMAGNETIC
 from caloforge.simulators.geant4 import datasets, tables
@@ -9,6 +11,7 @@ from caloforge.simulators.geant4 import datasets, tables
 CUT = 0.7  # production cut [mm], Geant4's default
 # option1's own step limit loses 15 % of the visible energy of a sampling calorimeter against option0
 ACCURATE_MSC = ("/process/msc/StepLimit UseSafety", "/process/msc/RangeFactor 0.04")
+FOLDED_STEPS = "/process/em/transportationWithMsc MultipleSteps"
 EM = "em"
 HADRONIC = "FTFP_BERT"
 _BASE = ("G4LEDATA", "G4ENSDFSTATEDATA")
@@ -51,13 +54,23 @@ def default_for(pdg: int) -> str:
     return EM if pdg in ELECTROMAGNETIC else HADRONIC
 
 
-def provenance(name: str) -> dict[str, Any]:
+def multiple_scattering(detector: Detector) -> tuple[str, ...]:
+    """Geant4's commands: in one material throughout, steps that multiple scattering shortens are taken inside one step.
+
+    The same steps are computed, but energy loss and scoring come once, at a wall or the next interaction
+    (G4TransportationWithMsc). Sampling calorimeters keep each step: their visible energy was not shown to stay.
+    """
+    materials = {plate.material for spec in detector.spec.layer for plate in spec.plates}
+    return (*ACCURATE_MSC, FOLDED_STEPS) if len(materials) == 1 else ACCURATE_MSC
+
+
+def provenance(name: str, msc: Sequence[str] = ACCURATE_MSC) -> dict[str, Any]:
     """What a shower's physics was: list, constructor, multiple scattering, cut, and where the tables come from."""
     sets = datasets.find()
     return {
         "list": name,
         "electromagnetic": "G4EmStandardPhysics_option1",
-        "multiple_scattering": list(ACCURATE_MSC),
+        "multiple_scattering": list(msc),
         "fluorescence": False,
         "cut_mm": CUT,
         "tables": {variable: sets[variable].label for variable in LISTS[name]},

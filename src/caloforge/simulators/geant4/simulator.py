@@ -40,7 +40,7 @@ class Geant4Simulator:
             raise InputError("Geant4 is not installed: pip install caloforge[geant4]")
         self.detector = detector
         self._physics = lists.check(physics) if physics else None
-        self._msc = lists.ACCURATE_MSC
+        self._msc = lists.multiple_scattering(detector)
         self._processes: dict[tuple[str, bool], Process] = {}
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
@@ -120,7 +120,7 @@ class Geant4Simulator:
         return {
             "simulator": self.name,
             "geant4_pybind": version("geant4_pybind"),
-            "physics": [lists.provenance(name) for name in names],
+            "physics": [lists.provenance(name, self._msc) for name in names],
         }
 
     def close(self) -> None:
