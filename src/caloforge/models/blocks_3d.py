@@ -127,13 +127,14 @@ class UpBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Numbers to an image: a dense layer to a coarse grid, up-sampling blocks, a last convolution without bias.
+    """Numbers to images: a dense layer to a coarse grid, up-sampling blocks, a last convolution without bias.
 
-    The coarse grid follows the detector's: each size over all up-sampling, rounded up; the image is cut at the end.
+    Images but the first are empty before training. The coarse grid follows the detector's: each size over all
+    up-sampling, rounded up; the image is cut at the end.
     """
 
     def __init__(
-        self, inputs: int, start: int, blocks: tuple[UpBlockConfig, ...], last: LastConfig, grid: Sizes
+        self, inputs: int, start: int, blocks: tuple[UpBlockConfig, ...], last: LastConfig, grid: Sizes, images: int
     ) -> None:
         super().__init__()
         ups = [math.prod(axis) for axis in zip(*(block.up for block in blocks), last.up, strict=True)]
@@ -143,18 +144,19 @@ class Generator(nn.Module):
         norms = [True] * (len(blocks) - 1) + [False]
         parts = zip(sizes, blocks, norms, strict=False)
         self.blocks = nn.ModuleList(UpBlock(size, block, norm=norm) for size, block, norm in parts)
-        self.last = UpConvolution(sizes[-1], 1, last.kernel, last.up, bias=False)
+        self.last = UpConvolution(sizes[-1], images, last.kernel, last.up, bias=False)
+        nn.init.zeros_(self.last.weight[1:])
         cuts = [(n * up - size) // 2 for n, up, size in zip(self.coarse, ups, grid, strict=False)]
         self.cut = tuple(slice(cut, cut + size) for cut, size in zip(cuts, grid, strict=True))
 
     def forward(self, inputs: Tensor, *, settled: bool) -> Tensor:
-        """Image (N, cells) of inputs (N, inputs); `settled` takes the kept statistics of the batch normalisation."""
+        """Images (N, images, cells) of inputs (N, inputs); `settled` takes the kept statistics of the normalisation."""
         x = self.dense(inputs).reshape(-1, *self.coarse).permute(0, 4, 1, 2, 3)
         for block in self._blocks():
             x = block.settled(x) if settled else block(x)
         depth, first, second = self.cut
         image: Tensor = self.last(x)
-        return image[:, 0, depth, first, second].flatten(1)
+        return image[:, :, depth, first, second].flatten(2)
 
     def _blocks(self) -> list[UpBlock]:
         return [cast(UpBlock, block) for block in self.blocks]

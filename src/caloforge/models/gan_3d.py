@@ -5,6 +5,7 @@ Source: arXiv:1912.06794 and the talk "GeantV GANs". The discriminator is of the
 reconstructed energy and the total energy against the Geant4 shower of the same incident, the last two in per cent.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from caloforge.showers.domain import Domain
 
 FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
 GENERATOR_TURNS = 2  # per turn of the discriminator
+SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
 TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
 
 
@@ -71,6 +73,7 @@ class Gan3DConfig(Strict):
 
     Attributes:
         noise: random numbers per shower.
+        grain: add a random number of its own to every cell (arXiv:1812.04948), its width drawn by the generator.
         power: cells enter the networks as (energy / incident energy) ** power, which narrows their range.
         generator, discriminator: sizes of the networks.
         weights: of the parts of the loss.
@@ -79,6 +82,7 @@ class Gan3DConfig(Strict):
 
     kind: Literal["gan-3d"] = "gan-3d"
     noise: Annotated[int, Field(ge=1, le=100_000)] = 254
+    grain: bool = False
     power: Annotated[float, Field(gt=0, le=1)] = 0.85
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
@@ -113,7 +117,8 @@ class Gan3DModel(Model):
     judged = 500
 
     def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
-        super().__init__(detector, domain, config.noise)
+        super().__init__(detector, domain, config.noise + config.grain * detector.n_cells)
+        self.latent, self.grain = config.noise, config.grain
         self.grid = shared_grid(detector)
         self.weights, self.short = config.weights, config.bfloat16
         self.conditions = Conditions(domain)
@@ -121,7 +126,7 @@ class Gan3DModel(Model):
         self.profiles = Profiles(self.grid)
         inputs = config.noise + self.conditions.size
         sizes = config.generator
-        self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid)
+        self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid, 1 + config.grain)
         judged = self.profiles.size + self.conditions.size
         self.discriminator = Discriminator(
             2, config.discriminator.blocks, config.discriminator.dropout, self.grid, judged
@@ -142,13 +147,13 @@ class Gan3DModel(Model):
         self.cells.fit(batch, orbits)
         self.profiles.fit(batch)
         rows = torch.arange(TYPICAL) % len(batch)
-        noise = torch.randn(TYPICAL, self.noise_size)
+        noise = torch.randn(TYPICAL, self.latent)
         self.typical.copy_(torch.cat([noise, self._conditions(batch[rows].incidents)], 1))
         energy = batch.incidents["energy"][rows]
         hottest = self.cells.powers(self.cells.heights(batch[rows]), energy).amax(1)
         self.image_unit.copy_(hottest.mean().clamp(min=LEAST))
         with torch.no_grad():
-            untrained = self.generator(self.typical, settled=False)
+            untrained = self.generator(self.typical, settled=False)[:, 0]
         self.start.copy_(torch.stack([untrained.mean(0), untrained.std(0).clamp(min=LEAST)]))
         self.settle()
 
@@ -211,7 +216,9 @@ class Gan3DModel(Model):
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
         energy = incidents["energy"]
-        field = self._standardised(self.generator(torch.cat([noise, self.conditions(**incidents)], 1), settled=True))
+        latent, grains = noise[:, : self.latent], noise[:, self.latent :]
+        images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), settled=True)
+        field = self._field(images, grains)
         cells: Tensor = self.cells.energies(functional.relu(self.cells.offset + field), energy)
         return torch.where(cells >= self.cells.threshold, cells, 0.0)
 
@@ -225,14 +232,19 @@ class Gan3DModel(Model):
     def _draw(self, batch: Batch) -> Tensor:
         """Heights (N, n_cells) for the batch's incidents, normalised over the batch."""
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
-        inputs = torch.cat([noise, self._conditions(batch.incidents)], 1)
+        latent, grains = noise[:, : self.latent], noise[:, self.latent :]
         with self._training_numbers():
-            field = self.generator(inputs, settled=False)
-        heights: Tensor = self.cells(self._standardised(field.float()), batch.incidents["energy"])
+            images = self.generator(torch.cat([latent, self._conditions(batch.incidents)], 1), settled=False)
+        heights: Tensor = self.cells(self._field(images.float(), grains), batch.incidents["energy"])
         return heights
 
-    def _standardised(self, field: Tensor) -> Tensor:
-        return (field - self.start[0]) / self.start[1]
+    def _field(self, images: Tensor, grains: Tensor) -> Tensor:
+        """Field (N, n_cells) of the generator's images and standard normal grains (N, n_cells), if any."""
+        smooth: Tensor = (images[:, 0] - self.start[0]) / self.start[1]
+        if not self.grain:
+            return smooth
+        width: Tensor = images[:, 1].clamp(max=1.0).exp()
+        return SMOOTH * smooth + math.sqrt(1 - SMOOTH**2) * width * grains
 
     def _training_numbers(self) -> torch.autocast:
         return torch.autocast(self.typical.device.type, torch.bfloat16, enabled=self.short)

@@ -131,12 +131,10 @@ class Profiles(nn.Module):
 
     centre: Tensor
     width: Tensor
-    share: Tensor
 
     def __init__(self, grid: Sizes) -> None:
         super().__init__()
         self.grid = grid
-        self.register_buffer("share", torch.ones(self.size))
         self.register_buffer("centre", torch.zeros(self.size))
         self.register_buffer("width", torch.ones(self.size))
 
@@ -152,7 +150,6 @@ class Profiles(nn.Module):
         self.centre.copy_(sums.mean(0))
         width = sums.std(0, correction=0)
         self.width.copy_(torch.where(width > 1e-6 * self.centre[-1], width, torch.inf))
-        self.share.copy_(self.centre / self.centre[-1])
 
     def _sums(self, cells: Tensor) -> Tensor:
         images = cells.unflatten(1, self.grid)
@@ -165,18 +162,19 @@ class Profiles(nn.Module):
     def mismatch(self, real: Tensor, drawn: Tensor, conditions: Tensor) -> Tensor:
         """Squared difference of the moments of two samples of profiles (N, size) for the same conditions (N, C).
 
-        Moments are the mean, its slopes in the conditions and the mean square; bins count by their share of the energy.
+        Moments are the mean, its slopes in the conditions and the mean square of the profiles, compressed beyond one
+        standard deviation (asinh) so that no bin drowns the others; each axis and the total count alike.
         Feature matching (arXiv:1606.03498), here without bias: the two halves of the batch give one factor each, so
         that fluctuations of the batch cost nothing and widths are not pressed down.
         """
         off = _moments(drawn, conditions) - _moments(real, conditions)
         squares = (off[::2].mean(0) * off[1::2].mean(0)).unflatten(0, (-1, self.size))
-        mismatch: Tensor = (squares @ self.share).mean()
-        return mismatch
+        return torch.stack([part.mean() for part in squares.split([*self.grid, 1], 1)]).sum()
 
 
 def _moments(profiles: Tensor, conditions: Tensor) -> Tensor:
-    """Profiles, their products with each condition and their squares (N, size (C + 2))."""
+    """Compressed profiles, their products with each condition and their squares (N, size (C + 2))."""
+    profiles = profiles.asinh()
     slopes = [profiles * condition for condition in conditions.split(1, 1)]
     return torch.cat([profiles, *slopes, profiles.square()], 1)
 
