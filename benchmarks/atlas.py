@@ -102,10 +102,11 @@ def width_ratio(ours: Floats, full: Floats) -> tuple[float, float]:
     return float(value), float(value * np.hypot(*relative))
 
 
-def goals(value: float, error: float, allowed: float, sigmas: float) -> str:
-    """A ratio with its error, and whether it is within `allowed` of one or `sigmas` errors."""
-    good = abs(value - 1) <= max(allowed, sigmas * error)
-    return f"{value:.3f} ± {error:.3f}{'' if good else ' ✗'}"
+def judged(value: float, error: float, allowed: float) -> str:
+    """A ratio with its error: bare within `allowed` of one, "?" within two errors, "✗" beyond both."""
+    off = abs(value - 1)
+    mark = "" if off <= allowed else " ?" if off <= 2 * error else " ✗"
+    return f"{value:.3f} ± {error:.3f}{mark}"
 
 
 def rows(energy: int, found: Samples) -> list[str]:
@@ -124,10 +125,10 @@ def rows(energy: int, found: Samples) -> list[str]:
             cells += [f"{100 * total.std(ddof=1) / total.mean():.2f} %", f"{centres(full).mean():.1f} mm"]
         else:
             each = zip(layers(showers).T, layers(full).T, shares, strict=True)
-            cells += [goals(*ratio(a, b), 0.02, 2) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
+            cells += [judged(*ratio(a, b), 0.02) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
                       for a, b, share in each]  # fmt: skip
             totals = [layers(sample).sum(1) for sample in (showers, full)]
-            cells += [goals(*width_ratio(*totals), 0.15, 0), goals(*ratio(centres(showers), centres(full)), 0.01, 0)]
+            cells += [judged(*width_ratio(*totals), 0.15), judged(*ratio(centres(showers), centres(full)), 0.01)]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
