@@ -178,7 +178,14 @@ def test_layers_of_different_grids_are_refused(small, toy):
 def test_exported_model_equals_pytorch(uniform, toy, tmp_path):
     config = TrainingConfig.build(
         {
-            "model": TINY.model_dump(mode="json"),
+            "model": {
+                "kind": "fast-ar",
+                "layers": {"blocks": 1, "hidden": 4, "bins": 2},
+                "widths": [4, 4],
+                "blocks": [0, 1],
+                "embedding": 4,
+                "mixtures": 2,
+            },
             "training": {"steps": 10, "batch": 32, "evaluate_every": 5, "learning_rate": 0.01},
         },
         "test",
@@ -197,3 +204,7 @@ def test_exported_model_equals_pytorch(uniform, toy, tmp_path):
     same = (ours > 0) == (made.energies > 0)
     assert same.mean() > 0.999
     np.testing.assert_allclose(made.energies[same], ours[same], rtol=1e-3, atol=1e-3)
+    assert not simulator.card.python_only
+    alone = simulator.simulate(incidents[7:8], 1).energies[0]
+    same = (alone > 0) == (made.energies[7] > 0)
+    np.testing.assert_allclose(alone[same], made.energies[7][same], rtol=1e-5, atol=1e-3)
