@@ -114,7 +114,7 @@ def test_likelihood_of_cells_is_a_density_of_their_shares(fitted):
         low, high = (model._floor / layer).log(), torch.full_like(layer, -0.01)
         total = model.log_likelihood(mixture, 0 * cells, numbers).exp()
         total = total + model.log_likelihood(mixture, layer[:, :, None].expand_as(cells), numbers).exp()
-        steps = 4000
+        steps = 1000
         for i in range(steps):
             share = low + (high - low) * (i + 0.5) / steps
             value = (share.exp() * layer)[:, :, None].expand_as(cells)
