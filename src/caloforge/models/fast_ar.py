@@ -30,6 +30,7 @@ from caloforge.showers.domain import Domain
 
 FITTED = 4000  # showers that the transforms are fitted to
 SHAPES = 5  # numbers per layer: hits, centre in x and y, width in x and y
+RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
 
 
@@ -212,7 +213,7 @@ class FastArModel(Model):
         """Channels (N, Z, A, B, 4): cells before, relative to the incident; the layer's centre and width."""
         energy = numbers.incident[:, :, None]
         logarithm = (before.clamp(min=self._floor) / self._floor).log() / (energy / self._floor).log()
-        root = 4 * (before / energy).sqrt()
+        root = 4 * (before.clamp(min=self._floor) / energy).sqrt()
         centre = numbers.shapes[:, :, 1:3] @ self.directions
         width = numbers.shapes[:, :, 3:5] @ self.directions.square()
         channels = torch.stack([logarithm, root, centre, width], 3)
@@ -246,7 +247,7 @@ class FastArModel(Model):
         share = (value * numbers.scale.width + numbers.scale.centre).clamp(max=0.0)
         above = share - (self._floor / layers).log()
         nearly = NEVER * torch.exp(5 * above.clamp(-8.0, 0.0))
-        weights = torch.where(filled & (above >= 0), share.exp(), 0.0) + nearly
+        weights = torch.where(filled, share.exp() * (1 + above / RAMP).clamp(0.0, 1.0), 0.0) + nearly
         cells = weights * (layers / weights.sum(2, keepdim=True))
         return torch.where(cells >= self._floor, cells, 0.0)
 
