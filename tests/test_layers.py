@@ -27,7 +27,6 @@ ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),
     "torch": ("models/", "training/", "export/", "validation/classifier"),
-    "zuko": ("models/",),
     "sklearn": ("validation/",),
     "distributed": ("production/cluster.py",),
 }
