@@ -2,14 +2,24 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from caloforge import units
 from caloforge.errors import InputError, nearest
 
 MAX_KEY = 60  # characters of a wrong key that are quoted
 MAX_MESSAGE = 300  # characters
+
+
+def _positive_energy(text: str) -> str:
+    if units.energy(text) <= 0:
+        raise ValueError(f"energy must be positive, '{text}' is not")
+    return text
+
+
+PositiveEnergy = Annotated[str, AfterValidator(_positive_energy)]  # such as "10 GeV"
 
 
 class Strict(BaseModel):

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import tomli_w
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich.console import Console
 
 from caloforge import units
-from caloforge.config import Strict, read_file
+from caloforge.config import PositiveEnergy, Strict, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
@@ -57,15 +57,8 @@ class InsideConfig(Strict):
     """The model inside Geant4: events of one energy, particles above `threshold` handed to the model."""
 
     n: Count = 100
-    energy: str = "10 GeV"
-    threshold: str = "1 GeV"
-
-    @field_validator("energy", "threshold")
-    @classmethod
-    def _is_energy(cls, text: str) -> str:
-        if units.energy(text) <= 0:
-            raise ValueError(f"energy must be positive, '{text}' is not")
-        return text
+    energy: PositiveEnergy = "10 GeV"
+    threshold: PositiveEnergy = "1 GeV"
 
 
 class BenchConfig(Strict):

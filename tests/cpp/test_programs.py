@@ -28,7 +28,9 @@ def write_replay(folder: Path, detector: Detector, showers: np.ndarray, energies
 
 def test_threads_misuse_and_bad_files(build: Path, model: Path, bad: dict[str, Path], run_program: Run) -> None:
     refused = [path for name, path in bad.items() if name != "cells"]
-    run_program(build / "tests" / "caloforge_exercise", model, *refused)
+    reasons = run_program(build / "tests" / "caloforge_exercise", model, *refused).splitlines()
+    assert len(reasons) == len(refused)
+    assert all(reasons)
 
 
 @pytest.mark.parametrize("name", preset_names())

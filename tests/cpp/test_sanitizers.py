@@ -41,13 +41,15 @@ def damaged(model: Path, folder: Path) -> list[Path]:
 
 def test_exercise_is_clean(sanitized: Path, model: Path, bad: dict[str, Path], run_program: Callable[..., str]) -> None:
     refused = [path for name, path in bad.items() if name != "cells"]
-    run_program(sanitized / "caloforge_exercise", model, *refused)
+    assert len(run_program(sanitized / "caloforge_exercise", model, *refused).splitlines()) == len(refused)
 
 
 def test_damaged_files_never_crash(
     sanitized: Path, model: Path, tmp_path: Path, run_program: Callable[..., str]
 ) -> None:
-    run_program(sanitized / "caloforge_host_probe", "open", *damaged(model, tmp_path))
+    good, of, n = run_program(sanitized / "caloforge_host_probe", "open", *damaged(model, tmp_path)).split()
+    assert (of, n) == ("of", "100")
+    assert int(good) <= 40, "no truncated file opens"
 
 
 def test_damaged_detectors_never_crash(
@@ -60,4 +62,6 @@ def test_damaged_detectors_never_crash(
         changed[int(random.integers(len(changed)))] = int(random.integers(256))
         paths.append(tmp_path / f"{i}.toml")
         paths[-1].write_bytes(bytes(changed))
-    run_program(sanitized / "caloforge_host_probe", "read", *paths)
+    good, of, n = run_program(sanitized / "caloforge_host_probe", "read", *paths).split()
+    assert (of, n) == ("of", "300")
+    assert int(good) < 150

@@ -132,5 +132,5 @@ def test_teachers_of_other_incidents_or_kinds_are_refused(showers):
 
 @pytest.mark.parametrize("noise", ["0 MeV", "-1 keV"])
 def test_noise_must_be_positive(noise):
-    with pytest.raises(InputError, match="noise must be positive"):
+    with pytest.raises(InputError, match="noise: energy must be positive"):
         CaloFlowConfig.build({"columns": {"kind": "logits", "noise": noise}}, "toy")

@@ -133,7 +133,7 @@ def test_any_shared_grid(layers, cells, toy):
 
 def test_layers_of_different_cells_are_refused(small):
     domain = Domain.of(Incidents.make("e-", [1000.0, 2000.0]))
-    with pytest.raises(InputError, match=r"gan-3d needs layers that share one grid.*layer 2 differs"):
+    with pytest.raises(InputError, match=r"'gan-3d' needs layers that share one grid.*layer 1 differs"):
         build(TINY, small, domain)
 
 

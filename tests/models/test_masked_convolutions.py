@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from caloforge.models.masked_convolutions import Across, BlockedConvolution, MaskedNetwork
+from caloforge.models.masked_convolutions import Across, BlockedConvolution, BlockedNetwork
 
 
 @pytest.fixture
 def network():
     torch.manual_seed(1)
-    return MaskedNetwork(3, 5, places=2, widths=(6, 8, 10), blocks=(1, 2, 1), conditions=4, circular=True)
+    return BlockedNetwork(3, 5, places=2, widths=(6, 8, 10), blocks=(1, 2, 1), conditions=4, circular=True)
 
 
 def inputs(n, layers, rows, columns):

@@ -6,7 +6,6 @@ import torch
 from caloforge.errors import InputError
 from caloforge.showers import concatenate
 from caloforge.training import TrainingConfig, load_model, train
-from caloforge.training.loop import Trainer
 from caloforge.training.run import RunFolder, load_state
 
 TOML = """
@@ -59,26 +58,10 @@ def test_held_out_loss_falls(unbroken):
     assert losses[-1]["held_out"] < losses[0]["held_out"] - 0.01
 
 
-class KilledError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("killed_at", [3, 7, 12])
-def test_resume_ends_in_the_same_bits(unbroken, samples, tmp_path, monkeypatch, killed_at):
+def test_resume_ends_in_the_same_bits(unbroken, samples, tmp_path, train_with_a_break, killed_at):
     """A training that dies between or at checkpoints ends, resumed, with the weights of the unbroken one."""
-    step = Trainer._train_step
-
-    def dying_step(trainer):
-        if trainer.step == killed_at:
-            raise KilledError
-        return step(trainer)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_step", dying_step)
-        with pytest.raises(KilledError):
-            train(config(), *samples, tmp_path / "run", quiet=True)
-    torch.manual_seed(99)
-    train(config(), *samples, tmp_path / "run", resume=True, quiet=True)
+    train_with_a_break(config(), samples, tmp_path / "run", killed_at)
     ends = [without_clock(load_state(RunFolder(run).checkpoint_file)) for run in (unbroken[0], tmp_path / "run")]
     assert same(*ends)
     assert same(*(load_state(RunFolder(run).model_file) for run in (unbroken[0], tmp_path / "run")))

@@ -1,7 +1,7 @@
 """Models that learn showers: `MODELS` by kind, and their `CONFIGS`."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
@@ -39,13 +39,7 @@ MODELS: dict[str, Callable[[Any, Detector, Domain], Model]] = {
     "wgan-gp": WGANModel,
 }
 CONFIGS: dict[str, type[Strict]] = {
-    "caloflow": CaloFlowConfig,
-    "caloflow-student": CaloFlowStudentConfig,
-    "coupling-flow": CouplingFlowConfig,
-    "fast-ar": FastArConfig,
-    "gan-3d": Gan3DConfig,
-    "vae": VAEConfig,
-    "wgan-gp": WGANConfig,
+    config.model_fields["kind"].default: config for config in get_args(get_args(ModelConfig)[0])
 }
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from caloforge.detector import Detector
+from caloforge.detector import CartesianCells, CylindricalCells, Detector, symmetries
+from caloforge.errors import InputError
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain, network_inputs
 
@@ -78,6 +79,13 @@ class Model(nn.Module, ABC):
         """Names of the incident inputs that `sample` takes."""
         return self.domain.inputs
 
+    @property
+    def orbits(self) -> Tensor:
+        """For each cell (n_cells,) the first of those that symmetry makes alike; itself where incidents break it."""
+        if not self.domain.symmetric:
+            return torch.arange(self.detector.n_cells)
+        return torch.from_numpy(symmetries(self.detector)).min(0).values
+
     @abstractmethod
     def fit(self, showers: Showers) -> None:
         """Fit the transforms to the training showers."""
@@ -104,6 +112,22 @@ class Model(nn.Module, ABC):
     def turns(self) -> tuple[Turn, ...]:
         """Parts of one training step; one by default."""
         return (Turn("loss", list(self.parameters()), self.loss),)
+
+
+def shared_grid(detector: Detector, kind: str) -> CartesianCells | CylindricalCells:
+    """The cells that all layers of a detector have in common, for a model of the given kind.
+
+    Raises:
+        InputError: layers with different cells.
+    """
+    first, *others = (layer.cells for layer in detector.layers)
+    for number, cells in enumerate(others, 1):
+        if cells != first:
+            raise InputError(
+                f"model '{kind}' needs layers that share one grid; in detector '{detector.name}' layer {number} "
+                "differs from layer 0; a detector that fits is clic-ecal, a model for this one coupling-flow"
+            )
+    return first
 
 
 class Conditions(nn.Module):

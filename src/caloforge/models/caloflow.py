@@ -8,11 +8,11 @@ distillation, an inverse autoregressive flow II that samples in one pass.
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 
 from caloforge import units
-from caloforge.config import Strict
+from caloforge.config import PositiveEnergy, Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models.base import Batch, Conditions, Model
@@ -42,14 +42,7 @@ class Logits(Strict):
     """Flow II sees logits of the cells' shares of their layer, uniform noise up to `noise` on each; as published."""
 
     kind: Literal["logits"] = "logits"
-    noise: str = "1 keV"
-
-    @field_validator("noise")
-    @classmethod
-    def _is_energy(cls, text: str) -> str:
-        if units.energy(text) <= 0:
-            raise ValueError(f"noise must be positive, '{text}' is not; empty cells would have no density")
-        return text
+    noise: PositiveEnergy = "1 keV"
 
 
 class Scores(Strict):
@@ -107,7 +100,7 @@ class CaloFlow(Model):
         """Fit the scores of layers, and those of cells if flow II sees them."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
-        self.cells.fit(batch.cells, symmetric=self.domain.symmetric)
+        self.cells.fit(batch.cells, self.orbits)
 
     def columns(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Columns (N, n_cells) that flow II sees of a batch and their conditions (N, C); noisy by torch's generator."""

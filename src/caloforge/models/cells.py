@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from caloforge.detector import Detector, symmetries
-from caloforge.models.transforms import HitCells
+from caloforge.detector import Detector
+from caloforge.models.transforms import HitCells, layer_sums, logistic
 
 ALPHA = 1e-6  # keeps logits finite
 LEAST_SHARE = 1e-12  # of a layer's energy
@@ -15,13 +15,11 @@ class CellScores(nn.Module):
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.detector = detector
         self.hits = HitCells(detector.n_cells, detector.readout.threshold)
 
-    def fit(self, cells: Tensor, *, symmetric: bool) -> None:
-        """Fit to cells (N, n_cells) [MeV], pooled over the detector's symmetries where the showers have them."""
-        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
-        self.hits.fit(cells, lowest if symmetric else torch.arange(self.detector.n_cells))
+    def fit(self, cells: Tensor, orbits: Tensor) -> None:
+        """Fit to cells (N, n_cells) [MeV], those of one orbit (n_cells,) pooled."""
+        self.hits.fit(cells, orbits)
 
     def forward(self, cells: Tensor) -> Tensor:
         """Scores (N, n_cells) of cells [MeV]; those of empty cells come from torch's generator."""
@@ -45,18 +43,18 @@ class CellLogits(nn.Module):
     def __init__(self, detector: Detector, noise: float) -> None:
         super().__init__()
         self.noise = noise
-        self.slices = [layer.slice for layer in detector.layers]
+        self.detector = detector
         self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
 
-    def fit(self, cells: Tensor, *, symmetric: bool) -> None:
+    def fit(self, cells: Tensor, orbits: Tensor) -> None:
         """Nothing to fit."""
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logits (N, n_cells) of cells [MeV]; the noise comes from torch's generator."""
         noisy = cells + self.noise * torch.rand_like(cells)
-        layers = torch.stack([noisy[:, part].sum(1) for part in self.slices], 1)
+        layers = layer_sums(noisy, self.detector)
         return torch.logit(ALPHA + (1 - 2 * ALPHA) * noisy / layers.index_select(1, self.cell_layer))
 
     def weights(self, logits: Tensor) -> Tensor:
         """Shares (N, n_cells) of layers of logits, all above zero."""
-        return ((torch.sigmoid(logits) - ALPHA) / (1 - 2 * ALPHA)).clamp(min=LEAST_SHARE)
+        return ((logistic(logits) - ALPHA) / (1 - 2 * ALPHA)).clamp(min=LEAST_SHARE)

@@ -12,10 +12,10 @@ from pydantic import Field
 from torch import Tensor
 
 from caloforge.config import Strict
-from caloforge.detector import Detector, symmetries
+from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.transforms import HitCells, LayerShapes, LayerShares
+from caloforge.models.transforms import HitCells, LayerShapes, LayerShares, layer_sums
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -68,11 +68,9 @@ class CouplingFlowModel(Model):
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores of layers and cells, cells pooled over the detector's symmetries."""
         batch = Batch.of(showers)
-        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
-        orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
         self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
         self.shapes.fit(batch.cells)
-        self.hits.fit(batch.cells, orbits)
+        self.hits.fit(batch.cells, self.orbits)
 
     def loss(self, batch: Batch) -> Tensor:
         """Negative log likelihood of the scores, of flow I and of flow II given the layers, per cell."""
@@ -100,17 +98,13 @@ class CouplingFlowModel(Model):
 
     def _layers(self, cells: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV], those below the threshold spread evenly up to it."""
-        layers = self._sum(cells)
+        layers = layer_sums(cells, self.detector)
         return torch.where(layers < self.shares.floor, self.shares.floor * (1 - torch.rand_like(layers)), layers)
-
-    def _sum(self, cells: Tensor) -> Tensor:
-        ends = [layer.slice for layer in self.detector.layers]
-        return torch.stack([cells[:, end].sum(1) for end in ends], 1)
 
     def _normalised(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells scaled to their layer's energy; in a layer without hits the cell nearest to one takes it."""
         cells = self.hits.weights(scores)
-        return cells * (layers / self._sum(cells)).index_select(1, self.cell_layer)
+        return cells * (layers / layer_sums(cells, self.detector)).index_select(1, self.cell_layer)
 
 
 def _sizes(config: FlowConfig) -> dict[str, int]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from caloforge.detector import Detector
+from caloforge.models.transforms import layer_sums
 
 GROUPS = 4  # ranges of incident energy, since widths change with it
 LEAST = 1e-12
@@ -36,7 +37,7 @@ def distance_at_energies(real: Tensor, generated: Tensor, energy: Tensor, detect
 
 def _observables(cells: Tensor, detector: Detector) -> Tensor:
     """Total, layer fractions and longitudinal centre [mm] of showers (N, n_layers + 2)."""
-    layers = torch.stack([cells[:, layer.slice].sum(1) for layer in detector.layers], 1)
+    layers = layer_sums(cells, detector)
     total = layers.sum(1, keepdim=True)
     fractions = layers / total.clamp(min=LEAST)
     depths = cells.new_tensor([layer.z for layer in detector.layers])

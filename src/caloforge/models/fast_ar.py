@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from caloforge.config import Strict
-from caloforge.detector import CartesianCells, CylindricalCells, Detector, symmetries
-from caloforge.errors import InputError
-from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
 from caloforge.models.cell_scale import CellScale, Scale
 from caloforge.models.coupling_flow import FlowConfig, Width
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.masked_convolutions import MaskedNetwork, State, loop
+from caloforge.models.loops import loop
+from caloforge.models.masked_convolutions import BlockedNetwork, State
 from caloforge.models.mixtures import LogisticMixture
 from caloforge.models.transforms import NEVER, LayerShapes, LayerShares
 from caloforge.showers import Showers
@@ -97,7 +97,7 @@ class FastArModel(Model):
     """
 
     def __init__(self, config: FastArConfig, detector: Detector, domain: Domain) -> None:
-        grid, depth, shapes = _common_grid(detector), len(detector.layers), LayerShapes(detector)
+        grid, depth, shapes = shared_grid(detector, "fast-ar"), len(detector.layers), LayerShapes(detector)
         super().__init__(detector, domain, depth + shapes.size + detector.n_cells)
         self.shape, self.area = (depth, *grid.shape), math.prod(grid.shape)
         self.layer_updates = config.layer_updates
@@ -112,7 +112,7 @@ class FastArModel(Model):
             nn.Linear(config.embedding, config.embedding),
         )
         self._register_maps(detector, config.mixtures)
-        self.network = MaskedNetwork(
+        self.network = BlockedNetwork(
             4, 3 * config.mixtures + 1, places=self.places.shape[2], widths=config.widths, blocks=config.blocks,
             conditions=config.embedding, circular=grid.kind == "cylindrical",
         )  # fmt: skip
@@ -151,9 +151,7 @@ class FastArModel(Model):
         self.shapes.fit(cells.flatten(1))
         shares = (layers / batch.incidents["energy"]).log()
         self.layer_scale.copy_(torch.stack([shares.mean(0), shares.std(0).clamp(min=1e-3)]))
-        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
-        orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
-        self.cell_scale.fit((cells / layers[:, :, None]).log(), orbits)
+        self.cell_scale.fit((cells / layers[:, :, None]).log(), self.orbits)
 
     def turns(self) -> tuple[Turn, ...]:
         """Flow I, several times, then the cells."""
@@ -227,15 +225,15 @@ class FastArModel(Model):
         numbers = self._numbers(drawn, layers, **incidents)
         for_cells = for_cells.reshape(-1, *self.cell_scale.centre.shape)
 
-        def layer(carry: list[Tensor], index: Tensor) -> tuple[list[Tensor], Tensor]:
-            z = index.reshape(1)
+        def layer(carry: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+            z = row[0].reshape(1)
             own = numbers.of(z)
             mixture, state = self.mixture(carry[0], own, carry[1:])
             cells = self._draw(mixture, for_cells.index_select(1, z), own)
             return [cells, *state], cells.clone()
 
         start = [torch.zeros_like(for_cells[:, :1]), *self.network.start(noise.shape[0], *self.shape[1:])]
-        return loop(layer, start, self.shape[0]).squeeze(2).transpose(0, 1).flatten(1)
+        return loop(layer, start, [torch.arange(self.shape[0])]).squeeze(2).transpose(0, 1).flatten(1)
 
     def _draw(self, mixture: LogisticMixture, noise: Tensor, numbers: LayerNumbers) -> Tensor:
         """Cells (N, Z, cells) [MeV] that sum to their layers' energies.
@@ -275,18 +273,3 @@ class FastArModel(Model):
         which = torch.eye(depth, device=drawn.device).expand(drawn.shape[0], -1, -1)
         own = torch.cat([share[:, :, None], shapes, conditions, which], 2)
         return LayerNumbers(energy.expand(-1, depth), layers, shapes, silu(self.embedding(own)), self.cell_scale.scale)
-
-
-def _common_grid(detector: Detector) -> CartesianCells | CylindricalCells:
-    """The one grid of all layers.
-
-    Raises:
-        InputError: there is none.
-    """
-    grids = [layer.cells for layer in detector.layers]
-    other = next((i for i, grid in enumerate(grids) if grid != grids[0]), None)
-    if other is not None:
-        raise InputError(
-            f"model 'fast-ar' needs layers of one grid; layer {other} of {detector.name} differs from layer 0"
-        )
-    return grids[0]

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.config import Strict
-from caloforge.detector import Detector, symmetries
-from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
 from caloforge.models.blocks_3d import Channels, Discriminator, DownBlockConfig, Generator, LastConfig, UpBlockConfig
 from caloforge.models.distance import distance_at_energies
-from caloforge.models.images_3d import LEAST, Profiles, RectifiedCells, image_cost, shared_grid
+from caloforge.models.images_3d import LEAST, Profiles, RectifiedCells, image_cost
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -119,7 +119,7 @@ class Gan3DModel(Model):
     def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(detector, domain, config.noise + config.grain * detector.n_cells)
         self.latent, self.grain = config.noise, config.grain
-        self.grid = shared_grid(detector)
+        self.grid = (len(detector.layers), *shared_grid(detector, "gan-3d").shape)
         self.weights, self.short = config.weights, config.bfloat16
         self.conditions = Conditions(domain)
         self.cells = RectifiedCells(detector.n_cells, config.power, detector.readout.threshold, domain)
@@ -142,9 +142,7 @@ class Gan3DModel(Model):
     def fit(self, showers: Showers) -> None:
         """Fit the transforms, and standardise the field that the untrained generator gives to typical incidents."""
         batch = Batch.of(showers)
-        lowest = torch.from_numpy(symmetries(self.detector)).min(0).values
-        orbits = lowest if self.domain.symmetric else torch.arange(self.detector.n_cells)
-        self.cells.fit(batch, orbits)
+        self.cells.fit(batch, self.orbits)
         self.profiles.fit(batch)
         rows = torch.arange(TYPICAL) % len(batch)
         noise = torch.randn(TYPICAL, self.latent)

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.detector import Detector
-from caloforge.errors import InputError
 from caloforge.models.base import Batch
 from caloforge.models.blocks_3d import Sizes
 from caloforge.showers.domain import Domain
@@ -16,22 +14,6 @@ from caloforge.showers.domain import Domain
 CHUNK = 500  # showers at a time while fitting
 LEAST = 1e-12
 STEEPEST = 2.0  # power of the energy by which a cell's share may grow or fall
-
-
-def shared_grid(detector: Detector) -> Sizes:
-    """Layers and cells along both axes of a detector whose layers share one grid.
-
-    Raises:
-        InputError: layers with different cells.
-    """
-    first, *others = (layer.cells for layer in detector.layers)
-    for number, cells in enumerate(others, 2):
-        if cells != first:
-            raise InputError(
-                f"model gan-3d needs layers that share one grid; in detector '{detector.name}' layer {number} differs "
-                f"from layer 1; a detector that fits is clic-ecal, a model for this one coupling-flow"
-            )
-    return len(detector.layers), *first.shape
 
 
 class RectifiedCells(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.models.transforms import LayerShares
+from caloforge.models.transforms import LayerShares, layer_sums
 from caloforge.showers.domain import Domain
 
 LEAST_CELL = 1e-3  # MeV, below which cells are not learned where the detector has no higher threshold
@@ -31,7 +31,7 @@ class LayerScores(nn.Module):
     def __init__(self, detector: Detector, domain: Domain) -> None:
         super().__init__()
         n = len(detector.layers)
-        self.slices = [layer.slice for layer in detector.layers]
+        self.detector = detector
         self.shares = LayerShares(n, detector.readout.sampling_fraction, 0.0)
         low, high = (math.log(energy) for energy in domain.energy)
         self.centre, self.half_range = (low + high) / 2, (high - low) / 2 or 1.0
@@ -41,7 +41,7 @@ class LayerScores(nn.Module):
 
     def sums(self, cells: Tensor) -> Tensor:
         """Layer energies (N, n_layers) of cells (N, n_cells)."""
-        return torch.stack([cells[:, part].sum(1) for part in self.slices], 1)
+        return layer_sums(cells, self.detector)
 
     def fit(self, cells: Tensor, energy: Tensor) -> None:
         """Fit to cells (N, n_cells) and incident energies (N, 1) [MeV]."""
@@ -50,7 +50,7 @@ class LayerScores(nn.Module):
         off = (ratios - basis @ self.mean.double()).abs().clamp(min=1e-6)
         self.log_width.copy_(_least_squares(basis, off.log() - MEAN_LOG_NORMAL))
         scaled = (ratios - basis @ self.mean.double()) / (basis @ self.log_width.double()).exp()
-        self.shares.quantiles.fit(list(scaled.T), torch.zeros(len(self.slices)))
+        self.shares.quantiles.fit(list(scaled.T), torch.zeros(len(self.detector.layers)))
 
     def forward(self, cells: Tensor, energy: Tensor) -> Tensor:
         """Scores (N, n_layers) of cells (N, n_cells) [MeV]; empty layers are noise below their least share."""

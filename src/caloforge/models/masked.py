@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._higher_order_ops.scan import scan
 from torch.nn import functional as F
 
 from caloforge.models import splines
 from caloforge.models.flow import BOUND, LOG_2_PI
+from caloforge.models.loops import loop
 
 UNMIXED = 8  # one hidden unit in so many sees the conditions alone
 Bend = Callable[[Tensor, Tensor], Tensor]
@@ -120,22 +120,7 @@ class MaskedNetwork(nn.Module):
                 after.append(torch.cat([found, last[0][:, :-1]], 1))
             return after, found[:, 0].clone()
 
-        return _run(step, state, [row.contiguous() for row in rows]).T
-
-
-Step = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], Tensor]]
-
-
-def _run(step: Step, state: list[Tensor], rows: list[Tensor]) -> Tensor:
-    """Results (D, N) of a step repeated over the first axis of `rows`; a loop inside an exported graph."""
-    if torch.compiler.is_exporting():
-        result: Tensor = scan(step, state, rows)[1]
-        return result
-    found = []
-    for row in zip(*rows, strict=True):
-        state, one = step(state, list(row))
-        found.append(one)
-    return torch.stack(found)
+        return loop(step, state, [row.contiguous() for row in rows]).T
 
 
 def _uniform(*shape: int) -> Tensor:

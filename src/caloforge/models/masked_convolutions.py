@@ -4,11 +4,10 @@ Activations have the shape (N, Z, A, B, channels), A and B the cells of a layer 
 come last in memory too, which is what convolutions on a CPU are fastest with.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch._higher_order_ops.scan import scan
 from torch.nn.functional import silu
 
 State = list[Tensor]  # of each blocked convolution: the last layers it has seen, zero before the first
@@ -88,7 +87,7 @@ class Grow(nn.Module):
         return parts.transpose(2, 3).reshape(-1, x.shape[1], 2 * rows, 2 * columns, parts.shape[-1])
 
 
-class MaskedNetwork(nn.Module):
+class BlockedNetwork(nn.Module):
     """Blocks at falling and rising resolution with short-cuts between, blind to every later layer of its input.
 
     Range comes from strides of 2 across the shower and from reaches of 1, 2, 4, ... layers along it, as in PixelCNN++
@@ -161,19 +160,3 @@ def _through(level: nn.Module, x: Tensor, conditions: Tensor, pasts: Iterator[Te
         x, past = block(x, conditions, next(pasts))
         kept.append(past)
     return x
-
-
-def loop(step: Callable[[list[Tensor], Tensor], tuple[list[Tensor], Tensor]], carry: list[Tensor], n: int) -> Tensor:
-    """Results (n, ...) of steps (carry, index) -> (carry, result), in an exported graph as one loop.
-
-    PyTorch's own scan is traced for the exporter alone: elsewhere it would compile what a plain loop runs at once.
-    """
-    indices = torch.arange(n)
-    if torch.compiler.is_exporting():
-        results: Tensor = scan(step, carry, indices)[1]
-        return results
-    parts = []
-    for z in indices:
-        carry, part = step(carry, z)
-        parts.append(part)
-    return torch.stack(parts)

@@ -24,6 +24,11 @@ def logistic(x: Tensor) -> Tensor:
     return torch.exp(x.clamp(max=0.0)) / (1 + torch.exp(-x.abs()))
 
 
+def layer_sums(cells: Tensor, detector: Detector) -> Tensor:
+    """Layer energies (N, n_layers) of cells (N, n_cells)."""
+    return torch.stack([cells[:, layer.slice].sum(1) for layer in detector.layers], 1)
+
+
 class NormalScores(nn.Module):
     """Each column mapped to a standard normal by its own quantiles: piecewise linear, straight beyond the last knots.
 

@@ -75,7 +75,7 @@ class VAEModel(Model):
         """Fit the scores of layers and cells."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
-        self.hits.fit(batch.cells, torch.arange(self.detector.n_cells))
+        self.hits.fit(batch.cells, self.orbits)
 
     def turns(self) -> tuple[Turn, ...]:
         """One turn, by RMSprop."""

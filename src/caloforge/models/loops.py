@@ -1,0 +1,24 @@
+"""Loops over the first axis of tensors, which an exported graph holds as one loop (ONNX Scan)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch._higher_order_ops.scan import scan
+
+Step = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], Tensor]]
+
+
+def loop(step: Step, carry: list[Tensor], rows: list[Tensor]) -> Tensor:
+    """Results (D, ...) of steps (carry, row) -> (carry, result) over the first axis (D) of `rows`.
+
+    PyTorch's own scan is traced for the exporter alone: elsewhere it would compile what a plain loop runs at once.
+    """
+    if torch.compiler.is_exporting():
+        result: Tensor = scan(step, carry, rows)[1]
+        return result
+    results = []
+    for row in zip(*rows, strict=True):
+        carry, one = step(carry, list(row))
+        results.append(one)
+    return torch.stack(results)
