@@ -81,6 +81,7 @@ def test_csv_holds_the_same(beam, small, showers_file, tmp_path):
     assert listed.fingerprint != IncidentFile.load(showers_file, small).fingerprint  # other ids, other showers
     renamed = path.rename(tmp_path / "renamed.csv")
     assert listed.fingerprint == IncidentFile.load(renamed, small).fingerprint
+    assert listed.pdgs == sorted(set(listed.incidents.pdg.tolist()))
 
 
 def test_csv_knows_names_and_codes(small, tmp_path):

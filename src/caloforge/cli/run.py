@@ -26,11 +26,11 @@ def run(
     """Produce showers, train, export, run inside Geant4, time and validate: everything in one directory."""
     from caloforge import pipeline
     from caloforge.cli.judge import bench_table
-    from caloforge.simulators.geant4 import physics_line
+    from caloforge.simulators.geant4 import physics_lines
     from caloforge.validation import summary_table
 
     whole = pipeline.load(config, out, workers)
-    console.print(physics_line())
+    console.print(physics_lines(whole.source.pdgs))
     whole.open(resume=resume, force=force)
     whole.execute()
     folder = whole.folder

@@ -42,6 +42,12 @@ class IncidentFile:
         _check(path, incidents, detector)
         return cls(path, incidents)
 
+    @property
+    def pdgs(self) -> list[int]:
+        """PDG codes that occur, each once."""
+        codes: list[int] = np.unique(self.incidents.pdg).tolist()
+        return codes
+
     def check(self, first: int, n: int) -> None:
         """Refuse rows that the file has not.
 

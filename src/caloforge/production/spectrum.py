@@ -49,6 +49,11 @@ class IncidentSource(Protocol):
         """What the incidents depend on besides the seed; JSON values."""
         ...
 
+    @property
+    def pdgs(self) -> list[int]:
+        """PDG codes that occur, each once."""
+        ...
+
     def check(self, first: int, n: int) -> None:
         """Refuse rows that there are not.
 
@@ -119,6 +124,11 @@ class Source:
     def fingerprint(self) -> dict[str, Any]:
         """All ranges."""
         return asdict(self)
+
+    @property
+    def pdgs(self) -> list[int]:
+        """Its particle."""
+        return [self.pdg]
 
     def check(self, first: int, n: int) -> None:
         """Refuse ids that do not fit.

@@ -4,7 +4,7 @@ import pytest
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.simulators.geant4 import available, datasets, physics, physics_line, tables
+from caloforge.simulators.geant4 import available, datasets, physics, physics_lines, tables
 
 
 @pytest.fixture
@@ -36,9 +36,11 @@ def test_computed_tables_allow_all_but_high_precision_neutrons():
 
 @pytest.mark.usefixtures("bare")
 def test_the_line_says_what_is_approximate():
-    assert "tables computed from formulas and xraydb" in physics_line()
-    assert "neutron" not in physics_line()
-    assert "neutron, light-ion and photonuclear cross sections are approximate" in physics_line("FTFP_BERT")
+    assert "tables computed from formulas and xraydb" in physics_lines([11])
+    assert "neutron" not in physics_lines([11])
+    assert "neutron, light-ion and photonuclear cross sections are approximate" in physics_lines([211])
+    both = physics_lines([211, 22, -11]).splitlines()
+    assert [line.split()[2] for line in both] == ["em", "FTFP_BERT"]
 
 
 def test_official_data_are_found_below_one_folder(bare, tmp_path):
@@ -47,14 +49,14 @@ def test_official_data_are_found_below_one_folder(bare, tmp_path):
     assert datasets.find()["G4LEDATA"].folder == (tmp_path / "G4EMLOW8.8").resolve()
     assert physics.provenance("FTFP_BERT")["tables"]["G4LEDATA"] == "official G4EMLOW8.8"
     assert physics.provenance("FTFP_BERT")["approximate"] == ""
-    assert "official Geant4 data" in physics_line("FTFP_BERT")
+    assert "official Geant4 data" in physics_lines([211])
     assert datasets.environment()["G4PARTICLEXSDATA"] == str((tmp_path / "G4PARTICLEXS4.2").resolve())
 
 
 def test_a_wrong_folder_is_not_used_and_said_so(bare, tmp_path):
     bare.setenv("G4LEDATA", str(tmp_path))
     assert datasets.find()["G4LEDATA"].state == "computed"
-    assert f"{tmp_path} holds no brem_SB/br82" in physics_line()
+    assert f"{tmp_path} holds no brem_SB/br82" in physics_lines([11])
     assert physics.provenance("em")["tables"]["G4LEDATA"] == f"computed {tables.version()}"
 
 

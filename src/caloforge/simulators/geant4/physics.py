@@ -1,6 +1,6 @@
 """Physics lists: which exist, which data they need, and how they are described; imports no Geant4."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from caloforge.detector import Detector
@@ -83,8 +83,12 @@ def _approximate(name: str, sets: dict[str, datasets.DataSet]) -> str:
     return "neutron, light-ion and photonuclear cross sections" if hadronic else ""
 
 
-def physics_line(name: str = EM) -> str:
-    """One sentence: which physics list runs, on which tables, and what is approximate."""
+def physics_lines(pdgs: Iterable[int]) -> str:
+    """One line for each list that particles of these PDG codes run with: its tables, and what is approximate."""
+    return "\n".join(_line(name) for name in sorted({default_for(pdg) for pdg in pdgs}, key=list(LISTS).index))
+
+
+def _line(name: str) -> str:
     sets = datasets.find()
     computed = [variable for variable in LISTS[name] if sets[variable].state == "computed"]
     source = "official Geant4 data"
