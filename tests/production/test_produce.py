@@ -10,15 +10,17 @@ import pytest
 
 from caloforge.errors import InputError, RunError
 from caloforge.production import Order, Source, SourceConfig, produce
-from caloforge.production.shards import ShardFolder, split
+from caloforge.production.shards import SHARD_SIZE, ShardFolder, split
 from caloforge.showers import read
 from caloforge.simulators import create
+
+N = 5 * SHARD_SIZE // 2
 
 
 @pytest.fixture
 def order(small):
     source = Source.from_config(SourceConfig(particle="e-", energy="1 GeV:2 GeV"), small)
-    return Order(small, "gflash", partial(create, "gflash", small), source, 250, seed=5)
+    return Order(small, "gflash", partial(create, "gflash", small), source, N, seed=5)
 
 
 def datasets(path):
@@ -62,23 +64,25 @@ def test_any_number_of_workers_gives_the_same_file(order, tmp_path):
 
 def test_one_shower_alone_and_a_longer_run(order, tmp_path):
     produce(order, tmp_path / "run.h5", quiet=True)
-    produce(replace(order, n=1, first_id=123), tmp_path / "alone.h5", quiet=True)
-    produce(replace(order, n=260), tmp_path / "longer.h5", quiet=True)
+    produce(replace(order, n=1, first_id=N // 3), tmp_path / "alone.h5", quiet=True)
+    produce(replace(order, n=N + 10), tmp_path / "longer.h5", quiet=True)
     run, alone, longer = (read(tmp_path / f"{name}.h5") for name in ("run", "alone", "longer"))
-    np.testing.assert_array_equal(run.energies[123], alone.energies[0])
-    np.testing.assert_array_equal(run.energies, longer.energies[:250])
+    np.testing.assert_array_equal(run.energies[N // 3], alone.energies[0])
+    np.testing.assert_array_equal(run.energies, longer.energies[:N])
 
 
 def test_a_lost_worker_is_replaced(order, tmp_path):
-    made = Unreliable(order.make(), failing=150, times=2)
+    made = Unreliable(order.make(), failing=N // 2, times=2)
     produce(replace(order, make=lambda: made), tmp_path / "run.h5", workers=1, quiet=True)
     produce(order, tmp_path / "plain.h5", quiet=True)
     assert_same_file(tmp_path / "run.h5", tmp_path / "plain.h5")
 
 
 def test_a_shard_that_fails_three_times_is_named_and_the_rest_kept(order, tmp_path):
-    made = Unreliable(order.make(), failing=150, times=99)
-    with pytest.raises(RunError, match=r"showers 100 to 199 failed 3 times: the worker was lost.*--resume"):
+    made = Unreliable(order.make(), failing=N // 2, times=99)
+    with pytest.raises(
+        RunError, match=f"showers {SHARD_SIZE} to {2 * SHARD_SIZE - 1} failed 3 times: the worker was lost.*--resume"
+    ):
         produce(replace(order, make=lambda: made), tmp_path / "run.h5", workers=2, quiet=True)
     assert made.calls == 3
     assert len(list((tmp_path / "run.h5.parts").glob("shard-*"))) == 2
@@ -94,14 +98,15 @@ def test_resume_keeps_finished_shards_and_remakes_damaged_ones(order, tmp_path):
     produce(order, tmp_path / "plain.h5", quiet=True)
     folder = ShardFolder(tmp_path / "run.h5", order.fingerprint)
     folder.open(resume=False, force=False)
-    plain, shards = read(tmp_path / "plain.h5"), split(0, 250)
-    marked = replace(plain[100:200], energies=plain.energies[100:200] + 1)
+    plain, shards = read(tmp_path / "plain.h5"), split(0, N)
+    second = slice(SHARD_SIZE, 2 * SHARD_SIZE)
+    marked = replace(plain[second], energies=plain.energies[second] + 1)
     folder.save(shards[1], marked)
     folder.file(shards[0]).write_bytes(b"cut off")
     produce(order, tmp_path / "run.h5", resume=True, quiet=True)
     run = read(tmp_path / "run.h5")
-    np.testing.assert_array_equal(run.energies[:100], plain.energies[:100])
-    np.testing.assert_array_equal(run.energies[100:200], marked.energies)
+    np.testing.assert_array_equal(run.energies[:SHARD_SIZE], plain.energies[:SHARD_SIZE])
+    np.testing.assert_array_equal(run.energies[second], marked.energies)
 
 
 def test_resume_of_another_order_is_refused(order, tmp_path):
@@ -135,7 +140,7 @@ def test_full_disk_keeps_what_is_finished(order, tmp_path, monkeypatch):
     save = ShardFolder.save
 
     def full(self, shard, showers):
-        if shard.first == 100:
+        if shard.first == SHARD_SIZE:
             raise OSError(28, "No space left on device")
         save(self, shard, showers)
 
@@ -145,7 +150,7 @@ def test_full_disk_keeps_what_is_finished(order, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert len(list((tmp_path / "run.h5.parts").glob("shard-*"))) == 1
     produce(order, tmp_path / "run.h5", resume=True, quiet=True)
-    assert len(read(tmp_path / "run.h5")) == 250
+    assert len(read(tmp_path / "run.h5")) == N
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from caloforge.errors import InputError
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import FAST, INCIDENT_FIELDS, check_writable, opened, replacing, write, write_attributes
 
-SHARD_SIZE = 100
+SHARD_SIZE = 20
 
 
 @dataclass(frozen=True)
