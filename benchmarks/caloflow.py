@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from caloforge import bench as timing
-from caloforge import provenance, units
+from caloforge import provenance
 from caloforge.export import export
 from caloforge.particles import particle_name, pdg_code
 from caloforge.pipeline import check_trained
+from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
 from caloforge.validation.classifier import classify
@@ -85,8 +86,8 @@ def measure(given: list[str], arguments: argparse.Namespace) -> dict:
     models = {n: simulator_of(path, f"{slug}-{n}", arguments.output, reference) for n, path in files.items()}
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
     aucs = auc_rows(reference, samples, arguments.sizes, arguments.recipe, arguments.seeds)
-    energies = [units.energy(text) for text in arguments.energy]
-    times = timing.bench(reference.detector, models, particle, energies, partial(print, flush=True), BATCHES)
+    incidents = SourceConfig(particle=particle)
+    times = timing.bench(reference.detector, models, incidents, arguments.energy, partial(print, flush=True), BATCHES)
     for model in models.values():
         model.close()
     return {"particle": particle, "n_reference": len(reference), "auc": aucs, "times": times}

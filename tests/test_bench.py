@@ -4,6 +4,8 @@ from importlib.util import find_spec
 import pytest
 
 from caloforge.bench import bench, write_report
+from caloforge.detector import Detector
+from caloforge.production import SourceConfig
 from caloforge.simulators import create
 
 pytestmark = pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
@@ -14,7 +16,9 @@ def test_every_simulator_and_geant4_in_one_report(small, tmp_path, monkeypatch):
     monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
     monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.2)
     said = []
-    report = bench(small, {"gflash": create("gflash", small)}, "e-", [500.0, 1000.0], said.append)
+    report = bench(
+        small, {"gflash": create("gflash", small)}, SourceConfig(particle="e-"), ["500 MeV", "1 GeV"], said.append
+    )
     assert report["threads"] == 1
     assert set(report["geant4_ms"]) == {"500 MeV", "1 GeV"}
     assert report["geant4_ms"]["1 GeV"] > report["geant4_ms"]["500 MeV"] > 0
@@ -23,3 +27,30 @@ def test_every_simulator_and_geant4_in_one_report(small, tmp_path, monkeypatch):
     write_report(report, tmp_path / "bench.json")
     assert json.loads((tmp_path / "bench.json").read_text()) == report
     assert said
+
+
+def test_incidents_are_those_asked_for_else_those_of_the_detector(monkeypatch):
+    """A model of a tilted detector has learned nothing of perpendicular particles in its middle."""
+    monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.01)
+    detector = Detector.load("atlas-barrel")
+    seen = Seen(create("gflash", detector))
+    bench(
+        detector, {"seen": seen}, SourceConfig(particle="gamma", theta="0.21 rad"), ["100 MeV"], [].append, batches=[20]
+    )
+    x, y, z = seen.incidents.position.T
+    assert (seen.incidents.energy == 100).all()
+    assert (seen.incidents.theta == 0.21).all()
+    assert -96 < x.min() < x.max() < -19.2
+    assert -55.2 < y.min() < y.max() < 92
+    assert (z == 0).all()
+
+
+class Seen:
+    """A simulator that remembers its last incidents."""
+
+    def __init__(self, inner):
+        self.inner, self.name, self.incidents = inner, "seen", None
+
+    def simulate(self, incidents, seed):
+        self.incidents = incidents
+        return self.inner.simulate(incidents, seed)

@@ -20,7 +20,7 @@ ALLOWED = {
     "training": CORE | {"detector", "showers", "models"},
     "export": CORE | {"detector", "showers", "simulators", "models", "training"},
     "validation": CORE | {"detector", "showers"},
-    "bench": CORE | {"detector", "showers", "simulators"},
+    "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
 ALLOWED["pipeline"] = set().union(*ALLOWED.values()) | set(ALLOWED)
 ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}

@@ -11,7 +11,8 @@ import numpy as np
 
 from caloforge import provenance, units
 from caloforge.detector import Detector
-from caloforge.showers import Incidents
+from caloforge.particles import particle_name, pdg_code
+from caloforge.production import Source, SourceConfig
 from caloforge.showers.hdf5 import replacing
 from caloforge.simulators import Simulator, create
 
@@ -27,12 +28,12 @@ Report = dict[str, Any]
 def bench(
     detector: Detector,
     simulators: dict[str, Simulator],
-    particle: str,
-    energies: Sequence[float],
+    incidents: SourceConfig,
+    energies: Sequence[str],
     say: Callable[[str], None],
     batches: Sequence[int] | None = None,
 ) -> Report:
-    """Time simulators on centred, perpendicular incidents of the first energy [MeV], and Geant4 at every energy.
+    """Time simulators on incidents of the first energy, and Geant4 at every energy.
 
     Batches of 1 to 1000 showers unless told otherwise, the smallest first.
 
@@ -41,16 +42,18 @@ def bench(
         Geant4's ms per shower per energy.
 
     Raises:
-        InputError: a simulator refuses the incidents.
+        InputError: no such incidents, or a simulator refuses them.
     """
+    sources = {units.show_energy(units.energy(e)): Source.from_config(incidents.at(e), detector) for e in energies}
+    first, particle = next(iter(sources)), particle_name(pdg_code(incidents.particle))
     geant4 = create("geant4", detector)
     try:
-        times = {n: _time_batches(s, particle, energies[0], batches or BATCHES, say) for n, s in simulators.items()}
-        full = {units.show_energy(e): _time_geant4(geant4, particle, e, say) for e in energies}
+        times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
+        full = {energy: _time_geant4(geant4, source, energy, say) for energy, source in sources.items()}
     finally:
         geant4.close()
     return {
-        "threads": 1, "cpu": provenance.cpu(), "particle": particle, "energy": units.show_energy(energies[0]),
+        "threads": 1, "cpu": provenance.cpu(), "particle": particle, "energy": first,
         "detector": detector.name, "simulators": times, "geant4_ms": {e: t["ms"] for e, t in full.items()},
         "geant4": full, "versions": provenance.versions(),
     }  # fmt: skip
@@ -62,38 +65,23 @@ def write_report(report: Report, path: Path) -> None:
         beside.write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
-def _incidents(detector: Detector, particle: str, energy: float, n: int, first: int) -> Incidents:
-    position = (0.005, 0.005, 0.0)  # off the cell edges
-    ids = np.arange(first, first + n)
-    direction = _direction(detector)
-    return Incidents.make(particle, [energy] * n, theta=direction, position=position, shower_id=ids)
-
-
-def _direction(detector: Detector) -> float:
-    """Middle of the detector's own range of theta [rad]."""
-    text = detector.spec.incidents.theta
-    return float(np.mean([units.angle(part) for part in text.split(":")])) if text else 0.0
-
-
-def _time_batches(
-    simulator: Simulator, particle: str, energy: float, batches: Sequence[int], say: Callable[[str], None]
-) -> Report:
+def _time_batches(simulator: Simulator, source: Source, batches: Sequence[int], say: Callable[[str], None]) -> Report:
     results: Report = {}
     for batch in batches:
         say(f"{simulator.name}, batch {batch}")
         expected = min(row["ms"] for row in results.values()) * batch / 1e3 if results else 0.0
         if expected > LONGEST_CALL:
             break
-        results[str(batch)] = _repeat(simulator, particle, energy, batch)
+        results[str(batch)] = _repeat(simulator, source, batch)
     return results
 
 
-def _repeat(simulator: Simulator, particle: str, energy: float, batch: int) -> Report:
+def _repeat(simulator: Simulator, source: Source, batch: int) -> Report:
     """Call until a second has passed, at least three times, the first call not counted."""
     seconds: list[float] = []
     calls = 0
     while calls < 4 or (sum(seconds) < SECONDS_PER_BATCH and calls < 1000):
-        incidents = _incidents(simulator.detector, particle, energy, batch, calls * batch)
+        incidents = source.draw(calls * batch, batch, SEED)
         begin = time.perf_counter()
         simulator.simulate(incidents, SEED)
         if calls:
@@ -105,18 +93,18 @@ def _repeat(simulator: Simulator, particle: str, energy: float, batch: int) -> R
     return {"ms": float(ms.mean()), "std": float(ms.std()), "min": float(ms.min()), "calls": len(seconds)}
 
 
-def _time_geant4(geant4: Simulator, particle: str, energy: float, say: Callable[[str], None]) -> Report:
+def _time_geant4(geant4: Simulator, source: Source, energy: str, say: Callable[[str], None]) -> Report:
     """Showers one after the other in one Geant4 process, start-up not counted."""
-    say(f"geant4, {units.show_energy(energy)}")
-    geant4.simulate(_incidents(geant4.detector, particle, energy, 1, 0), SEED)
+    say(f"geant4, {energy}")
+    geant4.simulate(source.draw(0, 1, SEED), SEED)
     begin = time.perf_counter()
-    geant4.simulate(_incidents(geant4.detector, particle, energy, 2, 1), SEED)
+    geant4.simulate(source.draw(1, 2, SEED), SEED)
     one = (time.perf_counter() - begin) / 2
     n = int(np.clip(GEANT4_SECONDS / one, 2, 200))
     chunks = [c for c in np.array_split(np.arange(3, 3 + n), min(n, 5)) if len(c)]
     ms = []
     for ids in chunks:
-        incidents = _incidents(geant4.detector, particle, energy, len(ids), int(ids[0]))
+        incidents = source.draw(int(ids[0]), len(ids), SEED)
         begin = time.perf_counter()
         geant4.simulate(incidents, SEED)
         ms.append(1e3 * (time.perf_counter() - begin) / len(ids))

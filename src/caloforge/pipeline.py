@@ -18,7 +18,6 @@ from caloforge import units
 from caloforge.config import PositiveEnergy, Strict, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.particles import particle_name
 from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_writable, replacing
@@ -222,9 +221,7 @@ class Run:
         from caloforge.simulators.geant4 import HookedGeant4
 
         inside = self.config.inside
-        update = {"energy": inside.energy, "spectrum": "uniform"} | dict.fromkeys(("labels", "per_label", "leave_out"))
-        config = self.config.incidents.model_copy(update=update)
-        source = Source.from_config(config, self.detector)
+        source = Source.from_config(self.config.incidents.at(inside.energy), self.detector)
         threshold = units.energy(inside.threshold)
         make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold)
         order = Order(self.detector, f"geant4+{self.model_file.name}", make, source, inside.n, self.config.seed)
@@ -237,8 +234,8 @@ class Run:
         simulators = {self.config.name: create(str(self.model_file), self.detector)}
         for name, call in self._competitors().items():
             simulators[name] = create(call, self.detector)
-        energies = [units.energy(text) for text in self.config.bench.energies]
-        report = bench(self.detector, simulators, particle_name(self.source.pdg), energies, self.console.print)
+        energies = self.config.bench.energies
+        report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print)
         for simulator in simulators.values():
             simulator.close()
         write_report(report, self.folder / "bench.json")

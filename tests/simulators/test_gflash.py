@@ -59,11 +59,12 @@ def test_tau_of_the_mean_shower_is_depth_over_its_maximum():
     assert profile.tau(np.array([6.0]))[0] == pytest.approx(1.0)
 
 
-def test_published_means_without_fluctuation():
-    shower = fluctuated(PBWO4, 10_000.0, (0.0, 0.0))
-    ln_y = math.log(10_000 / 8.76)
-    assert shower.t_max == pytest.approx(ln_y - 0.812)
-    assert shower.alpha == pytest.approx(0.81 + (0.458 + 2.26 / 68.4) * ln_y)
+@pytest.mark.parametrize("above", [-1.5, 0.0, 1.5])
+def test_means_without_fluctuation_are_published_at_one_energy_and_rise_as_geant4s(above):
+    ln_y = 7.9 + above
+    shower = fluctuated(PBWO4, 8.76 * math.exp(ln_y), (0.0, 0.0))
+    assert shower.t_max == pytest.approx(ln_y - 0.812 + 0.06 * above)
+    assert shower.alpha == pytest.approx(0.81 + (0.458 + 2.26 / 68.4) * ln_y + 0.13 * above)
 
 
 def test_fluctuations_have_the_published_widths_and_correlation():

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from caloforge import units
-from caloforge.cli.options import DetectorName, Force, Quiet, console
+from caloforge.cli.options import DetectorName, Force, Phi, Position, Quiet, Theta, console
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.particles import particle_name, pdg_code
+from caloforge.particles import particle_name
+from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_output, check_writable
 from caloforge.simulators import Simulator, create
+from caloforge.simulators.learned import LearnedSimulator
 
 
 def register(app: typer.Typer) -> None:
@@ -113,22 +114,21 @@ def bench(
         list[str] | None, typer.Option("--energy", help="Energy; repeat it for more Geant4 times. [default: 10 GeV]")
     ] = None,
     particle: Annotated[str | None, typer.Option(help="Default: the first learned model's particle, else e-.")] = None,
+    theta: Theta = None,
+    phi: Phi = None,
+    position: Position = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Time simulators at batch 1, 10, 100, 1000 on one thread, and Geant4 in the same run."""
     from caloforge import bench as benchmark
 
-    energies = [units.energy(text) for text in energy or ["10 GeV"]]
-    if min(energies) <= 0:
-        raise InputError("--energy must be positive")
     check_output(output, force=force)
     found = Detector.load(detector)
     simulators = {name if "." not in name else Path(name).stem: create(name, found) for name in simulator}
     try:
-        report = benchmark.bench(
-            found, simulators, _particle(particle, simulators), energies, _say_nothing if quiet else _say
-        )
+        incidents = SourceConfig(particle=particle or _particle(simulators), theta=theta, phi=phi, position=position)
+        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say)
     finally:
         for one in simulators.values():
             one.close()
@@ -145,11 +145,9 @@ def _say_nothing(text: str) -> None:  # noqa: ARG001
     return
 
 
-def _particle(name: str | None, simulators: dict[str, Simulator]) -> str:
-    if name is not None:
-        return particle_name(pdg_code(name))
-    codes = [code for s in simulators.values() for code in getattr(s, "pdgs", ())]
-    return particle_name(codes[0]) if codes else "e-"
+def _particle(simulators: dict[str, Simulator]) -> str:
+    cards = (s.card for s in simulators.values() if isinstance(s, LearnedSimulator))
+    return next((particle_name(card.domain.pdgs[0]) for card in cards), "e-")
 
 
 def bench_table(report: dict[str, object]) -> Table:

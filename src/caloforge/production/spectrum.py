@@ -40,6 +40,11 @@ class SourceConfig(Strict):
     phi: str | None = None
     position: str | None = None
 
+    def at(self, energy: str) -> Self:
+        """The same particles at one energy."""
+        update = {"energy": energy, "spectrum": "uniform"} | dict.fromkeys(("labels", "per_label", "leave_out"))
+        return self.model_copy(update=update)
+
 
 class IncidentSource(Protocol):
     """Where incidents come from: row i is always the same incident, with the same shower_id."""
