@@ -94,6 +94,8 @@ class Domain(Strict):
         Raises:
             InputError: the message names the first such value and the range.
         """
+        if self.holds(incidents).all():
+            return
         self._check_particles(incidents)
         energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
         _check(incidents.energy, energies, show_energy, self.energy)
@@ -130,6 +132,8 @@ class Domain(Strict):
         """The same incidents with azimuths moved by whole turns to where the range of phi starts."""
         first = self.phi[0] - ANGLE_TOLERANCE
         outside = ~_within(incidents.phi, _widened(self.phi, ANGLE_TOLERANCE))
+        if not outside.any():
+            return incidents
         phi = np.where(outside, first + (incidents.phi - first) % (2 * np.pi), incidents.phi)
         return replace(incidents, phi=phi)
 

@@ -12,7 +12,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError, nearest
 from caloforge.seeds import check_seed, normal_noise
 from caloforge.showers import Incidents, Showers
-from caloforge.showers.domain import network_inputs
+from caloforge.showers.domain import Inputs, network_inputs
 from caloforge.simulators.model_card import METADATA_KEY, ModelCard
 
 CHUNK = 100  # showers per call of the network; larger batches are no faster and need more memory
@@ -73,10 +73,11 @@ class LearnedSimulator:
         known = self._known(incidents)
         if self._domain is not None:
             self._domain.check(known)
+        inputs = {name: v for name, v in network_inputs(known).items() if name in self._inputs}
         cells = np.empty((len(incidents), self.detector.n_cells), np.float32)
         for start in range(0, len(incidents), CHUNK):
             rows = slice(start, start + CHUNK)
-            cells[rows] = self._run(known[rows], seed)
+            cells[rows] = self._run({name: v[rows] for name, v in inputs.items()}, incidents.shower_id[rows], seed)
         return Showers(self.detector, incidents, cells, self.provenance() | {"seed": seed})
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
@@ -93,19 +94,17 @@ class LearnedSimulator:
         """Incidents with azimuths as the model has learned them."""
         return self.card.domain.turned(incidents)
 
-    def _run(self, incidents: Incidents, seed: int) -> NDArray[np.float32]:
-        feeds: dict[str, Any] = {name: v for name, v in network_inputs(incidents).items() if name in self._inputs}
+    def _run(self, feeds: Inputs, shower_id: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
         if NOISE_STREAM in self._inputs:
-            feeds[NOISE_STREAM] = normal_noise(seed, incidents.shower_id, self.card.noise, NOISE_STREAM)
+            feeds[NOISE_STREAM] = normal_noise(seed, shower_id, self.card.noise, NOISE_STREAM)
         try:
             cells: NDArray[np.float32] = self._session.run([OUTPUT], feeds)[0]
         except Exception as error:
             raise RunError(f"the network of {self._path} fails: {str(error).splitlines()[0]}") from None
-        if cells.shape != (len(incidents), self.detector.n_cells):
-            raise RunError(
-                f"{self._path} gives cells of shape {cells.shape}, not {(len(incidents), self.detector.n_cells)}"
-            )
-        if not np.isfinite(cells).all() or (cells < 0).any():
+        shape = (len(shower_id), self.detector.n_cells)
+        if cells.shape != shape:
+            raise RunError(f"{self._path} gives cells of shape {cells.shape}, not {shape}")
+        if not (cells.min() >= 0 and cells.max() < np.inf):
             raise RunError(f"{self._path} gives cell energies that are negative or not finite")
         return cells
 

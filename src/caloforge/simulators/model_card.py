@@ -1,6 +1,7 @@
 """What an exported model says of itself: the JSON under the ONNX metadata key `caloforge`."""
 
 import json
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
@@ -76,7 +77,7 @@ class ModelCard(Strict):
         """As written into the ONNX file."""
         return self.model_dump_json(by_alias=True)
 
-    @property
+    @cached_property
     def domain(self) -> Domain:
         """The incidents the model has learned from."""
         return Domain(pdgs=self.pdgs, **self.ranges.model_dump())
