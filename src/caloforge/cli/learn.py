@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import Force, Output, Resume, Workers, console
+from caloforge.cli.options import Force, Output, Resume, RunFile, RunFolder, Workers, console
 from caloforge.showers.hdf5 import check_output
 
 
@@ -17,10 +17,8 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="The run's TOML file.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Run directory. [default: runs/NAME]")
-    ] = None,
+    config: RunFile,
+    out: RunFolder = None,
     workers: Workers = None,
     resume: Resume = False,
     force: Force = False,

@@ -19,4 +19,6 @@ Cluster = Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS", hel
 Theta = Annotated[str | None, typer.Option(help="Angle to +z, '0.2 rad' or a range '0.2 rad:0.25 rad'.")]
 Phi = Annotated[str | None, typer.Option(help="Azimuth from +x, or a range.")]
 Position = Annotated[str | None, typer.Option(help="Entry point 'x, y' [lengths or ranges], '0 mm, -5 mm:5 mm'.")]
+RunFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The run's TOML file.")]
+RunFolder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory. [default: runs/NAME]")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")]

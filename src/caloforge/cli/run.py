@@ -1,12 +1,10 @@
 """`run`: the whole chain from a config."""
 
 import json
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import Force, Resume, Workers, console
+from caloforge.cli.options import Force, Resume, RunFile, RunFolder, Workers, console
 
 
 def register(app: typer.Typer) -> None:
@@ -15,10 +13,8 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    config: Annotated[Path, typer.Argument(help="The run's TOML file.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Run directory. [default: runs/NAME]")
-    ] = None,
+    config: RunFile,
+    out: RunFolder = None,
     workers: Workers = None,
     resume: Resume = False,
     force: Force = False,
