@@ -1,12 +1,13 @@
 """CaloFlow's two tables on our own showers: how well a classifier tells models from Geant4, and how fast they are.
 
     python benchmarks/caloflow.py -o tables \
-        --particle e+ reference=test.h5 floor=independent.h5 teacher=runs/caloflow-eplus-small \
-            student=runs/caloflow-eplus-student-small coupling=runs/coupling-flow-eplus gan=wgan-eplus.onnx \
+        --particle e+ reference=SHOWERS/test.h5 floor=SHOWERS/train.h5 teacher=runs/caloflow-eplus-small \
+            student=runs/caloflow-eplus-student-small coupling=runs/coupling-flow-eplus gan=runs/wgan-gp-calogan-small \
         --particle gamma reference=...
 
-A model is a run directory, which is exported first, or the name of a simulator (FILE.onnx, FILE.h5, gflash). Without
-`floor` the reference is cut in two by position. Geant4 is timed in the same run. Prints both tables in Markdown and
+A model is a run directory, which is exported first, or the name of a simulator (FILE.onnx, FILE.h5, gflash). The floor
+compares Geant4 with Geant4: it may take the training showers, since no model is judged against them; without `floor`
+the reference is cut in two by position. Geant4 is timed in the same run. Prints both tables in Markdown and
 writes them as tables.json; figures of the talk (C. Krause, LHCP 2022) stand beside them for orientation, their
 classifier learned from 100 000 showers per class.
 """
