@@ -1,0 +1,57 @@
+"""The report and the times of finished runs as one Markdown table each, as the model pages show them.
+
+python benchmarks/summary.py runs/vae-small [runs/wgan-gp-small ...]
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from caloforge.validation.summary import verdict_rows
+
+DEPTH = "depth_centre"
+BATCHES = ("1", "100", "1000")
+
+
+def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
+    """One row per metric of the verdict, then the mean depth centre over Geant4's; floor first."""
+    columns, rows = verdict_rows(metrics)
+    table = [[column.label, *(row[i].text for row in rows.values())] for i, column in enumerate(columns)]
+    found = [sample["observables"][DEPTH] for sample in (metrics["floor"], *metrics["candidates"].values())]
+    return [*table, ["depth centre", *(f"{o['mean_ratio']:.4f} ± {o['mean_ratio_error']:.4f}" for o in found)]]
+
+
+def time_rows(times: dict[str, Any], names: list[str]) -> list[list[str]]:
+    """Milliseconds per shower by batch; Geant4, which simulates showers one by one, in the column of the floor."""
+    full = times["geant4_ms"][times["energy"]]
+    rows = []
+    for batch in BATCHES:
+        found = (times["simulators"].get(name, {}).get(batch) for name in names)
+        cells = (f"{row['ms']:.3g}" if row else "-" for row in found)
+        rows.append([f"ms, batch {batch}", f"Geant4: {full:.4g}", *cells])
+    return rows
+
+
+def page(run: Path) -> str:
+    """The table of one run under a line that says what was compared."""
+    metrics = json.loads((run / "report" / "metrics.json").read_text(encoding="utf-8"))
+    times = json.loads((run / "bench.json").read_text(encoding="utf-8"))
+    names, reference = list(metrics["candidates"]), metrics["reference"]
+    rows = [["", "Geant4 (floor)", *names], ["---"] * (2 + len(names))]
+    rows += metric_rows(metrics) + time_rows(times, names)
+    judge = metrics["floor"]["auc_low"]
+    head = (f"{run.name}: {reference['n']} Geant4 showers per side, recipe {metrics['recipe']}, {judge['seeds']} networks "
+            f"per view, each learns from {judge['n_train']} per class; times for {times['particle']} of {times['energy']}, one thread, {times['cpu']}")  # fmt: skip
+    return "\n".join([head, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def main() -> None:
+    """Print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    print("\n\n".join(page(run) for run in parser.parse_args().runs))
+
+
+if __name__ == "__main__":
+    main()
