@@ -41,8 +41,10 @@ def page(run: Path) -> str:
     rows = [["", "Geant4 (floor)", *names], ["---"] * (2 + len(names))]
     rows += metric_rows(metrics) + time_rows(times, names)
     judge = metrics["floor"]["auc_low"]
-    head = (f"{run.name}: {reference['n']} Geant4 showers per side, recipe {metrics['recipe']}, {judge['seeds']} networks "
-            f"per view, each learns from {judge['n_train']} per class; times for {times['particle']} of {times['energy']}, one thread, {times['cpu']}")  # fmt: skip
+    sizes = f"{reference['n']} Geant4 showers per side, {judge['n_train']} per class to learn from"
+    judges = f"recipe {metrics['recipe']}, {judge['seeds']} networks per view"
+    timed = f"times for {times['particle']} of {times['energy']}, one thread, {times['cpu']}"
+    head = f"{run.name}: {sizes}; {judges}; {timed}"
     return "\n".join([head, "", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
