@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 MAX_SIGMA = 0.5  # of ln T and ln alpha: below y = 5 the published widths have a pole
 MIN_T = 0.1
 MIN_ALPHA = 1.5
-T_RISE, ALPHA_RISE, EQUAL = 0.08, 0.13, 7.9  # ours, fitted to Geant4; 0, 0 in the publication
+T_RISE, ALPHA_RISE, EQUAL = 0.06, 0.09, 7.2  # ours, fitted to Geant4; 0, 0 in the publication
 
 
 @dataclass(frozen=True)
