@@ -1,6 +1,6 @@
 """GFlash against Geant4: mean longitudinal profile per X0, radius of 90 % containment, response, resolution, time.
 
-python benchmarks/gflash.py prints the first table of docs/gflash.md, with --detectors the second.
+python benchmarks/gflash.py prints the first table of docs/gflash.md, with --detectors 60 the second.
 """
 
 import argparse
@@ -149,13 +149,15 @@ def visible_row(detector: Detector, n: int) -> str:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--showers", type=int, nargs="+", default=[200, 200, 100], help="of Geant4 at each energy")
+    parser.add_argument("--showers", type=int, nargs="+", default=[200, 150, 150], help="of Geant4 at each energy")
     parser.add_argument("--references", type=Path, default=Path(), help="folder that keeps Geant4's showers")
     parser.add_argument("--energies", type=float, nargs="+", default=[10, 30, 100], help="GeV")
     parser.add_argument("--stacks", nargs="+", default=list(STACKS), choices=list(STACKS))
     parser.add_argument("-o", "--output", type=Path, help="JSON with all figures")
     parser.add_argument("--detectors", type=int, metavar="N", help="second table instead, of N Geant4 showers each")
     arguments = parser.parse_args()
+    if len(arguments.showers) != len(arguments.energies):
+        parser.error("--showers and --energies go together, one number each")
     if arguments.detectors:
         print("| detector | e-hat | visible Geant4 | GFlash | ratio | resolution | depth [mm] |\n" + "|---" * 7 + "|")
         for detector in sampling_detectors():

@@ -15,6 +15,7 @@ import argparse
 import multiprocessing
 import os
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,6 +31,7 @@ from caloforge.simulators.geant4 import Geant4Simulator, datasets, wire
 GOALS = {"calogan-ecal": 0.8, "clic-ecal": 0.7, "atlas-barrel": 0.6, "pbwo4-cylinder": 0.25}
 ENERGY = 10_000.0
 ROUNDS = 4
+PART = 2  # showers that a worker takes at once
 BATCH = 10  # showers of a run, which alternate with and without cells
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -134,21 +136,31 @@ def spin(seconds: float) -> int:
 
 
 def scaling(n: int) -> tuple[float, float]:
-    """Gain of two simulators over one and of two bare CPU loops over one; rates add, since workers share out shards."""
+    """Gain of two simulators over one, where both take small parts of one list, and of two bare CPU loops over one."""
     detector = Detector.load("calogan-ecal")
     simulators = [Geant4Simulator(detector) for _ in range(2)]
-    incidents = incidents_of(detector, n)
-    for simulator in simulators:
-        simulator.simulate(incidents[:1], 1)
+    incidents = incidents_of(detector, 2 * n)
+    parts = [incidents[first : first + PART] for first in range(0, 2 * n, PART)]
+
+    def drain(simulator: Geant4Simulator, waiting: deque[Incidents], seed: int) -> None:
+        while True:
+            try:
+                part = waiting.popleft()
+            except IndexError:
+                return
+            simulator.simulate(part, seed)
+
     gains = []
     with ThreadPoolExecutor(2) as threads, multiprocessing.get_context("spawn").Pool(2) as loops:
         loops.map(spin, [0.1, 0.1])
+        for simulator in simulators:
+            simulator.simulate(incidents[:1], 1)
         for seed in range(ROUNDS):
-            one = timed(lambda seed=seed: simulators[0].simulate(incidents, seed))
-            both = list(threads.map(lambda s, seed=seed: timed(lambda: s.simulate(incidents, seed)), simulators))
-            alone = loops.apply(spin, (one,))
-            two = sum(loops.map(spin, [one, one], chunksize=1))
-            gains.append((sum(one / seconds for seconds in both), two / alone))
+            one = timed(lambda seed=seed: drain(simulators[0], deque(parts), seed))
+            waiting = deque(parts)
+            two = timed(lambda w=waiting, seed=seed: list(threads.map(lambda s: drain(s, w, seed), simulators)))
+            alone = loops.apply(spin, (two,))
+            gains.append((one / two, sum(loops.map(spin, [two, two], chunksize=1)) / alone))
     for simulator in simulators:
         simulator.close()
     return median(gain for gain, _ in gains), median(gain for _, gain in gains)

@@ -11,7 +11,7 @@ import numpy as np
 
 from caloforge import provenance, units
 from caloforge.detector import Detector
-from caloforge.particles import particle_name, pdg_code
+from caloforge.particles import particle_name
 from caloforge.production import Source, SourceConfig
 from caloforge.showers.hdf5 import replacing
 from caloforge.simulators import Simulator, create
@@ -45,7 +45,7 @@ def bench(
         InputError: no such incidents, or a simulator refuses them.
     """
     sources = {units.show_energy(units.energy(e)): Source.from_config(incidents.at(e), detector) for e in energies}
-    first, particle = next(iter(sources)), particle_name(pdg_code(incidents.particle))
+    first = next(iter(sources))
     geant4 = create("geant4", detector)
     try:
         times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
@@ -53,7 +53,7 @@ def bench(
     finally:
         geant4.close()
     return {
-        "threads": 1, "cpu": provenance.cpu(), "particle": particle, "energy": first,
+        "threads": 1, "cpu": provenance.cpu(), "particle": particle_name(sources[first].pdg), "energy": first,
         "detector": detector.name, "simulators": times, "geant4_ms": {e: t["ms"] for e, t in full.items()},
         "geant4": full, "versions": provenance.versions(),
     }  # fmt: skip

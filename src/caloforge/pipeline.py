@@ -18,6 +18,7 @@ from caloforge import units
 from caloforge.config import PositiveEnergy, Strict, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_writable, replacing
@@ -63,7 +64,7 @@ class InsideConfig(Strict):
 class BenchConfig(Strict):
     """Energies at which model and Geant4 are timed."""
 
-    energies: Annotated[tuple[str, ...], Field(min_length=1)] = ("10 GeV",)
+    energies: Annotated[tuple[PositiveEnergy, ...], Field(min_length=1)] = ("10 GeV",)
 
 
 class RunConfig(Strict):
@@ -116,8 +117,17 @@ class Run:
             "teacher": config.teacher,
         }
         self.learning = TrainingConfig.build(learning, config.name)
-        for energy in config.bench.energies:
-            units.energy(energy)
+        self._check_what_comes_last()
+
+    def _check_what_comes_last(self) -> None:
+        """Find before hours of work what timing and validation would refuse."""
+        low, high = self.source.energy
+        for energy in self.config.bench.energies:
+            if not low <= units.energy(energy) <= high:
+                said = f"{units.show_energy(low)} .. {units.show_energy(high)}"
+                raise InputError(f"bench: {energy} is outside the incidents' {said}, which the model will have learned")
+        if "gflash" in self.config.validation.competitors and self.source.pdg not in ELECTROMAGNETIC:
+            raise InputError(f"validation: gflash simulates e-, e+ and gamma, not {particle_name(self.source.pdg)}")
 
     @property
     def model_file(self) -> Path:
@@ -235,9 +245,11 @@ class Run:
         for name, call in self._competitors().items():
             simulators[name] = create(call, self.detector)
         energies = self.config.bench.energies
-        report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print)
-        for simulator in simulators.values():
-            simulator.close()
+        try:
+            report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print)
+        finally:
+            for simulator in simulators.values():
+                simulator.close()
         write_report(report, self.folder / "bench.json")
 
     def _competitors(self) -> dict[str, str]:

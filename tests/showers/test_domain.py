@@ -26,9 +26,21 @@ def test_holds_what_check_lets_pass():
         phi=rng.uniform(-0.5, 3.2, n),
         position=rng.uniform(-1, 1, (n, 3)) * (1.3, 2.3, 5),
     )
-    expected = [passes(incidents[[i]]) for i in range(n)]
-    assert DOMAIN.holds(incidents).tolist() == expected
+    energy, theta, phi, (x, y, _) = incidents.energy, incidents.theta, incidents.phi, incidents.position.T
+    expected = (incidents.pdg != 11) & (energy >= 1e3) & (energy <= 1e5) & (theta <= 0.501)
+    expected &= (theta < 0.1) | (np.abs(phi - 1.5) <= 1.501)
+    expected &= (np.abs(x) <= 1.1) & (np.abs(y) <= 2.1)
+    assert DOMAIN.holds(incidents).tolist() == expected.tolist()
+    assert [passes(incidents[[i]]) for i in range(n)] == expected.tolist()
     assert 50 < sum(expected) < n - 50
+
+
+@pytest.mark.parametrize("turns", [-1, 1])
+def test_whole_turns_do_not_count_even_beside_a_bad_incident(turns):
+    incidents = Incidents.make("gamma", [1e4, 9e9], theta=0.3, phi=2.0 + turns * 2 * np.pi)
+    assert passes(incidents[:1])
+    with pytest.raises(InputError, match="9000 TeV is outside"):
+        DOMAIN.check(incidents)
 
 
 def test_azimuths_are_moved_by_whole_turns_into_the_range():

@@ -146,8 +146,8 @@ def _say_nothing(text: str) -> None:  # noqa: ARG001
 
 
 def _particle(simulators: dict[str, Simulator]) -> str:
-    cards = (s.card for s in simulators.values() if isinstance(s, LearnedSimulator))
-    return next((particle_name(card.domain.pdgs[0]) for card in cards), "e-")
+    codes = (s.card.pdgs[0] for s in simulators.values() if isinstance(s, LearnedSimulator))
+    return next((particle_name(code) for code in codes if code), "e-")
 
 
 def bench_table(report: dict[str, object]) -> Table:

@@ -26,6 +26,12 @@ class DaskPool:
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"no Dask scheduler answers at '{address}': {error}") from None
 
+    @property
+    def threads(self) -> int:
+        """Threads of all workers there are now, at least one: more may come."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
         """Start the incidents of one shard; Dask's own retry of lost workers stands before ours."""
         task = self._client.submit(job.run, incidents, pure=False)

@@ -127,8 +127,7 @@ def _fill(
             folder.save(shard, showers)
             progress.advance(task, shard.n)
 
-        limit = 64 if cluster else workers
-        failed = simulate_all(job, missing, draw, runners, finish, limit)
+        failed = simulate_all(job, missing, draw, runners, finish)
     if failed:
         raise describe_failures(failed, str(folder.path))
 

@@ -61,6 +61,11 @@ class Job:
 class Pool(Protocol):
     """Runs jobs elsewhere and hands back futures."""
 
+    @property
+    def threads(self) -> int:
+        """Shards that it simulates at the same time."""
+        ...
+
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
         """Start the incidents of one shard."""
         ...
@@ -70,6 +75,7 @@ class LocalPool:
     """Threads of this process, each with a simulator of its own (Geant4's runs in a child process of the thread's)."""
 
     def __init__(self, workers: int) -> None:
+        self.threads = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="caloforge")
 
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
@@ -107,11 +113,10 @@ def simulate_all(
     draw: Callable[[Shard], Incidents],
     runners: Pool,
     finish: Callable[[Shard, Showers], None],
-    limit: int,
 ) -> dict[Shard, Exception]:
-    """Simulate the incidents that `draw` gives for each shard, at most `limit` shards at once; `finish` takes each.
+    """Simulate the incidents that `draw` gives for each shard; `finish` takes each.
 
-    A lost shard is tried three times.
+    Each thread has one shard waiting behind the one it simulates. A lost shard is tried three times.
 
     Returns:
         Shards that failed for good, with the last reason.
@@ -123,7 +128,7 @@ def simulate_all(
     running: dict[Future[Showers], tuple[Shard, int]] = {}
     failed: dict[Shard, Exception] = {}
     while waiting or running:
-        while waiting and len(running) < limit:
+        while waiting and len(running) < 2 * runners.threads:
             shard, attempt = waiting.pop()
             running[runners.submit(job, draw(shard))] = shard, attempt
         done, _ = wait(running, return_when=FIRST_COMPLETED)

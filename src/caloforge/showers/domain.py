@@ -89,13 +89,14 @@ class Domain(Strict):
         return centred and max(map(abs, self.theta)) <= ANGLE_TOLERANCE
 
     def check(self, incidents: Incidents) -> None:
-        """Refuse incidents outside the domain; phi counts only where theta does, z never.
+        """Refuse incidents outside the domain; phi counts only where theta does and up to whole turns, z never.
 
         Raises:
             InputError: the message names the first such value and the range.
         """
         if self.holds(incidents).all():
             return
+        incidents = self.turned(incidents)
         self._check_particles(incidents)
         energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
         _check(incidents.energy, energies, show_energy, self.energy)
@@ -106,7 +107,7 @@ class Domain(Strict):
             _check(column, _widened(side, POSITION_TOLERANCE), _show_position(axis), side)
 
     def holds(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) `check` lets pass once they are `turned`."""
+        """Which incidents (N,) `check` lets pass."""
         x, y, _ = incidents.position.T
         columns = (incidents.pdg, incidents.energy, incidents.theta, incidents.phi, x, y)
         rows = zip(*(column.tolist() for column in columns), strict=True)

@@ -1,6 +1,8 @@
+import json
 from importlib.util import find_spec
 
 import numpy as np
+import onnx
 import pytest
 
 from caloforge.detector import Detector
@@ -143,3 +145,16 @@ def test_wrong_settings_are_refused(small, replayed, wrong):
 def test_events_of_the_same_number_are_refused(hooked):
     with pytest.raises(InputError, match="shower ids"):
         hooked.simulate(Incidents.make("e-", np.full(2, 1e4), shower_id=5), 1)
+
+
+def test_a_model_of_pions_takes_pions(toy_onnx, small, tmp_path):
+    model = onnx.load(toy_onnx)
+    card = model.metadata_props[0]
+    card.value = json.dumps(json.loads(card.value) | {"pdgs": [211]})
+    onnx.save(model, tmp_path / "pions.onnx")
+    simulator = HookedGeant4(small, str(tmp_path / "pions.onnx"))
+    try:
+        pions = simulator.simulate(Incidents.make("pi+", np.full(3, 1e4)), 1)
+        assert (pions.fast_energy > 0).all()
+    finally:
+        simulator.close()

@@ -78,7 +78,7 @@ class Application:
         self._hook = Hook(
             make_simulator(setup["simulator"], self._detector),
             lambda hits: self._hits.add(hits),
-            trigger=Trigger(energy=(setup["threshold"], np.inf)),
+            trigger=Trigger(tuple(setup["particles"]), (setup["threshold"], np.inf)),
             event_id=lambda: int(self._hits.events[self._tracked.row]),
             batch_events=self._batch_events,
             clock=process_time,

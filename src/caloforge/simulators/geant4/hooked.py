@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
-from caloforge.simulators import create
+from caloforge.simulators import Simulator, create
 from caloforge.simulators.geant4 import wire
+from caloforge.simulators.geant4.hook_trigger import Trigger
 from caloforge.simulators.geant4.simulator import Geant4Simulator
+from caloforge.simulators.learned import LearnedSimulator
 
 MAX_EVENT = 2**43
 # deciding and queueing, frames, the fast simulation, joining hits; reading what Geant4 tracked
@@ -62,12 +65,14 @@ class HookedGeant4(Geant4Simulator):
         if not 0 < threshold < np.inf or batch_events < 1:
             raise InputError(f"threshold {threshold:g} MeV must be positive and batch_events {batch_events} at least 1")
         fast = create(simulator_name, detector)
+        particles = taken_particles(fast)
         self._fast_provenance = fast.provenance()
         fast.close()
         if inside and detector.readout.frame != "shower":
             raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
         self._hook = {
             "simulator": simulator_name,
+            "particles": particles,
             "threshold": threshold,
             "batch_events": batch_events,
             "inside": inside,
@@ -121,6 +126,12 @@ class HookedGeant4(Geant4Simulator):
 
     def _provenance(self, names: list[str]) -> dict[str, Any]:
         return super()._provenance(names) | {"hook": self._hook | {"fast": self._fast_provenance}}
+
+
+def taken_particles(simulator: Simulator) -> list[str]:
+    """Electrons, positrons and photons, and what else a learned simulator knows."""
+    known = set(simulator.card.pdgs) - ELECTROMAGNETIC - {0} if isinstance(simulator, LearnedSimulator) else set()
+    return [*Trigger.particles, *(particle_name(code) for code in sorted(known))]
 
 
 def simulate(

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 MAX_SIGMA = 0.5  # of ln T and ln alpha: below y = 5 the published widths have a pole
 MIN_T = 0.1
 MIN_ALPHA = 1.5
-T_RISE, ALPHA_RISE, EQUAL = 0.06, 0.09, 7.2  # ours, fitted to Geant4; 0, 0 in the publication
+T_RISE, ALPHA_RISE, EQUAL_LN_Y = 0.06, 0.09, 7.2  # ours, fitted to Geant4; 0, 0 in the publication
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,13 @@ def fluctuated(medium: Medium, energy: float, normals: tuple[float, float]) -> L
 
     ln T and ln alpha are normal and correlated: A.1 and A.2, "fluctuated longitudinal profiles"; means of the sampling
     profile are those of the homogeneous one with corrections in 1/F_S and 1 - e-hat. T and alpha rise faster with ln y
-    than published, as Geant4's do, by T_RISE and ALPHA_RISE from ln y = EQUAL. Below y = 5, where the published widths
+    than published, as Geant4's do, by T_RISE and ALPHA_RISE from EQUAL_LN_Y on. Below y = 5, where the published widths
     diverge and means vanish, they are held at MAX_SIGMA, MIN_T and MIN_ALPHA.
     """
     ln_y = math.log(energy / medium.critical_energy)
-    t_mean = ln_y + T_RISE * (ln_y - EQUAL) - 0.812 - 0.55 * medium.inverse_fs - 0.69 * (1 - medium.e_mip)
-    alpha_mean = 0.81 + (0.458 + 2.26 / medium.z_eff) * ln_y - 0.476 * medium.inverse_fs + ALPHA_RISE * (ln_y - EQUAL)
+    above = ln_y - EQUAL_LN_Y
+    t_mean = ln_y + T_RISE * above - 0.812 - 0.55 * medium.inverse_fs - 0.69 * (1 - medium.e_mip)
+    alpha_mean = 0.81 + (0.458 + 2.26 / medium.z_eff) * ln_y - 0.476 * medium.inverse_fs + ALPHA_RISE * above
     sigma_t, sigma_alpha, rho = _widths(ln_y, medium.sampling)
     common, opposite = (math.sqrt((1 + sign * rho) / 2) * n for sign, n in zip((1, -1), normals, strict=True))
     alpha_mean = max(alpha_mean, MIN_ALPHA)

@@ -14,7 +14,8 @@ from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.gflash.cascade import draw, start_points
 from caloforge.simulators.gflash.cells import Axis, CellFinder
-from caloforge.simulators.gflash.stack import Floats, effective_medium, nodes
+from caloforge.simulators.gflash.profiles import ALPHA_RISE, EQUAL_LN_Y, T_RISE
+from caloforge.simulators.gflash.stack import GAP_SPREAD, Floats, effective_medium, nodes
 
 
 class GFlash:
@@ -89,6 +90,7 @@ class GFlash:
         return {
             "simulator": "gflash",
             "physics": "hep-ex/0001020",
+            "ours": {"t_rise": T_RISE, "alpha_rise": ALPHA_RISE, "equal_ln_y": EQUAL_LN_Y, "gap_spread": GAP_SPREAD},
             "versions": {"caloforge": caloforge.__version__, "numpy": np.__version__},
             "medium": {"z_eff": medium.z_eff, "x0_mm": medium.x0, "moliere_mm": medium.moliere,
                        "critical_energy_MeV": medium.critical_energy, "resolution": medium.resolution},
