@@ -36,7 +36,7 @@ def time_rows(times: dict[str, Any], names: list[str]) -> list[list[str]]:
 def page(run: Path) -> str:
     """The table of one run under a line that says what was compared."""
     metrics = json.loads((run / "report" / "metrics.json").read_text(encoding="utf-8"))
-    times = json.loads((run / "bench.json").read_text(encoding="utf-8"))
+    times = metrics["timings"]
     names, reference = list(metrics["candidates"]), metrics["reference"]
     rows = [["", "Geant4 (floor)", *names], ["---"] * (2 + len(names))]
     rows += metric_rows(metrics) + time_rows(times, names)

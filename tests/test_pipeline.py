@@ -13,7 +13,7 @@ from rich.console import Console
 
 from caloforge import pipeline
 from caloforge.errors import InputError
-from caloforge.showers import read
+from caloforge.showers import read, write
 
 pytestmark = pytest.mark.skipif(
     not all(find_spec(name) for name in ("geant4_pybind", "torch")), reason="needs the extras geant4 and train"
@@ -58,6 +58,21 @@ energies = ["200 MeV"]
     return folder / "run.toml"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('energies = ["200 MeV"]', 'energies = ["200 MeV", "1 GeV"]', "1 GeV is outside .* 100 MeV .. 300 MeV"),
+        ('energies = ["200 MeV"]', 'energies = ["-1 MeV"]', "positive"),
+        ('"e-"', '"pi+"', "gflash simulates e-, e\\+ and gamma, not pi\\+"),
+    ],
+)
+def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old, new, said):
+    text = config.read_text().replace("seeds = 1", 'seeds = 1\ncompetitors = ["gflash"]')
+    (tmp_path / "run.toml").write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=said):
+        pipeline.load(tmp_path / "run.toml", tmp_path / "run")
+
+
 def test_the_whole_life(config, tmp_path, monkeypatch):
     monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
     monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.2)
@@ -99,6 +114,7 @@ def _assert_refused(config, folder):
 def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
     """Whoever comes second finds the showers made, after they are compared with its own order."""
     orders = []
+    monkeypatch.setattr(pipeline.Order, "is_in", lambda order, file: True)  # noqa: ARG005
     monkeypatch.setattr(pipeline, "produce", lambda order, file, **_: orders.append((order.fingerprint, file)))
     shared = pipeline.load(config, tmp_path / "first").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
@@ -110,6 +126,18 @@ def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
         (tmp_path / "showers" / "test.h5").touch()
     assert orders[:3] == orders[3:]
     assert {file.parent for _, file in orders} == {tmp_path / "showers"}
+
+
+def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small):
+    shared = pipeline.load(config, tmp_path / "run").config.model_dump()
+    shared["showers"]["folder"] = str(tmp_path / "showers")
+    run = pipeline.Run(pipeline.RunConfig.build(shared, "toy"), tmp_path / "run")
+    run.console = Console(quiet=True)
+    run.open(resume=False, force=True)
+    write(tmp_path / "showers" / "train.h5", toy(small, 300, seed=1))
+    with pytest.raises(InputError, match=r"train\.h5 holds other showers .* delete .*showers or name another"):
+        run.execute(last="Geant4 showers")
+    assert len(read(tmp_path / "showers" / "train.h5")) == 300
 
 
 def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):

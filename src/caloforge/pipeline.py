@@ -202,7 +202,11 @@ class Run:
         for name, n, source in wanted:
             make = partial(create, "geant4", self.detector)
             order = Order(self.detector, "geant4", make, source, n, self.config.seed, first)
-            produce(order, self.showers_file(name), workers=self.workers, resume=True)
+            file = self.showers_file(name)
+            if counts.folder and file.exists() and not order.is_in(file):
+                raise InputError(f"{file} holds other showers than this run asks for; delete {file.parent} "
+                                 "or name another [showers] folder")  # fmt: skip
+            produce(order, file, workers=self.workers, resume=True)
             first += n
 
     def showers_file(self, name: str) -> Path:

@@ -62,6 +62,10 @@ class Order:
             "seed": self.seed,
         }
 
+    def is_in(self, output: Path) -> bool:
+        """Whether a file holds these showers already, all of them and no others."""
+        return sh.same_order(output, self.fingerprint, self.source.ids(self.first_id, self.n))
+
 
 def default_workers() -> int:
     """Cores this process may use."""
@@ -91,7 +95,7 @@ def produce(
         raise InputError(f"--workers {workers}: at least 1 worker is needed")
     todo = sh.split(order.first_id, order.n)
     if output.exists() and resume and not force:
-        if sh.same_order(output, order.fingerprint, order.source.ids(order.first_id, order.n)):
+        if order.is_in(output):
             return False
         raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
     check_output(output, force=force)
