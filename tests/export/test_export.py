@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -6,6 +7,7 @@ import onnxruntime
 import pytest
 import torch
 
+import caloforge
 from caloforge.errors import RunError
 from caloforge.export import export
 from caloforge.export import onnx as export_onnx
@@ -122,3 +124,7 @@ def test_the_exporter_is_silent_and_tells_its_parity(toy_export):
 
 def test_the_exported_graph_keeps_the_rules(graph):
     check_graph(graph)
+
+
+def test_a_model_says_nothing_of_the_machine_that_made_it(toy_onnx):
+    assert str(Path(caloforge.__file__).parent).encode() not in toy_onnx.read_bytes()

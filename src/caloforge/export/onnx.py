@@ -116,7 +116,18 @@ def to_onnx(model: Model) -> onnx.ModelProto:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
+    _forget_sources(proto.graph)
     return proto
+
+
+def _forget_sources(graph: onnx.GraphProto) -> None:
+    """Drop where in torch and on this machine each part came from: paths, and up to two thirds of a file."""
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _forget_sources(attribute.g)
 
 
 def check_parity(content: bytes, model: Model) -> tuple[float, int]:
