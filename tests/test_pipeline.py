@@ -63,6 +63,7 @@ energies = ["200 MeV"]
     [
         ('energies = ["200 MeV"]', 'energies = ["200 MeV", "1 GeV"]', "1 GeV is outside .* 100 MeV .. 300 MeV"),
         ('energies = ["200 MeV"]', 'energies = ["-1 MeV"]', "positive"),
+        ('energy = "200 MeV"', 'energy = "5 GeV"', r"\[inside\] 5 GeV is outside"),
         ('"e-"', '"pi+"', "gflash simulates e-, e\\+ and gamma, not pi\\+"),
     ],
 )
@@ -112,10 +113,19 @@ def _assert_refused(config, folder):
 
 
 def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
-    """Whoever comes second finds the showers made, after they are compared with its own order."""
-    orders = []
-    monkeypatch.setattr(pipeline.Order, "is_in", lambda order, file: True)  # noqa: ARG005
-    monkeypatch.setattr(pipeline, "produce", lambda order, file, **_: orders.append((order.fingerprint, file)))
+    """Whoever comes second finds the showers made, and compares them with its own order."""
+    made, compared = [], []
+
+    def produce(order, file, **_):
+        made.append((order.fingerprint, file))
+        file.touch()
+
+    def is_in(order, file):
+        compared.append((order.fingerprint, file))
+        return True
+
+    monkeypatch.setattr(pipeline, "produce", produce)
+    monkeypatch.setattr(pipeline.Order, "is_in", is_in)
     shared = pipeline.load(config, tmp_path / "first").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
     for name in ("first", "second"):
@@ -123,9 +133,8 @@ def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
         run.console = Console(quiet=True)
         run.open(resume=False, force=False)
         run.execute(last="Geant4 showers")
-        (tmp_path / "showers" / "test.h5").touch()
-    assert orders[:3] == orders[3:]
-    assert {file.parent for _, file in orders} == {tmp_path / "showers"}
+    assert [file for _, file in made] == [tmp_path / "showers" / f"{name}.h5" for name in ("train", "select", "test")]
+    assert compared == made
 
 
 def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small):

@@ -120,14 +120,16 @@ class Run:
         self._check_what_comes_last()
 
     def _check_what_comes_last(self) -> None:
-        """Find before hours of work what timing and validation would refuse."""
+        """Find before hours of work what the model inside Geant4, timing and validation would refuse."""
         low, high = self.source.energy
-        for energy in self.config.bench.energies:
-            if not low <= units.energy(energy) <= high:
-                said = f"{units.show_energy(low)} .. {units.show_energy(high)}"
-                raise InputError(f"bench: {energy} is outside the incidents' {said}, which the model will have learned")
+        asked = {"inside": (self.config.inside.energy,), "bench": self.config.bench.energies}
+        for table, energies in asked.items():
+            for energy in energies:
+                if not low <= units.energy(energy) <= high:
+                    said = f"{units.show_energy(low)} .. {units.show_energy(high)}"
+                    raise InputError(f"[{table}] {energy} is outside the {said} of the incidents that the model learns")
         if "gflash" in self.config.validation.competitors and self.source.pdg not in ELECTROMAGNETIC:
-            raise InputError(f"validation: gflash simulates e-, e+ and gamma, not {particle_name(self.source.pdg)}")
+            raise InputError(f"[validation] gflash simulates e-, e+ and gamma, not {particle_name(self.source.pdg)}")
 
     @property
     def model_file(self) -> Path:
@@ -203,10 +205,11 @@ class Run:
             make = partial(create, "geant4", self.detector)
             order = Order(self.detector, "geant4", make, source, n, self.config.seed, first)
             file = self.showers_file(name)
-            if counts.folder and file.exists() and not order.is_in(file):
+            if not file.exists():
+                produce(order, file, workers=self.workers, resume=True)
+            elif not order.is_in(file):
                 raise InputError(f"{file} holds other showers than this run asks for; delete {file.parent} "
                                  "or name another [showers] folder")  # fmt: skip
-            produce(order, file, workers=self.workers, resume=True)
             first += n
 
     def showers_file(self, name: str) -> Path:

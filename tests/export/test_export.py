@@ -83,8 +83,13 @@ def tiny_graph(nodes, initialisers=()):
 NODE = onnx.helper.make_node
 
 
-def test_a_clean_graph_passes():
-    check_graph(tiny_graph([NODE("Add", ["x", "w"], ["y"])], ["w"]))
+def refusal(model):
+    """What the rules say against a graph."""
+    try:
+        check_graph(model)
+    except RunError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -94,11 +99,13 @@ def test_a_clean_graph_passes():
         ([NODE("Dropout", ["x"], ["y"])], [], "Dropout"),
         ([NODE("Neg", ["x"], ["z"]), NODE("Abs", ["x"], ["y"])], [], "reaches no output"),
         ([NODE("Abs", ["x"], ["y"])], ["w"], "'w'"),
+        ([NODE("Add", ["x", "w"], ["y"])], ["w"], ""),
     ],
 )
 def test_rules_of_the_graph(nodes, initialisers, message):
-    with pytest.raises(RunError, match=message):
-        check_graph(tiny_graph(nodes, initialisers))
+    said = refusal(tiny_graph(nodes, initialisers))
+    assert message in said
+    assert bool(said) == bool(message)
 
 
 def test_dropout_inside_a_branch_is_found():
@@ -109,8 +116,7 @@ def test_dropout_inside_a_branch_is_found():
         NODE("Constant", [], ["c"], value=onnx.helper.make_tensor("c", onnx.TensorProto.BOOL, [], [True])),
         NODE("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
     ]
-    with pytest.raises(RunError, match="Dropout"):
-        check_graph(tiny_graph(nodes))
+    assert "Dropout" in refusal(tiny_graph(nodes))
 
 
 def test_the_exporter_is_silent_and_tells_its_parity(toy_export):
@@ -123,7 +129,7 @@ def test_the_exporter_is_silent_and_tells_its_parity(toy_export):
 
 
 def test_the_exported_graph_keeps_the_rules(graph):
-    check_graph(graph)
+    assert refusal(graph) == ""
 
 
 def test_a_model_says_nothing_of_the_machine_that_made_it(toy_onnx):

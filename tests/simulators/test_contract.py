@@ -165,3 +165,4 @@ def test_closes_twice(case, small, folder):
     made = case.make(small, folder)
     made.close()
     made.close()
+    assert made.provenance()["simulator"], "what it was can still be asked"

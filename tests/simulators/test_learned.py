@@ -173,4 +173,5 @@ def test_neither_torch_nor_geant4_is_imported(toy_onnx):
         "LearnedSimulator(sys.argv[1]).simulate(Incidents.make('e+', 10e3), 5)\n"
         "assert not {'torch', 'geant4_pybind', 'onnx', 'matplotlib'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(toy_onnx)], check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(toy_onnx)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -119,7 +119,8 @@ except InputError as error:
 else:
     raise SystemExit("torch was found")
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_importing_validation_loads_no_heavy_package():
@@ -129,4 +130,5 @@ import caloforge.validation
 heavy = {"torch", "sklearn", "scipy", "matplotlib", "jinja2", "geant4_pybind"} & set(sys.modules)
 assert not heavy, heavy
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

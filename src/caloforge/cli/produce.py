@@ -117,7 +117,7 @@ def simulate(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run Geant4 with a simulator as its fast simulation of electrons, positrons and photons."""
+    """Run Geant4 with a simulator as its fast simulation of e-, e+, photons and what else a model has learned."""
     config = SourceConfig(particle=particle, energy=energy, theta=theta, phi=phi, position=position)
     found = Detector.load(detector)
     source = Source.from_config(config, found)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from caloforge.errors import RunError
-from caloforge.export.graph import check_graph
+from caloforge.export.graph import check_graph, forget_sources
 from caloforge.models import Model
 from caloforge.seeds import generator
 from caloforge.showers.domain import network_inputs
@@ -116,18 +116,8 @@ def to_onnx(model: Model) -> onnx.ModelProto:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
-    _forget_sources(proto.graph)
+    forget_sources(proto)
     return proto
-
-
-def _forget_sources(graph: onnx.GraphProto) -> None:
-    """Drop where in torch and on this machine each part came from: paths, and up to two thirds of a file."""
-    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("metadata_props")
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                _forget_sources(attribute.g)
 
 
 def check_parity(content: bytes, model: Model) -> tuple[float, int]:

@@ -98,13 +98,13 @@ class Domain(Strict):
             return
         incidents = self.turned(incidents)
         self._check_particles(incidents)
-        energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
-        _check(incidents.energy, energies, show_energy, self.energy)
-        _check(incidents.theta, _widened(self.theta, ANGLE_TOLERANCE), _show_angle("theta"), self.theta)
-        tilted = incidents.phi[incidents.theta > ANGLE_TOLERANCE]
-        _check(tilted, _widened(self.phi, ANGLE_TOLERANCE), _show_angle("phi"), self.phi)
-        for axis, column, side in zip("xy", incidents.position.T, self.position, strict=False):
-            _check(column, _widened(side, POSITION_TOLERANCE), _show_position(axis), side)
+        energy, theta, phi, *places = self._box
+        _check(incidents.energy, energy, show_energy, self.energy)
+        _check(incidents.theta, theta, _show_angle("theta"), self.theta)
+        _check(incidents.phi[incidents.theta > ANGLE_TOLERANCE], phi, _show_angle("phi"), self.phi)
+        sides = zip("xy", incidents.position.T, places, self.position, strict=False)
+        for axis, column, place, side in sides:
+            _check(column, place, _show_position(axis), side)
 
     def holds(self, incidents: Incidents) -> NDArray[np.bool_]:
         """Which incidents (N,) `check` lets pass."""
@@ -132,7 +132,7 @@ class Domain(Strict):
     def turned(self, incidents: Incidents) -> Incidents:
         """The same incidents with azimuths moved by whole turns to where the range of phi starts."""
         first = self.phi[0] - ANGLE_TOLERANCE
-        outside = ~_within(incidents.phi, _widened(self.phi, ANGLE_TOLERANCE))
+        outside = ~_within(incidents.phi, self._box[2])
         if not outside.any():
             return incidents
         phi = np.where(outside, first + (incidents.phi - first) % (2 * np.pi), incidents.phi)

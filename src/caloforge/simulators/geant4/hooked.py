@@ -36,7 +36,7 @@ class HookedRun:
 
 
 class HookedGeant4(Geant4Simulator):
-    """Geant4 in which electrons, positrons and photons above a threshold are simulated by another Simulator.
+    """Geant4 in which another Simulator takes e-, e+, photons and a model's own particles above a threshold.
 
     Attributes:
         simulator_name: what replaces tracking, as for `caloforge.simulators.create`.
