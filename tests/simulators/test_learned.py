@@ -147,6 +147,18 @@ def test_foreign_metadata_are_refused(toy_onnx, tmp_path):
         LearnedSimulator(with_card(toy_onnx, tmp_path, n_cells=27))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1e12])
+def test_values_that_are_no_energies_are_refused(toy_onnx, incidents, tmp_path, bad):
+    def spoil(model):
+        for node in model.graph.node:
+            node.output[:] = ["before" if name == "showers" else name for name in node.output]
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(bad), "bad"))
+        model.graph.node.append(onnx.helper.make_node("Add", ["before", "bad"], ["showers"]))
+
+    with pytest.raises(RunError, match="negative or not finite"):
+        LearnedSimulator(edited(toy_onnx, tmp_path, spoil)).simulate(incidents, 1)
+
+
 def test_unknown_inputs_are_refused(toy_onnx, tmp_path):
     def rename(model):
         model.graph.input[1].name = "enrgy"
