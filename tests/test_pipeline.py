@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 from rich.console import Console
 
 from caloforge import pipeline
@@ -147,6 +149,42 @@ def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small)
     with pytest.raises(InputError, match=r"train\.h5 holds other showers .* delete .*showers or name another"):
         run.execute(last="Geant4 showers")
     assert len(read(tmp_path / "showers" / "train.h5")) == 300
+
+
+def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path, toy, small, monkeypatch):
+    """Whatever the checkpoint holds, only a training that has ended counts as done."""
+    from caloforge.training.loop import Trainer
+
+    learned = tomllib.loads(config.read_text())
+    learned["training"] = {"steps": 6, "evaluate_every": 2}
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(learned))
+    step, training = Trainer._train_step, tmp_path / "run" / "training"
+
+    def dying_step(trainer):
+        if trainer.step == 3:
+            raise KeyboardInterrupt
+        return step(trainer)
+
+    def run():
+        run = pipeline.load(tmp_path / "run.toml", tmp_path / "run")
+        run.console = Console(quiet=True)
+        run.open(resume=True, force=False)
+        run.execute(last="training")
+
+    for name, n, first in (("train", 300, 0), ("select", 100, 300), ("test", 400, 400)):
+        (tmp_path / "run" / "showers").mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "run" / "showers" / f"{name}.h5", toy(small, n, seed=1, first_id=first))
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_train_step", dying_step)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert (training / "best.pt").exists()
+    with pytest.raises(InputError, match="finished training"):
+        pipeline.check_trained(tmp_path / "run")
+    run()
+    assert [json.loads(line)["step"] for line in (training / "losses.jsonl").read_text().splitlines()] == [2, 4, 6]
+    assert pipeline.check_trained(tmp_path / "run") == training
+    assert not (training / "best.pt").exists()
 
 
 def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):

@@ -136,7 +136,15 @@ class Trainer:
                 if self.step % self.schedule.evaluate_every == 0 or self._done():
                     self._evaluate(loss)
                     show(self.step, self.losses[-1])
+        self._finish()
         return TrainingSummary(self.step, time.monotonic() - started, self.best[0], self.best[1])
+
+    def _finish(self) -> None:
+        """Only a training that has ended has a model, so that an interrupted one is never taken for it."""
+        if self.folder.best_file.exists():
+            self.folder.best_file.replace(self.folder.model_file)
+        elif not self.folder.model_file.exists():
+            raise RunError(f"no held-out loss of {self.folder.path} was finite; there is no model")
 
     def _done(self) -> bool:
         return self._progress() >= 1
@@ -194,7 +202,7 @@ class Trainer:
         held_out = self._held_out_loss()
         if held_out < self.best[0]:
             self.best = (held_out, self.step)
-            save_state(self.folder.model_file, self.average.state_dict())
+            save_state(self.folder.best_file, self.average.state_dict())
         self.losses.append({"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": held_out})
         lines = "".join(json.dumps(line) + "\n" for line in self.losses)
         self.folder.losses_file.write_text(lines, encoding="utf-8")

@@ -1,7 +1,7 @@
 """The run directory of a training: everything needed to rebuild, judge and export the model.
 
-config.toml, detector.toml, domain.json, provenance.json, checkpoint.pt (to resume), model.pt (best averaged weights
-and fitted transforms), losses.jsonl.
+config.toml, detector.toml, domain.json, provenance.json, checkpoint.pt (to resume), losses.jsonl, and the best averaged
+weights with the fitted transforms: best.pt while training goes on, model.pt once it has ended.
 """
 
 import json
@@ -59,8 +59,13 @@ class RunFolder:
         return self.path / "checkpoint.pt"
 
     @property
+    def best_file(self) -> Path:
+        """Best averaged weights so far and fitted transforms."""
+        return self.path / "best.pt"
+
+    @property
     def model_file(self) -> Path:
-        """Best averaged weights and fitted transforms."""
+        """Best averaged weights and fitted transforms of a training that has ended."""
         return self.path / "model.pt"
 
     @property

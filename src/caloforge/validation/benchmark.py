@@ -77,8 +77,8 @@ def validate(
         metrics["seconds"] = round(time.perf_counter() - started, 1)
         metrics["timings"] = timings
         tick("report")
-        write_metrics(out / "metrics.json", metrics)
         write_report(out / "report.html", samples, finite(metrics))
+        write_metrics(out / "metrics.json", metrics)  # last, since it says that a run's validation is done
     return metrics
 
 
