@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
+from caloforge.detector.cells import CartesianCells
 from caloforge.detector.window import hit_cells
+from caloforge.errors import InputError
 from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.showers import Showers, read
 from caloforge.simulators import create
@@ -70,11 +72,13 @@ def distances(showers: Showers, layer: int, axis: int) -> Floats:
     """Distance of each cell of a layer from the photon's straight line (N, cells), delta eta (x) or delta phi (y)."""
     detector, incidents = showers.detector, showers.incidents
     chosen, centre = detector.layers[layer], detector.layers[MIDDLE].cells
+    if not isinstance(centre, CartesianCells):
+        raise InputError(f"delta eta and delta phi are of cartesian cells, which '{detector.name}' has not")
     hit = hit_cells(detector, incidents.theta, incidents.phi, incidents.position)
     window = (hit + 0.5 - np.array(centre.fixed_shape) / 2) * np.array(centre.size)
     line = incidents.position[:, :2] + chosen.z * (incidents.direction / incidents.direction[:, 2:])[:, :2]
     away = chosen.cells.centres[:, axis] - (line - window)[:, axis : axis + 1]
-    return away * (CELL_ETA, CELL_PHI)[axis]
+    return np.asarray(away * (CELL_ETA, CELL_PHI)[axis])
 
 
 def profile(showers: Showers, layer: int, axis: int, edges: Floats) -> tuple[Floats, Floats]:

@@ -7,26 +7,32 @@
 
 A model is a run directory, which is exported first, or the name of a simulator (FILE.onnx, FILE.h5, gflash). The floor
 compares Geant4 with Geant4: it may take the training showers, since no model is judged against them; without `floor`
-the reference is cut in two by position. Geant4 is timed in the same run. Prints both tables in Markdown and
-writes them as tables.json; figures of the talk (C. Krause, LHCP 2022) stand beside them for orientation, their
-classifier learned from 100 000 showers per class.
+the reference is cut in two by position. Geant4 is timed in the same run. Prints both tables and how the models were
+trained in Markdown and writes them as tables.json; figures of the talk (C. Krause, LHCP 2022) stand beside them for
+orientation, their classifier learned from 100 000 showers per class.
 """
 
 import argparse
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from caloforge import bench as timing
 from caloforge import provenance
 from caloforge.export import export
+from caloforge.models import Batch
 from caloforge.particles import particle_name, pdg_code
 from caloforge.pipeline import check_trained
 from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
+from caloforge.training import load_model
+from caloforge.training.loop import seeded
+from caloforge.training.run import RunFolder
 from caloforge.validation.classifier import classify
 from caloforge.validation.classifier_threads import over_seeds, single_threaded
 from caloforge.validation.recipes import find_recipe
@@ -35,6 +41,9 @@ from caloforge.validation.views import auc_error, view_inputs
 
 VIEWS = {"low": "unnorm.", "low_normed": "norm."}
 BATCHES = (1, 10, 100, 1000, 10000)
+JUDGED = 1000  # showers for the likelihood, which takes a student a step per cell
+DENSITIES = ("caloflow", "caloflow-student", "coupling-flow")
+Table = dict[str, Any]
 PUBLISHED_AUC = {
     "e+": {"CaloGAN": (1.000, 1.000), "teacher": (0.859, 0.870), "student": (0.786, 0.824)},
     "gamma": {"CaloGAN": (1.000, 1.000), "teacher": (0.756, 0.796), "student": (0.758, 0.760)},
@@ -56,9 +65,24 @@ def simulator_of(path: str, name: str, folder: Path, reference: Showers) -> Simu
     return create(path, reference.detector)
 
 
-def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], recipe_name: str, seeds: int) -> dict:
+def training_row(path: Path, reference: Showers) -> Table:
+    """How the model of a run directory was trained, and its mean negative log likelihood of held-out showers."""
+    folder = RunFolder(check_trained(path))
+    lines = [json.loads(line) for line in folder.losses_file.read_text(encoding="utf-8").splitlines()]
+    best = min(lines, key=lambda line: line["held_out"])
+    row = {"kind": folder.config.model.kind, "minutes": lines[-1]["seconds"] / 60, "steps": lines[-1]["step"]}
+    row |= {"best_step": best["step"], **{n: folder.provenance["training"][n] for n in ("n_showers", "n_selection")}}
+    if row["kind"] in DENSITIES:
+        model, parts = load_model(folder.path), np.array_split(np.arange(min(JUDGED, len(reference))), 10)
+        with seeded(1, 0, "likelihood"), torch.no_grad():
+            losses = [float(model.loss(Batch.of(reference[part]))) for part in parts]
+        row["loss"], row["loss_error"] = float(np.mean(losses)), float(np.std(losses, ddof=1) / np.sqrt(len(losses)))
+    return row
+
+
+def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], recipe_name: str, seeds: int) -> Table:
     """AUC by sample, view and number of classifier-training showers per class."""
-    recipe, rows = find_recipe(recipe_name), {}
+    recipe, rows = find_recipe(recipe_name), Table()
     for name, showers in samples.items():
         for view in VIEWS:
             for size in sizes:
@@ -75,8 +99,8 @@ def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], 
     return rows
 
 
-def measure(given: list[str], arguments: argparse.Namespace) -> dict:
-    """Both tables of one particle."""
+def measure(given: list[str], arguments: argparse.Namespace) -> Table:
+    """All tables of one particle."""
     particle, files = particle_name(pdg_code(given[0])), dict(item.split("=", 1) for item in given[1:])
     reference = read(Path(files.pop("reference")))
     if "floor" in files:
@@ -84,6 +108,7 @@ def measure(given: list[str], arguments: argparse.Namespace) -> dict:
     else:
         reference, floor, _ = halves(reference)
     slug = particle.replace("+", "plus").replace("-", "minus")
+    trained = {n: training_row(Path(path), reference) for n, path in files.items() if Path(path).is_dir()}
     models = {n: simulator_of(path, f"{slug}-{n}", arguments.output, reference) for n, path in files.items()}
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
     aucs = auc_rows(reference, samples, arguments.sizes, arguments.recipe, arguments.seeds)
@@ -91,10 +116,23 @@ def measure(given: list[str], arguments: argparse.Namespace) -> dict:
     times = timing.bench(reference.detector, models, incidents, arguments.energy, partial(print, flush=True), BATCHES)
     for model in models.values():
         model.close()
-    return {"particle": particle, "n_reference": len(reference), "auc": aucs, "times": times}
+    return {"particle": particle, "n_reference": len(reference), "trained": trained, "auc": aucs, "times": times}
 
 
-def auc_table(tables: list[dict]) -> str:
+def training_table(tables: list[Table]) -> str:
+    """Markdown: one row per particle and model."""
+    head = ["particle", "model", "training showers", "selection", "minutes", "steps", "best", "-log p per cell"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for table in tables:
+        for name, row in table["trained"].items():
+            loss = f"{row['loss']:.4f} ± {row['loss_error']:.4f}" if "loss" in row else "-"
+            cells = [table["particle"], name, row["n_showers"], row["n_selection"], f"{row['minutes']:.0f}",
+                     row["steps"], row["best_step"], loss]  # fmt: skip
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def auc_table(tables: list[Table]) -> str:
     """Markdown: one row per particle, view and size; the published figures at the end of each."""
     names = list(dict.fromkeys(name for table in tables for name in table["auc"]))
     head = ["particle", "inputs", "showers per class", *names, "published: teacher", "student", "CaloGAN"]
@@ -111,19 +149,28 @@ def auc_table(tables: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def time_table(table: dict) -> str:
-    """Markdown: ms per shower by batch, Geant4's beside them."""
+def time_table(table: Table) -> str:
+    """Markdown: ms per shower by batch, Geant4's beside them; batches too long to time take the largest one's figure.
+
+    They are passes of the same size: simulators cut large batches into parts.
+    """
     times, published = table["times"], ("teacher", "student", "CaloGAN")
     geant4 = [f"Geant4, {energy}" for energy in times["geant4_ms"]]
     head = ["batch", *times["simulators"], *geant4, "published (TITAN V): teacher", "student", "CaloGAN"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for batch in BATCHES:
-        rows = [rows.get(str(batch)) for rows in times["simulators"].values()]
-        ours = [f"{row['ms']:.3g} ± {row['std']:.1g}" if row else "-" for row in rows]
+        ours = [_milliseconds(rows, batch) for rows in times["simulators"].values()]
         full = [f"{ms:.4g}" for ms in times["geant4_ms"].values()]
         theirs = [str(PUBLISHED_MS[name].get(batch, "-")) for name in published]
         lines.append(f"| {batch} | {' | '.join([*ours, *full, *theirs])} |")
     return "\n".join(lines)
+
+
+def _milliseconds(rows: Table, batch: int) -> str:
+    if row := rows.get(str(batch)):
+        return f"{row['ms']:.3g} ± {row['std']:.1g}"
+    largest = max(rows, key=int)
+    return f"{rows[largest]['ms']:.3g} (as {largest})"
 
 
 def main() -> None:
@@ -140,6 +187,7 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     tables = [measure(given, arguments) for given in arguments.particle]
     (arguments.output / "tables.json").write_text(json.dumps(tables, indent=1), encoding="utf-8")
+    print(f"\nTraining, and loss of {JUDGED} reference showers\n\n{training_table(tables)}")
     print(f"\nAUC, recipe {arguments.recipe}, {arguments.seeds} networks each\n\n{auc_table(tables)}")
     for table in tables:
         print(f"\n{table['particle']}: ms per shower, one thread, {provenance.cpu()}\n\n{time_table(table)}")

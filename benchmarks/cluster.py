@@ -42,7 +42,7 @@ def differing(a: Path, b: Path) -> list[str]:
 
 def same(one: h5py.Dataset, other: h5py.Dataset) -> bool:
     """Whether type, shape and every byte agree."""
-    return one.dtype == other.dtype and one.shape == other.shape and one[:].tobytes() == other[:].tobytes()
+    return bool(one.dtype == other.dtype and one.shape == other.shape and one[:].tobytes() == other[:].tobytes())
 
 
 def main() -> None:

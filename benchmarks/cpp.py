@@ -10,6 +10,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def main() -> None:
     for batch in BATCHES:
         incidents = draw(python.card, batch)
         calls = {p: cpp_caller(library, handle, incidents, card.n_cells) for p, handle in handles.items()}
-        best = fastest({**calls, "python": lambda chosen=incidents: python.simulate(chosen, 7)})
+        best = fastest({**calls, "python": partial(python.simulate, incidents, 7)})
         print(f"{batch:6d}" + "".join(f"{1e3 * t / batch:10.4f}" for t in best.values()), end="   ")
         wanted = python.simulate(incidents, 7).energies
         print("; ".join(difference(call(), wanted) for call in calls.values()))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
-from caloforge.models.images_3d import shared_grid
+from caloforge.models.base import shared_grid
 from caloforge.showers import Showers, read
 from caloforge.simulators import create
 from caloforge.validation.analysis import EnergyRegression
@@ -44,7 +44,9 @@ def within(showers: Showers, bounds: tuple[float, float]) -> Showers:
 
 def along(showers: Showers, axis: int) -> Floats:
     """Energy along an axis (N, cells) [MeV]: layer 0, x 1, y 2."""
-    image = showers.thresholded().reshape(len(showers), *shared_grid(showers.detector))
+    detector = showers.detector
+    grid = shared_grid(detector, "gan-3d").shape
+    image = showers.thresholded().reshape(len(showers), len(detector.layers), *grid)
     return np.asarray(image.sum(tuple({1, 2, 3} - {axis + 1}), dtype=np.float64))
 
 
@@ -60,13 +62,13 @@ def mean_error(values: Floats) -> tuple[float, float]:
 
 def maximum(showers: Showers) -> Floats:
     """Layer with the largest energy (N,), counted from 1."""
-    return along(showers, 0).argmax(1) + 1.0
+    return np.asarray(along(showers, 0).argmax(1) + 1.0)
 
 
 def depth_centre(showers: Showers) -> Floats:
     """Energy-weighted mean depth (N,) [mm]."""
     layers = along(showers, 0)
-    return np.asarray(layers @ [layer.z for layer in showers.detector.layers] / layers.sum(1))
+    return np.asarray(layers @ np.array([layer.z for layer in showers.detector.layers]) / layers.sum(1))
 
 
 def against_energy(samples: Samples, quantity: Callable[[Showers], Floats], scale: float) -> list[list[str]]:
@@ -129,7 +131,7 @@ def milliseconds(name: str, showers: Showers, detector: Detector) -> list[str]:
     row = []
     for batch in BATCHES:
         rows = np.arange(batch) % len(showers)
-        seconds = []
+        seconds: list[float] = []
         while sum(seconds) < 2.0 or len(seconds) < 2:
             begin = time.perf_counter()
             simulator.simulate(showers.incidents[rows], 1)

@@ -16,10 +16,13 @@ import multiprocessing
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +49,7 @@ def bare(connection: Connection, toml: str) -> None:
         def ConstructSDandField(self) -> None:  # noqa: N802
             """Score nothing."""
 
-    def build(actions: object) -> None:
+    def build(actions: Any) -> None:
         guns.append(Gun())
         actions.SetUserAction(guns[0])
 
@@ -150,15 +153,17 @@ def scaling(n: int) -> tuple[float, float]:
                 return
             simulator.simulate(part, seed)
 
+    def both(threads: ThreadPoolExecutor, waiting: deque[Incidents], seed: int) -> None:
+        list(threads.map(lambda simulator: drain(simulator, waiting, seed), simulators))
+
     gains = []
     with ThreadPoolExecutor(2) as threads, multiprocessing.get_context("spawn").Pool(2) as loops:
         loops.map(spin, [0.1, 0.1])
         for simulator in simulators:
             simulator.simulate(incidents[:1], 1)
         for seed in range(ROUNDS):
-            one = timed(lambda seed=seed: drain(simulators[0], deque(parts), seed))
-            waiting = deque(parts)
-            two = timed(lambda w=waiting, seed=seed: list(threads.map(lambda s: drain(s, w, seed), simulators)))
+            one = timed(partial(drain, simulators[0], deque(parts), seed))
+            two = timed(partial(both, threads, deque(parts), seed))
             alone = loops.apply(spin, (two,))
             gains.append((one / two, sum(loops.map(spin, [two, two], chunksize=1)) / alone))
     for simulator in simulators:
@@ -166,7 +171,7 @@ def scaling(n: int) -> tuple[float, float]:
     return median(gain for gain, _ in gains), median(gain for _, gain in gains)
 
 
-def timed(work: object) -> float:
+def timed(work: Callable[[], object]) -> float:
     """Wall seconds of a call."""
     started = time.perf_counter()
     work()

@@ -17,6 +17,7 @@ import numpy as np
 from caloforge.detector import Detector, symmetries
 from caloforge.showers import Showers, read
 from caloforge.validation import validate
+from caloforge.validation.benchmark import Metrics
 
 VIEWS = ("low", "low_normed", "high", "log", "fixed", "high_trees")
 
@@ -60,7 +61,7 @@ def _shuffle_nearby(n: int, rng: np.random.Generator, reach: int = 20) -> np.nda
     return np.concatenate(blocks)
 
 
-def findings(metrics: dict, floor: dict) -> list[str]:
+def findings(metrics: Metrics, floor: Metrics) -> list[str]:
     """Metrics that find the change: AUC five errors above the floor, probabilities below 1e-4, pulls above five."""
     found = []
     for view in VIEWS:
