@@ -1,9 +1,10 @@
 """The plots and tables of the 3D GAN's talk, for any simulators, from Geant4 showers and exported models.
 
-python benchmarks/gan_3d.py REFERENCE.h5 MODEL.onnx gflash --training TRAIN.h5 -o FOLDER
+python benchmarks/gan_3d.py REFERENCE.h5 MODEL.onnx gflash --training TRAIN.h5 [--run RUN] -o FOLDER
 
-Shower shapes along each axis, sampling fraction and position of the maximum against energy, the energy that a network
-trained on Geant4's showers reconstructs, mean and width of the total, and milliseconds per shower on one core.
+Shower shapes along each axis, sampling fraction and position of the maximum against energy, the talk's cost function,
+the energy that a network trained on Geant4's showers reconstructs and, with --run, the one that the GAN's own
+discriminator does, mean and width of the total, and milliseconds per shower on one core.
 """
 
 import argparse
@@ -12,12 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.models import Batch
 from caloforge.models.base import shared_grid
+from caloforge.models.gan_3d import Gan3DModel
+from caloforge.models.images_3d import image_cost
+from caloforge.pipeline import check_trained
 from caloforge.showers import Showers, read
 from caloforge.simulators import create
+from caloforge.training import load_model
 from caloforge.validation.analysis import EnergyRegression
 from caloforge.validation.recipes import RECIPES
 
@@ -125,6 +133,47 @@ def regression(training: Showers, samples: Samples, seed: int = 1) -> list[list[
     return rows
 
 
+def discriminated(run: Path, samples: Samples) -> list[list[str]]:
+    """Rows of bias and resolution of the energy that the discriminator of a run reconstructs: the talk's regression."""
+    model = load_model(check_trained(run))
+    if not isinstance(model, Gan3DModel):
+        raise InputError(f"{run} holds no gan-3d, whose discriminator reconstructs energies")
+    ratios = {name: reconstructed(model, showers) / showers.incidents.energy for name, showers in samples.items()}
+    rows = []
+    for bounds in energy_ranges(samples[FULL].incidents.energy):
+        cells = []
+        for name, showers in samples.items():
+            energy = showers.incidents.energy
+            ratio = ratios[name][(energy >= bounds[0]) & (energy < bounds[1])]
+            mean, error = mean_error(ratio)
+            cells.append(f"{100 * (mean - 1):+.2f} +- {100 * error:.2f}, {100 * ratio.std():.2f}")
+        rows.append([_range(bounds), *cells])
+    return rows
+
+
+def reconstructed(model: Gan3DModel, showers: Showers) -> Floats:
+    """Energies (N,) [MeV] that the discriminator reconstructs from the cells."""
+    parts = (Batch.of(showers[i : i + 100]) for i in range(0, len(showers), 100))
+    with torch.no_grad():
+        energies = [model.verdict(model.cells.heights(part), part.incidents).energy for part in parts]
+    return np.asarray(torch.cat(energies)[:, 0].double().numpy())
+
+
+def costs(samples: Samples) -> list[list[str]]:
+    """Rows of the talk's cost function of each sample against Geant4, whose own row compares its two halves."""
+    full = samples[FULL]
+    half = len(full) // 2
+    rows = [[FULL, f"{cost(full[:half], full[half : 2 * half]):.4f}"]]
+    return rows + [[name, f"{cost(full, showers):.4f}"] for name, showers in samples.items() if name != FULL]
+
+
+def cost(real: Showers, drawn: Showers) -> float:
+    """Energy along each axis and positions of the maximum (`image_cost`), per incident energy."""
+    cells = [torch.from_numpy(s.thresholded() / s.incidents.energy[:, None]) for s in (real, drawn)]
+    grid = (len(real.detector.layers), *shared_grid(real.detector, "gan-3d").shape)
+    return float(image_cost(cells[0], cells[1], torch.ones(1, 1), grid))
+
+
 def milliseconds(name: str, showers: Showers, detector: Detector) -> list[str]:
     """Row of a simulator's fastest time per shower at each batch: one core."""
     simulator = create(name, detector)
@@ -179,7 +228,7 @@ def draw_against_energy(samples: Samples, folder: Path) -> None:
     figure.savefig(folder / "against_energy.png", dpi=120)
 
 
-def report(samples: Samples, training: Showers, times: list[list[str]]) -> str:
+def report(samples: Samples, training: Showers, times: list[list[str]], run: Path | None) -> str:
     """All tables as Markdown."""
     names = list(samples)
     parts = {
@@ -192,8 +241,12 @@ def report(samples: Samples, training: Showers, times: list[list[str]]) -> str:
         "Energy regression: bias and resolution [%] against energy [GeV]": table(
             ["GeV", *names], regression(training, samples)
         ),
+        "Cost function: energy along each axis and position of the maximum": table(["sample", "cost"], costs(samples)),
         "Milliseconds per shower, one core, by batch": table(["simulator", *map(str, BATCHES)], times),
     }
+    if run is not None:
+        title = "The discriminator's energy regression: bias and resolution [%] against energy [GeV]"
+        parts[title] = table(["GeV", *names], discriminated(run, samples))
     return "\n\n".join(f"### {title}\n\n{body}" for title, body in parts.items()) + "\n"
 
 
@@ -203,6 +256,7 @@ def main() -> None:
     parser.add_argument("reference", type=Path, help="Geant4 showers that no model has seen")
     parser.add_argument("simulators", nargs="+", help="exported models, gflash, frozen=LIBRARY.h5")
     parser.add_argument("--training", type=Path, required=True, help="Geant4 showers that train the energy regression")
+    parser.add_argument("--run", type=Path, help="run directory of the GAN, for its discriminator's regression")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for figures and tables.md")
     arguments = parser.parse_args()
     reference, training = read(arguments.reference), read(arguments.training)
@@ -215,7 +269,7 @@ def main() -> None:
     times = [milliseconds(name, reference, reference.detector) for name in arguments.simulators]
     draw_shapes(samples, arguments.output)
     draw_against_energy(samples, arguments.output)
-    text = report(samples, training, times)
+    text = report(samples, training, times, arguments.run)
     (arguments.output / "tables.md").write_text(text, encoding="utf-8")
     print(text)
 
