@@ -45,6 +45,19 @@ def test_layers_sum_to_flow_one(teacher, showers, small):
     assert hit.float().mean() > 0.9
 
 
+def test_cells_are_dealt_within_their_layers(small, showers):
+    """As in the authors' code: reversed and at random in turn, and no cell leaves its layer."""
+    cells = MaskedFlowConfig(blocks=4, hidden=10, bins=4)
+    orders = made(CaloFlowConfig(**TINY | {"cells": cells}), showers).cell_flow.orders
+    layer = torch.from_numpy(small.cell_layer)
+    assert (layer[orders] == layer).all()
+    first = int((layer == 0).sum())
+    assert orders[0].equal(torch.arange(small.n_cells))
+    assert orders[1, :first].equal(torch.arange(first).flip(0))
+    assert orders.unique(dim=0).shape[0] == 3  # blocks 1 and 3 reverse alike
+    assert orders.sort(1).values.equal(torch.arange(small.n_cells).expand(4, -1))
+
+
 def test_columns_come_back_as_the_showers(teacher, showers):
     """Latent numbers of Geant4-like showers, sampled again, give their layers and cells."""
     batch = Batch.of(showers[:100])

@@ -7,6 +7,7 @@ distillation, an inverse autoregressive flow II that samples in one pass.
 
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -94,7 +95,9 @@ class CaloFlow(Model):
         size = self.conditions.size
         inverse = config.kind == "caloflow-student"
         self.layer_flow = MaskedFlow(n_layers, size, **config.layers.model_dump())
-        self.cell_flow = MaskedFlow(n_cells, size + n_layers, **config.cells.model_dump(), bound=bound, inverse=inverse)
+        groups = tuple(np.bincount(detector.cell_layer, minlength=n_layers).tolist())
+        sizes = config.cells.model_dump()
+        self.cell_flow = MaskedFlow(n_cells, size + n_layers, **sizes, groups=groups, bound=bound, inverse=inverse)
 
     def fit(self, showers: Showers) -> None:
         """Fit the scores of layers, and those of cells if flow II sees them."""

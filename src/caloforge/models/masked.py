@@ -143,12 +143,14 @@ class Steps:
 class MaskedFlow(nn.Module):
     """Density p(x | conditions) of D columns by masked autoregressive blocks of splines.
 
-    Before each block the columns are dealt anew: reversed and at random in turn, as in CaloFlow (arXiv:2106.05285).
+    Before each block the columns are dealt anew within their groups, reversed and at random in turn, as in CaloFlow
+    (arXiv:2106.05285), whose groups are the layers.
 
     Args:
         size, conditions: numbers D of columns and C of conditions.
         blocks, hidden, bins, dropout: masked networks, their hidden units, bins per spline, share of hidden units
             dropped in training.
+        groups: sizes of the groups of columns, whose order among one another stays; one group by default.
         bound: splines bend inside [-bound, bound].
         inverse: the networks see latent numbers (IAF) instead of data (MAF).
     """
@@ -165,12 +167,13 @@ class MaskedFlow(nn.Module):
         hidden: int,
         bins: int,
         dropout: float = 0.0,
+        groups: tuple[int, ...] = (),
         bound: float = BOUND,
         inverse: bool = False,
     ) -> None:
         super().__init__()
         self.bound, self.inverted = bound, inverse
-        orders = torch.stack([_order(size, block) for block in range(blocks)])
+        orders = torch.stack([_order(groups or (size,), block) for block in range(blocks)])
         self.register_buffer("orders", orders)
         self.register_buffer("returns", orders.argsort(1))
         outputs = splines.parameters_per_value(bins)
@@ -226,10 +229,16 @@ class MaskedFlow(nn.Module):
         return splines.inverse_spline(x, parameters, self.bound)[0]
 
 
-def _order(size: int, block: int) -> Tensor:
+def _order(groups: tuple[int, ...], block: int) -> Tensor:
     """Order in which a block takes the columns that the one before it leaves."""
-    if block == 0:
-        return torch.arange(size)
-    if block % 2 == 1:
-        return torch.arange(size).flip(0)
-    return torch.randperm(size, generator=torch.Generator().manual_seed(block))
+    generator = torch.Generator().manual_seed(block)
+    parts, first = [], 0
+    for size in groups:
+        part = torch.arange(size)
+        if block % 2 == 1:
+            part = part.flip(0)
+        elif block > 0:
+            part = torch.randperm(size, generator=generator)
+        parts.append(first + part)
+        first += size
+    return torch.cat(parts)
