@@ -1,6 +1,7 @@
 """Shared fixtures: a small detector, and files of showers that cost nothing."""
 
 import contextlib
+import functools
 import io
 from pathlib import Path
 
@@ -118,3 +119,86 @@ def toy_export(toy_run):
 def toy_onnx(toy_export):
     """The exported model of `toy_run`."""
     return toy_export[0]
+
+
+@pytest.fixture(scope="session")
+def tiny_configs():
+    """A tiny config of every kind of model."""
+    from caloforge.models.caloflow import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig
+    from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
+    from caloforge.models.fast_ar import FastArConfig
+    from caloforge.models.gan_3d import (
+        DiscriminatorConfig,
+        DownBlockConfig,
+        Gan3DConfig,
+        GeneratorConfig,
+        UpBlockConfig,
+    )
+    from caloforge.models.vae import VAEConfig
+    from caloforge.models.wgan import WGANConfig
+
+    flow = FlowConfig(blocks=2, hidden=8, bins=4)
+    masked = MaskedFlowConfig(blocks=2, hidden=16, bins=4)
+    cube, half = (3, 3, 3), (2, 2, 2)
+    up = (UpBlockConfig(channels=6, kernel=cube), UpBlockConfig(channels=4, kernel=cube, up=half))
+    down = (DownBlockConfig(channels=4, kernel=cube, join=half), DownBlockConfig(channels=4, kernel=cube))
+    gan = {"generator": GeneratorConfig(start=4, blocks=up), "discriminator": DiscriminatorConfig(blocks=down)}
+    return {
+        "caloflow": CaloFlowConfig(layers=masked, cells=masked),
+        "caloflow-student": CaloFlowStudentConfig(layers=masked, cells=masked, columns=Logits(noise="5 keV")),
+        "coupling-flow": CouplingFlowConfig(layers=flow, cells=flow),
+        "fast-ar": FastArConfig(layers=flow, widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2),
+        "gan-3d": Gan3DConfig(noise=6, **gan),
+        "vae": VAEConfig(latent=4, hidden=(16, 8)),
+        "wgan-gp": WGANConfig(latent=4, hidden=(16, 16)),
+    }
+
+
+@pytest.fixture(scope="session")
+def detector_for(small, uniform):
+    """The small detector that a kind of model can learn."""
+    return lambda kind: uniform if kind in ("fast-ar", "gan-3d") else small
+
+
+@pytest.fixture(scope="session")
+def tiny_training(tiny_configs, detector_for, tmp_path_factory):
+    """Trains a tiny model of a kind for a moment, on e- of 100 MeV to 2 GeV; its run directory."""
+
+    def make(kind, **training):
+        from caloforge.training import TrainingConfig, train
+
+        config = tiny_configs[kind]
+        run, teacher = tmp_path_factory.mktemp(kind) / "run", None
+        if wanted := getattr(config, "learns_from", None):
+            assert wanted == "caloflow"
+            columns = {"columns": config.columns.model_dump()}
+            teacher = make(wanted, model=tiny_configs[wanted].model_dump() | columns)
+        schedule = {"steps": 2, "batch": 32, "evaluate_every": 2}
+        model = training.pop("model", config.model_dump())
+        learning = {"model": model, "training": schedule | training, "teacher": teacher and str(teacher)}
+        showers = toy_showers(detector_for(kind), 200, seed=1)
+        old = showers.incidents
+        incidents = Incidents.make("e-", 0.1 * old.energy, shower_id=old.shower_id)
+        showers = Showers(showers.detector, incidents, 0.1 * showers.energies, showers.provenance)
+        train(TrainingConfig.build(learning, kind), showers[:150], showers[150:], run, quiet=True)
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tiny_training, toy_onnx):
+    """Exports a tiny model of a kind, each kind once."""
+
+    @functools.cache
+    def make(kind):
+        from caloforge.export import export
+
+        if kind == "coupling-flow":
+            return toy_onnx
+        run = tiny_training(kind)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            export(run, run.parent / "tiny.onnx")
+        return run.parent / "tiny.onnx"
+
+    return make

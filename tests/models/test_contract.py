@@ -4,40 +4,13 @@ import pytest
 import torch
 
 from caloforge.models import CONFIGS, MODELS, Batch, build
-from caloforge.models.caloflow import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig
-from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
-from caloforge.models.fast_ar import FastArConfig
-from caloforge.models.gan_3d import DiscriminatorConfig, DownBlockConfig, Gan3DConfig, GeneratorConfig, UpBlockConfig
-from caloforge.models.vae import VAEConfig
-from caloforge.models.wgan import WGANConfig
 from caloforge.showers import Incidents, Showers, concatenate
 from caloforge.showers.domain import Domain
 
-TINY = FlowConfig(blocks=2, hidden=8, bins=4)
-MASKED = MaskedFlowConfig(blocks=2, hidden=16, bins=4)
-CUBE = (3, 3, 3)
-TINY_UP = (UpBlockConfig(channels=6, kernel=CUBE), UpBlockConfig(channels=4, kernel=CUBE, up=(2, 2, 2)))
-TINY_DOWN = (DownBlockConfig(channels=4, kernel=CUBE, join=(2, 2, 2)), DownBlockConfig(channels=4, kernel=CUBE))
-SMALL_CONFIGS = {
-    "caloflow": CaloFlowConfig(layers=MASKED, cells=MASKED),
-    "caloflow-student": CaloFlowStudentConfig(layers=MASKED, cells=MASKED, columns=Logits(noise="5 keV")),
-    "coupling-flow": CouplingFlowConfig(layers=TINY, cells=TINY),
-    "fast-ar": FastArConfig(layers=TINY, widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2),
-    "gan-3d": Gan3DConfig(
-        noise=6, generator=GeneratorConfig(start=4, blocks=TINY_UP), discriminator=DiscriminatorConfig(blocks=TINY_DOWN)
-    ),
-    "vae": VAEConfig(latent=4, hidden=(16, 8)),
-    "wgan-gp": WGANConfig(latent=4, hidden=(16, 16)),
-}
-OTHER_DETECTORS: dict[str, str] = {  # fixture of the detector, for models that need another than `small`
-    "fast-ar": "uniform",
-    "gan-3d": "uniform",
-}
 
-
-def test_every_model_has_a_small_config():
-    assert SMALL_CONFIGS.keys() == MODELS.keys() == CONFIGS.keys()
-    assert all(config == CONFIGS[kind].model_validate(config.model_dump()) for kind, config in SMALL_CONFIGS.items())
+def test_every_model_has_a_tiny_config(tiny_configs):
+    assert tiny_configs.keys() == MODELS.keys() == CONFIGS.keys()
+    assert all(config == CONFIGS[kind].model_validate(config.model_dump()) for kind, config in tiny_configs.items())
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -46,15 +19,15 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def detector(request, kind):
-    return request.getfixturevalue(OTHER_DETECTORS.get(kind, "small"))
+def detector(kind, detector_for):
+    return detector_for(kind)
 
 
 @pytest.fixture(scope="module")
-def case(kind, detector, toy):
+def case(kind, detector, toy, tiny_configs):
     showers = toy(detector, 300, seed=5)
     torch.manual_seed(6)
-    model = build(SMALL_CONFIGS[kind], detector, Domain.of(showers.incidents))
+    model = build(tiny_configs[kind], detector, Domain.of(showers.incidents))
     model.fit(showers)
     return model, showers
 
@@ -111,17 +84,17 @@ def test_extreme_noise_gives_energies(case):
     assert (cells >= 0).all()
 
 
-def test_state_restores_the_model(case, kind, detector, tmp_path):
+def test_state_restores_the_model(case, kind, detector, tiny_configs, tmp_path):
     model, showers = case
     torch.save(model.state_dict(), tmp_path / "model.pt")
-    other = build(SMALL_CONFIGS[kind], detector, model.domain)
+    other = build(tiny_configs[kind], detector, model.domain)
     other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     noise, incidents = noise_for(model, 10), named(model, Batch.of(showers[:10]))
     with torch.no_grad():
         assert torch.equal(model.sample(noise, **incidents), other.sample(noise, **incidents))
 
 
-def test_all_inputs_condition(kind, detector, toy):
+def test_all_inputs_condition(kind, detector, toy, tiny_configs):
     """Particle, angle and entry point reach the model where they vary."""
     showers = concatenate([toy(detector, 100, seed=8), toy(detector, 100, seed=9)])
     old = showers.incidents
@@ -135,7 +108,7 @@ def test_all_inputs_condition(kind, detector, toy):
     )
     showers = Showers(detector, tilted, showers.energies)
     torch.manual_seed(10)
-    model = build(SMALL_CONFIGS[kind], detector, Domain.of(tilted))
+    model = build(tiny_configs[kind], detector, Domain.of(tilted))
     model.fit(showers)
     assert model.inputs == ("energy", "theta", "phi", "position", "pdg")
     incidents = named(model, Batch.of(showers[:1]))

@@ -3,21 +3,19 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.export import export
 from caloforge.models import Batch, build
 from caloforge.models.coupling_flow import FlowConfig
 from caloforge.models.fast_ar import FastArConfig, LayerNumbers
 from caloforge.models.mixtures import LogisticMixture
-from caloforge.seeds import normal_noise
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 from caloforge.simulators.learned import LearnedSimulator
-from caloforge.training import TrainingConfig, load_model, train
 
 TINY = FastArConfig(
     layers=FlowConfig(blocks=2, hidden=8, bins=4), widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2
@@ -202,35 +200,7 @@ def test_layers_of_different_grids_are_refused(small, toy):
         build(TINY, small, domain)
 
 
-def test_exported_model_equals_pytorch(uniform, toy, tmp_path):
-    config = TrainingConfig.build(
-        {
-            "model": {
-                "kind": "fast-ar",
-                "layers": {"blocks": 1, "hidden": 4, "bins": 2},
-                "widths": [4, 4],
-                "blocks": [0, 1],
-                "embedding": 4,
-                "mixtures": 2,
-            },
-            "training": {"steps": 10, "batch": 32, "evaluate_every": 5, "learning_rate": 0.01},
-        },
-        "test",
-    )
-    showers = toy(uniform, 200, seed=28)
-    train(config, showers[:150], showers[150:], tmp_path / "run", quiet=True)
-    export(tmp_path / "run", tmp_path / "model.onnx")
-    simulator = LearnedSimulator(tmp_path / "model.onnx")
-    incidents = showers.incidents[:30]
-    made = simulator.simulate(incidents, 1)
-    model = load_model(tmp_path / "run")
-    noise = torch.from_numpy(normal_noise(1, incidents.shower_id, model.noise_size, "noise"))
-    with torch.no_grad():
-        ours = model.sample(noise, energy=Batch.of(showers[:30]).incidents["energy"]).numpy()
-    same = (ours > 0) == (made.energies > 0)
-    assert same.mean() > 0.999
-    np.testing.assert_allclose(made.energies[same], ours[same], rtol=1e-3, atol=1e-3)
-    assert not simulator.card.python_only
-    alone = simulator.simulate(incidents[7:8], 1).energies[0]
-    same = (alone > 0) == (made.energies[7] > 0)
-    np.testing.assert_allclose(alone[same], made.energies[7][same], rtol=1e-5, atol=1e-3)
+def test_the_exported_graph_runs_in_cpp_too(tiny_onnx):
+    """One loop over the layers, and no function of Python's runtime alone; parity is the export's own check."""
+    assert not LearnedSimulator(tiny_onnx("fast-ar")).card.python_only
+    assert "Scan" in [node.op_type for node in onnx.load(tiny_onnx("fast-ar")).graph.node]

@@ -2,17 +2,13 @@
 
 import shutil
 
-import numpy as np
 import onnx
 import pytest
 import torch
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.export import export
 from caloforge.models import Batch
-from caloforge.showers import Incidents
-from caloforge.simulators.learned import LearnedSimulator
 from caloforge.training import TrainingConfig, load_model, train
 from caloforge.training.distill import Distillation, difference
 from caloforge.training.distill import teacher_run as find_teacher
@@ -137,19 +133,11 @@ def test_the_students_run_knows_its_teacher_and_outlives_it(student_run, samples
         train(RunFolder(student_run).config, *samples, student_run, resume=True, quiet=True)
 
 
-@pytest.mark.parametrize(("name", "loops"), [("teacher", 3), ("student", 1)])
-def test_both_are_exported(name, loops, teacher_run, student_run, tmp_path):
-    """Parity with torch is the export's own check; a masked flow that samples column after column is one loop."""
-    summary = export(teacher_run if name == "teacher" else student_run, tmp_path / "model.onnx")
-    graph = onnx.load(tmp_path / "model.onnx").graph
+@pytest.mark.parametrize(("kind", "loops"), [("caloflow", 4), ("caloflow-student", 2)])
+def test_a_masked_flow_that_samples_column_after_column_is_one_loop(kind, loops, tiny_onnx):
+    """Both flows have two blocks; the student's flow II needs no loop."""
+    graph = onnx.load(tiny_onnx(kind)).graph
     assert [node.op_type for node in graph.node].count("Scan") == loops
-    assert summary.flips <= 4
-    energy = np.linspace(2e3, 18e3, 7)
-    with_others = LearnedSimulator(tmp_path / "model.onnx").simulate(
-        Incidents.make("e+", energy, shower_id=range(7)), 3
-    )
-    alone = LearnedSimulator(tmp_path / "model.onnx").simulate(Incidents.make("e+", energy[4:5], shower_id=[4]), 3)
-    assert np.allclose(alone.energies[0], with_others.energies[4], rtol=1e-5, atol=1e-3)
 
 
 @pytest.fixture(scope="module")

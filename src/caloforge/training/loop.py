@@ -48,7 +48,9 @@ def train(
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
-    """Train a model and leave its run directory; on a CPU a resumed training ends in the same bits as an unbroken one.
+    """Train a model and leave its run directory.
+
+    On a CPU a resumed training ends in the same bits as an unbroken one where its steps set the pace, not `minutes`.
 
     Args:
         config: model and schedule.
