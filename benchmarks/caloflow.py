@@ -30,6 +30,7 @@ from caloforge.pipeline import check_trained
 from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
+from caloforge.simulators.learned import CHUNK
 from caloforge.training import load_model
 from caloforge.training.loop import seeded
 from caloforge.training.run import RunFolder
@@ -121,7 +122,7 @@ def measure(given: list[str], arguments: argparse.Namespace) -> Table:
 
 def training_table(tables: list[Table]) -> str:
     """Markdown: one row per particle and model."""
-    head = ["particle", "model", "training showers", "selection", "minutes", "steps", "best", "-log p per cell"]
+    head = ["particle", "model", "training showers", "selection", "minutes", "steps", "best", "-log p per cell¹"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for table in tables:
         for name, row in table["trained"].items():
@@ -129,7 +130,7 @@ def training_table(tables: list[Table]) -> str:
             cells = [table["particle"], name, row["n_showers"], row["n_selection"], f"{row['minutes']:.0f}",
                      row["steps"], row["best_step"], loss]  # fmt: skip
             lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "¹ of what each model sees: a teacher and its student compare, others do not."])
 
 
 def auc_table(tables: list[Table]) -> str:
@@ -152,7 +153,7 @@ def auc_table(tables: list[Table]) -> str:
 def time_table(table: Table) -> str:
     """Markdown: ms per shower by batch, Geant4's beside them; batches too long to time take the largest one's figure.
 
-    They are passes of the same size: simulators cut large batches into parts.
+    They are passes of the same size: learned simulators cut large batches into parts.
     """
     times, published = table["times"], ("teacher", "student", "CaloGAN")
     geant4 = [f"Geant4, {energy}" for energy in times["geant4_ms"]]
@@ -170,7 +171,7 @@ def _milliseconds(rows: Table, batch: int) -> str:
     if row := rows.get(str(batch)):
         return f"{row['ms']:.3g} ± {row['std']:.1g}"
     largest = max(rows, key=int)
-    return f"{rows[largest]['ms']:.3g} (as {largest})"
+    return f"{rows[largest]['ms']:.3g} (as {largest})" if int(largest) >= CHUNK else "-"
 
 
 def main() -> None:

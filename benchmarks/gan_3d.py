@@ -134,7 +134,10 @@ def regression(training: Showers, samples: Samples, seed: int = 1) -> list[list[
 
 
 def discriminated(run: Path, samples: Samples) -> list[list[str]]:
-    """Rows of bias and resolution of the energy that the discriminator of a run reconstructs: the talk's regression."""
+    """Rows of bias and resolution of the energy that the discriminator of a run reconstructs: the talk's regression.
+
+    One of its two images is in units of the incident energy, so that it knows more than a detector would.
+    """
     model = load_model(check_trained(run))
     if not isinstance(model, Gan3DModel):
         raise InputError(f"{run} holds no gan-3d, whose discriminator reconstructs energies")
@@ -152,7 +155,7 @@ def discriminated(run: Path, samples: Samples) -> list[list[str]]:
 
 
 def reconstructed(model: Gan3DModel, showers: Showers) -> Floats:
-    """Energies (N,) [MeV] that the discriminator reconstructs from the cells."""
+    """Energies (N,) [MeV] that the discriminator reconstructs from its images."""
     parts = (Batch.of(showers[i : i + 100]) for i in range(0, len(showers), 100))
     with torch.no_grad():
         energies = [model.verdict(model.cells.heights(part), part.incidents).energy for part in parts]
@@ -160,11 +163,10 @@ def reconstructed(model: Gan3DModel, showers: Showers) -> Floats:
 
 
 def costs(samples: Samples) -> list[list[str]]:
-    """Rows of the talk's cost function of each sample against Geant4, whose own row compares its two halves."""
-    full = samples[FULL]
-    half = len(full) // 2
-    rows = [[FULL, f"{cost(full[:half], full[half : 2 * half]):.4f}"]]
-    return rows + [[name, f"{cost(full, showers):.4f}"] for name, showers in samples.items() if name != FULL]
+    """Rows of the talk's cost function: the second half of each sample, Geant4's too, against Geant4's first half."""
+    half = len(samples[FULL]) // 2
+    reference = samples[FULL][:half]
+    return [[name, f"{cost(reference, showers[half : 2 * half]):.4f}"] for name, showers in samples.items()]
 
 
 def cost(real: Showers, drawn: Showers) -> float:
@@ -245,7 +247,7 @@ def report(samples: Samples, training: Showers, times: list[list[str]], run: Pat
         "Milliseconds per shower, one core, by batch": table(["simulator", *map(str, BATCHES)], times),
     }
     if run is not None:
-        title = "The discriminator's energy regression: bias and resolution [%] against energy [GeV]"
+        title = "The discriminator's energy, one image in units of E: bias and resolution [%] against energy [GeV]"
         parts[title] = table(["GeV", *names], discriminated(run, samples))
     return "\n\n".join(f"### {title}\n\n{body}" for title, body in parts.items()) + "\n"
 

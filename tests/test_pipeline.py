@@ -160,6 +160,12 @@ def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path
     (tmp_path / "run.toml").write_text(tomli_w.dumps(learned))
     step, training = Trainer._train_step, tmp_path / "run" / "training"
 
+    begun = []
+
+    def noting_step(trainer):
+        begun.append(trainer.step)
+        return step(trainer)
+
     def dying_step(trainer):
         if trainer.step == 3:
             raise KeyboardInterrupt
@@ -181,7 +187,9 @@ def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path
     assert (training / "best.pt").exists()
     with pytest.raises(InputError, match="finished training"):
         pipeline.check_trained(tmp_path / "run")
+    monkeypatch.setattr(Trainer, "_train_step", noting_step)
     run()
+    assert begun == [2, 3, 4, 5]
     assert [json.loads(line)["step"] for line in (training / "losses.jsonl").read_text().splitlines()] == [2, 4, 6]
     assert pipeline.check_trained(tmp_path / "run") == training
     assert not (training / "best.pt").exists()

@@ -36,7 +36,8 @@ def bench(
 ) -> Report:
     """Time simulators on incidents of the first energy, and Geant4 at every energy.
 
-    Batches of 1 to 1000 showers unless told otherwise, the smallest first, as far as a batch takes two minutes.
+    Batches of 1 to 1000 showers unless told otherwise, the smallest first; those whose four calls would take over two
+    minutes are left out.
 
     Returns:
         bench.json's content: threads, cpu, ms per shower and its spread over repeated calls per simulator and batch,

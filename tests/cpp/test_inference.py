@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,11 @@ def test_same_seed_same_showers_as_python(host, model: Path) -> None:
     assert_same(host(model).simulate(incidents, seed), LearnedSimulator(model).simulate(incidents, seed).energies)
 
 
-def test_an_exported_flow(host, toy_onnx: Path) -> None:
-    python = LearnedSimulator(toy_onnx)
-    incidents = Incidents.make("e+", np.linspace(*python.card.ranges.energy, 300))
-    c = host(toy_onnx)
+@pytest.mark.parametrize("kind", ["caloflow-student", "coupling-flow", "gan-3d", "vae", "wgan-gp"])
+def test_every_exported_model_without_a_loop(kind: str, host, tiny_onnx: Callable[[str], Path]) -> None:
+    python = LearnedSimulator(tiny_onnx(kind))
+    incidents = Incidents.make(python.card.pdgs[0], np.linspace(*python.card.ranges.energy, 300))
+    c = host(tiny_onnx(kind))
     assert c.n_cells == python.detector.n_cells
     assert_same(c.simulate(incidents), python.simulate(incidents, 7).energies)
 

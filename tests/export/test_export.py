@@ -83,6 +83,16 @@ def tiny_graph(nodes, initialisers=()):
 NODE = onnx.helper.make_node
 
 
+def test_what_only_a_choice_hides_is_refused():
+    """0 / 0 is selected away here, but OpenVINO lets it through."""
+    nodes = [NODE("Div", ["x", "x"], ["ratio"]), NODE("Cast", ["x"], ["hit"], to=onnx.TensorProto.BOOL),
+             NODE("Where", ["hit", "ratio", "x"], ["y"])]  # fmt: skip
+    graph = tiny_graph(nodes).SerializeToString()
+    export_onnx.check_choices(graph, {"x": np.full(2, 5, np.float32)})
+    with pytest.raises(RunError, match="'ratio' in the exported graph is not a number"):
+        export_onnx.check_choices(graph, {"x": np.zeros(2, np.float32)})
+
+
 def refusal(model):
     """What the rules say against a graph."""
     try:

@@ -15,7 +15,6 @@ from caloforge.models.fast_ar import FastArConfig, LayerNumbers
 from caloforge.models.mixtures import LogisticMixture
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
-from caloforge.simulators.learned import LearnedSimulator
 
 TINY = FastArConfig(
     layers=FlowConfig(blocks=2, hidden=8, bins=4), widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2
@@ -200,7 +199,6 @@ def test_layers_of_different_grids_are_refused(small, toy):
         build(TINY, small, domain)
 
 
-def test_the_exported_graph_runs_in_cpp_too(tiny_onnx):
-    """One loop over the layers, and no function of Python's runtime alone; parity is the export's own check."""
-    assert not LearnedSimulator(tiny_onnx("fast-ar")).card.python_only
-    assert "Scan" in [node.op_type for node in onnx.load(tiny_onnx("fast-ar")).graph.node]
+def test_the_layers_are_one_loop_of_the_exported_graph(tiny_onnx):
+    graph = onnx.load(tiny_onnx("fast-ar")).graph
+    assert [node.op_type for node in graph.node].count("Scan") == 1

@@ -106,7 +106,7 @@ def test_inverse_of_forward(size, dtype, tolerance, inverse):
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize(("dtype", "bends", "tolerance"), [(torch.float64, 0.7, 1e-8), (torch.float32, 0.1, 1e-3)])
 def test_inverse_at_the_published_depth(dtype, bends, tolerance, inverse):
-    """Eight blocks of eight bins within 14: single precision holds for milder bends only, which training leaves."""
+    """Eight blocks of eight bins within 14: single precision holds for milder bends only."""
     flow = bent(9, inverse=inverse, dtype=dtype, hidden=32, bound=14.0, blocks=8, bins=8, bends=bends, stretch=1.0)
     values = whole_domain(300, 9, dtype, bound=14.0)
     conditions = torch.linspace(-1, 1, 300, dtype=dtype)[:, None]

@@ -112,9 +112,9 @@ def assert_same(case, one, other):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-3)
 
 
-def test_every_model_is_under_contract(tiny_configs):
+def test_every_model_is_under_contract(request):
     pytest.importorskip("torch")
-    assert set(KINDS) == tiny_configs.keys()
+    assert set(KINDS) == request.getfixturevalue("tiny_configs").keys()
 
 
 def test_is_a_simulator(simulator, detector):
@@ -133,7 +133,8 @@ def test_energies_are_finite_float32_of_the_right_shape(showers, detector):
 def test_energies_are_in_mev(case, showers):
     response = showers.energies.sum(1) / INCIDENTS.energy
     assert (response > 0.3).all()  # both materials count, but 10 X0 hold no whole shower
-    assert (response < (2.0 if case.model else 1.01)).all()  # two steps of training conserve no energy
+    conserves = case.model not in ("gan-3d", "vae", "wgan-gp")  # these draw the sum, and two steps teach nothing
+    assert (response < (1.01 if conserves else 2.0)).all()
 
 
 def test_incidents_and_detector_come_back(showers, detector):

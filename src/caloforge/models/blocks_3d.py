@@ -201,7 +201,7 @@ class DownBlock(nn.Module):
 class Discriminator(nn.Module):
     """Images and profiles to two verdicts: Geant4 or not, and the incident energy (auxiliary classifier).
 
-    Only the first verdict sees the profiles, which know the incident energy.
+    Only the first verdict sees the profiles, which know the incident energy; both see the images.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ class CaloFlowStudentConfig(Strict):
 
     kind: Literal["caloflow-student"] = "caloflow-student"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
-    cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=378)
+    cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=504)
     columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
 
 

@@ -25,7 +25,7 @@ from caloforge.models.flow import CouplingFlow
 from caloforge.models.loops import loop
 from caloforge.models.masked_convolutions import BlockedNetwork, State
 from caloforge.models.mixtures import LogisticMixture
-from caloforge.models.transforms import NEVER, LayerShapes, LayerShares
+from caloforge.models.transforms import LayerShapes, LayerShares, nearly
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -246,8 +246,7 @@ class FastArModel(Model):
         value, filled = mixture.quantile(noise)
         share = (value * numbers.scale.width + numbers.scale.centre).clamp(max=0.0)
         above = share - (self._floor / layers).log()
-        nearly = NEVER * torch.exp(5 * above.clamp(-8.0, 0.0))
-        weights = torch.where(filled, share.exp() * (1 + above / RAMP).clamp(0.0, 1.0), 0.0) + nearly
+        weights = torch.where(filled, share.exp() * (1 + above / RAMP).clamp(0.0, 1.0), 0.0) + nearly(above)
         cells = weights * (layers / weights.sum(2, keepdim=True))
         return torch.where(cells >= self._floor, cells, 0.0)
 

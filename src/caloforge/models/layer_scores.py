@@ -72,8 +72,9 @@ class LayerScores(nn.Module):
         Cells below the cut [MeV] are empty and leave their energy to the others, where the layer has any above it.
         """
         cells = weights * (layers / self.sums(weights)).index_select(1, self.cell_layer)
-        hit = torch.where(cells >= cut, cells, UNHIT * cells + LEAST_SUM)
-        cells = hit * (layers / self.sums(hit)).index_select(1, self.cell_layer)
+        hit = torch.where(cells >= cut, cells, UNHIT * cells)
+        sums = self.sums(hit).clamp(min=LEAST_SUM)  # not a number added to the cells: the exporter drops one so small
+        cells = hit * (layers / sums).index_select(1, self.cell_layer)
         return torch.where(cells >= cut, cells, 0.0)
 
     def _basis(self, energy: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from caloforge.models import splines
 from caloforge.models.flow import BOUND, LOG_2_PI
 from caloforge.models.loops import loop
 
+UNROLLED = 8  # columns at most that an exported graph draws without a loop
 UNMIXED = 8  # one hidden unit in so many sees the conditions alone
 Bend = Callable[[Tensor, Tensor], Tensor]
 
@@ -120,7 +121,8 @@ class MaskedNetwork(nn.Module):
                 after.append(torch.cat([found, last[0][:, :-1]], 1))
             return after, found[:, 0].clone()
 
-        return loop(step, state, [row.contiguous() for row in rows]).T
+        unroll = given.shape[1] <= UNROLLED
+        return loop(step, state, [row.contiguous() for row in rows], unroll=unroll).T
 
 
 def _uniform(*shape: int) -> Tensor:

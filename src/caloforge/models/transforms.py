@@ -9,6 +9,7 @@ from caloforge.detector import Detector
 
 LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
 MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
+NEAREST = -8.0  # from a hit, beyond which all empty cells weigh alike
 NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
 NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
 
@@ -22,6 +23,11 @@ def to_normal(probability: Tensor) -> Tensor:
 def logistic(x: Tensor) -> Tensor:
     """1 / (1 + exp(-x)) with the full relative accuracy for small shares, which ONNX Runtime's sigmoid lacks."""
     return torch.exp(x.clamp(max=0.0)) / (1 + torch.exp(-x.abs()))
+
+
+def nearly(above: Tensor) -> Tensor:
+    """Weights of cells by how far `above` (negative) they are from a hit: above zero however far that is."""
+    return NEVER * torch.exp(5 * above.clamp(NEAREST, 0.0))
 
 
 def layer_sums(cells: Tensor, detector: Detector) -> Tensor:
@@ -134,7 +140,7 @@ class HitCells(nn.Module):
 
     def weights(self, scores: Tensor) -> Tensor:
         """The same, but all above zero: in a layer without hits the cell nearest to one outweighs the others."""
-        return self.inverse(scores) + NEVER * torch.exp(5 * torch.clamp(scores - self.edge, max=0.0))
+        return self.inverse(scores) + nearly(scores - self.edge)
 
 
 class LayerShares(nn.Module):

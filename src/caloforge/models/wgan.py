@@ -26,6 +26,7 @@ from caloforge.showers.domain import Domain
 Weight = Annotated[float, Field(ge=0)]
 SOFT = 10.0  # cuts, from where on the critic sees the logarithm of a cell
 LEAST_SHARE = 1e-6  # of its layer's energy in the mean shower, for cells that are hardly ever hit
+LEAST_LOGIT = -60.0  # of a weight, whose exponential is still a number of single precision
 
 
 class WGANConfig(Strict):
@@ -123,7 +124,7 @@ class WGANModel(Model):
     def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""
         scores, logits = self.generator(torch.cat([noise, conditions], 1)).tensor_split([len(self.detector.layers)], 1)
-        return scores, logistic(logits + self.bias)
+        return scores, logistic((logits + self.bias).clamp(min=LEAST_LOGIT))
 
     def criticise(self, seen: Tensor, conditions: Tensor) -> Tensor:
         """The critic's verdict (N,) on what it sees of showers."""

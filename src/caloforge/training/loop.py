@@ -62,7 +62,7 @@ def train(
 
     Raises:
         InputError: showers that overlap, are too few or of different detectors, a folder that holds another training.
-        RunError: the loss is no longer finite; the last checkpoint is kept.
+        RunError: the loss is no longer finite; the last checkpoint is kept. Or no held-out loss ever was.
     """
     _check(training, selection)
     folder = _open(config, training, selection, run, resume=resume)
@@ -146,7 +146,7 @@ class Trainer:
         if self.folder.best_file.exists():
             self.folder.best_file.replace(self.folder.model_file)
         elif not self.folder.model_file.exists():
-            raise RunError(f"no held-out loss of {self.folder.path} was finite; there is no model")
+            raise RunError(f"no held-out loss of {self.folder.path} was finite; lower the learning rate or the clip")
 
     def _done(self) -> bool:
         return self._progress() >= 1
