@@ -137,7 +137,7 @@ def tiny_configs():
     from caloforge.models.vae import VAEConfig
     from caloforge.models.wgan import WGANConfig
 
-    flow = FlowConfig(blocks=2, hidden=8, bins=4)
+    flow, brief = FlowConfig(blocks=2, hidden=8, bins=4), FlowConfig(blocks=1, hidden=4, bins=2)
     masked = MaskedFlowConfig(blocks=2, hidden=16, bins=4)
     cube, half = (3, 3, 3), (2, 2, 2)
     up = (UpBlockConfig(channels=6, kernel=cube), UpBlockConfig(channels=4, kernel=cube, up=half))
@@ -147,7 +147,7 @@ def tiny_configs():
         "caloflow": CaloFlowConfig(layers=masked, cells=masked),
         "caloflow-student": CaloFlowStudentConfig(layers=masked, cells=masked, columns=Logits(noise="5 keV")),
         "coupling-flow": CouplingFlowConfig(layers=flow, cells=flow),
-        "fast-ar": FastArConfig(layers=flow, widths=(6, 8), blocks=(1, 1), embedding=8, mixtures=2),
+        "fast-ar": FastArConfig(layers=brief, widths=(4, 6), blocks=(0, 1), embedding=4, mixtures=2),
         "gan-3d": Gan3DConfig(noise=6, **gan),
         "vae": VAEConfig(latent=4, hidden=(16, 8)),
         "wgan-gp": WGANConfig(latent=4, hidden=(16, 16)),

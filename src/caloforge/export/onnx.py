@@ -30,6 +30,7 @@ OPSET = 20
 PARITY_SHOWERS = 1000
 RELATIVE = 1e-4
 ABSOLUTE = 1e-3  # MeV
+STRAY, STRAYS = 1e-2, 1e-4  # what is RELATIVE for all but so large a share of the cells
 FLIPS = 1e-3  # share of the cells that rounding may move over the threshold
 
 
@@ -125,8 +126,9 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
     """Largest difference [MeV] and number of threshold flips between ONNX Runtime and PyTorch.
 
     Raises:
-        RunError: the graph does not run, |a - b| > 1e-4 a + 1e-3 MeV in a cell on the same side of the threshold,
-            more than one cell in a thousand is on the other side, or a choice is offered what is not a number.
+        RunError: the graph does not run; on the same side of the threshold more than one cell in ten thousand has
+            |a - b| > 1e-4 a + 1e-3 MeV, or any 1e-2 a + 1e-3 MeV (flows amplify the rounding of single showers); more
+            than one in a thousand is on the other side; or a choice is offered what is not a number.
     """
     noise, incidents = _arguments(model, PARITY_SHOWERS)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -139,7 +141,9 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
         theirs = Sampler(model)(noise, *incidents).numpy()
     flipped = (ours > 0) != (theirs > 0)
     difference = np.where(flipped, 0.0, np.abs(ours - theirs))
-    if not np.isfinite(ours).all() or (difference > RELATIVE * np.abs(theirs) + ABSOLUTE).any():
+    strays = (difference > RELATIVE * np.abs(theirs) + ABSOLUTE).mean()
+    far = difference > STRAY * np.abs(theirs) + ABSOLUTE
+    if not np.isfinite(ours).all() or strays > STRAYS or far.any():
         raise RunError(
             f"ONNX Runtime and PyTorch differ by up to {difference.max():g} MeV in a cell; nothing is written"
         )
