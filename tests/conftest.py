@@ -138,14 +138,14 @@ def tiny_configs():
     from caloforge.models.wgan import WGANConfig
 
     flow, brief = FlowConfig(blocks=2, hidden=8, bins=4), FlowConfig(blocks=1, hidden=4, bins=2)
-    masked = MaskedFlowConfig(blocks=2, hidden=16, bins=4)
+    first, masked = MaskedFlowConfig(blocks=1, hidden=8, bins=4), MaskedFlowConfig(blocks=2, hidden=16, bins=4)
     cube, half = (3, 3, 3), (2, 2, 2)
     up = (UpBlockConfig(channels=6, kernel=cube), UpBlockConfig(channels=4, kernel=cube, up=half))
     down = (DownBlockConfig(channels=4, kernel=cube, join=half), DownBlockConfig(channels=4, kernel=cube))
     gan = {"generator": GeneratorConfig(start=4, blocks=up), "discriminator": DiscriminatorConfig(blocks=down)}
     return {
-        "caloflow": CaloFlowConfig(layers=masked, cells=masked),
-        "caloflow-student": CaloFlowStudentConfig(layers=masked, cells=masked, columns=Logits(noise="5 keV")),
+        "caloflow": CaloFlowConfig(layers=first, cells=masked),
+        "caloflow-student": CaloFlowStudentConfig(layers=first, cells=masked, columns=Logits(noise="5 keV")),
         "coupling-flow": CouplingFlowConfig(layers=flow, cells=flow),
         "fast-ar": FastArConfig(layers=brief, widths=(4, 6), blocks=(0, 1), embedding=4, mixtures=2),
         "gan-3d": Gan3DConfig(noise=6, **gan),
