@@ -73,6 +73,19 @@ def test_nothing_is_written_where_parity_fails(toy_run, toy_onnx, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_graph_that_gives_nothing_is_not_the_model(toy_run, toy_onnx, tmp_path, monkeypatch):
+    """Cells on the other side of the threshold are forgiven one by one, not all of them."""
+    graph = onnx.load(toy_onnx)
+    maker = next(node for node in graph.graph.node if "showers" in node.output)
+    maker.output[list(maker.output).index("showers")] = "raw"
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+    graph.graph.node.append(NODE("Mul", ["raw", "nothing"], ["showers"]))
+    monkeypatch.setattr(export_onnx, "to_onnx", lambda _: graph)
+    with pytest.raises(RunError, match=r"disagree on .* of the hits"):
+        export(toy_run, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 def tiny_graph(nodes, initialisers=()):
     value = lambda name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2])  # noqa: E731
     tensors = [onnx.numpy_helper.from_array(np.ones(2, np.float32), name) for name in initialisers]
