@@ -26,12 +26,11 @@ from caloforge import provenance
 from caloforge.export import export
 from caloforge.models import Batch
 from caloforge.particles import particle_name, pdg_code
-from caloforge.pipeline import check_trained
 from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
 from caloforge.simulators.learned import CHUNK
-from caloforge.training import load_model
+from caloforge.training import check_trained, load_model
 from caloforge.training.loop import seeded
 from caloforge.training.run import RunFolder
 from caloforge.validation.classifier import classify

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.models import Batch
-from caloforge.pipeline import check_trained
 from caloforge.showers import Incidents, Showers, concatenate, read, write
 from caloforge.simulators import create
 from caloforge.simulators.learned import LearnedSimulator
-from caloforge.training import load_model
+from caloforge.training import check_trained, load_model
 
 Floats = NDArray[np.float64]
 

@@ -22,10 +22,9 @@ from caloforge.models import Batch
 from caloforge.models.base import shared_grid
 from caloforge.models.gan_3d import Gan3DModel
 from caloforge.models.images_3d import image_cost
-from caloforge.pipeline import check_trained
 from caloforge.showers import Showers, read
 from caloforge.simulators import create
-from caloforge.training import load_model
+from caloforge.training import check_trained, load_model
 from caloforge.validation.analysis import EnergyRegression
 from caloforge.validation.recipes import RECIPES
 

@@ -153,6 +153,7 @@ def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small)
 
 def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path, toy, small, monkeypatch):
     """Whatever the checkpoint holds, only a training that has ended counts as done."""
+    from caloforge.training import check_trained
     from caloforge.training.loop import Trainer
 
     learned = tomllib.loads(config.read_text())
@@ -186,12 +187,12 @@ def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path
             run()
     assert (training / "best.pt").exists()
     with pytest.raises(InputError, match="finished training"):
-        pipeline.check_trained(tmp_path / "run")
+        check_trained(tmp_path / "run")
     monkeypatch.setattr(Trainer, "_train_step", noting_step)
     run()
     assert begun == [2, 3, 4, 5]
     assert [json.loads(line)["step"] for line in (training / "losses.jsonl").read_text().splitlines()] == [2, 4, 6]
-    assert pipeline.check_trained(tmp_path / "run") == training
+    assert check_trained(tmp_path / "run") == training
     assert not (training / "best.pt").exists()
 
 

@@ -173,11 +173,11 @@ class Run:
 
     def _check_teacher(self, *, force: bool) -> None:
         """Miss a teacher before hours of Geant4, not after."""
-        from caloforge.training.distill import teacher_run
+        from caloforge.training import check_trained
 
         trained = (self.folder / "training" / "model.pt").exists() and not force
         if self.config.teacher is not None and not trained:
-            teacher_run(self.config.teacher)
+            check_trained(Path(self.config.teacher))
 
     def execute(self, last: str | None = None) -> None:
         """Do every step that is not done, up to the one titled `last`."""
@@ -301,15 +301,3 @@ def load(config: Path, out: Path | None, workers: int | None = None) -> Run:
     """
     found: RunConfig = read_file(RunConfig, config)
     return Run(found, out or Path("runs") / found.name, workers=workers)
-
-
-def check_trained(folder: Path) -> Path:
-    """The training directory of a run directory, or the directory itself if it is one.
-
-    Raises:
-        InputError: there is no finished training.
-    """
-    for place in (folder / "training", folder):
-        if (place / "model.pt").is_file():
-            return place
-    raise InputError(f"{folder} is not a run directory with a finished training (no model.pt)")

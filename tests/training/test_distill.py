@@ -1,6 +1,7 @@
 """A student and its teacher on a detector of four cells."""
 
 import shutil
+from pathlib import Path
 
 import onnx
 import pytest
@@ -9,9 +10,8 @@ import torch
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models import Batch
-from caloforge.training import TrainingConfig, load_model, train
+from caloforge.training import TrainingConfig, check_trained, load_model, train
 from caloforge.training.distill import Distillation, difference
-from caloforge.training.distill import teacher_run as find_teacher
 from caloforge.training.loop import Trainer
 from caloforge.training.run import RunFolder, load_state
 
@@ -185,4 +185,4 @@ def test_students_need_a_teacher_and_others_have_none(teacher_run):
     with pytest.raises(InputError, match="a caloflow learns from showers alone"):
         config("caloflow", teacher=teacher_run)
     with pytest.raises(InputError, match="nowhere is not a run directory"):
-        find_teacher("nowhere")
+        check_trained(Path("nowhere"))

@@ -36,7 +36,7 @@ def export(
 ) -> None:
     """Export a trained model to one ONNX file: MeV, mm and rad in, MeV per cell out."""
     from caloforge.export import export as write_model
-    from caloforge.pipeline import check_trained
+    from caloforge.training import check_trained
 
     check_output(output, force=force)
     summary = write_model(check_trained(run), output)

@@ -2,6 +2,6 @@
 
 from caloforge.training.config import Schedule, TrainingConfig
 from caloforge.training.loop import TrainingSummary, train
-from caloforge.training.run import load_model
+from caloforge.training.run import check_trained, load_model
 
-__all__ = ["Schedule", "TrainingConfig", "TrainingSummary", "load_model", "train"]
+__all__ = ["Schedule", "TrainingConfig", "TrainingSummary", "check_trained", "load_model", "train"]

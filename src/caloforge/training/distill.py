@@ -16,7 +16,7 @@ from caloforge.models import Batch, Model, Turn
 from caloforge.models.distilled import Student, Teacher
 from caloforge.models.masked import Steps
 from caloforge.training.config import TrainingConfig
-from caloforge.training.run import RunFolder, load_model
+from caloforge.training.run import RunFolder, check_trained, load_model
 
 
 class Distillation:
@@ -61,25 +61,13 @@ def distillation(config: TrainingConfig, student: Model) -> Distillation | None:
     if config.teacher is None:
         return None
     device = next(student.parameters()).device
-    return Distillation(load_model(teacher_run(config.teacher)).to(device), student)
-
-
-def teacher_run(path: str) -> Path:
-    """The training folder that `teacher` names, itself or through its run directory.
-
-    Raises:
-        InputError: there is no finished training.
-    """
-    for place in (Path(path) / "training", Path(path)):
-        if (place / "model.pt").is_file():
-            return place
-    raise InputError(f"teacher {path} is not a run directory with a finished training; train it first")
+    return Distillation(load_model(check_trained(Path(config.teacher))).to(device), student)
 
 
 def describe_teacher(config: TrainingConfig) -> dict[str, Any] | None:
     """Kind, training and hash of the weights of a config's teacher, kept by its students; None without one."""
     if config.teacher is None:
         return None
-    folder = RunFolder(teacher_run(config.teacher))
+    folder = RunFolder(check_trained(Path(config.teacher)))
     digest = hashlib.blake2b(folder.model_file.read_bytes(), digest_size=16).hexdigest()
     return {"kind": folder.config.model.kind, "fingerprint": digest, "training": folder.provenance["training"]}

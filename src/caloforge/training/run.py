@@ -164,6 +164,18 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def check_trained(folder: Path) -> Path:
+    """The training directory of a run directory, or the directory itself if it is one.
+
+    Raises:
+        InputError: there is no finished training.
+    """
+    for place in (folder / "training", folder):
+        if RunFolder(place).model_file.is_file():
+            return place
+    raise InputError(f"{folder} is not a run directory with a finished training; train it first")
+
+
 def load_model(run: Path) -> Model:
     """The trained model of a run directory, ready to sample.
 
