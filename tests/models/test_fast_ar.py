@@ -199,6 +199,20 @@ def test_layers_of_different_grids_are_refused(small, toy):
         build(TINY, small, domain)
 
 
+def test_transforms_are_fitted_to_labels_that_come_in_turn(uniform, toy, monkeypatch):
+    """Half of the showers, taken so that none of two alternating energies is left out."""
+    showers = toy(uniform, 200, seed=28)
+    energy = np.where(np.arange(200) % 2, 1e3, 1e4)
+    cells = showers.energies * (energy / showers.incidents.energy)[:, None].astype(np.float32)
+    cells[::2] *= 0.5
+    showers = Showers(uniform, Incidents.make("e+", energy, shower_id=range(200)), cells)
+    monkeypatch.setattr("caloforge.models.fast_ar.FITTED", 150)
+    model = build(TINY, uniform, Domain.of(showers.incidents))
+    model.fit(showers)
+    share = np.log(uniform.sum_layers(cells) / energy[:, None])
+    assert np.abs(model.layer_scale[0].numpy().ravel() - share.mean(0)).max() < 0.1
+
+
 def test_the_layers_are_one_loop_of_the_exported_graph(tiny_onnx):
     graph = onnx.load(tiny_onnx("fast-ar")).graph
     assert [node.op_type for node in graph.node].count("Scan") == 1

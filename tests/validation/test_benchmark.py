@@ -86,6 +86,19 @@ def test_what_is_not_finite_becomes_null():
     assert benchmark.finite(values) == {"a": None, "b": [None, 3], "c": [1.5]}
 
 
+def test_metrics_say_that_the_report_is_written(samples, tmp_path, monkeypatch):
+    """A run takes metrics.json for a validation that is done."""
+
+    def fails(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("caloforge.validation.report.write_report", fails)
+    monkeypatch.setattr(benchmark, "measure", lambda *_, **__: {})
+    with pytest.raises(OSError, match="no space left"):
+        validate(samples[0], {"m": samples[2]}, tmp_path, seeds=1, progress=False)
+    assert not (tmp_path / "metrics.json").exists()
+
+
 def test_bad_arguments_write_nothing(samples, tmp_path):
     with pytest.raises(InputError, match="unknown recipe"):
         validate(samples[0], {"m": samples[2]}, tmp_path / "x", recipe="nonsense", progress=False)
