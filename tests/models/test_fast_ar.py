@@ -65,12 +65,12 @@ def test_cached_sampling_equals_the_training_pass(fitted):
     noise = noise_for(model, 20)
     with torch.no_grad():
         cells = model.sample(noise, **incidents).reshape(20, 4, 16)
-        drawn = model.layer_flow.inverse(noise[:, :24], model.conditions(**incidents))
+        drawn = model.layer_flow.inverse(noise[:, :28], model.conditions(**incidents))
         layers = model.shares.inverse(drawn[:, :4], incidents["energy"])
         numbers = model._numbers(drawn, layers, **incidents)
         before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
         mixture, _ = mixture_of(model, before, numbers)
-        again = model._draw(mixture, noise[:, 24:].reshape(20, 4, 16), numbers)
+        again = model._draw(mixture, noise[:, 28:].reshape(20, 4, 16), numbers)
     torch.testing.assert_close(again, cells, rtol=1e-4, atol=1e-3)
 
 
@@ -80,7 +80,7 @@ def test_layers_hold_what_flow_one_draws(fitted, uniform):
     noise = noise_for(model, 400)
     with torch.no_grad():
         cells = model.sample(noise, energy=energy)
-        drawn = model.layer_flow.inverse(noise[:, :24], model.conditions(energy=energy))
+        drawn = model.layer_flow.inverse(noise[:, :28], model.conditions(energy=energy))
         layers = model.shares.inverse(drawn[:, :4], energy)
     sums = uniform.sum_layers(cells.numpy())
     lost = layers.numpy() - sums
@@ -93,7 +93,7 @@ def test_a_layer_without_hits_gives_its_energy_to_one_cell(fitted):
     raw = torch.zeros(1, 4, 7, 16)
     raw[:, :, 0] = 60.0
     layers = torch.tensor([[5.0, 0.005, 2.0, 0.0101]])
-    numbers = model._numbers(torch.zeros(1, 24), layers, energy=torch.full((1, 1), 5e3))
+    numbers = model._numbers(torch.zeros(1, 28), layers, energy=torch.full((1, 1), 5e3))
     cells = model._draw(LogisticMixture(raw), torch.randn(1, 4, 16), numbers)
     assert torch.isfinite(cells).all()
     assert cells[0].sum(1)[[0, 2]].tolist() == pytest.approx([5.0, 2.0], rel=0.1)
@@ -105,7 +105,7 @@ def test_a_cell_fades_at_the_threshold(fitted):
     model, showers = fitted
     cells, numbers = given(model, showers[:1])
     n, floor = 4001, model.detector.readout.threshold
-    many = LayerNumbers(*(part.expand(n, *part.shape[1:]) for part in numbers[:4]), numbers.scale)
+    many = LayerNumbers(*(part.expand(n, *part.shape[1:]) for part in numbers[:5]), numbers.scale)
     many = many._replace(energy=torch.full_like(many.energy, 20 * floor))
     noise = torch.ones(n, *cells.shape[1:])
     noise[:, 1, 5] = torch.linspace(-8, 3, n)

@@ -112,6 +112,22 @@ def test_shapes_tell_hits_centre_and_width(small, cells):
     assert (width_x, width_y) == pytest.approx((0.0, 20.0), abs=1.0)
 
 
+def test_shapes_with_radius_and_back(small, cells):
+    torch.manual_seed(5)
+    transform = LayerShapes(small, radius=True)
+    transform.fit(cells)
+    torch.manual_seed(6)
+    back = transform.inverse(transform(cells))
+    torch.manual_seed(6)
+    free = transform._free(cells).unflatten(1, (3, 6))
+    assert ((back - free).abs() / free.std(0)).max() < 1e-3
+    layer = small.layers[0].slice
+    radius = torch.from_numpy(small.cell_centres[layer, :2]).float().norm(dim=1)
+    mean = (cells[:, layer] @ radius) / cells[:, layer].sum(1)
+    bright = cells[:, layer].sum(1) > 100
+    torch.testing.assert_close(back[bright, 0, 5], mean[bright], rtol=1e-2, atol=0.1)
+
+
 def test_shapes_of_empty_showers_have_a_density(small):
     torch.manual_seed(6)
     free = LayerShapes(small)._free(torch.zeros(100, small.n_cells))

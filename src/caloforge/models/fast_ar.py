@@ -2,9 +2,9 @@
 
 The factorisation is p(layers | incident) times the product over layers z and their cells i of
 p(x_zi | all cells before layer z, numbers of layer z, incident). Flow I draws the energy of every layer and its shape
-(hits, centre, width) first, so that sampling takes one network pass per layer, not one per cell: what cells of one
-layer have in common beyond those numbers and the layers before is not described. The cells of a layer are then
-normalised to its energy.
+(hits, centre, width, mean radius) first, so that sampling takes one network pass per layer, not one per cell: what
+cells of one layer have in common beyond those numbers and the layers before is not described. The cells of a layer are
+then tilted to its shape and normalised to its energy.
 """
 
 import math
@@ -25,12 +25,12 @@ from caloforge.models.flow import CouplingFlow
 from caloforge.models.loops import loop
 from caloforge.models.masked_convolutions import BlockedNetwork, State
 from caloforge.models.mixtures import LogisticMixture
+from caloforge.models.tilt import moments, tilted, wanted
 from caloforge.models.transforms import LayerShapes, LayerShares, nearly
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 FITTED = 4000  # showers that the transforms are fitted to
-SHAPES = 5  # numbers per layer: hits, centre in x and y, width in x and y
 RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
 
@@ -71,7 +71,8 @@ class LayerNumbers(NamedTuple):
     Attributes:
         incident: kinetic energy (N, Z) [MeV].
         energy: of each layer (N, Z) [MeV].
-        shapes: normal scores (N, Z, 5) of hits, centre and width in x and y.
+        shapes: normal scores (N, Z, 6) of hits, centre and width in x and y, mean radius.
+        means: of the cells' moments (N, Z, 5), where a layer with these shapes has them.
         conditions: of the network (N, Z, embedding).
         scale: of the layers' cells.
     """
@@ -79,15 +80,14 @@ class LayerNumbers(NamedTuple):
     incident: Tensor
     energy: Tensor
     shapes: Tensor
+    means: Tensor
     conditions: Tensor
     scale: Scale
 
     def of(self, layers: Tensor) -> "LayerNumbers":
         """Those of some layers."""
-        incident, energy, shapes, conditions = (
-            part.index_select(1, layers) for part in (self.incident, self.energy, self.shapes, self.conditions)
-        )
-        return LayerNumbers(incident, energy, shapes, conditions, self.scale.of(layers))
+        incident, energy, shapes, means, conditions = (part.index_select(1, layers) for part in self[:5])
+        return LayerNumbers(incident, energy, shapes, means, conditions, self.scale.of(layers))
 
 
 class FastArModel(Model):
@@ -98,7 +98,7 @@ class FastArModel(Model):
     """
 
     def __init__(self, config: FastArConfig, detector: Detector, domain: Domain) -> None:
-        grid, depth, shapes = shared_grid(detector, "fast-ar"), len(detector.layers), LayerShapes(detector)
+        grid, depth, shapes = shared_grid(detector, "fast-ar"), len(detector.layers), LayerShapes(detector, radius=True)
         super().__init__(detector, domain, depth + shapes.size + detector.n_cells)
         self.shape, self.area = (depth, *grid.shape), math.prod(grid.shape)
         self.layer_updates = config.layer_updates
@@ -108,7 +108,7 @@ class FastArModel(Model):
         self.cell_scale = CellScale(depth, self.area)
         self.layer_flow = CouplingFlow(depth + shapes.size, self.conditions.size, **config.layers.model_dump())
         self.embedding = nn.Sequential(
-            nn.Linear(self.conditions.size + 1 + SHAPES + depth, config.embedding),
+            nn.Linear(self.conditions.size + 1 + shapes.per_layer + depth, config.embedding),
             nn.SiLU(),
             nn.Linear(config.embedding, config.embedding),
         )
@@ -119,6 +119,7 @@ class FastArModel(Model):
         )  # fmt: skip
 
     places: Tensor
+    moments: Tensor
     directions: Tensor
     layer_scale: Tensor
     first_guess: Tensor
@@ -132,6 +133,7 @@ class FastArModel(Model):
         places = torch.stack([size, (size + 0.01).log() + 1])
         places = places if self.domain.symmetric else torch.cat([places, directions])
         self.register_buffer("directions", directions, persistent=False)
+        self.register_buffer("moments", moments(centres / detector.half_width), persistent=False)
         self.register_buffer("places", places.T.reshape(*self.shape[1:], -1), persistent=False)
         guess = [torch.tensor([0.0] + mixtures * [-math.log(mixtures)]), torch.linspace(-1.5, 1.0, mixtures),
                  torch.full((mixtures,), math.log(0.4))]  # fmt: skip
@@ -238,7 +240,7 @@ class FastArModel(Model):
         return loop(layer, start, [torch.arange(self.shape[0])]).squeeze(2).transpose(0, 1).flatten(1)
 
     def _draw(self, mixture: LogisticMixture, noise: Tensor, numbers: LayerNumbers) -> Tensor:
-        """Cells (N, Z, cells) [MeV] that sum to their layers' energies.
+        """Cells (N, Z, cells) [MeV] that sum to their layers' energies and have about their shapes.
 
         In a layer with energy but no hit, the cell nearest to one takes it.
         """
@@ -247,7 +249,7 @@ class FastArModel(Model):
         share = (value * numbers.scale.width + numbers.scale.centre).clamp(max=0.0)
         above = share - (self._floor / layers).log()
         weights = torch.where(filled, share.exp() * (1 + above / RAMP).clamp(0.0, 1.0), 0.0) + nearly(above)
-        cells = weights * (layers / weights.sum(2, keepdim=True))
+        cells = layers * tilted(weights, self.moments, numbers.means)
         return torch.where(cells >= self._floor, cells, 0.0)
 
     def _hits(self, batch: Batch) -> Tensor:
@@ -268,9 +270,11 @@ class FastArModel(Model):
 
     def _numbers(self, drawn: Tensor, layers: Tensor, **incidents: Tensor) -> LayerNumbers:
         depth, energy = self.shape[0], incidents["energy"]
-        shapes = drawn[:, depth:].unflatten(1, (depth, SHAPES))
+        shapes = drawn[:, depth:].unflatten(1, (depth, self.shapes.per_layer))
+        means = wanted(self.shapes.inverse(drawn[:, depth:])[:, :, 1:] / self.detector.half_width)
         share = ((layers / energy).log() - self.layer_scale[0]) / self.layer_scale[1]
         conditions = self.conditions(**incidents)[:, None].expand(-1, depth, -1)
         which = torch.eye(depth, device=drawn.device).expand(drawn.shape[0], -1, -1)
         own = torch.cat([share[:, :, None], shapes, conditions, which], 2)
-        return LayerNumbers(energy.expand(-1, depth), layers, shapes, silu(self.embedding(own)), self.cell_scale.scale)
+        conditions = silu(self.embedding(own))
+        return LayerNumbers(energy.expand(-1, depth), layers, shapes, means, conditions, self.cell_scale.scale)

@@ -187,15 +187,20 @@ class LayerShares(nn.Module):
 
 
 class LayerShapes(nn.Module):
-    """Hits, centre and width in x and y of each layer as normal scores (N, 5 n_layers): the shower in few numbers.
+    """Hits, centre and width in x and y of each layer as normal scores: the shower in few numbers.
 
     A flow that draws them before the cells gives showers their fluctuations as a whole (number of hits, lateral
     spread), which a flow over hundreds of cells learns last. Layers without energy have noise far below the threshold
     in their place, so that every number has a density.
+
+    Args:
+        detector: whose layers they are.
+        radius: whether the mean radius comes as a sixth number.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, *, radius: bool = False) -> None:
         super().__init__()
+        self.radius, self.per_layer = radius, 6 if radius else 5
         self.threshold = max(detector.readout.threshold, LEAST_ENERGY)
         self.slices = [layer.slice for layer in detector.layers]
         self.quantiles = NormalScores(self.size)
@@ -207,7 +212,7 @@ class LayerShapes(nn.Module):
     @property
     def size(self) -> int:
         """Numbers per shower."""
-        return 5 * len(self.slices)
+        return self.per_layer * len(self.slices)
 
     def fit(self, cells: Tensor) -> None:
         """Fit to cells (N, n_cells) [MeV]."""
@@ -215,9 +220,14 @@ class LayerShapes(nn.Module):
         self.quantiles.fit(list(free.T), torch.zeros(self.size))
 
     def forward(self, cells: Tensor) -> Tensor:
-        """Scores (N, 5 n_layers) of cells (N, n_cells) [MeV]."""
+        """Scores (N, size) of cells (N, n_cells) [MeV], layer by layer."""
         scores: Tensor = self.quantiles(self._free(cells))
         return scores
+
+    def inverse(self, scores: Tensor) -> Tensor:
+        """Hits, centres, widths and, if it is one of them, mean radius [mm] (N, n_layers, per_layer) of scores."""
+        values: Tensor = self.quantiles.inverse(scores)
+        return values.reshape(-1, len(self.slices), self.per_layer)
 
     def _free(self, cells: Tensor) -> Tensor:
         noisy = cells + 0.01 * self.threshold * torch.rand_like(cells)
@@ -229,4 +239,6 @@ class LayerShapes(nn.Module):
         centre = weights @ centres
         variance = weights @ centres.square() - centre.square()
         hits = hit.sum(1, keepdim=True) + torch.rand_like(centre[:, :1])
-        return torch.cat([hits, centre, variance.clamp(min=1e-6).sqrt()], 1)
+        numbers = [hits, centre, variance.clamp(min=1e-6).sqrt()]
+        radius = [weights @ centres.norm(dim=1, keepdim=True)] if self.radius else []
+        return torch.cat([*numbers, *radius], 1)
