@@ -62,6 +62,16 @@ def standard_error(values: Floats) -> Floats:
     return np.asarray(values.std(0, ddof=1) / np.sqrt(len(values)))
 
 
+def width_ratio(reference: Floats, model: Floats, resamples: int = 500) -> tuple[float, float]:
+    """Standard deviation of the model over that of the reference, and its bootstrap error."""
+    random = np.random.default_rng(0)
+
+    def drawn(values: Floats) -> Floats:
+        return np.asarray(values[random.integers(len(values), size=(resamples, len(values)))].std(1))
+
+    return float(model.std() / reference.std()), float((drawn(model) / drawn(reference)).std())
+
+
 def compare(reference: Showers, model: Showers) -> dict[str, float]:
     """Errors of the model [%], each mean with its statistical error."""
     theirs, ours = figures(reference), figures(model)
@@ -70,9 +80,10 @@ def compare(reference: Showers, model: Showers) -> dict[str, float]:
     ratio = ours["layers"].mean(0) / theirs["layers"].mean(0) - 1
     error = np.hypot(standard_error(ours["layers"]), standard_error(theirs["layers"])) / theirs["layers"].mean(0)
     worst = int(np.flatnonzero(held)[np.abs(ratio[held]).argmax()])
+    width, width_error = width_ratio(theirs["response"], ours["response"])
     found = {"showers": len(reference), "worst": 100 * ratio[worst], "worst_error": 100 * error[worst],
              "worst_layer": worst, "good": bool(((np.abs(ratio) < 0.02) | (np.abs(ratio) < 2 * error))[held].all()),
-             "width": ours["response"].std() / theirs["response"].std()}  # fmt: skip
+             "width": width, "width_error": width_error}  # fmt: skip
     for name in ("response", "depth", "radius", "hits"):
         mean = theirs[name].mean()
         found[name] = 100 * (ours[name].mean() / mean - 1)
@@ -85,7 +96,8 @@ def row(title: str, found: dict[str, float]) -> str:
     means = " | ".join(f"{found[n]:+.2f} +- {found[f'{n}_error']:.2f}" for n in ("response", "depth", "radius", "hits"))
     worst = f"{found['worst_layer']} | {found['worst']:+.1f} +- {found['worst_error']:.1f}"
     good = "yes" if found["good"] else "no"
-    return f"| {title} | {found['showers']} | {worst} | {good} | {found['width']:.2f} | {means} |"
+    width = f"{found['width']:.2f} +- {found['width_error']:.2f}"
+    return f"| {title} | {found['showers']} | {worst} | {good} | {width} | {means} |"
 
 
 def losses(run: Path, showers: dict[str, Showers], size: int = 50) -> dict[str, float]:
