@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ def test_published_splits():
     assert recipe.split(100_000) == (60_000, 20_000, 20_000)
     assert recipe.split(121_000) == (80_000, 20_000, 21_000)
     assert sum(recipe.split(1234)) == 1234
+    assert replace(recipe, learn=5000).split(6301) == (5000, 650, 651)
 
 
 def test_published_recipe_is_the_published_network():

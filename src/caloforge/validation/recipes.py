@@ -22,6 +22,7 @@ class Recipe:
         as_published: CaloChallenge's inputs and samplings (cells of `low_normed` not thresholded, empty cells 0.1 MeV).
         bootstraps: resamplings for the errors of observables.
         largest: showers per side used for neighbours and kernel distances; None for all.
+        learn: showers per class that a classifier is trained on; by default 60 %.
     """
 
     name: str
@@ -38,12 +39,13 @@ class Recipe:
     as_published: bool = False
     bootstraps: int = 100
     largest: int | None = 5000
+    learn: int | None = None
 
     def split(self, n: int) -> tuple[int, int, int]:
         """Showers per class for training, selection and test."""
         if self.as_published and n in PUBLISHED_SPLITS:
             return PUBLISHED_SPLITS[n]
-        train, select = int(0.6 * n), int(0.2 * n)
+        train, select = (int(0.6 * n), int(0.2 * n)) if self.learn is None else (self.learn, (n - self.learn) // 2)
         return train, select, n - train - select
 
 
