@@ -4,7 +4,8 @@
     python benchmarks/fast_ar.py runs/fast-ar-high --labels 93 95 98
 
 RUN is a folder of `caloforge run`, or of a training beside its ONNX file given with --model. Geant4 showers of each
-label are made once and kept in FOLDER; --reference FILE.h5 takes them from a file instead. Prints tables in Markdown.
+label are made once and kept in FOLDER; --reference FILE.h5 takes them from a file instead. Prints tables in Markdown;
+--plot FILE.png draws the profiles.
 """
 
 import argparse
@@ -100,6 +101,44 @@ def row(title: str, found: dict[str, float]) -> str:
     return f"| {title} | {found['showers']} | {worst} | {good} | {width} | {means} |"
 
 
+def profiles(showers: Showers) -> dict[str, tuple[Floats, Floats, Floats]]:
+    """Mean energies [MeV] and their errors, along the axis by depth [mm] and across it by radius [mm] per area."""
+    detector, cells = showers.detector, showers.thresholded().astype(np.float64)
+    layers = detector.sum_layers(cells)
+    first = detector.layers[0].slice
+    radius = np.round(np.hypot(*detector.cell_centres[first, :2].T), 6)
+    across = cells.reshape(len(cells), len(detector.layers), -1).sum(1)
+    radii, ring = np.unique(radius, return_inverse=True)
+    rings = np.stack([across[:, ring == k].mean(1) for k in range(len(radii))], 1)
+    depths = np.array([layer.z for layer in detector.layers])
+    return {
+        "depth [mm]": (depths, layers.mean(0), standard_error(layers)),
+        "radius [mm]": (radii, rings.mean(0), standard_error(rings)),
+    }
+
+
+def draw(samples: dict[float, Showers], made: dict[float, Showers], known: Floats, path: Path) -> None:
+    """Profiles along (above) and across the axis (below, logarithmic, mean cell), a column per label."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(samples), 6), layout="constrained")
+    grid = figure.subplots(2, len(samples), squeeze=False)
+    for column, energy in enumerate(samples):
+        theirs, ours = profiles(samples[energy]), profiles(made[energy])
+        for axes, (name, (x, mean, error)) in zip(grid[:, column], theirs.items(), strict=True):
+            axes.errorbar(x, mean, error, fmt="o", ms=3, color="black", label=f"Geant4, {len(samples[energy])} showers")
+            _, y, spread = ours[name]
+            axes.step(x, y, where="mid", color="C3", label="FAST.AR")
+            axes.fill_between(x, y - spread, y + spread, step="mid", color="C3", alpha=0.3)
+            axes.set_xlabel(name)
+        grid[1, column].set_yscale("log")
+        grid[0, column].set_title(f"{energy / 1000:g} GeV, {'seen' if energy in known else 'held out'}")
+    grid[0, 0].set_ylabel("energy of a layer [MeV]")
+    grid[1, 0].set_ylabel("energy of a cell, all layers [MeV]")
+    grid[0, 0].legend()
+    figure.savefig(path, dpi=100)
+
+
 def losses(run: Path, showers: dict[str, Showers], size: int = 50) -> dict[str, float]:
     """Mean loss per cell of the trained model on each sample."""
     model = load_model(run)
@@ -128,6 +167,7 @@ def main() -> None:
     parser.add_argument("--per-label", type=int, default=500)
     parser.add_argument("--references", type=Path, default=Path(), help="folder that keeps Geant4's showers")
     parser.add_argument("--reference", type=Path, help="file with showers of the labels, instead of making them")
+    parser.add_argument("--plot", type=Path, help="figure of the profiles")
     arguments = parser.parse_args()
     simulator = LearnedSimulator(arguments.model or next(arguments.run.glob("*.onnx")))
     detector, energies = simulator.detector, [1000 * label for label in arguments.labels]
@@ -152,6 +192,8 @@ def main() -> None:
         if len(members) > 1:
             both = (concatenate([sets[energy] for energy in members]) for sets in (samples, made))
             print(row(f"all {group}", compare(*both)), flush=True)
+    if arguments.plot:
+        draw(samples, made, known, arguments.plot)
     tested = {f"test, label {e / 1000:g} ({'seen' if e in known else 'held out'})": s for e, s in samples.items()}
     print("\n| sample | loss per cell |\n|---|---|")
     for name, loss in losses(check_trained(arguments.run), {"train": train[:500], **tested}).items():
