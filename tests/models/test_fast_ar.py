@@ -88,6 +88,27 @@ def test_layers_hold_what_flow_one_draws(fitted, uniform):
     assert sums.sum() == pytest.approx(float(layers.sum()), rel=1e-4)
 
 
+def test_layers_have_about_the_shapes_given(fitted, uniform):
+    """Centre, width and mean radius [mm] of layers drawn with the numbers of Geant4's, in widths over the showers."""
+    model, showers = fitted
+    with torch.no_grad():
+        true, numbers = given(model, showers)
+        mixture, _ = mixture_of(model, torch.zeros_like(true), numbers)
+        drawn = model._draw(mixture, torch.randn(true.shape, generator=torch.Generator().manual_seed(29)), numbers)
+    places = torch.from_numpy(uniform.cell_centres[:16, :2])
+
+    def shapes(cells):
+        shares = cells.double() / cells.sum(2, keepdim=True)
+        centre = shares @ places
+        width = (shares @ places.square() - centre.square()).clamp(min=0).sqrt()
+        return torch.cat([centre, width, shares @ places.norm(dim=1, keepdim=True)], 2)
+
+    bright = ((true > 0).sum(2) > 8) & ((drawn > 0).sum(2) > 8)
+    want, got = shapes(true)[bright], shapes(drawn)[bright]
+    assert bright.sum() > 200
+    assert ((got - want) / want.std(0)).abs().median(0).values.max() < 0.2
+
+
 def test_a_layer_without_hits_gives_its_energy_to_one_cell(fitted):
     model, _ = fitted
     raw = torch.zeros(1, 4, 7, 16)
@@ -167,8 +188,14 @@ def test_layers_look_alike_at_other_energies(fitted):
     model, showers = fitted
     ten = replace(showers.incidents, energy=10 * showers.incidents.energy)
     large = Showers(showers.detector, ten, 10 * showers.energies)
-    shares = [model.shares(given(model, s)[1].energy, Batch.of(s).incidents["energy"]) for s in (showers, large)]
+    (cells, numbers), (_, scaled) = (given(model, s) for s in (showers, large))
+    shares = [model.shares(n.energy, n.incident[:, :1]) for n in (numbers, scaled)]
     torch.testing.assert_close(*shares, rtol=1e-3, atol=0.03)
+    bright = (cells > 0).all(2) & (numbers.energy > 100)
+    assert bright.sum() > 100
+    torch.testing.assert_close(numbers.shapes[bright][:, 1:], scaled.shapes[bright][:, 1:], rtol=0, atol=0.05)
+    root, scaled_root = (model._inputs(n.energy[:, :, None].expand_as(cells) / 16, n)[..., 1] for n in (numbers, scaled))
+    torch.testing.assert_close(root, scaled_root, rtol=1e-3, atol=1e-3)
 
 
 def test_rotations_of_the_shower_rotate_the_mixtures():

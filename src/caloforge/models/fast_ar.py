@@ -100,7 +100,7 @@ class FastArModel(Model):
     def __init__(self, config: FastArConfig, detector: Detector, domain: Domain) -> None:
         grid, depth, shapes = shared_grid(detector, "fast-ar"), len(detector.layers), LayerShapes(detector, radius=True)
         super().__init__(detector, domain, depth + shapes.size + detector.n_cells)
-        self.shape, self.area = (depth, *grid.shape), math.prod(grid.shape)
+        self.shape, self.area, self.half_width = (depth, *grid.shape), math.prod(grid.shape), grid.half_extent
         self.layer_updates = config.layer_updates
         self.conditions = Conditions(domain)
         self.shapes = shapes
@@ -128,12 +128,12 @@ class FastArModel(Model):
         """Where cells lie, radius and, where showers have one, direction; what mixtures start from."""
         centres = torch.from_numpy(detector.cell_centres[: self.area, :2]).float()
         radius = centres.norm(dim=1)
-        directions = (centres / radius.clamp(min=1e-6 * detector.half_width)[:, None]).T
-        size = radius / detector.half_width
+        directions = (centres / radius.clamp(min=1e-6 * self.half_width)[:, None]).T
+        size = radius / self.half_width
         places = torch.stack([size, (size + 0.01).log() + 1])
         places = places if self.domain.symmetric else torch.cat([places, directions])
         self.register_buffer("directions", directions, persistent=False)
-        self.register_buffer("moments", moments(centres / detector.half_width), persistent=False)
+        self.register_buffer("moments", moments(centres / self.half_width), persistent=False)
         self.register_buffer("places", places.T.reshape(*self.shape[1:], -1), persistent=False)
         guess = [torch.tensor([0.0] + mixtures * [-math.log(mixtures)]), torch.linspace(-1.5, 1.0, mixtures),
                  torch.full((mixtures,), math.log(0.4))]  # fmt: skip
@@ -271,7 +271,7 @@ class FastArModel(Model):
     def _numbers(self, drawn: Tensor, layers: Tensor, **incidents: Tensor) -> LayerNumbers:
         depth, energy = self.shape[0], incidents["energy"]
         shapes = drawn[:, depth:].unflatten(1, (depth, self.shapes.per_layer))
-        means = wanted(self.shapes.inverse(drawn[:, depth:])[:, :, 1:] / self.detector.half_width)
+        means = wanted(self.shapes.inverse(drawn[:, depth:])[:, :, 1:] / self.half_width)
         share = ((layers / energy).log() - self.layer_scale[0]) / self.layer_scale[1]
         conditions = self.conditions(**incidents)[:, None].expand(-1, depth, -1)
         which = torch.eye(depth, device=drawn.device).expand(drawn.shape[0], -1, -1)

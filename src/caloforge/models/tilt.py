@@ -5,7 +5,8 @@ from torch import Tensor
 
 ROUNDS = 2  # over the moments, one after the other
 LIMIT = 2.0  # of the weights' logarithm
-LEAST_VARIANCE = 1e-5  # of a moment among a layer's cells; a layer of one cell stays as it is
+LEAST_VARIANCE = 1e-3  # of a moment among a layer's cells, in mean squares; a layer of one cell stays as it is
+TINY = 1e-12
 
 
 def moments(places: Tensor) -> Tensor:
@@ -38,8 +39,9 @@ def tilted(weights: Tensor, moments: Tensor, means: Tensor) -> Tensor:
             moment, mean = moments[:, k], means[:, :, k]
             now = (shares * moment).sum(2, keepdim=True)
             off = moment - now
+            square = (shares * moment.square()).sum(2, keepdim=True)
             variance = (shares * off.square()).sum(2, keepdim=True)
-            step = (mean[:, :, None] - now) / (variance + LEAST_VARIANCE)
+            step = (mean[:, :, None] - now) / (variance + LEAST_VARIANCE * square + TINY)
             field = (field + step * off).clamp(-LIMIT, LIMIT)
             tilted = weights * field.exp()
             shares = tilted / tilted.sum(2, keepdim=True)
