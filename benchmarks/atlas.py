@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import widths
 from caloforge.detector import Detector
 from caloforge.detector.cells import CartesianCells
 from caloforge.detector.window import hit_cells
 from caloforge.errors import InputError
 from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.showers import Showers, read
-from caloforge.simulators import create
+from caloforge.simulators import create, labelled
 from caloforge.validation import observables as obs
 
 Floats = NDArray[np.float64]
@@ -36,6 +37,7 @@ STRIPS, MIDDLE = 1, 2
 LARGE_SHARE = 0.05  # of the energy: layers that must have the right mean
 CELL_ETA, CELL_PHI = 0.025 / 38.4, 0.0245 / 36.8  # per mm: a middle cell is 0.025 x 0.0245
 BATCHES = (1, 100, 1000)
+WIDTHS = {"width of the response": widths.standard, "of its central 68 %": widths.central}
 
 
 def geant4(detector: Detector, energy: int, n: int, cache: Path) -> Showers:
@@ -51,9 +53,9 @@ def samples(detector: Detector, calls: list[str], energy: int, n: int, cache: Pa
     """Showers of Geant4 and of every simulator on the same incidents."""
     full = geant4(detector, energy, n, cache)
     found = {FULL: full}
-    for call in calls:
+    for label, call in labelled(calls).items():
         simulator = create(call, detector)
-        found[Path(call).stem] = simulator.simulate(full.incidents, seed=2)
+        found[label] = simulator.simulate(full.incidents, seed=2)
         simulator.close()
     return found
 
@@ -96,18 +98,8 @@ def ratio(ours: Floats, full: Floats) -> tuple[float, float]:
     return float(value), float(value * np.hypot(*relative))
 
 
-def width_ratio(ours: Floats, full: Floats) -> tuple[float, float]:
-    """Ratio of the standard deviations and its error, from the fourth moments."""
-    relative = []
-    for values in (ours, full):
-        off = (values - values.mean()) ** 2
-        relative.append(off.std(ddof=1) / off.mean() / 2 / np.sqrt(len(values)))
-    value = ours.std(ddof=1) / full.std(ddof=1)
-    return float(value), float(value * np.hypot(*relative))
-
-
 def judged(value: float, error: float, allowed: float) -> str:
-    """A ratio with its error: bare within `allowed` of one, "?" within two errors, "✗" beyond both."""
+    """A ratio with its error: bare within `allowed` of one, "?" if only within two errors, else "✗"."""
     off = abs(value - 1)
     mark = "" if off <= allowed else " ?" if off <= 2 * error else " ✗"
     return f"{value:.3f} ± {error:.3f}{mark}"
@@ -126,13 +118,15 @@ def rows(energy: int, found: Samples) -> list[str]:
                 f"{value:.4g} MeV ({100 * share:.1f} %)"
                 for value, share in zip(layers(full).mean(0), shares, strict=True)
             ]
-            cells += [f"{100 * total.std(ddof=1) / total.mean():.2f} %", f"{centres(full).mean():.1f} mm"]
+            cells += [f"{100 * float(width(total[None])[0]) / total.mean():.2f} %" for width in WIDTHS.values()]
+            cells += [f"{centres(full).mean():.1f} mm"]
         else:
             each = zip(layers(showers).T, layers(full).T, shares, strict=True)
             cells += [judged(*ratio(a, b), 0.02) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
                       for a, b, share in each]  # fmt: skip
-            totals = [layers(sample).sum(1) for sample in (showers, full)]
-            cells += [judged(*width_ratio(*totals), 0.15), judged(*ratio(centres(showers), centres(full)), 0.01)]
+            ours, theirs = (layers(sample).sum(1) for sample in (showers, full))
+            cells += [judged(*widths.ratio(ours, theirs, width), 0.15) for width in WIDTHS.values()]
+            cells += [judged(*ratio(centres(showers), centres(full)), 0.01)]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -142,11 +136,11 @@ def times(detector: Detector, calls: list[str]) -> list[str]:
     source = Source.from_config(SourceConfig(particle="gamma", energy=f"{PLOTTED} GeV"), detector)
     incidents = source.draw(0, max(BATCHES), seed=3)
     lines = []
-    for call in calls:
+    for label, call in labelled(calls).items():
         simulator = create(call, detector)
         cells = [f"{fastest(simulator, incidents[:n]):.3g}" for n in BATCHES]
         simulator.close()
-        lines.append(f"| {Path(call).stem} | {' | '.join(cells)} |")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
     return lines
 
 
@@ -162,7 +156,7 @@ def fastest(simulator: Any, incidents: Any) -> float:
 
 def table(detector: Detector, by_energy: dict[int, Samples], calls: list[str]) -> str:
     """Both tables as Markdown."""
-    head = ["E [GeV]", "simulator", "showers", *LAYERS, "width of the response", "longitudinal centre"]
+    head = ["E [GeV]", "simulator", "showers", *LAYERS, *WIDTHS, "longitudinal centre"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for energy, found in by_energy.items():
         lines += rows(energy, found)

@@ -194,7 +194,9 @@ def test_layers_look_alike_at_other_energies(fitted):
     bright = (cells > 0).all(2) & (numbers.energy > 100)
     assert bright.sum() > 100
     torch.testing.assert_close(numbers.shapes[bright][:, 1:], scaled.shapes[bright][:, 1:], rtol=0, atol=0.05)
-    root, scaled_root = (model._inputs(n.energy[:, :, None].expand_as(cells) / 16, n)[..., 1] for n in (numbers, scaled))
+    root, scaled_root = (
+        model._inputs(n.energy[:, :, None].expand_as(cells) / 16, n)[..., 1] for n in (numbers, scaled)
+    )
     torch.testing.assert_close(root, scaled_root, rtol=1e-3, atol=1e-3)
 
 

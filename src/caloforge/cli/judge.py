@@ -14,7 +14,7 @@ from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_output, check_writable
-from caloforge.simulators import Simulator, create
+from caloforge.simulators import Simulator, create, labelled
 from caloforge.simulators.learned import LearnedSimulator
 
 
@@ -87,13 +87,7 @@ def candidate_showers(names: list[str], reference: Showers, seed: int) -> dict[s
     Raises:
         InputError: an unknown candidate, or two of the same name.
     """
-    found: dict[str, Showers] = {}
-    for name in names:
-        stem = Path(name.partition("=")[2] or name).stem if "." in name else name
-        if stem in found:
-            raise InputError(f"two candidates are called '{stem}'; rename one file")
-        found[stem] = _candidate(name, reference, seed)
-    return found
+    return {label: _candidate(name, reference, seed) for label, name in labelled(names).items()}
 
 
 def _candidate(name: str, reference: Showers, seed: int) -> Showers:
@@ -125,7 +119,7 @@ def bench(
 
     check_output(output, force=force)
     found = Detector.load(detector)
-    simulators = {name if "." not in name else Path(name).stem: create(name, found) for name in simulator}
+    simulators = {label: create(name, found) for label, name in labelled(simulator).items()}
     try:
         incidents = SourceConfig(particle=particle or _particle(simulators), theta=theta, phi=phi, position=position)
         report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say)

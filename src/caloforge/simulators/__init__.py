@@ -1,6 +1,6 @@
 """Simulators, and how they are called by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from caloforge.detector import Detector
@@ -8,7 +8,7 @@ from caloforge.errors import InputError, nearest
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.replay import Replay
 
-__all__ = ["NAMED", "Replay", "Simulator", "create", "file_of"]
+__all__ = ["NAMED", "Replay", "Simulator", "create", "file_of", "labelled"]
 
 
 def _geant4(detector: Detector) -> Simulator:
@@ -48,6 +48,22 @@ def file_of(name: str) -> Path | None:
     """The file that a simulator's name points to, if any."""
     path = Path(name.partition("=")[2] or name)
     return path if path.is_file() and name not in NAMED else None
+
+
+def labelled(names: Sequence[str]) -> dict[str, str]:
+    """Simulators' names by what tables call them: the stem of a file, frozen for a library of frozen showers.
+
+    Raises:
+        InputError: two would be called alike.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        kind, _, path = name.partition("=")
+        label = kind if kind == "frozen" else Path(path or name).stem if "." in name else name
+        if label in found:
+            raise InputError(f"{found[label]} and {name} would both be called '{label}'; rename a file")
+        found[label] = name
+    return found
 
 
 def create(name: str, detector: Detector) -> Simulator:
