@@ -313,6 +313,21 @@ def test_angles_and_entry_points_leave_cells_unpooled(uniform, toy):
     assert not torch.equal(grid, grid.flip(1))
 
 
+def test_turns_and_networks_are_the_published_ones(fitted):
+    """RMSprop with rho 0.9, two steps of the generator, and no normalisation in the last step."""
+    model, _ = fitted
+    discriminator, generator = model.turns()
+    assert (discriminator.name, discriminator.repeat, generator.repeat) == ("discriminator", 1, 2)
+    for turn in (discriminator, generator):
+        optimiser = turn.optimiser(turn.parameters, lr=1e-3)
+        assert isinstance(optimiser, torch.optim.RMSprop)
+        assert optimiser.defaults["alpha"] == 0.9
+    norms = [isinstance(block.norm, torch.nn.BatchNorm3d) for block in model.generator.blocks]
+    assert norms == [True, True, False]
+    assert model.generator.last.bias is None
+    assert [isinstance(block.norm, torch.nn.BatchNorm3d) for block in model.discriminator.blocks] == [False, True]
+
+
 def test_weights_of_the_loss_are_the_published_ones():
     assert LossWeights() == LossWeights(adversarial=3.0, energy=0.1, total=0.1)
     assert Gan3DConfig().power == 0.85

@@ -126,6 +126,17 @@ def test_published_weights_and_sizes_are_the_defaults():
     assert config.weights == VAEWeights(reconstruction=1.0, kl=1e-4, total=1e-2, fractions=(8e-2, 6e-1, 2e-1))
 
 
+def test_networks_and_optimiser_are_the_published_ones(case):
+    model, _ = case
+    (turn,) = model.turns()
+    assert turn.optimiser is torch.optim.RMSprop
+    for network in (model.encoder, model.decoder):
+        linear, between = network[::2], network[1::2]
+        assert all(isinstance(activation, torch.nn.ELU) for activation in between)
+        assert all((layer.bias == 1).all() for layer in linear[:-1])
+        assert (linear[-1].bias == 0).all()
+
+
 def test_training_brings_the_showers_back(toy, small):
     """Three hundred steps: new showers have about the layers of the toy, and about as wide."""
     showers = toy(small, 1000, seed=26)

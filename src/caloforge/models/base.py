@@ -63,7 +63,7 @@ class Model(nn.Module, ABC):
         detector: the detector whose cells it fills.
         domain: the incidents it learns from.
         noise_size: standard normal numbers per shower.
-        judged: showers that `selection_loss` wants at a time, at least; distances of samples need many.
+        judged: showers that `selection_loss` wants at a time, where there are as many; distances of samples need many.
     """
 
     judged = 1
