@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import times
 from caloforge import bench as timing
 from caloforge import provenance
 from caloforge.export import export
@@ -30,7 +31,6 @@ from caloforge.particles import particle_name, pdg_code
 from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
-from caloforge.simulators.learned import CHUNK
 from caloforge.training import check_trained, load_model
 from caloforge.training.loop import seeded
 from caloforge.training.run import RunFolder
@@ -115,10 +115,10 @@ def measure(given: list[str], arguments: argparse.Namespace) -> Table:
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
     aucs = auc_rows(reference, samples, arguments.sizes, arguments.recipe, arguments.seeds)
     incidents = SourceConfig(particle=particle)
-    times = timing.bench(reference.detector, models, incidents, arguments.energy, partial(print, flush=True), BATCHES)
+    timed = timing.bench(reference.detector, models, incidents, arguments.energy, partial(print, flush=True), BATCHES)
     for model in models.values():
         model.close()
-    return {"particle": particle, "n_reference": len(reference), "trained": trained, "auc": aucs, "times": times}
+    return {"particle": particle, "n_reference": len(reference), "trained": trained, "auc": aucs, "times": timed}
 
 
 def training_table(tables: list[Table]) -> str:
@@ -156,23 +156,16 @@ def time_table(table: Table) -> str:
 
     They are passes of the same size: learned simulators cut large batches into parts.
     """
-    times, published = table["times"], ("teacher", "student", "CaloGAN")
-    geant4 = [f"Geant4, {energy}" for energy in times["geant4_ms"]]
-    head = ["batch", *times["simulators"], *geant4, "published (TITAN V): teacher", "student", "CaloGAN"]
+    found, published = table["times"], ("teacher", "student", "CaloGAN")
+    geant4 = [f"Geant4, {energy}" for energy in found["geant4_ms"]]
+    head = ["batch", *found["simulators"], *geant4, "published (TITAN V): teacher", "student", "CaloGAN"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for batch in BATCHES:
-        ours = [_milliseconds(rows, batch) for rows in times["simulators"].values()]
-        full = [f"{ms:.4g}" for ms in times["geant4_ms"].values()]
+        ours = [times.milliseconds(rows, batch) for rows in found["simulators"].values()]
+        full = [f"{ms:.4g}" for ms in found["geant4_ms"].values()]
         theirs = [str(PUBLISHED_MS[name].get(batch, "-")) for name in published]
         lines.append(f"| {batch} | {' | '.join([*ours, *full, *theirs])} |")
     return "\n".join(lines)
-
-
-def _milliseconds(rows: Table, batch: int) -> str:
-    if row := rows.get(str(batch)):
-        return f"{row['ms']:.3g} ± {row['std']:.1g}"
-    largest = max(rows, key=int)
-    return f"{rows[largest]['ms']:.3g} (as {largest})" if int(largest) >= CHUNK else "-"
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.validation.summary import verdict_rows
+from times import milliseconds
 
 DEPTH = "depth_centre"
-BATCHES = ("1", "100", "1000")
+BATCHES = (1, 100, 1000)
 
 
 def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
@@ -22,13 +23,12 @@ def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
     return [*table, ["depth centre", *(f"{o['mean_ratio']:.4f} ± {o['mean_ratio_error']:.4f}" for o in found)]]
 
 
-def time_rows(times: dict[str, Any], names: list[str]) -> list[list[str]]:
+def time_rows(measured: dict[str, Any], names: list[str]) -> list[list[str]]:
     """Milliseconds per shower by batch; Geant4, which simulates showers one by one, in the column of the floor."""
-    full = times["geant4_ms"][times["energy"]]
+    full = measured["geant4_ms"][measured["energy"]]
     rows = []
     for batch in BATCHES:
-        found = (times["simulators"].get(name, {}).get(batch) for name in names)
-        cells = (f"{row['ms']:.3g}" if row else "-" for row in found)
+        cells = (milliseconds(measured["simulators"].get(name, {}), batch) for name in names)
         rows.append([f"ms, batch {batch}", f"Geant4: {full:.4g}", *cells])
     return rows
 
