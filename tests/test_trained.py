@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from caloforge.detector import Detector
 from caloforge.production import Source, SourceConfig
@@ -35,7 +36,11 @@ def test_exported_models_answer_for_their_preset(name):
     assert response == pytest.approx(expected, abs=off)
 
 
-def test_a_training_directory_is_read():
+def test_a_training_directory_is_read_and_drawn_from():
+    """Electrons of 12 GeV: Geant4's mean response in the test showers of that training is 0.9940, its width 0.0028."""
     model = load_model(TRAINED / "fast-ar-small")
     assert model.detector == Detector.load("pbwo4-cylinder")
-    assert sum(parameter.numel() for parameter in model.parameters()) > 100_000
+    noise = torch.randn(20, model.noise_size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        cells = model.sample(noise, energy=torch.full((20, 1), 12_000.0))
+    assert (cells.sum(1) / 12_000).mean() == pytest.approx(0.994, abs=0.002)
