@@ -1,12 +1,14 @@
 """Full simulation: physics that must come out, showers that depend on nothing else, failures that are reported."""
 
 import importlib.util
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,6 +253,27 @@ def test_refused_incidents(simulator, small):
 def test_ions_are_particles(simulator):
     carbon = simulator.simulate(Incidents.make(1000060120, [600.0]), 1)
     assert 300 < carbon.energies.sum() <= 600
+
+
+def given_up(detector, folder, times):
+    """What a script of its own prints of four electrons, the second of which Geant4 gives up some times."""
+    file = folder / "detector.toml"
+    file.write_text(detector.toml)
+    scene = Path(__file__).with_name("abort_scene.py")
+    return subprocess.run([sys.executable, scene, file, str(times)], capture_output=True, check=False)
+
+
+def test_a_shower_that_geant4_gives_up_starts_again(small, tmp_path):
+    """Geant4 gives up events with a stuck particle; what they had deposited until then is no shower."""
+    plain, again = (np.load(io.BytesIO(given_up(small, tmp_path, times).stdout)) for times in (0, 2))
+    np.testing.assert_array_equal(plain[[0, 2, 3]], again[[0, 2, 3]])
+    assert again[1].sum() > 50
+    assert (plain[1] != again[1]).any()
+
+
+def test_a_shower_that_geant4_always_gives_up_is_an_error(small, tmp_path):
+    done = given_up(small, tmp_path, 5)
+    assert (done.returncode, b"gave up a shower of 100 MeV 5 times" in done.stdout) == (3, True)
 
 
 def test_import_loads_no_geant4():

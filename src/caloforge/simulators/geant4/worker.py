@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
 import geant4_pybind as g4
 import numpy as np
+from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents
@@ -19,6 +20,7 @@ from caloforge.simulators.geant4.serve import serve
 GUN_DISTANCE = 1.0  # before the front face [mm]
 CHUNK_BYTES = 2**22
 CHUNK_ROWS = 64
+ATTEMPTS = 5  # to simulate a shower that Geant4 gives up
 
 
 class Gun(g4.G4VUserPrimaryGeneratorAction):
@@ -57,35 +59,44 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):
 
 
 class Rows(g4.G4UserEventAction):
-    """Reads each event into a row and sends rows in chunks."""
+    """Reads events into rows that are sent together."""
 
     def __init__(self, connection: Connection, n_cells: int) -> None:
         super().__init__()
         self.hits: Hits | None = None
         self.failure: BaseException | None = None
+        self.given_up: list[int] = []
+        self._order: Iterator[int] = iter(())
         self._connection = connection
         self._rows = np.zeros((max(1, min(CHUNK_ROWS, CHUNK_BYTES // (4 * n_cells))), n_cells), np.float32)
-        self._filled = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def expect(self, rows: Iterable[int]) -> None:
+        """Take the rows that the events of the next run belong to."""
+        self._order, self.given_up = iter(rows), []
 
     def EndOfEventAction(self, event: Any) -> None:
-        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
+        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks.
+
+        Geant4 gives up an event whose particle is stuck between two volumes, with its energy lost from there on.
+        """
         try:
             assert self.hits is not None
-            cells, energies = self.hits.read(event)
-            self._rows[self._filled, cells] = energies
-            self._filled += 1
-            if self._filled == len(self._rows):
-                self.flush()
+            row, (cells, energies) = next(self._order), self.hits.read(event)
+            if event.IsAborted():
+                self.given_up.append(row)
+            else:
+                self._rows[row, cells] = energies
         except BaseException as error:
             self.failure = error
             g4.G4RunManager.GetRunManager().AbortRun(True)
 
-    def flush(self) -> None:
-        """Send what has been filled."""
-        if self._filled:
-            wire.send(self._connection, {"rows": self._filled}, self._rows[: self._filled].tobytes())
+    def send(self, n: int) -> None:
+        """Send the first rows and empty them."""
+        wire.send(self._connection, {"rows": n}, self._rows[:n].tobytes())
         self._rows[:] = 0
-        self._filled = 0
 
 
 class Application:
@@ -107,13 +118,31 @@ class Application:
     def run(self, header: dict[str, Any], data: bytes) -> None:  # noqa: ARG002
         """Simulate packed incidents and send their rows."""
         incidents, seeds = wire.unpack(data)
-        self._gun.load(incidents, seeds)
-        self._hits.load(incidents)
-        self._manager.BeamOn(len(incidents))
-        if self._rows.failure:
-            raise self._rows.failure
-        self._rows.flush()
+        for first in range(0, len(incidents), len(self._rows)):
+            part = slice(first, first + len(self._rows))
+            self._simulate(incidents[part], seeds[part])
+            self._rows.send(len(incidents[part]))
         wire.send(self._connection, {"end": True})
+
+    def _simulate(self, incidents: Incidents, seeds: NDArray[np.int64]) -> None:
+        """Fill the rows of some incidents; one that Geant4 gives up starts again from the next seed.
+
+        Raises:
+            RuntimeError: Geant4 gives one up again and again.
+        """
+        rows = np.arange(len(incidents))
+        for attempt in range(ATTEMPTS):
+            self._gun.load(incidents[rows], seeds[rows] ^ attempt)
+            self._hits.load(incidents[rows])
+            self._rows.expect(rows.tolist())
+            self._manager.BeamOn(len(rows))
+            if self._rows.failure:
+                raise self._rows.failure
+            rows = np.array(self._rows.given_up, int)
+            if not rows.size:
+                return
+        energy = incidents.energy[rows[0]]
+        raise RuntimeError(f"Geant4 gave up a shower of {energy:g} MeV {ATTEMPTS} times; see GeomNav0003 in its log")
 
 
 if __name__ == "__main__":
