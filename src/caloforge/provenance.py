@@ -5,6 +5,7 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import caloforge
@@ -25,7 +26,7 @@ def versions() -> dict[str, str]:
 
 def command() -> dict[str, Any]:
     """The command line and the time (UTC) it was given."""
-    words = ["caloforge", *sys.argv[1:]] if sys.argv[0].endswith("caloforge") else sys.argv
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]  # without the folder, which is the machine's
     return {"command": shlex.join(words), "time": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
