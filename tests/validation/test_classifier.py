@@ -38,6 +38,7 @@ def test_published_splits():
     assert recipe.split(121_000) == (80_000, 20_000, 21_000)
     assert sum(recipe.split(1234)) == 1234
     assert replace(recipe, learn=5000).split(6301) == (5000, 650, 651)
+    assert replace(recipe, learn=2000).split(3334) == recipe.split(3334) == (2000, 666, 668)
 
 
 def test_published_recipe_is_the_published_network():

@@ -43,6 +43,6 @@ def tilted(weights: Tensor, moments: Tensor, means: Tensor) -> Tensor:
             variance = (shares * off.square()).sum(2, keepdim=True)
             step = (mean[:, :, None] - now) / (variance + LEAST_VARIANCE * square + TINY)
             field = (field + step * off).clamp(-LIMIT, LIMIT)
-            tilted = weights * field.exp()
-            shares = tilted / tilted.sum(2, keepdim=True)
+            drawn = weights * field.exp()
+            shares = drawn / drawn.sum(2, keepdim=True)
     return shares

@@ -45,7 +45,8 @@ class Recipe:
         """Showers per class for training, selection and test."""
         if self.as_published and n in PUBLISHED_SPLITS:
             return PUBLISHED_SPLITS[n]
-        train, select = (int(0.6 * n), int(0.2 * n)) if self.learn is None else (self.learn, (n - self.learn) // 2)
+        train = int(0.6 * n) if self.learn is None else self.learn
+        select = min(int(0.2 * n), (n - train) // 2)
         return train, select, n - train - select
 
 

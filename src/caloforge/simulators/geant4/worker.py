@@ -142,7 +142,9 @@ class Application:
             if not rows.size:
                 return
         energy = incidents.energy[rows[0]]
-        raise RuntimeError(f"Geant4 gave up a shower of {energy:g} MeV {ATTEMPTS} times; see GeomNav0003 in its log")
+        raise RuntimeError(
+            f"Geant4 gave up a shower of {energy:g} MeV {ATTEMPTS} times: volumes that do not fit together?"
+        )
 
 
 if __name__ == "__main__":
