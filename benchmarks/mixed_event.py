@@ -69,6 +69,7 @@ class Events:
         incidents = Incidents.make(kinds, np.full(len(kinds), ENERGY), position=places)
         self.hits = HitMap(self.detector, incidents[:: len(PARTICLES)], np.arange(n))
         self._tracked.begin(self._cells, self.hits)
+        self._tracked.expect(range(n))
         self._gun.load(incidents, np.random.default_rng(seed).integers(1, 2**31, len(kinds)))
         started = process_time()
         self._manager.BeamOn(n)

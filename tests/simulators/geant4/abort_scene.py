@@ -1,6 +1,7 @@
-"""Showers of which Geant4 gives some up, run as a script: `abort_scene.py DETECTOR.toml ABORTS > ROWS.npy`.
+"""Showers of which Geant4 gives some up, run as a script: `abort_scene.py DETECTOR.toml ABORTS [HOOKED] > ROWS.npy`.
 
-Of four electrons of 100 MeV the second is given up at its first step, ABORTS times; rows are (4, n_cells) [MeV].
+Of four electrons the second's event is given up where its own track ends, ABORTS times; rows are (4, n_cells) [MeV].
+They have 100 MeV, or 2 GeV where a simulator HOOKED takes them at the face.
 """
 
 import io
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caloforge.detector import Detector
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.datasets import environment
@@ -18,9 +20,10 @@ from caloforge.simulators.geant4.datasets import environment
 os.environ.update(environment())
 import geant4_pybind as g4
 
-from caloforge.simulators.geant4 import kernel, worker
+from caloforge.simulators.geant4 import application, kernel, worker
 
-toml, left = Path(sys.argv[1]).read_text(), int(sys.argv[2])
+toml, left, fast = Path(sys.argv[1]).read_text(), int(sys.argv[2]), sys.argv[3:]
+base = application.Application if fast else worker.Application
 output = os.dup(1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 kernel.silence()
@@ -33,14 +36,15 @@ class Abort(g4.G4UserSteppingAction):
         super().__init__()
         self.left, self.first = left, True
 
-    def UserSteppingAction(self, step):  # noqa: N802, ARG002
-        manager = g4.G4RunManager.GetRunManager()
-        if self.left and manager.GetCurrentEvent().GetEventID() == self.first:
+    def UserSteppingAction(self, step):  # noqa: N802
+        manager, track = g4.G4RunManager.GetRunManager(), step.GetTrack()
+        ended = track.GetTrackID() == 1 and track.GetTrackStatus() == g4.fStopAndKill
+        if ended and self.left and manager.GetCurrentEvent().GetEventID() == self.first:
             self.left, self.first = self.left - 1, False
             manager.AbortEvent()
 
 
-class Application(worker.Application):
+class Application(base):
     """One that gives up."""
 
     def _build(self, actions):
@@ -51,15 +55,18 @@ class Application(worker.Application):
 
 ours, theirs = Pipe()
 setup = {"detector": toml, "cells": True, "physics": "em", "msc": ()}
-application = Application(theirs, setup)
-incidents = Incidents.make("e-", np.full(4, 100.0), shower_id=range(4))
+if fast:
+    setup |= {"simulator": fast[0], "particles": ["e-"], "threshold": 1e3, "batch_events": 4, "inside": False}
+scene = Application(theirs, setup)
+incidents = Incidents.make("e-", np.full(4, 2e3 if fast else 100.0), shower_id=range(4))
 try:
-    application.run({}, wire.pack(incidents, 1))
+    scene.run({"seed": 1}, wire.pack(incidents, 1))
 except RuntimeError as error:
     os.write(output, str(error).encode())
     kernel.leave(3)
 header, data = wire.receive(ours)
 file = io.BytesIO()
-np.save(file, np.frombuffer(data, np.float32).reshape(header["rows"], -1))
+shape = header["rows"], Detector.from_toml(toml).n_cells
+np.save(file, np.frombuffer(data, np.float32, shape[0] * shape[1]).reshape(shape))
 os.write(output, file.getvalue())
 kernel.leave()

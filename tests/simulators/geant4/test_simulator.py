@@ -255,12 +255,12 @@ def test_ions_are_particles(simulator):
     assert 300 < carbon.energies.sum() <= 600
 
 
-def given_up(detector, folder, times):
+def given_up(detector, folder, times, *hooked):
     """What a script of its own prints of four electrons, the second of which Geant4 gives up some times."""
     file = folder / "detector.toml"
     file.write_text(detector.toml)
     scene = Path(__file__).with_name("abort_scene.py")
-    return subprocess.run([sys.executable, scene, file, str(times)], capture_output=True, check=False)
+    return subprocess.run([sys.executable, scene, file, str(times), *hooked], capture_output=True, check=False)
 
 
 def test_a_shower_that_geant4_gives_up_starts_again(small, tmp_path):
@@ -269,6 +269,14 @@ def test_a_shower_that_geant4_gives_up_starts_again(small, tmp_path):
     np.testing.assert_array_equal(plain[[0, 2, 3]], again[[0, 2, 3]])
     assert again[1].sum() > 50
     assert (plain[1] != again[1]).any()
+
+
+def test_an_event_that_geant4_gives_up_takes_its_fast_shower_along(tmp_path):
+    """The repeated event hands its particle to the simulator again, whose shower is the same and counts once."""
+    detector = Detector.load("calogan-ecal")
+    plain, again = (np.load(io.BytesIO(given_up(detector, tmp_path, times, "gflash").stdout)) for times in (0, 2))
+    assert (plain.sum(1) > 1000).all()
+    np.testing.assert_array_equal(plain, again)
 
 
 def test_a_shower_that_geant4_always_gives_up_is_an_error(small, tmp_path):

@@ -22,9 +22,9 @@ from caloforge.simulators.geant4.hook import Hook, HookStats
 from caloforge.simulators.geant4.hook_geometry import volumes_below
 from caloforge.simulators.geant4.hook_hits import HitMap
 from caloforge.simulators.geant4.hook_trigger import Trigger
-from caloforge.simulators.geant4.scoring import Hits, reader
+from caloforge.simulators.geant4.scoring import Cells, Energies, Hits, reader
 from caloforge.simulators.geant4.serve import serve
-from caloforge.simulators.geant4.worker import Gun
+from caloforge.simulators.geant4.worker import Gun, Readout, complete
 
 
 class HookedCalorimeter(Calorimeter):
@@ -43,28 +43,25 @@ class HookedCalorimeter(Calorimeter):
             self._hook.watch_inside(*(v for v in volumes_below(world) if v.GetName() != self.entrance.GetName()))
 
 
-class Tracked(g4.G4UserEventAction):
+class Tracked(Readout):
     """Reads what Geant4 tracked in each event of a block into its hit map."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seconds = 0.0
-        self.failure: BaseException | None = None
 
     def begin(self, cells: Hits, hits: HitMap) -> None:
-        """Take the events of the next block."""
-        self._cells, self._hits, self.row = cells, hits, 0
+        """Take the map of the next block of events."""
+        self.cells, self._hits = cells, hits
+
+    def keep(self, row: int, cells: Cells, energies: Energies) -> None:
+        """Into the hit map."""
+        self._hits.tracked[row, cells] = energies
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:
-        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
+        """One more row, timed."""
         started = process_time()
-        try:
-            cells, energies = self._cells.read(event)
-            self._hits.tracked[self.row, cells] = energies
-            self.row += 1
-        except BaseException as error:
-            self.failure = error
-            g4.G4RunManager.GetRunManager().AbortRun(True)
+        super().EndOfEventAction(event)
         self.seconds += process_time() - started
 
 
@@ -98,27 +95,30 @@ class Application:
         """Simulate packed incidents in blocks of `batch_events` events, and send their rows."""
         incidents, seeds = wire.unpack(data)
         self._hook.seed, self._hook.stats, self._tracked.seconds = header["seed"], HookStats(), 0.0
-        total = 0.0
+        self._total = 0.0
         for first in range(0, len(incidents), self._batch_events):
             rows = slice(first, first + self._batch_events)
-            total += self._run_block(incidents[rows], seeds[rows])
+            self._hits = HitMap(self._detector, incidents[rows], incidents.shower_id[rows])
+            self._tracked.begin(self._cells, self._hits)
+            complete(incidents[rows], seeds[rows], self._shoot)
             payload = self._hits.total.tobytes() + self._hits.fast.sum(axis=1, dtype=np.float64).tobytes()
             wire.send(self._connection, {"rows": len(self._hits.events)}, payload)
-        stats = asdict(self._hook.stats) | {"readout": self._tracked.seconds, "total": total}
+        stats = asdict(self._hook.stats) | {"readout": self._tracked.seconds, "total": self._total}
         wire.send(self._connection, {"end": True, "stats": stats})
 
-    def _run_block(self, incidents: Incidents, seeds: NDArray[np.int64]) -> float:
-        """CPU time [s] of one block of events."""
-        self._hits = HitMap(self._detector, incidents, incidents.shower_id)
-        self._tracked.begin(self._cells, self._hits)
+    def _shoot(self, rows: NDArray[np.intp], incidents: Incidents, seeds: NDArray[np.int64]) -> list[int]:
+        """Fill the rows of some events of a block; those of them that Geant4 gave up, empty again."""
         self._gun.load(incidents, seeds)
         self._cells.load(incidents)
+        self._tracked.expect(rows.tolist())
         started = process_time()
-        self._manager.BeamOn(len(incidents))
+        self._manager.BeamOn(len(rows))
         self._hook.finish()
+        self._total += process_time() - started
         if self._tracked.failure:
             raise self._tracked.failure
-        return process_time() - started
+        self._hits.fast[self._tracked.given_up] = 0
+        return self._tracked.given_up
 
 
 def make_simulator(name: str, detector: Detector) -> Simulator:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,7 +14,7 @@ from caloforge.detector import Detector
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import kernel, wire
 from caloforge.simulators.geant4.geometry import Calorimeter
-from caloforge.simulators.geant4.scoring import Hits, reader
+from caloforge.simulators.geant4.scoring import Cells, Energies, Hits, reader
 from caloforge.simulators.geant4.serve import serve
 
 GUN_DISTANCE = 1.0  # before the front face [mm]
@@ -58,45 +58,65 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):
         self._gun.GeneratePrimaryVertex(event)
 
 
-class Rows(g4.G4UserEventAction):
-    """Reads events into rows that are sent together."""
+class Readout(g4.G4UserEventAction):
+    """Reads each event of a run into its row, and notes the rows of events that Geant4 gives up.
 
-    def __init__(self, connection: Connection, n_cells: int) -> None:
+    Geant4 gives up an event whose particle is stuck between two volumes, with its energy lost from there on.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self.hits: Hits | None = None
+        self.cells: Hits | None = None
         self.failure: BaseException | None = None
-        self.given_up: list[int] = []
-        self._order: Iterator[int] = iter(())
-        self._connection = connection
-        self._rows = np.zeros((max(1, min(CHUNK_ROWS, CHUNK_BYTES // (4 * n_cells))), n_cells), np.float32)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        self.expect(())
 
     def expect(self, rows: Iterable[int]) -> None:
         """Take the rows that the events of the next run belong to."""
-        self._order, self.given_up = iter(rows), []
+        self._rows, self._done, self.given_up = list(rows), 0, list[int]()
 
-    def EndOfEventAction(self, event: Any) -> None:
-        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks.
+    @property
+    def row(self) -> int:
+        """That of the event at work."""
+        return self._rows[self._done]
 
-        Geant4 gives up an event whose particle is stuck between two volumes, with its energy lost from there on.
-        """
+    def keep(self, row: int, cells: Cells, energies: Energies) -> None:
+        """Take what one event left in its cells."""
+        raise NotImplementedError
+
+    def EndOfEventAction(self, event: g4.G4Event) -> None:
+        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
         try:
-            assert self.hits is not None
-            row, (cells, energies) = next(self._order), self.hits.read(event)
+            assert self.cells is not None
+            found = self.cells.read(event)
             if event.IsAborted():
-                self.given_up.append(row)
+                self.given_up.append(self.row)
             else:
-                self._rows[row, cells] = energies
+                self.keep(self.row, *found)
+            self._done += 1
         except BaseException as error:
             self.failure = error
             g4.G4RunManager.GetRunManager().AbortRun(True)
 
+
+class Rows(Readout):
+    """Reads events into rows that are sent together."""
+
+    def __init__(self, connection: Connection, n_cells: int) -> None:
+        super().__init__()
+        self._connection = connection
+        self._chunk = np.zeros((max(1, min(CHUNK_ROWS, CHUNK_BYTES // (4 * n_cells))), n_cells), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._chunk)
+
+    def keep(self, row: int, cells: Cells, energies: Energies) -> None:
+        """Into the chunk."""
+        self._chunk[row, cells] = energies
+
     def send(self, n: int) -> None:
         """Send the first rows and empty them."""
-        wire.send(self._connection, {"rows": n}, self._rows[:n].tobytes())
-        self._rows[:] = 0
+        wire.send(self._connection, {"rows": n}, self._chunk[:n].tobytes())
+        self._chunk[:] = 0
 
 
 class Application:
@@ -107,7 +127,7 @@ class Application:
         self._detector = Detector.from_toml(setup["detector"])
         calorimeter = Calorimeter(self._detector, cells=setup["cells"])
         self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
-        self._hits = self._rows.hits = reader(calorimeter)
+        self._cells = self._rows.cells = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:
         """Geant4 wants user actions to be made after its physics list."""
@@ -120,31 +140,37 @@ class Application:
         incidents, seeds = wire.unpack(data)
         for first in range(0, len(incidents), len(self._rows)):
             part = slice(first, first + len(self._rows))
-            self._simulate(incidents[part], seeds[part])
+            complete(incidents[part], seeds[part], self._shoot)
             self._rows.send(len(incidents[part]))
         wire.send(self._connection, {"end": True})
 
-    def _simulate(self, incidents: Incidents, seeds: NDArray[np.int64]) -> None:
-        """Fill the rows of some incidents; one that Geant4 gives up starts again from the next seed.
+    def _shoot(self, rows: NDArray[np.intp], incidents: Incidents, seeds: NDArray[np.int64]) -> list[int]:
+        """Fill the rows of some incidents; those of them that Geant4 gave up."""
+        self._gun.load(incidents, seeds)
+        self._cells.load(incidents)
+        self._rows.expect(rows.tolist())
+        self._manager.BeamOn(len(rows))
+        if self._rows.failure:
+            raise self._rows.failure
+        return self._rows.given_up
 
-        Raises:
-            RuntimeError: Geant4 gives one up again and again.
-        """
-        rows = np.arange(len(incidents))
-        for attempt in range(ATTEMPTS):
-            self._gun.load(incidents[rows], seeds[rows] ^ attempt)
-            self._hits.load(incidents[rows])
-            self._rows.expect(rows.tolist())
-            self._manager.BeamOn(len(rows))
-            if self._rows.failure:
-                raise self._rows.failure
-            rows = np.array(self._rows.given_up, int)
-            if not rows.size:
-                return
-        energy = incidents.energy[rows[0]]
-        raise RuntimeError(
-            f"Geant4 gave up a shower of {energy:g} MeV {ATTEMPTS} times: volumes that do not fit together?"
-        )
+
+Shoot = Callable[[NDArray[np.intp], Incidents, NDArray[np.int64]], list[int]]
+
+
+def complete(incidents: Incidents, seeds: NDArray[np.int64], shoot: Shoot) -> None:
+    """Shoot incidents into rows 0, 1, ...; one that Geant4 gives up starts again from the next seed.
+
+    Raises:
+        RuntimeError: Geant4 gives one up again and again.
+    """
+    rows = np.arange(len(incidents))
+    for attempt in range(ATTEMPTS):
+        rows = np.array(shoot(rows, incidents[rows], seeds[rows] ^ attempt), int)
+        if not rows.size:
+            return
+    energy = incidents.energy[rows[0]]
+    raise RuntimeError(f"Geant4 gave up a shower of {energy:g} MeV {ATTEMPTS} times: volumes that do not fit together?")
 
 
 if __name__ == "__main__":
