@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 
+from caloforge.detector import Detector
 from caloforge.validation.cell_tests import cell_means, layer_correlations, spread_layers
 
 
@@ -46,3 +49,16 @@ def test_rare_showers_raise_no_alarm(small, with_energies, toy):
 
     found = [layer_correlations(shared_energy(2 * k), shared_energy(2 * k + 1)) for k in range(10)]
     assert min(one["probability"] for one in found) > 1e-4
+
+
+def test_one_cell_has_no_correlations(toy):
+    one = Detector.from_toml("""
+name = "one"
+[[layer]]
+plates = [{material = "G4_PbWO4", thickness = "200 mm"}]
+counts = ["G4_PbWO4"]
+cells = {kind = "cartesian", n = [1, 1], size = ["100 mm", "100 mm"]}
+""")
+    first, second = toy(one, 300, seed=1), toy(one, 300, seed=2)
+    assert layer_correlations(first, second)["probability"] == 1
+    assert cell_means(first, replace(second, energies=0 * second.energies))["n_cells"] in (0, 1)

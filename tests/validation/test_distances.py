@@ -60,3 +60,6 @@ def test_energy_bins_are_labels_or_quantiles():
     assert len(bins) == 5
     assert bins[0][0] == 0
     assert bins[-1][1] == 100
+    energy = np.repeat(np.arange(90.0, 101.0), 50)
+    shared = [(energy >= low) & (energy <= high) for low, high in distances.energy_bins(energy)]
+    assert (np.sum(shared, axis=0) == 1).all()

@@ -72,3 +72,21 @@ def test_copies_are_found_and_honest_showers_are_not(samples, with_energies):
     found = manifold.memorisation(training, reference, with_energies(honest, half), recipe)
     assert found["copied"] == pytest.approx(0.5, abs=0.06)
     assert found["to_training"]["generated"] < found["to_training"]["held_out"]
+
+
+def test_showers_of_no_and_one_cell_are_neither_copies_nor_hide_them(samples, with_energies):
+    """One in ten is empty or has one cell; their shapes repeat in any sample."""
+
+    def punched(showers):
+        energies = showers.energies.copy()
+        energies[::10] = 0
+        energies[::20, 3] = 1
+        return with_energies(showers, energies)
+
+    reference, honest, _, training = map(punched, samples)
+    recipe = RECIPES["default"]
+    found = manifold.memorisation(training, reference, honest, recipe)
+    assert found["n"] == 720
+    assert abs(found["copied"]) < 5 * found["copied_error"]
+    assert manifold.memorisation(training, reference, training, recipe)["copied"] > 0.95
+    assert manifold.memorisation(training, reference, with_energies(honest, 0 * honest.energies), recipe) is None

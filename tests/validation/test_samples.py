@@ -5,8 +5,8 @@ import pytest
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.showers import Incidents, Showers
-from caloforge.validation.samples import kolmogorov_smirnov, prepare
+from caloforge.showers import Incidents, Showers, concatenate
+from caloforge.validation.samples import check_apart, kolmogorov_smirnov, prepare
 
 
 def prepared(reference, candidate, floor=None, *, reweight=False):
@@ -121,3 +121,22 @@ def test_taken_names(samples, name):
 def test_no_candidates(samples):
     with pytest.raises(InputError, match="no candidates"):
         prepare(samples[0], {}, None, reweight=False, seed=0)
+
+
+def test_samples_in_order_of_their_labels_are_split_and_cut_to_one_spectrum(samples):
+    def labelled(showers, n):
+        energy = np.repeat(np.linspace(1e3, 2e3, 10), n // 10)
+        return replace(showers[:n], incidents=replace(showers.incidents[:n], energy=energy))
+
+    for floor in (None, labelled(samples[1], 800)):
+        found = prepared(labelled(samples[0], 500), labelled(samples[2], 800), floor)
+        means = [s.incidents.energy.mean() for s in (found.reference, found.floor, found.candidates["model"])]
+        assert means == pytest.approx([1500] * 3, abs=5 * 320 / 250**0.5)  # 5 standard errors
+
+
+def test_a_reference_that_shares_showers_is_refused(samples):
+    reference, floor, _, training = samples
+    empty = replace(training[:5], energies=np.zeros_like(training.energies[:5]))
+    check_apart(concatenate([reference, empty]), {"floor": concatenate([floor, empty]), "training": training})
+    with pytest.raises(InputError, match="30 showers are in both the reference and the training sample"):
+        check_apart(reference, {"floor": None, "training": concatenate([training, reference[100:130]])})

@@ -6,6 +6,7 @@ import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers
+from caloforge.showers.digests import common
 
 
 def check_separate(training: Showers, selection: Showers) -> None:
@@ -14,17 +15,8 @@ def check_separate(training: Showers, selection: Showers) -> None:
     Raises:
         InputError: they share showers.
     """
-    common = _digests(training) & _digests(selection)
-    if common:
-        raise InputError(f"{len(common)} showers are in both the training and the selection sample; keep them apart")
-
-
-def _digests(showers: Showers) -> set[bytes]:
-    cells = np.ascontiguousarray(showers.energies)
-    return {
-        hashlib.blake2b(row.tobytes() + energy.tobytes(), digest_size=16).digest()
-        for row, energy in zip(cells, showers.incidents.energy, strict=True)
-    }
+    if shared := common(training, selection):
+        raise InputError(f"{shared} showers are in both the training and the selection sample; keep them apart")
 
 
 def fingerprint(*samples: Showers) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from caloforge import __version__
 from caloforge.errors import InputError
+from caloforge.seeds import check_seed
 from caloforge.showers import Showers
 from caloforge.showers.hdf5 import check_writable, replacing
 from caloforge.validation import cell_tests
@@ -21,8 +22,8 @@ from caloforge.validation.manifold import memorisation, precision_recall
 from caloforge.validation.physics_distances import physics_distances
 from caloforge.validation.progress import steps
 from caloforge.validation.recipes import Recipe, find_recipe
-from caloforge.validation.samples import Samples, prepare
-from caloforge.validation.table import MANY_LAYERS, Table, observable_table
+from caloforge.validation.samples import Samples, check_apart, prepare
+from caloforge.validation.table import MANY_LAYERS, Table, defined, observable_table
 from caloforge.validation.views import classifier_scores
 
 SCHEMA = "caloforge-metrics-1"
@@ -67,8 +68,10 @@ def validate(
     from caloforge.validation.report import write_report
 
     chosen = find_recipe(recipe)
+    check_seed(seed)
     if seeds < 1:
         raise InputError(f"seeds must be 1 or more, not {seeds}")
+    check_apart(reference, {"floor": floor, "training": training})
     samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
     make_folder(out)
     started = time.perf_counter()
@@ -133,7 +136,7 @@ class Judge:
     ) -> None:
         self._reference, self._recipe, self._seeds, self._tick = reference, recipe, seeds, tick
         self._training = training
-        self._table = observable_table(reference)
+        self._table = defined(observable_table(reference))
         self._features = high_level(reference)
         self._bins = energy_bins(reference.incidents.energy)
 
@@ -158,9 +161,10 @@ class Judge:
             **self._physics_distances(showers),
             **precision_recall(reference, showers, recipe),
         }
-        if self._training is not None:
-            metrics["memorisation"] = memorisation(self._training, reference, showers, recipe)
-        return metrics
+        if self._training is None:
+            return metrics
+        copies = memorisation(self._training, reference, showers, recipe)
+        return metrics | ({"memorisation": copies} if copies else {})
 
     def _physics_distances(self, showers: Showers) -> Metrics:
         with single_threaded():

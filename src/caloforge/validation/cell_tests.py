@@ -56,6 +56,8 @@ def layer_correlations(reference: Showers, other: Showers) -> Metrics:
     """
     ours, theirs = correlated(reference), correlated(other)
     names = [name for name, values in ours.items() if values.std() > 0]
+    if len(names) < 2:
+        return {"largest_pull": 0.0, "pair": [], "values": [], "probability": 1.0, "n_pairs": 0}
     upper = np.triu_indices(len(names), 1)
     blocks = max(FEWEST_BLOCKS, min(MOST_BLOCKS, min(len(reference), len(other)) // BLOCK))
     z_a, z_b = (
@@ -120,7 +122,7 @@ def _ranks(values: Floats) -> Floats:
 def _corrected(pull: float, trials: int) -> float:
     from math import erfc, sqrt
 
-    return min(1.0, trials * erfc(pull / sqrt(2)))
+    return min(1.0, max(trials, 1) * erfc(pull / sqrt(2)))
 
 
 def mean_shower(energies: Energies) -> Floats:

@@ -64,7 +64,9 @@ def classify_trees(generated: Array, geant4: Array, recipe: Recipe, seed: int) -
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     split = make_split(generated, geant4, recipe, seed)
-    trees = HistGradientBoostingClassifier(max_iter=200, early_stopping=True, n_iter_no_change=8, random_state=seed)
+    trees = HistGradientBoostingClassifier(
+        max_iter=200, early_stopping=True, n_iter_no_change=8, random_state=seed % 2**32
+    )
     trees.fit(*split.train, X_val=split.select.inputs, y_val=split.select.targets)
     select, test = (trees.predict_proba(part.inputs)[:, 1] for part in (split.select, split.test))
     return score(split, select, test, calibrated=recipe.calibrated)

@@ -127,10 +127,15 @@ def width_error(values: Floats) -> float:
 
 
 def energy_bins(energy: Floats) -> list[tuple[float, float]]:
-    """Bins [low, high] of incident energy [MeV]: each energy where at most ten occur, else five equally filled."""
+    """Bins [low, high] of incident energy [MeV]: each energy where at most ten occur, else five equally filled.
+
+    Labels, energies that many showers share, are not cut apart: each bin has as many of them as the others.
+    """
     distinct = np.unique(energy)
     if len(distinct) <= 10:
         return [(float(e), float(e)) for e in distinct]
+    if len(distinct) < len(energy) / 2:
+        return [(float(part[0]), float(part[-1])) for part in np.array_split(distinct, ENERGY_BINS)]
     edges = np.quantile(energy, np.linspace(0, 1, ENERGY_BINS + 1))
     return [(float(low), float(high)) for low, high in pairwise(edges)]
 

@@ -79,7 +79,7 @@ def shape(showers: Showers) -> Points:
     return np.sqrt(cells / np.where(total > 0, total, np.float32(1)))
 
 
-def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics:
+def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics | None:
     """Are generated showers nearer to the training set than independent Geant4 showers are?
 
     `copied` is the summary: the share of generated showers whose nearest training shower is, compared with the
@@ -87,11 +87,14 @@ def memorisation(training: Showers, held_out: Showers, generated: Showers, recip
     The ratio of the two distances, unlike the distance, does not call a blurred average a copy. Distances are between
     shapes, whatever the energy, and the least over the detector's symmetries, so that rescaled and reflected copies
     are found. Medians of nearest distances are given both ways: from generated and held-out to training showers, and
-    from training showers to each.
+    from training showers to each. Showers of fewer than two cells are left out, since their shapes repeat; None where
+    hardly any other is left.
     """
     n = min(len(generated), len(held_out), recipe.largest or len(generated))
     turns = symmetries(training.detector)
-    points, ours, theirs = shape(training), shape(generated[:n]), shape(held_out[:n])
+    points, ours, theirs = (_of_two_cells(shape(s)) for s in (training, generated[:n], held_out[:n]))
+    if min(len(points), len(ours), len(theirs)) < 2:
+        return None
     from_generated, from_held_out = (turned_distances(x, points, turns, 2) for x in (ours, theirs))
     ratios = [_ratio(found) for found in (from_generated, from_held_out)]
     limit = np.quantile(ratios[1], HONEST)
@@ -99,13 +102,18 @@ def memorisation(training: Showers, held_out: Showers, generated: Showers, recip
     back = [turned_distances(points[:n], x, turns, 1)[:, 0] for x in (ours, theirs)]
     return {
         "copied": (share - HONEST) / (1 - HONEST),
-        "copied_error": float(np.sqrt(max(share * (1 - share), HONEST) / n + HONEST / n)),
+        "copied_error": float(np.sqrt(max(share * (1 - share), HONEST) / len(ours) + HONEST / len(theirs))),
         "to_training": {"generated": _median(from_generated[:, 0]), "held_out": _median(from_held_out[:, 0])},
         "from_training": {"generated": _median(back[0]), "held_out": _median(back[1])},
-        "n": n,
-        "n_training": len(training),
+        "n": len(ours),
+        "n_training": len(points),
         "histogram": _histogram(*(found[:, 0] for found in (from_generated, from_held_out))),
     }
+
+
+def _of_two_cells(points: Points) -> Points:
+    kept: Points = points[np.count_nonzero(points, axis=1) > 1]
+    return kept
 
 
 def turned_distances(a: Points, b: Points, turns: Indices, k: int) -> Points:

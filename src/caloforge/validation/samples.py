@@ -8,6 +8,7 @@ import numpy as np
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Showers
+from caloforge.showers.digests import common
 from caloforge.units import show_energy
 from caloforge.validation.moments import Floats, chunks
 
@@ -57,13 +58,36 @@ def prepare(
         if showers is not None:
             check_values(name, showers)
             _check_detector(name, reference, showers)
-    first, second, split = halves(reference) if floor is None else (reference, floor, False)
+    reference, candidates = (unordered(reference, seed), {n: unordered(s, seed) for n, s in candidates.items()})
+    first, second, split = halves(reference) if floor is None else (reference, unordered(floor, seed), False)
     others = {"floor": second, **candidates}
     if reweight:
         others = {name: unweight(name, first, showers, seed) for name, showers in others.items()}
     for name, showers in others.items():
         check_incidents(name, first, showers)
     return _cut(first, others, split)
+
+
+def check_apart(reference: Showers, others: dict[str, Showers | None]) -> None:
+    """Refuse a reference that shares showers with the floor or the training showers.
+
+    Raises:
+        InputError: showers with energy in a cell are in both.
+    """
+    for name, showers in others.items():
+        if showers is not None and (shared := common(reference, showers)):
+            raise InputError(f"{shared} showers are in both the reference and the {name} sample; keep them apart")
+
+
+def unordered(showers: Showers, seed: int) -> Showers:
+    """Showers as they are where the order says nothing of the energy, else, as label by label, in random order.
+
+    Samples are split and cut by position, which must not change their spectrum.
+    """
+    first, second, _ = halves(showers)
+    if not len(first) or kolmogorov_smirnov(first.incidents.energy, second.incidents.energy)[1] >= FALSE_ALARM:
+        return showers
+    return showers[np.random.default_rng([seed, *b"order"]).permutation(len(showers))]
 
 
 def halves(showers: Showers) -> tuple[Showers, Showers, bool]:

@@ -106,7 +106,12 @@ def _lateral(showers: Showers, energies: Energies) -> Table:
                 table[f"{kind}_{axis}_layer_{k}"] = Observable(values, label, "mm", "lateral", k)
         label = f"share of empty cells, layer {k}"
         table[f"sparsity_layer_{k}"] = Observable(1 - moments.occupancy[:, k], label, "", "cells", k)
-    return {name: column for name, column in table.items() if np.nanmax(column.values, initial=-np.inf) > -np.inf}
+    return table
+
+
+def defined(table: Table) -> Table:
+    """The observables that some shower has."""
+    return {name: column for name, column in table.items() if np.isfinite(column.values).any()}
 
 
 PHOTON_LABELS = {

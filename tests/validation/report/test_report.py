@@ -22,11 +22,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
-def page(samples, small_recipe, tmp_path_factory):
-    """A report on two candidates."""
+def page(samples, with_energies, small_recipe, tmp_path_factory):
+    """A report on two candidates, one of which never reaches the last layer, with a large seed."""
     reference, floor, first, second = samples
-    prepared = prepare(reference[:400], {"zebra": first, "<model> & co": second}, floor, reweight=False, seed=0)
-    metrics = measure(prepared, small_recipe, 0, 1, lambda _: None, training=second)
+    short = with_energies(second, second.energies * (second.detector.cell_layer < 2))
+    prepared = prepare(reference[:400], {"zebra": first, "<model> & co": short}, floor, reweight=False, seed=0)
+    metrics = measure(prepared, small_recipe, 2**32 - 1, 1, lambda _: None, training=second)
     metrics |= {"seconds": 1.0, "timings": {"cpu": "test", "threads": 1, "geant4_ms": {"10 GeV": 50.0},
                                             "simulators": {"zebra": {"1": {"ms": 2.0, "std": 0.1}}}}}  # fmt: skip
     path = tmp_path_factory.mktemp("report") / "report.html"

@@ -19,7 +19,7 @@ from caloforge.validation.report import maps
 from caloforge.validation.report.plots import Curves, Histograms, curves, distributions
 from caloforge.validation.report.style import REFERENCE, Figure, Labels, styled
 from caloforge.validation.samples import Samples
-from caloforge.validation.table import Observable, Table, bin_edges, observable_table
+from caloforge.validation.table import Observable, Table, bin_edges, defined, observable_table
 
 Metrics = dict[str, Any]
 SHOWN_LAYERS = 3
@@ -42,7 +42,8 @@ class Content:
     @cached_property
     def tables(self) -> dict[str, Table]:
         """Observables of every sample."""
-        return {name: observable_table(showers) for name, showers in self.showers.items()}
+        found = {name: observable_table(showers) for name, showers in self.showers.items()}
+        return found | {REFERENCE: defined(found[REFERENCE])}
 
     @cached_property
     def layers(self) -> list[int]:
