@@ -171,6 +171,11 @@ Cells Cells::from_toml(const std::string& toml) {
   return cells;
 }
 
+Incident Cells::asked(Incident incident) const {
+  if (frame == "shower") incident.x = incident.y = 0;
+  return incident;
+}
+
 bool Cells::hold(const Incident& incident) const {
   if (windows.empty()) return true;
   const Point centre = hit_centre(*this, incident);

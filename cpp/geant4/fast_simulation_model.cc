@@ -50,7 +50,7 @@ std::uint64_t run_seed(std::uint64_t seed, G4int run_id) {
   std::uint64_t mixed = seed + static_cast<std::uint64_t>(run_id) * 0x9e3779b97f4a7c15u;
   mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
   mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
-  return (mixed ^ mixed >> 31) >> 1;
+  return (mixed ^ mixed >> 31) >> 32;  // seeds have 32 bits
 }
 
 }  // namespace
@@ -95,7 +95,8 @@ G4bool FastSimulationModel::ModelTrigger(const G4FastTrack& track) {
               placement_.turn_to_face(track.GetPrimaryTrackLocalDirection())))
     return false;
   const Incident incident = IncidentOf(track);
-  return source_->accepts(incident) && source_->cells().hold(incident);
+  const Cells& cells = source_->cells();
+  return source_->accepts(cells.asked(incident)) && cells.hold(incident);
 }
 
 void FastSimulationModel::DoIt(const G4FastTrack& track, G4FastStep& step) {
@@ -112,7 +113,7 @@ void FastSimulationModel::DoIt(const G4FastTrack& track, G4FastStep& step) {
 void FastSimulationModel::Flush() {
   if (queue_.empty()) return;
   std::vector<Incident> incidents;
-  for (const FastShower& shower : queue_) incidents.push_back(shower.incident);
+  for (const FastShower& shower : queue_) incidents.push_back(source_->cells().asked(shower.incident));
   try {
     const std::vector<float> energies = source_->simulate(incidents, run_seed(seed_, current_run()));
     const std::size_t width = source_->cells().centres.size();

@@ -3,7 +3,7 @@
 // host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
 // host_probe open MODEL...                   opens every file, damaged or not, and counts those that open
 // host_probe read DETECTOR.toml...           reads every file, damaged or not, and counts those that make sense
-// host_probe learned MODEL PDG ENERGY ID     prints the simulated shower (seed 7)
+// host_probe learned MODEL PDG ENERGY ID [X Y Z]   prints the shower as simulated for a particle at that point (seed 7)
 #include <caloforge/shower_source.hpp>
 
 #include <cstdio>
@@ -41,10 +41,11 @@ void print_window(char** arguments) {
   }
 }
 
-void print_shower(const caloforge::ShowerSource& source, char** arguments) {
-  const caloforge::Incident incident{std::atof(arguments[1]), 0, 0, 0, 0, 0, std::atoll(arguments[0]),
+void print_shower(const caloforge::ShowerSource& source, int n, char** arguments) {
+  const auto number = [&](int i) { return i < n ? std::atof(arguments[i]) : 0.0; };
+  const caloforge::Incident incident{number(1), 0, 0, number(3), number(4), number(5), std::atoll(arguments[0]),
                                      std::atoll(arguments[2])};
-  for (const float energy : source.simulate({incident}, 7)) std::printf("%.9g\n", energy);
+  for (const float energy : source.simulate({source.cells().asked(incident)}, 7)) std::printf("%.9g\n", energy);
 }
 
 /// Number of files that `open` takes without an Error; anything else ends the program.
@@ -68,9 +69,9 @@ int main(int argc, char** argv) try {
   else if (verb == "window" && argc == 7)
     print_window(argv + 2);
   else if (verb == "replay" && argc == 6)
-    print_shower(caloforge::ReplayShowers(argv[2]), argv + 3);
-  else if (verb == "learned" && argc == 6)
-    print_shower(caloforge::LearnedShowers(argv[2]), argv + 3);
+    print_shower(caloforge::ReplayShowers(argv[2]), argc - 3, argv + 3);
+  else if (verb == "learned" && (argc == 6 || argc == 9))
+    print_shower(caloforge::LearnedShowers(argv[2]), argc - 3, argv + 3);
   else if (verb == "open")
     print_good(argc - 2, argv + 2, [](const char* path) { caloforge::LearnedShowers{path}; });
   else if (verb == "read")

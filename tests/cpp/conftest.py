@@ -205,6 +205,24 @@ def model(write_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFac
     return write_model(tmp_path_factory.mktemp("models") / "spline.onnx")
 
 
+@pytest.fixture(scope="session")
+def model_of_the_axis(
+    card: Callable[..., ModelCard], write_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Write a model of cells in a given frame, which has learned from particles along the axis alone."""
+    folder = tmp_path_factory.mktemp("axis")
+
+    def write(frame: str) -> Path:
+        toml = Detector.load("calogan-ecal").toml
+        detector = Detector.from_toml(toml.replace("[readout]", f'[readout]\nframe = "{frame}"'))
+        ranges = {"energy": (1e3, 1e5), "theta": (0.0, 0.0), "phi": (0.0, 0.0), "position": ((0.0, 0.0),) * 3}
+        own = DetectorCard(name=detector.name, hash=detector.hash, toml=detector.toml)
+        metadata = card(detector=own, pdgs=(0,), ranges=ranges).to_json()
+        return write_model(folder / f"{frame}.onnx", ("energy", "position", "noise"), metadata)
+
+    return write
+
+
 def _bad_files(folder: Path, good: Path, card: Callable[..., Any], write_model: Callable[..., Path]) -> dict[str, Path]:
     """Files that are no model of ours, each in its own way."""
     import onnx

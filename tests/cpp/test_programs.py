@@ -88,6 +88,17 @@ def test_host_half_reaches_the_model_through_c(build: Path, model: Path, run_pro
     np.testing.assert_allclose(np.array(told, float), python, rtol=1e-4, atol=1e-3)
 
 
+def test_cells_that_follow_the_shower_are_asked_for_on_the_axis(
+    build: Path, model_of_the_axis: Callable[[str], Path], run_program: Run
+) -> None:
+    probe, entry = build / "tests" / "caloforge_host_probe", (11, 20000, 5, 40, -30, 70)
+    told = run_program(probe, "learned", model_of_the_axis("shower"), *entry).split()
+    incident = Incidents.make("e-", 2e4, position=(0, 0, 70), shower_id=5)
+    python = LearnedSimulator(model_of_the_axis("shower")).simulate(incident, 7).energies[0]
+    np.testing.assert_allclose(np.array(told, float), python, rtol=1e-4, atol=1e-3)
+    assert "x 40 mm" in run_program(probe, "learned", model_of_the_axis("detector"), *entry, expect=1)
+
+
 def test_an_outside_project_finds_the_installed_package(
     build: Path, build_project: Callable[..., None], model: Path, run_program: Run, tmp_path: Path
 ) -> None:

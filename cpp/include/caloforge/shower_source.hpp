@@ -36,6 +36,9 @@ struct Cells {
   /// Build from the detector's TOML as caloforge writes it; throws Error.
   static Cells from_toml(const std::string& toml);
 
+  /// An incident as a source sees it: cells that follow the shower are the same all over the face.
+  Incident asked(Incident incident) const;
+
   /// Whether every window of an incident lies on its layer's grid; true in other frames.
   bool hold(const Incident& incident) const;
 
@@ -44,6 +47,7 @@ struct Cells {
 };
 
 /// Where a host gets its showers from; one source serves several threads at once.
+/// A host gives it the incidents as `cells().asked` returns them.
 class ShowerSource {
  public:
   virtual ~ShowerSource() = default;
