@@ -143,7 +143,7 @@ std::vector<float> Simulator::simulate(const std::vector<Incident>& incidents, s
 }
 
 void Simulator::simulate(const Incident* incidents, std::size_t n, std::uint64_t seed, float* showers) const {
-  if (seed >> 63) throw Error("seed " + std::to_string(seed) + " is outside 0 .. 2**63 - 1");
+  if (seed >> 32) throw Error("seed " + std::to_string(seed) + " is outside 0 .. 2**32 - 1");
   const std::size_t width = info().noise;
   std::vector<float> noise(std::min(n, chunk) * width);
   for (std::size_t start = 0; start < n; start += chunk) {

@@ -5,18 +5,23 @@ from numpy.typing import NDArray
 
 from caloforge.errors import InputError
 
-SEED_LIMIT = 2**63
+SEED_LIMIT = 2**32  # one word of the hash: with two, another seed and shower id would give the same words
 
 
 def check_seed(seed: int) -> int:
     """Return the run seed if it is usable.
 
     Raises:
-        InputError: the seed is negative or does not fit 63 bits.
+        InputError: the seed is negative or does not fit 32 bits.
     """
     if not 0 <= seed < SEED_LIMIT:
-        raise InputError(f"seed {seed} is outside 0 .. 2**63 - 1")
+        raise InputError(f"seed {seed} is outside 0 .. 2**32 - 1")
     return seed
+
+
+def next_seed(seed: int) -> int:
+    """The seed of what is compared with showers of `seed`, from the largest on to 0."""
+    return (seed + 1) % SEED_LIMIT
 
 
 def sequence(seed: int, shower_id: int, stream: str) -> np.random.SeedSequence:

@@ -44,7 +44,7 @@ CALOFORGE_API const char* caloforge_info(const caloforge_model* model);
 
 /* Simulate n showers into `showers`, n rows of cells in MeV; `size` is how many floats it holds.
  * `noise`: NULL, or n rows of the model's own number of standard normal values; without it the noise of
- * each shower follows from seed (below 2^63) and shower_id alone, as in the Python package.
+ * each shower follows from seed (below 2^32) and shower_id alone, as in the Python package.
  * Returns the number of cells of a shower (so n = 0 asks for it), -1 on failure. */
 CALOFORGE_API int64_t caloforge_simulate(caloforge_model* model, size_t n, const caloforge_incident* incidents,
                                          uint64_t seed, const float* noise, float* showers, size_t size);

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from caloforge.config import Strict
 from caloforge.models import ModelConfig
+from caloforge.seeds import SEED_LIMIT
 
 Steps = Annotated[int, Field(ge=1, le=100_000_000)]
 Positive = Annotated[float, Field(gt=0)]
@@ -41,7 +42,7 @@ class Schedule(Strict):
     average: Fraction = 0.98
     evaluate_every: Steps = 100
     symmetries: bool = True
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
 
     def rate(self, done: float) -> float:
         """Learning rate as a share of the highest, at a done part of the training."""
