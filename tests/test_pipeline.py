@@ -13,13 +13,14 @@ import pytest
 import tomli_w
 from rich.console import Console
 
-from caloforge import pipeline
+from caloforge import pipeline, preflight
 from caloforge.errors import InputError
 from caloforge.showers import read, write
 
 pytestmark = pytest.mark.skipif(
     not all(find_spec(name) for name in ("geant4_pybind", "torch")), reason="needs the extras geant4 and train"
 )
+LEFT_OUT = 'labels = "100 MeV:300 MeV:50 MeV"\nper_label = 1\nleave_out = "100 MeV:100 MeV:50 MeV"'
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
 
 
@@ -67,10 +68,18 @@ energies = ["200 MeV"]
         ('energies = ["200 MeV"]', 'energies = ["-1 MeV"]', "positive"),
         ('energy = "200 MeV"', 'energy = "5 GeV"', r"\[inside\] 5 GeV is outside"),
         ('"e-"', '"pi+"', "gflash simulates e-, e\\+ and gamma, not pi\\+"),
+        ('["gflash"]', '["glfash"]', "competitor 'glfash' is not frozen, geant4, gflash or a file"),
+        ('["gflash"]', '["nowhere.onnx"]', "competitor 'nowhere.onnx' is not"),
+        ('"tiny"', '"gflash"', "a run cannot be called 'gflash'"),
+        ("seeds = 1", 'recipe = "defualt"', "defualt"),
+        ('"coupling-flow"', '"gan-3d"', "layers that share one grid"),
+        ('energy = "100 MeV:300 MeV"', LEFT_OUT, "leave_out takes an end of the labels"),
     ],
 )
 def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old, new, said):
     text = config.read_text().replace("seeds = 1", 'seeds = 1\ncompetitors = ["gflash"]')
+    assert old in text
+    text = text.replace("cells =", "#cells =") if "gan-3d" in new else text
     (tmp_path / "run.toml").write_text(text.replace(old, new))
     with pytest.raises(InputError, match=said):
         pipeline.load(tmp_path / "run.toml", tmp_path / "run")
@@ -109,9 +118,30 @@ def _assert_refused(config, folder):
     run = pipeline.load(config, folder)
     with pytest.raises(InputError, match="--resume"):
         run.open(resume=False, force=False)
-    changed = run.config.model_copy(update={"seed": 7})
-    with pytest.raises(InputError, match="another config"):
-        pipeline.Run(changed, folder).open(resume=True, force=False)
+    validation = run.config.validation.model_copy(update={"seeds": 2})
+    for changed, said in (({"seed": 7}, "seed"), ({"validation": validation}, "validation")):
+        other = pipeline.Run(run.config.model_copy(update=changed), folder)
+        with pytest.raises(InputError, match=rf"another config \({said}\)"):
+            other.open(resume=True, force=False)
+    (folder / "report" / "metrics.json").unlink()
+    other.open(resume=True, force=False)
+
+
+def test_force_replaces_runs_only(config, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"thesis holds other things than a run"):
+        pipeline.load(config, tmp_path / "thesis").open(resume=False, force=True)
+    assert (tmp_path / "thesis" / "thesis.tex").exists()
+    for resume in (True, False):
+        with pytest.raises(InputError, match="file is a file; give a folder"):
+            pipeline.load(config, tmp_path / "file").open(resume=resume, force=not resume)
+    run = pipeline.load(config, tmp_path / "run")
+    run.open(resume=False, force=False)
+    (run.folder / "left").touch()
+    run.open(resume=False, force=True)
+    assert not (run.folder / "left").exists()
 
 
 def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
@@ -205,6 +235,19 @@ def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):
     with pytest.raises(InputError, match="nowhere is not a run directory"):
         run.open(resume=False, force=True)
     assert (tmp_path / "run" / "kept").exists()
+
+
+@pytest.mark.parametrize(("train", "seed", "said"), [(300, 1, None), (299, 2, None), (299, 1, "first 400 showers")])
+def test_a_student_is_not_tested_on_what_its_teacher_learned(config, tmp_path, train, seed, said):
+    run = pipeline.load(config, tmp_path / "teacher")
+    run.open(resume=False, force=False)
+    counts = run.config.showers.model_copy(update={"train": train})
+    student = run.config.model_copy(update={"showers": counts, "seed": seed})
+    if said is None:
+        preflight.check_apart_from_teacher(student, run.folder)
+        return
+    with pytest.raises(InputError, match=said):
+        preflight.check_apart_from_teacher(student, run.folder)
 
 
 def test_export_needs_a_finished_training(tmp_path):

@@ -14,15 +14,15 @@ import tomli_w
 from pydantic import Field
 from rich.console import Console
 
-from caloforge import units
+from caloforge import preflight, units
 from caloforge.config import PositiveEnergy, Strict, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.production import Order, Source, SourceConfig, produce
+from caloforge.seeds import SEED_LIMIT, next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_writable, replacing
-from caloforge.simulators import create
+from caloforge.simulators import Replay, create
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -75,7 +75,7 @@ class RunConfig(Strict):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
     detector: str
     incidents: SourceConfig
     showers: ShowerCounts
@@ -95,6 +95,9 @@ class Step:
     output: Path
     work: Callable[[], None]
     always: bool = False
+
+
+CHANGEABLE = {"inside": 3, "bench": 4, "validation": 5}  # tables that one step alone reads, and its position
 
 
 class Run:
@@ -117,19 +120,7 @@ class Run:
             "teacher": config.teacher,
         }
         self.learning = TrainingConfig.build(learning, config.name)
-        self._check_what_comes_last()
-
-    def _check_what_comes_last(self) -> None:
-        """Find before hours of work what the model inside Geant4, timing and validation would refuse."""
-        low, high = self.source.energy
-        asked = {"inside": (self.config.inside.energy,), "bench": self.config.bench.energies}
-        for table, energies in asked.items():
-            for energy in energies:
-                if not low <= units.energy(energy) <= high:
-                    said = f"{units.show_energy(low)} .. {units.show_energy(high)}"
-                    raise InputError(f"[{table}] {energy} is outside the {said} of the incidents that the model learns")
-        if "gflash" in self.config.validation.competitors and self.source.pdg not in ELECTROMAGNETIC:
-            raise InputError(f"[validation] gflash simulates e-, e+ and gamma, not {particle_name(self.source.pdg)}")
+        preflight.check_steps(config, self.learning, self.detector, self.source)
 
     @property
     def model_file(self) -> Path:
@@ -156,28 +147,37 @@ class Run:
             InputError: it exists without `resume` or `force`, was made from another config, cannot be written, or
                 its teacher is not trained yet.
         """
-        self._check_teacher(force=force)
+        if force or not (self.folder / "training" / "model.pt").exists():
+            preflight.check_teacher(self.config, self.learning)
         saved = self.folder / "config.toml"
-        text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True))
-        if self.folder.exists() and force:
+        wanted = self.config.model_dump(mode="json", exclude_none=True)
+        self._check_folder(saved, wanted, resume=resume, force=force)
+        if force and self.folder.exists():
             shutil.rmtree(self.folder)
-        if self.folder.exists() and not resume:
-            raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
-        if saved.exists() and saved.read_text(encoding="utf-8") != text:
-            raise InputError(f"{self.folder} was made from another config; use --force, or --out for another folder")
         for folder in (self.folder, self.showers_file("test").parent):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
             folder.mkdir(parents=True, exist_ok=True)
         with replacing(saved) as beside:
-            beside.write_text(text, encoding="utf-8")
+            beside.write_text(tomli_w.dumps(wanted), encoding="utf-8")
 
-    def _check_teacher(self, *, force: bool) -> None:
-        """Miss a teacher before hours of Geant4, not after."""
-        from caloforge.training import check_trained
-
-        trained = (self.folder / "training" / "model.pt").exists() and not force
-        if self.config.teacher is not None and not trained:
-            check_trained(Path(self.config.teacher))
+    def _check_folder(self, saved: Path, wanted: dict[str, Any], *, resume: bool, force: bool) -> None:
+        """Whether the run directory may be made, replaced or taken up; steps to come may have been changed."""
+        if not self.folder.exists():
+            return
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder} is a file; give a folder with --out")
+        if force:
+            if any(self.folder.iterdir()) and not saved.exists():
+                raise InputError(f"{self.folder} holds other things than a run; --force would delete them, so empty it")
+            return
+        if not resume:
+            raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
+        if not saved.exists():
+            return
+        to_come = {table for table, number in CHANGEABLE.items() if not self.steps[number].output.exists()}
+        if changed := preflight.changed_tables(saved, wanted) - to_come:
+            raise InputError(f"{self.folder} was made from another config ({', '.join(sorted(changed))}); "
+                             "use --force, or --out for another folder")  # fmt: skip
 
     def execute(self, last: str | None = None) -> None:
         """Do every step that is not done, up to the one titled `last`."""
@@ -250,7 +250,9 @@ class Run:
 
         simulators = {self.config.name: create(str(self.model_file), self.detector)}
         for name, call in self._competitors().items():
-            simulators[name] = create(call, self.detector)
+            simulator = create(call, self.detector)
+            if not isinstance(simulator, Replay):  # has its own showers only
+                simulators[name] = simulator
         energies = self.config.bench.energies
         try:
             report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print)
@@ -288,7 +290,7 @@ class Run:
 def _simulate(name: str, reference: Showers, seed: int) -> Showers:
     simulator = create(name, reference.detector)
     try:
-        return simulator.simulate(reference.incidents, seed + 1)
+        return simulator.simulate(reference.incidents, next_seed(seed))
     finally:
         simulator.close()
 

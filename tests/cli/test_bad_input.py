@@ -151,3 +151,25 @@ def test_every_verb_explains_itself(tmp_path):
         result = caloforge(tmp_path, verb, "--help")
         assert result.returncode == 0
         assert "Usage" in result.stdout
+
+
+def test_a_missing_extra_is_named(tmp_path):
+    code = "import sys; sys.modules['torch'] = None; from caloforge.cli import main; main()"
+    words = [sys.executable, "-c", code, "models"]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == ["error: torch is not installed; install caloforge[train]"]
+
+
+def test_ctrl_c_says_that_what_is_finished_is_kept(tmp_path):
+    code = """
+from caloforge import cli
+def stop(*_, **__):
+    raise KeyboardInterrupt
+cli.produce.run_order = stop
+cli.main()
+"""
+    words = [sys.executable, "-c", code, *PRODUCE]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("stopped; what was finished is kept")

@@ -10,6 +10,10 @@ from caloforge import __version__
 from caloforge.cli import describe, judge, learn, produce, run
 from caloforge.errors import InputError, RunError
 
+INTERRUPTED = 130  # typer's exit code of Ctrl-C
+EXTRAS = {"geant4_pybind": "geant4", "xraydb": "geant4", "torch": "train", "onnx": "train", "onnxscript": "train",
+          "zuko": "train"}  # fmt: skip
+
 app = typer.Typer(
     name="caloforge",
     no_args_is_help=True,
@@ -44,8 +48,15 @@ def main() -> NoReturn:
         _leave(f"error: {error}", 2)
     except RunError as error:
         _leave(f"failed: {error}", 1)
-    except KeyboardInterrupt:
-        _leave("stopped; what was finished is kept, --resume goes on", 1)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _leave(f"error: {error.name} is not installed; install caloforge[{extra}]", 2)
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            _leave("stopped; what was finished is kept, --resume goes on where there is one", 1)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -12,6 +12,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
+from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_output, check_writable
 from caloforge.simulators import Simulator, create, labelled
@@ -44,7 +45,11 @@ def validate(
     """Compare showers with a reference: metrics.json and a report to read."""
     from caloforge.validation import summary_table
     from caloforge.validation import validate as compare
+    from caloforge.validation.benchmark import check_judges
 
+    check_seed(seed)
+    check_judges(recipe, seeds)
+    shown = read_timings(timings) if timings else None
     found = Detector.load(detector) if detector else None
     check_folder(output, force=force)
     true = read(reference, found)
@@ -60,12 +65,29 @@ def validate(
         seed=seed,
         seeds=seeds,
         reweight=reweight,
-        timings=json.loads(timings.read_text(encoding="utf-8")) if timings else None,
+        timings=shown,
         progress=not quiet,
     )
     if not quiet:
         console.print(summary_table(metrics))
         console.print(f"report: {output / 'report.html'}")
+
+
+def read_timings(file: Path) -> dict[str, Any]:
+    """The content of a bench.json.
+
+    Raises:
+        InputError: it cannot be read, or is something else.
+    """
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        assert isinstance(report["simulators"], dict)
+        assert isinstance(report["geant4_ms"], dict)
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AssertionError):
+        raise InputError(f"{file} is not what `caloforge bench` writes") from None
+    return dict(report)
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
@@ -95,7 +117,7 @@ def _candidate(name: str, reference: Showers, seed: int) -> Showers:
         return read(Path(name), reference.detector)
     simulator = create(name, reference.detector)
     try:
-        return simulator.simulate(reference.incidents, seed + 1)
+        return simulator.simulate(reference.incidents, next_seed(seed))
     finally:
         simulator.close()
 

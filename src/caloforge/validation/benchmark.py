@@ -67,10 +67,8 @@ def validate(
     """
     from caloforge.validation.report import write_report
 
-    chosen = find_recipe(recipe)
     check_seed(seed)
-    if seeds < 1:
-        raise InputError(f"seeds must be 1 or more, not {seeds}")
+    chosen = check_judges(recipe, seeds)
     check_apart(reference, {"floor": floor, "training": training})
     samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
     make_folder(out)
@@ -83,6 +81,17 @@ def validate(
         write_report(out / "report.html", samples, finite(metrics))
         write_metrics(out / "metrics.json", metrics)  # last, since it says that a run's validation is done
     return metrics
+
+
+def check_judges(recipe: str, seeds: int) -> Recipe:
+    """The recipe, where some classifiers are trained by it.
+
+    Raises:
+        InputError: an unknown recipe, or no classifiers.
+    """
+    if seeds < 1:
+        raise InputError(f"seeds must be 1 or more, not {seeds}")
+    return find_recipe(recipe)
 
 
 def measure(

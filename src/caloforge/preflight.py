@@ -1,0 +1,121 @@
+"""What a run would be refused for after hours, found before anything is made."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caloforge import units
+from caloforge.config import read_file
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.particles import ELECTROMAGNETIC, particle_name
+from caloforge.production import Source
+from caloforge.showers.domain import Domain
+from caloforge.simulators import NAMED, file_of
+from caloforge.validation.recipes import find_recipe
+
+if TYPE_CHECKING:
+    from caloforge.pipeline import RunConfig
+    from caloforge.training import TrainingConfig
+
+
+def check_steps(config: "RunConfig", learning: "TrainingConfig", detector: Detector, source: Source) -> None:
+    """Find what the model, the tests, Geant4 with the model inside, timing and validation would refuse.
+
+    Raises:
+        InputError: as said.
+    """
+    _check_model(learning, detector, source)
+    _check_energies(config, detector, source)
+    find_recipe(config.validation.recipe)
+    _check_competitors(config, source)
+
+
+def nominal_domain(source: Source) -> Domain:
+    """What a model learns from the showers of a source."""
+    return Domain(
+        pdgs=(source.pdg,),
+        energy=source.energy,
+        theta=source.theta,
+        phi=source.phi,
+        position=(source.x, source.y, (0.0, 0.0)),
+    )
+
+
+def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:
+    from caloforge.models import build
+
+    build(learning.model, detector, nominal_domain(source))
+
+
+def _check_energies(config: "RunConfig", detector: Detector, source: Source) -> None:
+    low, high = source.energy
+    said = f"{units.show_energy(low)} .. {units.show_energy(high)} of the incidents that the model learns"
+    asked = {"inside": (config.inside.energy,), "bench": config.bench.energies}
+    for table, energies in asked.items():
+        for energy in energies:
+            if not low <= units.energy(energy) <= high:
+                raise InputError(f"[{table}] {energy} is outside the {said}")
+    complete = Source.from_config(config.incidents.model_copy(update={"leave_out": None}), detector)
+    if complete.energy != source.energy:
+        raise InputError(
+            f"[incidents] leave_out takes an end of the labels, which the test has, too: outside the {said}"
+        )
+
+
+def _check_competitors(config: "RunConfig", source: Source) -> None:
+    competitors = config.validation.competitors
+    if "gflash" in competitors and source.pdg not in ELECTROMAGNETIC:
+        raise InputError(f"[validation] gflash simulates e-, e+ and gamma, not {particle_name(source.pdg)}")
+    for name in competitors:
+        if name != "frozen" and name not in NAMED and file_of(name) is None:
+            raise InputError(
+                f"[validation] competitor '{name}' is not frozen, {', '.join(NAMED)} or a file that exists"
+            )
+    if config.name in {*competitors, "floor", "reference"}:
+        raise InputError(f"a run cannot be called '{config.name}', as another column of its report is")
+
+
+def check_teacher(config: "RunConfig", learning: "TrainingConfig") -> None:
+    """Miss a fitting teacher before hours of Geant4, not after.
+
+    Raises:
+        InputError: it is not trained, cannot teach this student, or has learned from the student's test showers.
+    """
+    from caloforge.models import build
+    from caloforge.training import check_trained
+    from caloforge.training.distill import distillation
+    from caloforge.training.run import RunFolder
+
+    if config.teacher is None:
+        return
+    taught = RunFolder(check_trained(Path(config.teacher)))
+    distillation(learning, build(learning.model, taught.detector, taught.domain))
+    check_apart_from_teacher(config, Path(config.teacher))
+
+
+def check_apart_from_teacher(config: "RunConfig", folder: Path) -> None:
+    """Same seed and incidents, same first showers: those that the teacher learned from must not be tests.
+
+    Raises:
+        InputError: they would be.
+    """
+    from caloforge.pipeline import RunConfig
+
+    saved = folder / "config.toml"
+    if not saved.exists() or "showers" not in tomllib.loads(saved.read_text(encoding="utf-8")):
+        return
+    theirs: RunConfig = read_file(RunConfig, saved)
+    learned, kept = (c.showers.train + c.showers.select for c in (theirs, config))
+    if (theirs.seed, theirs.incidents) == (config.seed, config.incidents) and kept < learned:
+        raise InputError(
+            f"the teacher learned from the first {learned} showers of seed {config.seed}, and tests would start at "
+            f"{kept}; ask for its numbers of showers, or for another seed"
+        )
+
+
+def changed_tables(saved: Path, wanted: Mapping[str, Any]) -> set[str]:
+    """Names of the tables and keys in which a saved config differs from the wanted one."""
+    found = tomllib.loads(saved.read_text(encoding="utf-8"))
+    return {key for key in {*found, *wanted} if found.get(key) != wanted.get(key)}
