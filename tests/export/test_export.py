@@ -106,6 +106,23 @@ def test_what_only_a_choice_hides_is_refused():
         export_onnx.check_choices(graph, {"x": np.zeros(2, np.float32)})
 
 
+def test_choices_within_loops_are_looked_at():
+    """The same 0 / 0 in the second step of a loop, whose first step has 5 / 5."""
+    tensor = onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [NODE("Div", ["step", "step"], ["ratio"]), NODE("Cast", ["step"], ["hit"], to=onnx.TensorProto.BOOL),
+         NODE("Where", ["hit", "ratio", "step"], ["chosen"]), NODE("Add", ["state", "chosen"], ["sum"])],
+        "body", [tensor("state", 1, []), tensor("step", 1, [])], [tensor("sum", 1, [])],
+    )  # fmt: skip
+    graph = tiny_graph([NODE("Scan", ["start", "x"], ["y"], body=body, num_scan_inputs=1)])
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0), "start"))
+    graph.graph.output[0].type.tensor_type.shape.ClearField("dim")
+    content = graph.SerializeToString()
+    export_onnx.check_choices(content, {"x": np.full(2, 5, np.float32)})
+    with pytest.raises(RunError, match="'ratio_of_y' in the exported graph is not a number"):
+        export_onnx.check_choices(content, {"x": np.array([5, 0], np.float32)})
+
+
 def refusal(model):
     """What the rules say against a graph."""
     try:

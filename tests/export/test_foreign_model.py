@@ -170,6 +170,17 @@ def test_every_input_must_be_described(folder: Path) -> None:
         wrapped(folder, head + "[output]" + tail.split("[output]")[1])
 
 
+def test_what_is_not_a_number_is_no_empty_cell(folder: Path) -> None:
+    """The logarithm of negative numbers; the threshold must not hide it."""
+    model = onnx.load(folder / "net.onnx")
+    place = next(k for k, node in enumerate(model.graph.node) if node.op_type == "Reshape")
+    model.graph.node[place].input[0] = "logged"
+    model.graph.node.insert(place, helper.make_node("Log", ["flat_image"], ["logged"]))
+    (folder / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="negative or not finite"):
+        wrapped(folder, SPEC)
+
+
 @pytest.mark.parametrize("damage", ["random", "half", "external", "domain", "dice", "missing"])
 def test_strange_files_are_refused(damage: str, folder: Path) -> None:
     path = folder / "net.onnx"

@@ -42,6 +42,19 @@ def test_a_layer_without_hits_gives_its_energy_to_one_cell(fitted, small):
     assert torch.isfinite(cells).all()
 
 
+def test_cells_stay_empty_where_the_readout_has_no_threshold(small, toy):
+    detector = Detector.from_toml(small.toml.replace('threshold = "0.01 MeV"', ""))
+    showers = toy(detector, 500, seed=11)
+    energies = np.where(showers.energies > np.quantile(showers.energies, 0.7), showers.energies, 0).astype(np.float32)
+    showers = Showers(detector, showers.incidents, energies)
+    torch.manual_seed(12)
+    model = build(TINY, detector, Domain.of(showers.incidents))
+    model.fit(showers)
+    with torch.no_grad():
+        cells = model.sample(torch.randn(500, model.noise_size), energy=Batch.of(showers).incidents["energy"])
+    assert 0.2 < float((cells > 0).float().mean()) < 0.4
+
+
 def test_training_with_empty_layers_and_showers(small, toy):
     showers = toy(small, 200, seed=14)
     energies = showers.energies.copy()

@@ -1,11 +1,13 @@
 """Frozen showers: nearest, rescaled, reflected; and refused outside the library."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from caloforge.detector import symmetries
 from caloforge.errors import InputError
-from caloforge.showers import Incidents, Showers, write
+from caloforge.showers import Incidents, Showers, read, write
 from caloforge.simulators import create
 from caloforge.simulators.frozen import NEIGHBOURS, FrozenShowers
 
@@ -85,6 +87,18 @@ def test_refuses_what_the_library_does_not_hold(small, tmp_path, wanted, message
     library(tmp_path / "l.h5", small, Incidents.make("e-", np.array([1000.0, 10_000.0])))
     with pytest.raises(InputError, match=message):
         FrozenShowers(tmp_path / "l.h5", small).simulate(wanted, 1)
+
+
+def test_entry_points_up_to_the_ends_of_the_source(small, tmp_path):
+    """Random entry points never reach the ends of the range that they were drawn from."""
+    incidents = Incidents.make("e-", np.full(2, 1000.0), position=[(-3.0, 0.0, 0.0), (4.0, 0.0, 0.0)])
+    library(tmp_path / "drawn.h5", small, incidents)
+    drawn = read(tmp_path / "drawn.h5")
+    write(tmp_path / "l.h5", replace(drawn, provenance={"order": {"source": {"x": [-5.0, 5.0], "y": [0.0, 0.0]}}}))
+    frozen = FrozenShowers(tmp_path / "l.h5", small)
+    assert len(frozen.simulate(Incidents.make("e-", 1000.0, position=(4.9, 0.0, 0.0)), 1)) == 1
+    with pytest.raises(InputError, match="entry points"):
+        frozen.simulate(Incidents.make("e-", 1000.0, position=(5.2, 0.0, 0.0)), 1)
 
 
 def test_refuses_an_empty_library(small, tmp_path):

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from caloforge.errors import InputError
+from caloforge.errors import InputError, RunError
 from caloforge.models import MODELS
 from caloforge.showers import concatenate
 from caloforge.training import TrainingConfig, load_model, train
@@ -120,6 +120,15 @@ def test_model_is_rebuilt_from_the_folder_alone(unbroken, small):
     assert folder.config == config()
     assert folder.provenance["training"]["n_showers"] == 300
     assert folder.provenance["versions"]["torch"] == torch.__version__
+
+
+def test_weights_whose_slope_is_not_finite_are_not_kept(samples, tmp_path, monkeypatch):
+    """A finite loss can have a slope that is not: that of a root at zero."""
+    monkeypatch.setattr("caloforge.models.coupling_flow.CouplingFlowModel.loss", lambda model, _: sum(
+        (0 * p.sum()).sqrt() for p in model.parameters()))  # fmt: skip
+    with pytest.raises(RunError, match="loss or its slope is not finite at step 0"):
+        train(config(), *samples, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
 
 def test_overlap_is_refused(samples, tmp_path):

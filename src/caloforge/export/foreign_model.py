@@ -217,8 +217,8 @@ def _collect(graph: Graph, entry: OutputSpec, detector: Detector) -> None:
         value = graph.node("Mul", value, "energy")
     if entry.cells is not None:
         value = _picked(graph, value, np.array(entry.cells))
-    kept = graph.node("GreaterOrEqual", value, graph.constant([max(detector.readout.threshold, 0.0)]))
-    graph.node("Where", kept, value, graph.constant([0.0]), output="showers")
+    below = graph.node("Less", value, graph.constant([max(detector.readout.threshold, 0.0)]))
+    graph.node("Where", below, graph.constant([0.0]), value, output="showers")  # what is not a number stays and is seen
 
 
 def _picked(graph: Graph, value: str, cells: NDArray[np.int64]) -> str:

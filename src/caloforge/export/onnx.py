@@ -160,14 +160,31 @@ def check_choices(content: bytes, feeds: dict[str, Any]) -> None:
         RunError: an input of a Where is not a number for some shower.
     """
     graph = onnx.load_from_string(content)
-    offered = {name for node in graph.graph.node if node.op_type == "Where" for name in node.input[1:]}
-    made = [name for node in graph.graph.node for name in node.output if name in offered]
+    made = _offered(graph.graph)
     del graph.graph.output[:]
     graph.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in made)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     for name, values in zip(made, session.run(made, feeds) if made else [], strict=True):
         if values.dtype.kind == "f" and np.isnan(values).any():
             raise RunError(f"'{name}' in the exported graph is not a number for some showers; nothing is written")
+
+
+def _offered(graph: onnx.GraphProto) -> list[str]:
+    """Names of what the choices of a graph and of its loops are offered; loops give theirs out, step by step."""
+    offered = {name for node in graph.node if node.op_type == "Where" for name in node.input[1:]}
+    made = [name for node in graph.node for name in node.output if name in offered]
+    for node in graph.node:
+        for body in (a.g for a in node.attribute if node.op_type in ("Scan", "Loop") and a.name == "body"):
+            for name in _offered(body):
+                given = f"{name}_of_{node.output[0]}"
+                body.node.append(onnx.helper.make_node("Identity", [name], [given]))
+                body.output.append(onnx.helper.make_empty_tensor_value_info(given))
+                node.output.append(given)
+                made.append(given)
+                for attribute in node.attribute:
+                    if attribute.name in ("scan_output_directions", "scan_output_axes"):
+                        attribute.ints.append(0)
+    return made
 
 
 def _arguments(model: Model, n: int) -> tuple[Tensor, tuple[Tensor, ...]]:

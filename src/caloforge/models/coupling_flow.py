@@ -85,7 +85,7 @@ class CouplingFlowModel(Model):
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
         cells = self.raw_cells(noise, **incidents)
-        return torch.where(cells >= self.detector.readout.threshold, cells, 0.0)
+        return torch.where(cells >= self.hits.threshold, cells, 0.0)
 
     def raw_cells(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV] whose sums are flow I's layer energies."""

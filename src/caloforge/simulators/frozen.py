@@ -3,6 +3,7 @@
 E. Barberio et al., "Fast shower simulation in the ATLAS calorimeter", J. Phys. Conf. Ser. 119 (2008) 032008.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from caloforge.detector import Detector, symmetries
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers, read
+from caloforge.showers.domain import Domain
 from caloforge.units import show_energy
 
 Floats = NDArray[np.float64]
@@ -51,6 +53,8 @@ class FrozenShowers:
         self._fixed = self.detector.readout.frame != "shower"
         self._symmetries = symmetries(self.detector)
         self._library_axes = self._axes(self._library.incidents)
+        x, y, _ = Domain.of_showers(self._library).position
+        self._face = np.array([x, y]).T
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Library showers, rescaled and reflected or rotated.
@@ -89,10 +93,10 @@ class FrozenShowers:
         if outside.size:
             raise InputError(f"{self._path} holds energies {show_energy(stored.energy.min())} to "
                              f"{show_energy(stored.energy.max())}; {show_energy(outside[0])} is too far")  # fmt: skip
-        if _leaves(incidents.direction, stored.direction, DIRECTION_MARGIN):
+        if _leaves(incidents.direction, (stored.direction.min(0), stored.direction.max(0)), DIRECTION_MARGIN):
             raise InputError(f"{self._path} holds theta {stored.theta.min():.4g} to {stored.theta.max():.4g} rad; "
                              "directions of the incidents leave its range")  # fmt: skip
-        if self._fixed and _leaves(incidents.position[:, :2], stored.position[:, :2], POSITION_MARGIN):
+        if self._fixed and _leaves(incidents.position[:, :2], self._face, POSITION_MARGIN):
             raise InputError(f"{self._path} holds no showers with the entry points of the incidents")
 
     def _nearest(self, incidents: Incidents, candidates: Indices) -> Indices:
@@ -131,6 +135,7 @@ class FrozenShowers:
         """Nothing to release."""
 
 
-def _leaves(wanted: Floats, stored: Floats, margin: float) -> bool:
-    """Whether a wanted coordinate (N, n) lies outside the stored range of that coordinate."""
-    return bool(((wanted < stored.min(0) - margin) | (wanted > stored.max(0) + margin)).any())
+def _leaves(wanted: Floats, ends: Sequence[Floats], margin: float) -> bool:
+    """Whether a wanted coordinate (N, n) lies outside its range, given by its lower and upper ends (n,)."""
+    low, high = ends
+    return bool(((wanted < low - margin) | (wanted > high + margin)).any())

@@ -174,10 +174,11 @@ class Trainer:
         optimiser.zero_grad()
         loss = turn.loss(self._draw())
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(turn.parameters, self.schedule.clip)
-        if not torch.isfinite(loss):
+        slope = torch.nn.utils.clip_grad_norm_(turn.parameters, self.schedule.clip)
+        if not torch.isfinite(loss) or not torch.isfinite(slope):
             raise RunError(
-                f"the loss is not finite at step {self.step}; the last checkpoint in {self.folder.path} is kept"
+                f"the loss or its slope is not finite at step {self.step}; the last checkpoint in "
+                f"{self.folder.path} is kept"
             )
         optimiser.step()
         return float(loss.detach())
