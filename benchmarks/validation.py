@@ -1,5 +1,7 @@
 """How long and how much memory does `validate` need? Showers resampled from a file, or made by GFlash.
 
+Resampled ones are not independent, so only time and memory are printed.
+
 python benchmarks/validation.py --showers SHOWERS.h5 -n 20000
 python benchmarks/validation.py --detector clic-ecal -n 2000 --recipe quick
 """
@@ -16,7 +18,7 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, Showers, read
 from caloforge.simulators.gflash import GFlash
-from caloforge.validation import summary_table, validate
+from caloforge.validation import validate
 
 
 def resampled(path: Path, detector: Detector, n: int, seed: int) -> Showers:
@@ -50,12 +52,9 @@ def main() -> None:
     reference, floor, candidate = make
     wall, processor = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        metrics = validate(reference, {"candidate": candidate}, Path(folder), floor=floor, recipe=arguments.recipe,
+        validate(reference, {"candidate": candidate}, Path(folder), floor=floor, recipe=arguments.recipe,
                            seeds=arguments.seeds)  # fmt: skip
         size = (Path(folder) / "report.html").stat().st_size
-    from rich import print as show
-
-    show(summary_table(metrics))
     print(f"{arguments.n} + {arguments.n} showers of {detector.n_cells} cells and the floor, recipe {arguments.recipe}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"wall {time.perf_counter() - wall:.0f} s, processor {time.process_time() - processor:.0f} s, "
