@@ -54,7 +54,7 @@ class FrozenShowers:
         self._symmetries = symmetries(self.detector)
         self._library_axes = self._axes(self._library.incidents)
         x, y, _ = Domain.of_showers(self._library).position
-        self._face = np.array([x, y]).T
+        self._face = tuple(np.array([x, y]).T)
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Library showers, rescaled and reflected or rotated.
