@@ -22,7 +22,9 @@ ALLOWED = {
     "validation": CORE | {"detector", "showers"},
     "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
-ALLOWED["pipeline"] = set().union(*ALLOWED.values()) | set(ALLOWED)
+ALLOWED["run_config"] = CORE | {"production"}
+ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
+ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight"}
 ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),

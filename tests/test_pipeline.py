@@ -15,6 +15,7 @@ from rich.console import Console
 
 from caloforge import pipeline, preflight
 from caloforge.errors import InputError
+from caloforge.run_config import RunConfig
 from caloforge.showers import read, write
 
 pytestmark = pytest.mark.skipif(
@@ -161,7 +162,7 @@ def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
     shared = pipeline.load(config, tmp_path / "first").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
     for name in ("first", "second"):
-        run = pipeline.Run(pipeline.RunConfig.build(shared, "toy"), tmp_path / name)
+        run = pipeline.Run(RunConfig.build(shared, "toy"), tmp_path / name)
         run.console = Console(quiet=True)
         run.open(resume=False, force=False)
         run.execute(last="Geant4 showers")
@@ -172,7 +173,7 @@ def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
 def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small):
     shared = pipeline.load(config, tmp_path / "run").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
-    run = pipeline.Run(pipeline.RunConfig.build(shared, "toy"), tmp_path / "run")
+    run = pipeline.Run(RunConfig.build(shared, "toy"), tmp_path / "run")
     run.console = Console(quiet=True)
     run.open(resume=False, force=True)
     write(tmp_path / "showers" / "train.h5", toy(small, 300, seed=1))
@@ -231,7 +232,7 @@ def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):
     student |= {"model": {"kind": "caloflow-student"}, "teacher": str(tmp_path / "nowhere")}
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "kept").touch()
-    run = pipeline.Run(pipeline.RunConfig.build(student, "toy"), tmp_path / "run")
+    run = pipeline.Run(RunConfig.build(student, "toy"), tmp_path / "run")
     with pytest.raises(InputError, match="nowhere is not a run directory"):
         run.open(resume=False, force=True)
     assert (tmp_path / "run" / "kept").exists()

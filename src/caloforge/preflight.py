@@ -11,16 +11,16 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.production import Source
+from caloforge.run_config import RunConfig
 from caloforge.showers.domain import Domain
 from caloforge.simulators import NAMED, file_of
 from caloforge.validation.recipes import find_recipe
 
 if TYPE_CHECKING:
-    from caloforge.pipeline import RunConfig
     from caloforge.training import TrainingConfig
 
 
-def check_steps(config: "RunConfig", learning: "TrainingConfig", detector: Detector, source: Source) -> None:
+def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detector, source: Source) -> None:
     """Find what the model, the tests, Geant4 with the model inside, timing and validation would refuse.
 
     Raises:
@@ -49,7 +49,7 @@ def _check_model(learning: "TrainingConfig", detector: Detector, source: Source)
     build(learning.model, detector, nominal_domain(source))
 
 
-def _check_energies(config: "RunConfig", detector: Detector, source: Source) -> None:
+def _check_energies(config: RunConfig, detector: Detector, source: Source) -> None:
     low, high = source.energy
     said = f"{units.show_energy(low)} .. {units.show_energy(high)} of the incidents that the model learns"
     asked = {"inside": (config.inside.energy,), "bench": config.bench.energies}
@@ -64,7 +64,7 @@ def _check_energies(config: "RunConfig", detector: Detector, source: Source) -> 
         )
 
 
-def _check_competitors(config: "RunConfig", source: Source) -> None:
+def _check_competitors(config: RunConfig, source: Source) -> None:
     competitors = config.validation.competitors
     if "gflash" in competitors and source.pdg not in ELECTROMAGNETIC:
         raise InputError(f"[validation] gflash simulates e-, e+ and gamma, not {particle_name(source.pdg)}")
@@ -77,7 +77,7 @@ def _check_competitors(config: "RunConfig", source: Source) -> None:
         raise InputError(f"a run cannot be called '{config.name}', as another column of its report is")
 
 
-def check_teacher(config: "RunConfig", learning: "TrainingConfig") -> None:
+def check_teacher(config: RunConfig, learning: "TrainingConfig") -> None:
     """Miss a fitting teacher before hours of Geant4, not after.
 
     Raises:
@@ -95,14 +95,12 @@ def check_teacher(config: "RunConfig", learning: "TrainingConfig") -> None:
     check_apart_from_teacher(config, Path(config.teacher))
 
 
-def check_apart_from_teacher(config: "RunConfig", folder: Path) -> None:
+def check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
     """Same seed and incidents, same first showers: those that the teacher learned from must not be tests.
 
     Raises:
         InputError: they would be.
     """
-    from caloforge.pipeline import RunConfig
-
     saved = folder / "config.toml"
     if not saved.exists() or "showers" not in tomllib.loads(saved.read_text(encoding="utf-8")):
         return

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from caloforge.cli import main
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.production import IncidentFile, Order, Source, SourceConfig, produce
 from caloforge.production.incident_file import COLUMNS
@@ -128,6 +129,13 @@ def test_bad_tables_are_refused_in_words(small, tmp_path, text, words):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(InputError, match=words):
         IncidentFile.load(tmp_path / "a.csv", small)
+
+
+def test_the_face_of_a_cylinder_is_a_disc(tmp_path):
+    (tmp_path / "a.csv").write_text(f"{HEAD}\ne-,10,0,0,100,0\ne-,10,0,0,-100,100\n")
+    with pytest.raises(InputError, match="row 1 misses the face of pbwo4-cylinder, a disc of radius 120 mm"):
+        IncidentFile.load(tmp_path / "a.csv", Detector.load("pbwo4-cylinder"))
+    assert len(IncidentFile.load(tmp_path / "a.csv", Detector.load("calogan-ecal")).incidents) == 2
 
 
 def test_bad_files_are_refused_in_words(small, showers_file, tmp_path):

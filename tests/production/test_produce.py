@@ -3,13 +3,14 @@
 import shutil
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 
 import h5py
 import numpy as np
 import pytest
 
 from caloforge.errors import InputError, RunError
-from caloforge.production import Order, Source, SourceConfig, produce
+from caloforge.production import Order, Source, SourceConfig, produce, workers
 from caloforge.production.shards import SHARD_SIZE, ShardFolder, split
 from caloforge.showers import read
 from caloforge.simulators import create
@@ -129,6 +130,109 @@ def test_existing_output_is_never_overwritten(order, tmp_path):
     assert produce(replace(order, seed=6), output, force=True, quiet=True)
 
 
+@pytest.mark.parametrize("seed_before", [5, 6])
+def test_a_forced_production_is_resumed_beside_the_old_output(order, tmp_path, seed_before):
+    output = tmp_path / "run.h5"
+    produce(replace(order, seed=seed_before), output, quiet=True)
+    before = output.read_bytes()
+    made = Unreliable(order.make(), failing=N // 2, times=99)
+    with pytest.raises(RunError, match="--resume"):
+        produce(replace(order, make=lambda: made), output, force=True, quiet=True)
+    assert output.read_bytes() == before
+    assert produce(order, output, resume=True, quiet=True)
+    produce(order, tmp_path / "plain.h5", quiet=True)
+    assert_same_file(output, tmp_path / "plain.h5")
+    assert not (tmp_path / "run.h5.parts").exists()
+    assert not produce(order, output, resume=True, quiet=True)
+
+
+def test_shards_of_another_order_beside_an_output_change_nothing(order, tmp_path):
+    output = tmp_path / "run.h5"
+    produce(order, output, quiet=True)
+    ShardFolder(output, replace(order, seed=6).fingerprint).open(resume=False, force=False)
+    assert not produce(order, output, resume=True, quiet=True)
+    with pytest.raises(InputError, match="other showers"):
+        produce(replace(order, seed=7), output, resume=True, quiet=True)
+
+
+class Tabled(Unreliable):
+    """A simulator that says it runs with tables."""
+
+    def __init__(self, inner, tables, **failures):
+        super().__init__(inner, **{"failing": -1, "times": 0} | failures)
+        self.tables = tables
+
+    def simulate(self, incidents, seed):
+        return replace(super().simulate(incidents, seed), provenance=self.provenance())
+
+    def provenance(self):
+        return physics_of(em=self.tables)
+
+
+def physics_of(version="0.1.3", **tables):
+    lists = [{"list": name, "cut_mm": 0.7, "tables": {"G4LEDATA": label}} for name, label in tables.items()]
+    return {"geant4_pybind": version, "physics": lists, "versions": {"caloforge": "any"}}
+
+
+def test_resume_with_other_tables_is_refused(order, tmp_path):
+    output = tmp_path / "run.h5"
+    computed, official = (
+        replace(order, make=partial(Tabled, order.make(), tables)) for tables in ("computed a", "official b")
+    )
+    failing = replace(order, make=partial(Tabled, order.make(), "computed a", failing=N // 2, times=99))
+    with pytest.raises(RunError):
+        produce(failing, output, quiet=True)
+    with pytest.raises(InputError, match=r"other physics: G4LEDATA of em was computed a, is official b now.*--force"):
+        produce(official, output, resume=True, quiet=True)
+    assert len(list((tmp_path / "run.h5.parts").glob("shard-*"))) == 2
+    assert produce(computed, output, resume=True, quiet=True)
+    assert read(output).provenance["physics"] == physics_of(em="computed a")["physics"]
+
+
+def test_finished_shards_are_joined_whatever_the_tables_are_now(order, tmp_path):
+    produce(order, tmp_path / "plain.h5", quiet=True)
+    folder = ShardFolder(tmp_path / "run.h5", order.fingerprint)
+    folder.open(resume=False, force=False)
+    plain = replace(read(tmp_path / "plain.h5"), provenance=physics_of(em="computed a"))
+    for shard in split(0, N):
+        folder.save(shard, plain[shard.first : shard.first + shard.n])
+    now = replace(order, make=partial(Tabled, order.make(), "official b"))
+    assert produce(now, tmp_path / "run.h5", resume=True, quiet=True)
+
+
+@pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
+def test_official_tables_that_appear_later_are_noticed(order, small, tmp_path, monkeypatch):
+    for variable in ("G4LEDATA", "GEANT4_DATA_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    make = partial(create, "geant4", small)
+    asked = replace(order, simulator="geant4", make=make)
+    folder = ShardFolder(tmp_path / "run.h5", asked.fingerprint)
+    folder.open(resume=False, force=False)
+    showers = order.make().simulate(order.source.draw(0, SHARD_SIZE, 5), 5)
+    folder.save(split(0, N)[0], replace(showers, provenance=make().provenance()))
+    probe = tmp_path / "data" / "G4EMLOW8.8" / "brem_SB" / "br82"
+    probe.parent.mkdir(parents=True)
+    probe.touch()
+    monkeypatch.setenv("GEANT4_DATA_DIR", str(tmp_path / "data"))
+    with pytest.raises(InputError, match=r"G4LEDATA of em was computed \w+, is official G4EMLOW8.8 now"):
+        produce(asked, tmp_path / "run.h5", resume=True, quiet=True)
+
+
+def test_shards_of_workers_with_other_physics_are_refused(order, tmp_path):
+    folder = ShardFolder(tmp_path / "run.h5", order.fingerprint)
+    folder.open(resume=False, force=False)
+    showers, shards = order.make().simulate(order.source.draw(0, 1, 5), 5), split(0, N)
+    for made_by in (physics_of(em="a"), physics_of(em="a", FTFP_BERT="b"), {"simulator": "gflash", "physics": "text"}):
+        folder.save(shards[0], replace(showers, provenance=made_by))
+    for made_by, words in (
+        (physics_of(FTFP_BERT="c"), "G4LEDATA of FTFP_BERT was b, is c"),
+        (physics_of("0.1.4", em="a"), "geant4_pybind was 0.1.3, is 0.1.4"),
+    ):
+        with pytest.raises(InputError, match=words):
+            folder.save(shards[1], replace(showers, provenance=made_by))
+    assert not folder.file(shards[1]).exists()
+
+
 def test_refused_incidents_leave_nothing(order, small, tmp_path):
     pions = Source.from_config(SourceConfig(particle="pi+", energy="1 GeV"), small)
     with pytest.raises(InputError):
@@ -153,6 +257,37 @@ def test_full_disk_keeps_what_is_finished(order, tmp_path, monkeypatch):
     assert len(read(tmp_path / "run.h5")) == N
 
 
+@pytest.mark.parametrize("finished", [0, 1, len(split(0, N))])
+def test_a_disk_about_to_be_full_is_told_before_it_is(order, tmp_path, monkeypatch, finished):
+    """Before the first shard, between shards, and at the merge."""
+    usage, parts = shutil.disk_usage(tmp_path), tmp_path / "run.h5.parts"
+
+    def full_after(_):
+        done = len(list(parts.glob("shard-*")))
+        return usage._replace(free=2**40 if done < finished else 2**10)
+
+    monkeypatch.setattr("caloforge.production.shards.shutil.disk_usage", full_after)
+    with pytest.raises(
+        RunError, match=r"No space left on device, 0\.\d\d MiB are needed and 0.00 MiB free; .*--resume"
+    ):
+        produce(order, tmp_path / "run.h5", workers=1, quiet=True)
+    monkeypatch.undo()
+    assert not (tmp_path / "run.h5").exists()
+    assert len(list(parts.glob("shard-*"))) == finished
+    produce(order, tmp_path / "run.h5", resume=True, quiet=True)
+    assert len(read(tmp_path / "run.h5")) == N
+
+
+def test_a_disk_that_fails_at_the_merge_keeps_the_shards(order, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("Can't decrement id ref count (errno = 28, buf = 0x55)")
+
+    monkeypatch.setattr("caloforge.production.shards._append", fail)
+    with pytest.raises(RunError, match=r"cannot write showers: No space left on device; .*--resume"):
+        produce(order, tmp_path / "run.h5", quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.h5.parts"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"), [({"n": 0}, "at least 1"), ({"seed": -1}, "seed"), ({"first_id": -1}, "first-id")]
 )
@@ -171,6 +306,9 @@ def test_dask_cluster_gives_the_same_file(order, tmp_path):
     produce(order, tmp_path / "plain.h5", quiet=True)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         produce(order, tmp_path / "cluster.h5", cluster=cluster.scheduler_address, quiet=True)
+        with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+            kept = client.run(lambda: len(workers._own))
+    assert list(kept.values()) == [0, 0]
     assert_same_file(tmp_path / "plain.h5", tmp_path / "cluster.h5")
     shutil.rmtree(tmp_path / "dask-scratch-space", ignore_errors=True)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.production import Source, SourceConfig
 
@@ -51,6 +52,13 @@ def test_labels_are_left_out(small):
 def test_default_entry_points_avoid_cell_edges(small):
     position = source(small, energy="1 GeV").draw(0, 100, seed=1).position
     assert 0 < np.abs(position[:, :2]).max() <= 0.01
+
+
+def test_the_face_of_a_cylinder_is_a_disc():
+    cylinder = Detector.load("pbwo4-cylinder")
+    with pytest.raises(InputError, match="outside the face of pbwo4-cylinder, a disc of radius 120 mm"):
+        source(cylinder, energy="1 GeV", position="-90 mm:10 mm, 0 mm:90 mm")
+    source(cylinder, energy="1 GeV", position="-90 mm:10 mm, 0 mm:70 mm")
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,25 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file.h5"]
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "Can't write\n(errno = 28, buf = 0x55)"), "No space left on device"),
+        (RuntimeError("Can't decrement id ref count (errno = 28, buf = 0x55)"), "No space left on device"),
+        (RuntimeError("Set slist enabled failed (buf = 0x55)"), "Set slist enabled failed"),
+    ],
+)
+def test_a_full_disk_is_told_in_few_words(showers, tmp_path, monkeypatch, error, words):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", fail)
+    with pytest.raises(OSError, match=words) as told:
+        write(tmp_path / "showers.h5", showers)
+    assert told.value.strerror == words
+    assert not list(tmp_path.iterdir())
+
+
 def test_output_checks(tmp_path):
     (tmp_path / "there.h5").touch()
     with pytest.raises(InputError, match="exists; use --force"):

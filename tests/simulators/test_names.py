@@ -1,9 +1,12 @@
 """What simulators are called in tables."""
 
+from pathlib import Path
+
 import pytest
 
 from caloforge.errors import InputError
-from caloforge.simulators import labelled
+from caloforge.showers import write
+from caloforge.simulators import create, file_of, labelled
 
 
 def test_simulators_are_called_by_their_file_or_kind():
@@ -11,6 +14,18 @@ def test_simulators_are_called_by_their_file_or_kind():
     assert list(labelled(names).items()) == list(
         zip(["gflash", "flow", "frozen", "test", "showers"], names, strict=True)
     )
+
+
+@pytest.mark.parametrize("name", ["lr=0.001/model.h5", "frozen=0/model.h5"])
+def test_an_equals_sign_may_be_part_of_a_path(name, toy, small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir()
+    write(tmp_path / name, toy(small, 3, seed=1))
+    path = f"./{name}" if name.startswith("frozen") else name
+    assert create(path, small).name == "model"
+    assert file_of(path) == Path(path)
+    assert file_of(f"replay={path}") == Path(path)
+    assert labelled([path]) == {"model": path}
 
 
 def test_two_of_one_name_are_refused():

@@ -1,8 +1,9 @@
 """A running Dask cluster (Slurm, HTCondor, Kubernetes, ... through dask-jobqueue) as a pool of workers."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future
-from types import TracebackType
-from typing import Any, Self
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from caloforge.errors import InputError, RunError
 from caloforge.production.workers import Job
@@ -25,34 +26,57 @@ class DaskPool:
             self._client: Any = Client(address, timeout="20s", set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"no Dask scheduler answers at '{address}': {error}") from None
+        self._address = address
+        self._tasks: set[Any] = set()
 
     @property
     def threads(self) -> int:
-        """Threads of all workers there are now, at least one: more may come."""
-        threads: dict[str, int] = self._client.nthreads()
+        """Threads of all workers there are now, at least one: more may come.
+
+        Raises:
+            RunError: the cluster is gone.
+        """
+        with self._answering():
+            threads: dict[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
-        """Start the incidents of one shard; Dask's own retry of lost workers stands before ours."""
-        task = self._client.submit(job.run, incidents, pure=False)
+        """Start the incidents of one shard; Dask's own retry of lost workers stands before ours.
+
+        Raises:
+            RunError: the cluster is gone.
+        """
+        with self._answering():
+            task = self._client.submit(job.run, incidents, pure=False)
         future: Future[Showers] = Future()
-        task.add_done_callback(lambda finished: _hand_over(finished, future))
+        self._tasks.add(task)
+        task.add_done_callback(lambda finished: self._hand_over(finished, future))
         return future
 
-    def __enter__(self) -> Self:
-        return self
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # not OSErrors alone: once Dask's client has given up, it raises whatever comes
+            raise RunError(f"the Dask cluster at {self._address} is gone: {error}; finished shards are kept, "
+                           "--resume goes on") from None  # fmt: skip
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self, job: Job) -> None:
+        """Drop shards that have not started, stop those that have, end the workers' simulators."""
+        if self._client.status == "running":
+            with suppress(Exception):  # a worker that is lost now has nothing left to end
+                self._client.cancel(list(self._tasks), force=True)
+                self._client.run(job.close)
         self._client.close()
 
-
-def _hand_over(task: Any, future: Future[Showers]) -> None:
-    try:
-        if task.status == "finished":
-            future.set_result(task.result())
-        else:
-            future.set_exception(task.exception() if task.status == "error" else RunError(f"task was {task.status}"))
-    except Exception as error:  # whatever the network does must reach the waiting side
-        future.set_exception(error)
+    def _hand_over(self, task: Any, future: Future[Showers]) -> None:
+        self._tasks.discard(task)
+        try:
+            if task.status == "finished":
+                future.set_result(task.result())
+            else:
+                future.set_exception(
+                    task.exception() if task.status == "error" else RunError(f"task was {task.status}")
+                )
+        except Exception as error:  # whatever the network does must reach the waiting side
+            future.set_exception(error)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import pdg_code
+from caloforge.production.spectrum import describe_face, reach
 from caloforge.showers import Incidents
 from caloforge.showers.hdf5 import read_incidents
 
@@ -85,10 +86,10 @@ def _check(path: Path, incidents: Incidents, detector: Detector) -> None:
     ids, counts = np.unique(incidents.shower_id, return_counts=True)
     if (counts > 1).any():
         raise InputError(f"{path}: shower_id {ids[counts.argmax()]} occurs {counts.max()} times; ids must be unique")
-    reach = np.abs(incidents.position[:, :2]).max(axis=1)
-    if (reach >= detector.half_width).any():
-        raise InputError(f"{path}: the particle of row {reach.argmax()} misses the face of {detector.name}, "
-                         f"+-{detector.half_width:g} mm")  # fmt: skip
+    distance = reach(detector, *incidents.position[:, :2].T)
+    if (distance >= detector.half_width).any():
+        raise InputError(f"{path}: the particle of row {distance.argmax()} misses the face of {detector.name}, "
+                         f"{describe_face(detector)}")  # fmt: skip
 
 
 def _read_csv(path: Path) -> Incidents:

@@ -88,37 +88,54 @@ def produce(
         False if the output was there already, complete, and `resume` was given.
 
     Raises:
-        InputError: the output exists, another production is unfinished there, or the simulator refuses the incidents.
-        RunError: shards failed three times, or the disk is full; finished ones are kept.
+        InputError: the output exists, a production of another order or physics is unfinished there, or the simulator
+            refuses the incidents.
+        RunError: shards failed three times, the cluster is gone, or the disk is full; finished ones are kept.
     """
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 worker is needed")
-    todo = sh.split(order.first_id, order.n)
-    if output.exists() and resume and not force:
+    folder = sh.ShardFolder(output, order.fingerprint)
+    replace = force or (resume and folder.is_begun)  # begun beside an output, it was to replace that
+    if output.exists() and resume and not replace:
         if order.is_in(output):
             return False
         raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
-    check_output(output, force=force)
-    order.make().close()  # a simulator that cannot be made is told before anything is written
-    folder = sh.ShardFolder(output, order.fingerprint)
-    folder.open(resume=resume, force=force)
+    check_output(output, force=replace)
+    simulator = order.make()  # one that cannot be made is told before anything is written
+    physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own
+    simulator.close()
+    todo = sh.split(order.first_id, order.n)
     try:
-        _fill(folder, order, todo, workers or default_workers(), cluster, quiet)
-    except InputError:
-        folder.remove(only_empty=True)
-        raise
+        folder.open(resume=resume, force=force)
+        missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
+        if missing:
+            folder.check_physics(physics)
+        _fill(folder, order, missing, workers or default_workers(), cluster, quiet)
+        sh.merge(folder, todo, output, _provenance(order))
     except OSError as error:
-        raise RunError(f"cannot write shards: {error.strerror or error}; finished ones are kept in {folder.path}, "
+        raise RunError(f"cannot write showers: {error.strerror or error}; finished shards are kept in {folder.path}, "
                        "--resume goes on") from None  # fmt: skip
-    sh.merge(folder, todo, output, _provenance(order))
     folder.remove()
     return True
 
 
 def _fill(
-    folder: sh.ShardFolder, order: Order, todo: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
+    folder: sh.ShardFolder, order: Order, missing: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
 ) -> None:
-    missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
+    """Simulate the missing shards; a refusal before the first is finished leaves no folder."""
+    try:
+        failed = _simulate(folder, order, missing, workers, cluster, quiet)
+    except InputError:
+        folder.remove(only_empty=True)
+        raise
+    if failed:
+        raise describe_failures(failed, str(folder.path))
+
+
+def _simulate(
+    folder: sh.ShardFolder, order: Order, missing: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
+) -> dict[sh.Shard, Exception]:
+    """Simulate shards; those that failed, with the reasons."""
     job = Job(f"{uuid.uuid4()}", order.make, order.seed)
     with bar(quiet=quiet) as progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
         done = order.n - sum(shard.n for shard in missing)
@@ -131,9 +148,7 @@ def _fill(
             folder.save(shard, showers)
             progress.advance(task, shard.n)
 
-        failed = simulate_all(job, missing, draw, runners, finish)
-    if failed:
-        raise describe_failures(failed, str(folder.path))
+        return simulate_all(job, missing, draw, runners, finish)
 
 
 def _provenance(order: Order) -> dict[str, Any]:

@@ -1,21 +1,32 @@
 """Shards: a production's unfinished part on disk, one file per fixed block of showers, each whole or absent."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers, read
-from caloforge.showers.hdf5 import FAST, INCIDENT_FIELDS, check_writable, opened, replacing, write, write_attributes
+from caloforge.showers.hdf5 import (
+    FAST,
+    INCIDENT_FIELDS,
+    check_writable,
+    created,
+    opened,
+    replacing,
+    write,
+    write_attributes,
+)
 
 SHARD_SIZE = 20
+MARGIN = 2**18  # [bytes] of a file beside its energies: incidents, detector, provenance and HDF5's own
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,12 @@ class ShardFolder:
     def __init__(self, output: Path, order: dict[str, Any]) -> None:
         self.path = output.with_name(f"{output.name}.parts")
         self.order = json.loads(json.dumps(order))
+        self._physics: dict[str, Any] = {}
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether an unfinished production of this order is there."""
+        return self.path.exists() and not self._difference()
 
     def open(self, *, resume: bool, force: bool) -> None:
         """Make the folder, or take up an existing one.
@@ -52,6 +69,7 @@ class ShardFolder:
         Raises:
             InputError: an unfinished production is there and neither `resume` nor `force` is given, it is of another
                 order, or the folder cannot be written.
+            OSError: the disk is full.
         """
         check_writable(self.path.parent)
         if self.path.exists() and force:
@@ -60,6 +78,7 @@ class ShardFolder:
             self._check_same_order(resume)
             check_writable(self.path)
             return
+        _check_space(self.path.parent, MARGIN)
         self.path.mkdir()
         with replacing(self.path / "order.json") as beside:
             beside.write_text(json.dumps(self.order, indent=1), encoding="utf-8")
@@ -67,35 +86,65 @@ class ShardFolder:
     def _check_same_order(self, resume: bool) -> None:
         if not resume:
             raise InputError(f"{self.path} holds an unfinished production; use --resume to go on or --force to restart")
+        if difference := self._difference():
+            raise InputError(f"{self.path} {difference}; use --force to restart")
+
+    def _difference(self) -> str:
+        """What tells the folder's order from this one, if anything."""
         try:
             found = json.loads((self.path / "order.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            raise InputError(f"{self.path} has no readable order.json; use --force to restart") from None
+            return "has no readable order.json"
         for key, value in self.order.items():
             if not isinstance(found, dict) or found.get(key) != value:
-                raise InputError(f"{self.path} was begun with another {key}; use --force to restart")
+                return f"was begun with another {key}"
+        return ""
+
+    def check_physics(self, provenance: dict[str, Any]) -> None:
+        """Refuse showers of other physics than those met so far: one file has one physics.
+
+        Raises:
+            InputError: another version of Geant4, other settings or tables.
+        """
+        for name, value in _physics(provenance).items():
+            known = self._physics.setdefault(name, value)
+            if value != known:
+                raise InputError(f"{self.path} was begun with other physics: {name} was {known}, is {value} "
+                                 "now; go on with the former, or use --force to restart")  # fmt: skip
 
     def file(self, shard: Shard) -> Path:
         """The shard's file."""
         return self.path / f"shard-{shard.first:09d}-{shard.n}.h5"
 
     def save(self, shard: Shard, showers: Showers) -> None:
-        """Write a finished shard, whole."""
+        """Write a finished shard, whole.
+
+        Raises:
+            InputError: it is of other physics than those before.
+            OSError: the disk is full or fails.
+        """
+        self.check_physics(showers.provenance)
+        _check_space(self.path, showers.energies.nbytes + MARGIN)
         write(self.file(shard), showers)
 
     def is_finished(self, shard: Shard, wanted: NDArray[np.int64]) -> bool:
-        """Whether the shard's file is there and holds the wanted ids; a bad one is removed so that it is made again."""
+        """Whether the shard's file is there and holds the wanted ids; a bad one is removed so that it is made again.
+
+        Raises:
+            InputError: it is of other physics than those before.
+        """
         file = self.file(shard)
         if not file.exists():
             return False
         try:
-            ids = read(file).incidents.shower_id
+            showers = read(file)
         except InputError:
-            ids = np.empty(0, np.int64)
-        if np.array_equal(ids, wanted):
-            return True
-        file.unlink()
-        return False
+            showers = None
+        if showers is None or not np.array_equal(showers.incidents.shower_id, wanted):
+            file.unlink()
+            return False
+        self.check_physics(showers.provenance)
+        return True
 
     def remove(self, *, only_empty: bool = False) -> None:
         """Remove the folder; with `only_empty`, only if it holds no shard."""
@@ -103,10 +152,39 @@ class ShardFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
+def _physics(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Version, settings and tables of Geant4 by name, as far as a provenance tells; nothing for other simulators."""
+    lists = provenance.get("physics")
+    if not isinstance(lists, list):
+        return {}
+    found = {"geant4_pybind": provenance.get("geant4_pybind")}
+    for one in lists:
+        settings = {name: value for name, value in one.items() if name not in ("tables", "approximate")}
+        found |= {f"{name} of {one['list']}": value for name, value in (one["tables"] | settings).items()}
+    return found
+
+
+def _check_space(folder: Path, size: int) -> None:
+    """Refuse to begin a file that the disk cannot take: HDF5 may crash Python where it runs out of space.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}, {size / 2**20:.2f} MiB are needed and "
+                                    f"{free / 2**20:.2f} MiB free")  # fmt: skip
+
+
 def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance: dict[str, Any]) -> None:
-    """Join finished shards into one file of showers, one shard in memory at a time."""
+    """Join finished shards into one file of showers, one shard in memory at a time.
+
+    Raises:
+        OSError: the disk is full or fails.
+    """
     total = sum(shard.n for shard in shards)
-    with replacing(output) as beside, h5py.File(beside, "w") as file:
+    _check_space(output.parent, sum(folder.file(shard).stat().st_size for shard in shards) + MARGIN)
+    with created(output) as file:
         begin = 0
         for shard in shards:
             showers = read(folder.file(shard))

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,16 +14,8 @@ from caloforge.simulators import Simulator
 
 ATTEMPTS = 3
 
-
-class _OwnSimulator(threading.local):
-    """One simulator per thread, kept from shard to shard of the same job."""
-
-    key: str | None = None
-    simulator: Simulator
-
-
-_own = _OwnSimulator()
-_open: dict[str, list[Simulator]] = {}
+# by thread: the key of its job, and its simulator, kept from shard to shard of the same job
+_own: dict[int, tuple[str, Simulator]] = {}
 
 
 @dataclass(frozen=True)
@@ -45,16 +37,20 @@ class Job:
         return self._own_simulator().simulate(incidents, self.seed)
 
     def _own_simulator(self) -> Simulator:
-        if _own.key != self.key:
-            if _own.key is not None:
-                _own.simulator.close()
-            _own.simulator, _own.key = self.make(), self.key
-            _open.setdefault(self.key, []).append(_own.simulator)
-        return _own.simulator
+        thread = threading.get_ident()
+        if thread in _own:
+            key, simulator = _own[thread]
+            if key == self.key:
+                return simulator
+            simulator.close()
+        simulator = self.make()
+        _own[thread] = self.key, simulator
+        return simulator
 
     def close(self) -> None:
         """Close the simulators of all threads of this process, also those that are at work."""
-        for simulator in _open.pop(self.key, []):
+        found = [_own.pop(thread) for thread, (key, _) in list(_own.items()) if key == self.key]
+        for _, simulator in found:
             simulator.close()
 
 
@@ -68,6 +64,10 @@ class Pool(Protocol):
 
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
         """Start the incidents of one shard."""
+        ...
+
+    def close(self, job: Job) -> None:
+        """Drop shards that have not started, stop those that have."""
         ...
 
 
@@ -96,15 +96,16 @@ def pool(job: Job, workers: int, cluster: str | None) -> Iterator[Pool]:
     Raises:
         InputError: the cluster cannot be reached.
     """
-    with ExitStack() as stack:
-        if cluster is None:
-            local = LocalPool(workers)
-            stack.callback(local.close, job)
-            yield local
-        else:
-            from caloforge.production.cluster import DaskPool
+    if cluster is None:
+        runners: Pool = LocalPool(workers)
+    else:
+        from caloforge.production.cluster import DaskPool
 
-            yield stack.enter_context(DaskPool(cluster))
+        runners = DaskPool(cluster)
+    try:
+        yield runners
+    finally:
+        runners.close(job)
 
 
 def simulate_all(

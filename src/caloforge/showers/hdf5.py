@@ -1,5 +1,6 @@
 """Showers on disk: the HDF5 schema, written beside and renamed, checked before it is believed."""
 
+import errno
 import json
 import os
 import re
@@ -108,13 +109,32 @@ def check_output(path: Path, *, force: bool = False) -> None:
     check_writable(path.parent)
 
 
+@contextmanager
+def created(path: Path) -> Iterator[Any]:
+    """Open a new HDF5 file, which is at `path` once the block has ended well.
+
+    Raises:
+        InputError: the folder cannot be written.
+        OSError: the disk is full or fails; in few words, where h5py needs many and at times raises a RuntimeError.
+    """
+    try:
+        with replacing(path) as beside, h5py.File(beside, "w") as file:
+            yield file
+    except (OSError, RuntimeError) as error:
+        code = re.search(r"errno = (\d+)", str(error))
+        number = int(code[1]) if code else getattr(error, "errno", None)
+        reason = os.strerror(number) if number else str(error).partition(" (")[0]
+        raise OSError(number or errno.EIO, reason) from None
+
+
 def write(path: Path, showers: Showers, *, compression: str | None = "lzf") -> None:
     """Write showers as one file, whole or not at all.
 
     Raises:
         InputError: the folder cannot be written.
+        OSError: the disk is full or fails.
     """
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with created(path) as file:
         write_attributes(file, showers.detector, showers.provenance)
         incidents = showers.incidents
         file.create_dataset("showers", data=showers.energies.astype(np.float32, copy=False), compression=compression)

@@ -46,8 +46,14 @@ BY_SUFFIX: dict[str, Callable[[Path, Detector], Simulator]] = {
 
 def file_of(name: str) -> Path | None:
     """The file that a simulator's name points to, if any."""
-    path = Path(name.partition("=")[2] or name)
+    _, path = _parts(name)
     return path if path.is_file() and name not in NAMED else None
+
+
+def _parts(name: str) -> tuple[str, Path]:
+    """Kind and file of "frozen=FILE" and the like; in any other name, "=" is part of the file's."""
+    kind, _, path = name.partition("=")
+    return (kind, Path(path)) if path and kind in FROM_FILE else ("", Path(name))
 
 
 def labelled(names: Sequence[str]) -> dict[str, str]:
@@ -58,8 +64,8 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in names:
-        kind, _, path = name.partition("=")
-        label = kind if kind == "frozen" else Path(path or name).stem if "." in name else name
+        kind, path = _parts(name)
+        label = kind if kind == "frozen" else path.stem if "." in name else name
         if label in found:
             raise InputError(f"{found[label]} and {name} would both be called '{label}'; rename a file")
         found[label] = name
@@ -74,11 +80,11 @@ def create(name: str, detector: Detector) -> Simulator:
     """
     if name in NAMED:
         return NAMED[name](detector)
-    kind, _, path = name.partition("=")
-    if path and kind in FROM_FILE:
-        return FROM_FILE[kind](Path(path), detector)
-    suffix = Path(name).suffix.lower()
+    kind, path = _parts(name)
+    if kind:
+        return FROM_FILE[kind](path, detector)
+    suffix = path.suffix.lower()
     if suffix in BY_SUFFIX:
-        return BY_SUFFIX[suffix](Path(name), detector)
+        return BY_SUFFIX[suffix](path, detector)
     known = [*NAMED, *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
     raise InputError(f"unknown simulator '{name}'; {nearest(name, known)}")

@@ -111,7 +111,11 @@ def test_a_sensitive_detector_of_the_application_keeps_working(play):
 def test_an_error_while_hits_are_made_ends_the_run_and_the_next_one_works(play):
     scene = play("failing")
     assert scene.report["refusals"][0] == repr(KeyError("no room for hits"))
-    assert scene.arrays["shower_id_A"][-3:].tolist() == [0, 2**20, 2**21]
+    assert scene.arrays["shower_id_A"][-5:-2].tolist() == [0, 2**20, 2**21]
+
+
+def test_a_run_whose_last_hits_failed_leaves_the_next_one_untouched(play):
+    assert play("failing").arrays["shower_id_A"][-2:].tolist() == [0, 0]
 
 
 def test_a_simulator_asked_in_plain_numbers_refuses_the_same(play):

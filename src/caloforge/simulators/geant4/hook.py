@@ -157,12 +157,12 @@ class Hook:
         Raises:
             RunError: hits that do not fit; any error raised in the trigger, the simulator or `receive` during the run.
         """
-        error = self._error
-        if error is None:
+        try:
+            if self._error is not None:
+                raise self._error
             self._flush()
-        self._forget()
-        if error is not None:
-            raise error
+        finally:
+            self._forget()
 
     def _guard(self, work: Callable[..., None], *arguments: object) -> None:
         """Keep an error for `finish`: raised through Geant4 it would leave the run manager unusable."""
