@@ -102,7 +102,7 @@ def check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
         InputError: they would be.
     """
     saved = folder / "config.toml"
-    if not saved.exists() or "showers" not in tomllib.loads(saved.read_text(encoding="utf-8")):
+    if "showers" not in _tables(saved):  # a training alone
         return
     theirs: RunConfig = read_file(RunConfig, saved)
     learned, kept = (c.showers.train + c.showers.select for c in (theirs, config))
@@ -115,5 +115,13 @@ def check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
 
 def changed_tables(saved: Path, wanted: Mapping[str, Any]) -> set[str]:
     """Names of the tables and keys in which a saved config differs from the wanted one."""
-    found = tomllib.loads(saved.read_text(encoding="utf-8"))
+    found = _tables(saved)
     return {key for key in {*found, *wanted} if found.get(key) != wanted.get(key)}
+
+
+def _tables(file: Path) -> dict[str, Any]:
+    """A TOML file; nothing where it is missing or damaged."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -11,8 +11,7 @@ from caloforge.cli import describe, judge, learn, produce, run
 from caloforge.errors import InputError, RunError
 
 INTERRUPTED = 130  # typer's exit code of Ctrl-C
-EXTRAS = {"geant4_pybind": "geant4", "xraydb": "geant4", "torch": "train", "onnx": "train", "onnxscript": "train",
-          "zuko": "train"}  # fmt: skip
+EXTRAS = {"geant4_pybind": "geant4", "xraydb": "geant4", "torch": "train", "onnx": "train", "onnxscript": "train"}
 
 app = typer.Typer(
     name="caloforge",
@@ -55,7 +54,7 @@ def main() -> NoReturn:
         _leave(f"error: {error.name} is not installed; install caloforge[{extra}]", 2)
     except SystemExit as error:
         if error.code == INTERRUPTED:
-            _leave("stopped; what was finished is kept, --resume goes on where there is one", 1)
+            _leave("stopped; what was finished is kept, and --resume goes on where the command has it", 1)
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

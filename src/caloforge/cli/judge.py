@@ -81,13 +81,13 @@ def read_timings(file: Path) -> dict[str, Any]:
     """
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
-        assert isinstance(report["simulators"], dict)
-        assert isinstance(report["geant4_ms"], dict)
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AssertionError):
-        raise InputError(f"{file} is not what `caloforge bench` writes") from None
-    return dict(report)
+    except ValueError:
+        report = None
+    if not isinstance(report, dict) or not all(isinstance(report.get(n), dict) for n in ("simulators", "geant4_ms")):
+        raise InputError(f"{file} is not what `caloforge bench` writes")
+    return report
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
