@@ -13,7 +13,7 @@ import pytest
 import tomli_w
 from rich.console import Console
 
-from caloforge import pipeline, preflight
+from caloforge import pipeline
 from caloforge.errors import InputError
 from caloforge.run_config import RunConfig
 from caloforge.showers import read, write
@@ -69,8 +69,8 @@ energies = ["200 MeV"]
         ('energies = ["200 MeV"]', 'energies = ["-1 MeV"]', "positive"),
         ('energy = "200 MeV"', 'energy = "5 GeV"', r"\[inside\] 5 GeV is outside"),
         ('"e-"', '"pi+"', "gflash simulates e-, e\\+ and gamma, not pi\\+"),
-        ('["gflash"]', '["glfash"]', "competitor 'glfash' is not frozen, geant4, gflash or a file"),
-        ('["gflash"]', '["nowhere.onnx"]', "competitor 'nowhere.onnx' is not"),
+        ('["gflash"]', '["glfash"]', "unknown simulator 'glfash'; did you mean 'gflash'"),
+        ('["gflash"]', '["nowhere.onnx"]', "no such file: nowhere.onnx"),
         ('"tiny"', '"gflash"', "a run cannot be called 'gflash'"),
         ("seeds = 1", 'recipe = "defualt"', "defualt"),
         ('"coupling-flow"', '"gan-3d"', "layers that share one grid"),
@@ -238,17 +238,35 @@ def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):
     assert (tmp_path / "run" / "kept").exists()
 
 
-@pytest.mark.parametrize(("train", "seed", "said"), [(300, 1, None), (299, 2, None), (299, 1, "first 400 showers")])
+@pytest.mark.parametrize(("train", "seed", "said"), [
+    (300, 1, "cannot read .*training"), (299, 2, "cannot read .*training"), (299, 1, "from the first 400 showers"),
+])  # fmt: skip
 def test_a_student_is_not_tested_on_what_its_teacher_learned(config, tmp_path, train, seed, said):
-    run = pipeline.load(config, tmp_path / "teacher")
-    run.open(resume=False, force=False)
-    counts = run.config.showers.model_copy(update={"train": train})
-    student = run.config.model_copy(update={"showers": counts, "seed": seed})
-    if said is None:
-        preflight.check_apart_from_teacher(student, run.folder)
-        return
+    """Where it is not, only the teacher's weights, which are empty here, are in the way."""
+    teacher = pipeline.load(config, tmp_path / "teacher")
+    teacher.open(resume=False, force=False)
+    (teacher.folder / "training").mkdir()
+    (teacher.folder / "training" / "model.pt").touch()
+    student = teacher.config.model_dump()
+    student |= {"model": {"kind": "caloflow-student"}, "teacher": str(teacher.folder), "seed": seed}
+    student["showers"]["train"] = train
+    run = pipeline.Run(RunConfig.build(student, "toy"), tmp_path / "run")
     with pytest.raises(InputError, match=said):
-        preflight.check_apart_from_teacher(student, run.folder)
+        run.open(resume=False, force=False)
+    assert not run.folder.exists()
+
+
+def test_showers_in_a_file_are_judged_and_not_timed(config, tmp_path, toy, small, monkeypatch):
+    write(tmp_path / "other.h5", toy(small, 10, seed=1))
+    wanted = pipeline.load(config, tmp_path / "run").config.model_dump()
+    wanted["validation"]["competitors"] = [str(tmp_path / "other.h5"), "gflash"]
+    run = pipeline.Run(RunConfig.build(wanted, "toy"), tmp_path / "run")
+    timed = []
+    monkeypatch.setattr("caloforge.bench.bench", lambda _, simulators, *__: timed.extend(simulators))
+    monkeypatch.setattr("caloforge.bench.write_report", lambda *_: None)
+    monkeypatch.setattr(type(run), "model_file", "gflash")
+    run.bench()
+    assert timed == ["tiny", "gflash"]
 
 
 def test_export_needs_a_finished_training(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 
 from caloforge import provenance, units
 from caloforge.detector import Detector
+from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.production import Source, SourceConfig
 from caloforge.showers.hdf5 import replacing
@@ -65,6 +66,23 @@ def write_report(report: Report, path: Path) -> None:
     """Write bench.json whole."""
     with replacing(path) as beside:
         beside.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def read_report(path: Path) -> Report:
+    """The content of a bench.json.
+
+    Raises:
+        InputError: it cannot be read, or is something else.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        report = None
+    if not isinstance(report, dict) or not all(isinstance(report.get(n), dict) for n in ("simulators", "geant4_ms")):
+        raise InputError(f"{path} is not what `caloforge bench` writes")
+    return report
 
 
 def _time_batches(simulator: Simulator, source: Source, batches: Sequence[int], say: Callable[[str], None]) -> Report:

@@ -1,6 +1,5 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; every step resumes."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -22,20 +21,21 @@ from caloforge.run_config import RunConfig
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_writable, replacing
-from caloforge.simulators import Replay, create
+from caloforge.simulators import Replay, answer, create
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: done when its last output is there, unless its work checks that itself, `always`."""
+    """One step of a run: done when its last output is there, unless its work checks that itself, `always`.
+
+    Until it is done, `table` of the config, which it alone reads, may change.
+    """
 
     title: str
     output: Path
     work: Callable[[], None]
     always: bool = False
-
-
-CHANGEABLE = {"inside": 3, "bench": 4, "validation": 5}  # tables that one step alone reads, and its position
+    table: str | None = None
 
 
 class Run:
@@ -73,9 +73,9 @@ class Run:
             Step("Geant4 showers", self.showers_file("test"), self.make_showers, always=shared),
             Step("training", at / "training" / "model.pt", self.train),
             Step("export", self.model_file, self.export),
-            Step("Geant4 with the model inside", at / "inside_geant4.h5", self.simulate_inside),
-            Step("timing", at / "bench.json", self.bench),
-            Step("validation", at / "report" / "metrics.json", self.validate),
+            Step("Geant4 with the model inside", at / "inside_geant4.h5", self.simulate_inside, table="inside"),
+            Step("timing", at / "bench.json", self.bench, table="bench"),
+            Step("validation", at / "report" / "metrics.json", self.validate, table="validation"),
         ]
 
     def open(self, *, resume: bool, force: bool) -> None:
@@ -112,7 +112,7 @@ class Run:
             raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
         if not saved.exists():
             return
-        to_come = {table for table, number in CHANGEABLE.items() if not self.steps[number].output.exists()}
+        to_come = {step.table for step in self.steps if not step.output.exists()}
         if changed := preflight.changed_tables(saved, wanted) - to_come:
             raise InputError(f"{self.folder} was made from another config ({', '.join(sorted(changed))}); "
                              "use --force, or --out for another folder")  # fmt: skip
@@ -136,7 +136,7 @@ class Run:
         Labels left out are left out of training and selection; the test has them all.
         """
         counts, first = self.config.showers, 0
-        complete = Source.from_config(self.config.incidents.model_copy(update={"leave_out": None}), self.detector)
+        complete = Source.from_config(self.config.incidents.complete(), self.detector)
         wanted = (("train", counts.train, self.source), ("select", counts.select, self.source),
                   ("test", counts.test, complete))  # fmt: skip
         for name, n, source in wanted:
@@ -206,12 +206,13 @@ class Run:
 
     def validate(self) -> None:
         """Judge the model and its competitors on showers that training never saw."""
+        from caloforge.bench import read_report
         from caloforge.validation import validate
 
         test, config = self.showers("test"), self.config.validation
         calls = {self.config.name: str(self.model_file), **self._competitors()}
-        candidates = {name: _simulate(call, test, self.config.seed) for name, call in calls.items()}
-        timings = json.loads((self.folder / "bench.json").read_text(encoding="utf-8"))
+        candidates = {name: answer(call, test, next_seed(self.config.seed)) for name, call in calls.items()}
+        timings = read_report(self.folder / "bench.json")
         report = self.folder / "report"
         report.mkdir(exist_ok=True)
         validate(test, candidates, report, training=self.showers("train"), recipe=config.recipe, seeds=config.seeds,
@@ -223,14 +224,6 @@ class Run:
         response = showers.energies.sum(1, dtype=np.float64) / showers.incidents.energy
         return (f"inside Geant4: {len(showers)} events of {self.config.inside.energy}, mean E/E_inc "
                 f"{response.mean():.4f} +- {response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip
-
-
-def _simulate(name: str, reference: Showers, seed: int) -> Showers:
-    simulator = create(name, reference.detector)
-    try:
-        return simulator.simulate(reference.incidents, next_seed(seed))
-    finally:
-        simulator.close()
 
 
 def load(config: Path, out: Path | None, workers: int | None = None) -> Run:

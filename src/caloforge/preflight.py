@@ -13,7 +13,7 @@ from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.production import Source
 from caloforge.run_config import RunConfig
 from caloforge.showers.domain import Domain
-from caloforge.simulators import NAMED, file_of
+from caloforge.simulators import check_name
 from caloforge.validation.recipes import find_recipe
 
 if TYPE_CHECKING:
@@ -32,21 +32,12 @@ def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detecto
     _check_competitors(config, source)
 
 
-def nominal_domain(source: Source) -> Domain:
-    """What a model learns from the showers of a source."""
-    return Domain(
-        pdgs=(source.pdg,),
-        energy=source.energy,
-        theta=source.theta,
-        phi=source.phi,
-        position=(source.x, source.y, (0.0, 0.0)),
-    )
-
-
 def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:
     from caloforge.models import build
 
-    build(learning.model, detector, nominal_domain(source))
+    position = (source.x, source.y, (0.0, 0.0))
+    domain = Domain(pdgs=(source.pdg,), energy=source.energy, theta=source.theta, phi=source.phi, position=position)
+    build(learning.model, detector, domain)
 
 
 def _check_energies(config: RunConfig, detector: Detector, source: Source) -> None:
@@ -57,7 +48,7 @@ def _check_energies(config: RunConfig, detector: Detector, source: Source) -> No
         for energy in energies:
             if not low <= units.energy(energy) <= high:
                 raise InputError(f"[{table}] {energy} is outside the {said}")
-    complete = Source.from_config(config.incidents.model_copy(update={"leave_out": None}), detector)
+    complete = Source.from_config(config.incidents.complete(), detector)
     if complete.energy != source.energy:
         raise InputError(
             f"[incidents] leave_out takes an end of the labels, which the test has, too: outside the {said}"
@@ -69,10 +60,8 @@ def _check_competitors(config: RunConfig, source: Source) -> None:
     if "gflash" in competitors and source.pdg not in ELECTROMAGNETIC:
         raise InputError(f"[validation] gflash simulates e-, e+ and gamma, not {particle_name(source.pdg)}")
     for name in competitors:
-        if name != "frozen" and name not in NAMED and file_of(name) is None:
-            raise InputError(
-                f"[validation] competitor '{name}' is not frozen, {', '.join(NAMED)} or a file that exists"
-            )
+        if name != "frozen":  # whose library is made by the run
+            check_name(name)
     if config.name in {*competitors, "floor", "reference"}:
         raise InputError(f"a run cannot be called '{config.name}', as another column of its report is")
 
@@ -91,16 +80,12 @@ def check_teacher(config: RunConfig, learning: "TrainingConfig") -> None:
     if config.teacher is None:
         return
     taught = RunFolder(check_trained(Path(config.teacher)))
+    _check_apart_from_teacher(config, Path(config.teacher))
     distillation(learning, build(learning.model, taught.detector, taught.domain))
-    check_apart_from_teacher(config, Path(config.teacher))
 
 
-def check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
-    """Same seed and incidents, same first showers: those that the teacher learned from must not be tests.
-
-    Raises:
-        InputError: they would be.
-    """
+def _check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
+    """Same seed and incidents, same first showers: those that the teacher learned from must not be tests."""
     saved = folder / "config.toml"
     if "showers" not in _tables(saved):  # a training alone
         return

@@ -86,6 +86,12 @@ def test_what_is_not_finite_becomes_null():
     assert benchmark.finite(values) == {"a": None, "b": [None, 3], "c": [1.5]}
 
 
+def test_a_reference_among_the_training_showers_is_refused(samples, tmp_path):
+    with pytest.raises(InputError, match="800 showers are in both the reference and the training sample"):
+        validate(samples[0], {"m": samples[2]}, tmp_path / "report", training=samples[0], progress=False)
+    assert not (tmp_path / "report").exists()
+
+
 def test_metrics_say_that_the_report_is_written(samples, tmp_path, monkeypatch):
     """A run takes metrics.json for a validation that is done."""
 

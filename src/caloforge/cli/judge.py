@@ -1,8 +1,7 @@
 """`validate` and `bench`: how good and how fast simulators are."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -15,7 +14,7 @@ from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import check_output, check_writable
-from caloforge.simulators import Simulator, create, labelled
+from caloforge.simulators import Simulator, answer, create, kind_and_file, labelled
 from caloforge.simulators.learned import LearnedSimulator
 
 
@@ -43,13 +42,14 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """Compare showers with a reference: metrics.json and a report to read."""
+    from caloforge.bench import read_report
     from caloforge.validation import summary_table
     from caloforge.validation import validate as compare
     from caloforge.validation.benchmark import check_judges
 
     check_seed(seed)
     check_judges(recipe, seeds)
-    shown = read_timings(timings) if timings else None
+    shown = read_report(timings) if timings else None
     found = Detector.load(detector) if detector else None
     check_folder(output, force=force)
     true = read(reference, found)
@@ -71,23 +71,6 @@ def validate(
     if not quiet:
         console.print(summary_table(metrics))
         console.print(f"report: {output / 'report.html'}")
-
-
-def read_timings(file: Path) -> dict[str, Any]:
-    """The content of a bench.json.
-
-    Raises:
-        InputError: it cannot be read, or is something else.
-    """
-    try:
-        report = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError:
-        report = None
-    if not isinstance(report, dict) or not all(isinstance(report.get(n), dict) for n in ("simulators", "geant4_ms")):
-        raise InputError(f"{file} is not what `caloforge bench` writes")
-    return report
 
 
 def check_folder(folder: Path, *, force: bool) -> None:
@@ -113,13 +96,10 @@ def candidate_showers(names: list[str], reference: Showers, seed: int) -> dict[s
 
 
 def _candidate(name: str, reference: Showers, seed: int) -> Showers:
-    if "=" not in name and Path(name).suffix in {".h5", ".hdf5"}:
-        return read(Path(name), reference.detector)
-    simulator = create(name, reference.detector)
-    try:
-        return simulator.simulate(reference.incidents, next_seed(seed))
-    finally:
-        simulator.close()
+    kind, path = kind_and_file(name)
+    if not kind and path.suffix in {".h5", ".hdf5"}:
+        return read(path, reference.detector)
+    return answer(name, reference, next_seed(seed))
 
 
 def bench(

@@ -21,6 +21,7 @@ def run(
 ) -> None:
     """Produce showers, train, export, run inside Geant4, time and validate: everything in one directory."""
     from caloforge import pipeline
+    from caloforge.bench import read_report
     from caloforge.cli.judge import bench_table
     from caloforge.simulators.geant4 import physics_lines
     from caloforge.validation import summary_table
@@ -30,7 +31,7 @@ def run(
     whole.open(resume=resume, force=force)
     whole.execute()
     folder = whole.folder
-    console.print(bench_table(json.loads((folder / "bench.json").read_text(encoding="utf-8"))))
+    console.print(bench_table(read_report(folder / "bench.json")))
     console.print(summary_table(json.loads((folder / "report" / "metrics.json").read_text(encoding="utf-8"))))
     console.print(whole.inside_line())
     console.print(f"model: {whole.model_file}\nreport: {folder / 'report' / 'report.html'}")

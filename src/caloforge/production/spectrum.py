@@ -40,6 +40,10 @@ class SourceConfig(Strict):
     phi: str | None = None
     position: str | None = None
 
+    def complete(self) -> Self:
+        """The same with the labels that are left out."""
+        return self.model_copy(update={"leave_out": None})
+
     def at(self, energy: str) -> Self:
         """The same particles at one energy."""
         update = {"energy": energy, "spectrum": "uniform"} | dict.fromkeys(("labels", "per_label", "leave_out"))

@@ -1,14 +1,16 @@
 """Simulators, and how they are called by name."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
+from caloforge.showers import Showers
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.replay import Replay
 
-__all__ = ["NAMED", "Replay", "Simulator", "create", "file_of", "labelled"]
+__all__ = ["Replay", "Simulator", "answer", "check_name", "create", "file_of", "kind_and_file", "labelled"]
 
 
 def _geant4(detector: Detector) -> Simulator:
@@ -46,11 +48,11 @@ BY_SUFFIX: dict[str, Callable[[Path, Detector], Simulator]] = {
 
 def file_of(name: str) -> Path | None:
     """The file that a simulator's name points to, if any."""
-    _, path = _parts(name)
+    _, path = kind_and_file(name)
     return path if path.is_file() and name not in NAMED else None
 
 
-def _parts(name: str) -> tuple[str, Path]:
+def kind_and_file(name: str) -> tuple[str, Path]:
     """Kind and file of "frozen=FILE" and the like; in any other name, "=" is part of the file's."""
     kind, _, path = name.partition("=")
     return (kind, Path(path)) if path and kind in FROM_FILE else ("", Path(name))
@@ -64,7 +66,7 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in names:
-        kind, path = _parts(name)
+        kind, path = kind_and_file(name)
         label = kind if kind == "frozen" else path.stem if "." in name else name
         if label in found:
             raise InputError(f"{found[label]} and {name} would both be called '{label}'; rename a file")
@@ -78,13 +80,41 @@ def create(name: str, detector: Detector) -> Simulator:
     Raises:
         InputError: unknown name, or a file that does not fit the detector.
     """
+    return _maker(name)(detector)
+
+
+def answer(name: str, reference: Showers, seed: int) -> Showers:
+    """Showers of a simulator, made and closed again, for the incidents of others.
+
+    Raises:
+        InputError: unknown name, a file that does not fit, or incidents that the simulator refuses.
+    """
+    simulator = create(name, reference.detector)
+    try:
+        return simulator.simulate(reference.incidents, seed)
+    finally:
+        simulator.close()
+
+
+def check_name(name: str) -> None:
+    """Whether a simulator could be made.
+
+    Raises:
+        InputError: unknown name, or no such file.
+    """
+    _maker(name)
+    if name not in NAMED and file_of(name) is None:
+        raise InputError(f"no such file: {kind_and_file(name)[1]}")
+
+
+def _maker(name: str) -> Callable[[Detector], Simulator]:
     if name in NAMED:
-        return NAMED[name](detector)
-    kind, path = _parts(name)
+        return NAMED[name]
+    kind, path = kind_and_file(name)
     if kind:
-        return FROM_FILE[kind](path, detector)
+        return partial(FROM_FILE[kind], path)
     suffix = path.suffix.lower()
     if suffix in BY_SUFFIX:
-        return BY_SUFFIX[suffix](path, detector)
+        return partial(BY_SUFFIX[suffix], path)
     known = [*NAMED, *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
     raise InputError(f"unknown simulator '{name}'; {nearest(name, known)}")

@@ -47,15 +47,14 @@ class Tracked(Readout):
     """Reads what Geant4 tracked in each event of a block into its hit map."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(self._keep_tracked)
         self.seconds = 0.0
 
     def begin(self, cells: Hits, hits: HitMap) -> None:
         """Take the map of the next block of events."""
         self.cells, self._hits = cells, hits
 
-    def keep(self, row: int, cells: Cells, energies: Energies) -> None:
-        """Into the hit map."""
+    def _keep_tracked(self, row: int, cells: Cells, energies: Energies) -> None:
         self._hits.tracked[row, cells] = energies
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:

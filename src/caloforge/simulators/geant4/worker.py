@@ -58,14 +58,19 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):
         self._gun.GeneratePrimaryVertex(event)
 
 
+Keep = Callable[[int, Cells, Energies], None]
+
+
 class Readout(g4.G4UserEventAction):
     """Reads each event of a run into its row, and notes the rows of events that Geant4 gives up.
 
-    Geant4 gives up an event whose particle is stuck between two volumes, with its energy lost from there on.
+    `keep` takes the row, cells and energies of each complete event. Geant4 gives up an event whose particle is stuck
+    between two volumes, with its energy lost from there on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep) -> None:
         super().__init__()
+        self._keep = keep
         self.cells: Hits | None = None
         self.failure: BaseException | None = None
         self.expect(())
@@ -79,10 +84,6 @@ class Readout(g4.G4UserEventAction):
         """That of the event at work."""
         return self._rows[self._done]
 
-    def keep(self, row: int, cells: Cells, energies: Energies) -> None:
-        """Take what one event left in its cells."""
-        raise NotImplementedError
-
     def EndOfEventAction(self, event: g4.G4Event) -> None:
         """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
         try:
@@ -91,18 +92,17 @@ class Readout(g4.G4UserEventAction):
             if event.IsAborted():
                 self.given_up.append(self.row)
             else:
-                self.keep(self.row, *found)
+                self._keep(self.row, *found)
             self._done += 1
         except BaseException as error:
             self.failure = error
             g4.G4RunManager.GetRunManager().AbortRun(True)
 
 
-class Rows(Readout):
-    """Reads events into rows that are sent together."""
+class Rows:
+    """Rows that are sent together."""
 
     def __init__(self, connection: Connection, n_cells: int) -> None:
-        super().__init__()
         self._connection = connection
         self._chunk = np.zeros((max(1, min(CHUNK_ROWS, CHUNK_BYTES // (4 * n_cells))), n_cells), np.float32)
 
@@ -110,7 +110,7 @@ class Rows(Readout):
         return len(self._chunk)
 
     def keep(self, row: int, cells: Cells, energies: Energies) -> None:
-        """Into the chunk."""
+        """Take one event's cells."""
         self._chunk[row, cells] = energies
 
     def send(self, n: int) -> None:
@@ -127,13 +127,14 @@ class Application:
         self._detector = Detector.from_toml(setup["detector"])
         calorimeter = Calorimeter(self._detector, cells=setup["cells"])
         self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
-        self._cells = self._rows.cells = reader(calorimeter)
+        self._cells = self._readout.cells = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:
         """Geant4 wants user actions to be made after its physics list."""
         self._gun, self._rows = Gun(), Rows(self._connection, self._detector.n_cells)
+        self._readout = Readout(self._rows.keep)
         actions.SetUserAction(self._gun)
-        actions.SetUserAction(self._rows)
+        actions.SetUserAction(self._readout)
 
     def run(self, header: dict[str, Any], data: bytes) -> None:  # noqa: ARG002
         """Simulate packed incidents and send their rows."""
@@ -148,11 +149,11 @@ class Application:
         """Fill the rows of some incidents; those of them that Geant4 gave up."""
         self._gun.load(incidents, seeds)
         self._cells.load(incidents)
-        self._rows.expect(rows.tolist())
+        self._readout.expect(rows.tolist())
         self._manager.BeamOn(len(rows))
-        if self._rows.failure:
-            raise self._rows.failure
-        return self._rows.given_up
+        if self._readout.failure:
+            raise self._readout.failure
+        return self._readout.given_up
 
 
 Shoot = Callable[[NDArray[np.intp], Incidents, NDArray[np.int64]], list[int]]
