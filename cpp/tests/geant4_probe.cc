@@ -1,5 +1,5 @@
-// geant4_probe MODEL X Y Z   shoots a geantino of 10 GeV along z from a point before the calorimeter's face (Z < 0) or
-//                            inside, and prints every fast-simulated deposit: "deposit", cell, energy, position
+// geant4_probe MODEL X Y Z [RUNS]   shoots a geantino of 10 GeV per run along z from a point before the calorimeter's face
+//                                   (Z < 0) or inside, prints every fast deposit: "deposit", cell, energy, position
 #include <caloforge/fast_simulation_model.hh>
 
 #include <G4Box.hh>
@@ -85,7 +85,7 @@ class Geantinos : public G4VModularPhysicsList {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 5) return 2;
+  if (argc != 5 && argc != 6) return 2;
   const G4ThreeVector point(std::atof(argv[2]), std::atof(argv[3]), std::atof(argv[4]));
   caloforge::Trigger trigger;
   trigger.pdgs = {0};
@@ -95,7 +95,7 @@ int main(int argc, char** argv) try {
   manager.SetUserInitialization(new Geantinos);
   manager.SetUserAction(new Gun(point));
   manager.Initialize();
-  manager.BeamOn(1);
+  for (int run = 0; run < (argc == 6 ? std::atoi(argv[5]) : 1); ++run) manager.BeamOn(1);
   return 0;
 } catch (const caloforge::Error& error) {
   std::fprintf(stderr, "%s\n", error.what());

@@ -33,8 +33,8 @@ def deposits(
 ) -> Callable[..., np.ndarray]:
     """Rows of cell, energy and position from a geantino of 10 GeV along z at a point."""
 
-    def shoot(frame: str, point: tuple[float, float, float]) -> np.ndarray:
-        lines = run_program(probe, model_of_the_axis(frame), *point).splitlines()
+    def shoot(frame: str, point: tuple[float, float, float], runs: int = 1) -> np.ndarray:
+        lines = run_program(probe, model_of_the_axis(frame), *point, runs).splitlines()
         rows = [line.split()[1:] for line in lines if line.startswith("deposit ")]
         return np.array(rows, float).reshape(-1, 5)
 
@@ -58,3 +58,11 @@ def test_a_mesh_along_the_particle_is_taken_all_over_the_face(
 def test_fixed_cells_are_taken_on_the_axis_alone(deposits: Callable[..., np.ndarray]) -> None:
     assert len(deposits("detector", (0, 0, -50)))
     assert not len(deposits("detector", (5, -3, -50)))
+
+
+def test_a_second_run_has_other_showers(deposits: Callable[..., np.ndarray]) -> None:
+    once, twice = (deposits("detector", (0, 0, -50), runs) for runs in (1, 2))
+    first, second = np.split(twice, [len(once)])
+    np.testing.assert_array_equal(first, once)
+    assert len(second)
+    assert not np.isin(second[:, 1], first[:, 1]).all()
