@@ -25,11 +25,13 @@ from caloforge.models.flow import CouplingFlow
 from caloforge.models.loops import loop
 from caloforge.models.masked_convolutions import BlockedNetwork, State
 from caloforge.models.mixtures import LogisticMixture
+from caloforge.models.response_match import ResponseMatch
 from caloforge.models.tilt import moments, tilted, wanted
 from caloforge.models.transforms import LayerShapes, LayerShares, nearly
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
+DRAWS = 16_000  # showers whose response is matched to Geant4's
 FITTED = 4000  # showers that the transforms are fitted to
 RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
@@ -105,6 +107,7 @@ class FastArModel(Model):
         self.conditions = Conditions(domain)
         self.shapes = shapes
         self.shares = LayerShares(depth, detector.readout.sampling_fraction, detector.readout.threshold)
+        self.response = ResponseMatch(domain, DRAWS)
         self.cell_scale = CellScale(depth, self.area)
         self.layer_flow = CouplingFlow(depth + shapes.size, self.conditions.size, **config.layers.model_dump())
         self.embedding = nn.Sequential(
@@ -151,11 +154,20 @@ class FastArModel(Model):
         batch = Batch.of(showers[np.sort(some)])
         cells = self._hits(batch)
         layers = self._layers(cells)
+        self.response.fit(layers.sum(1, keepdim=True), batch.incidents)
         self.shares.fit(layers, batch.incidents["energy"])
         self.shapes.fit(cells.flatten(1))
         shares = (layers / batch.incidents["energy"]).log()
         self.layer_scale.copy_(torch.stack([shares.mean(0), shares.std(0).clamp(min=1e-3)]))
         self.cell_scale.fit((cells / layers[:, :, None]).log(), self.orbits)
+
+    def settle(self) -> None:
+        """Match the response of what the present weights of flow I draw."""
+        self.response.settle(self._totals, self.noise_size - self.detector.n_cells)
+
+    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        drawn = self.layer_flow.inverse(noise, self.conditions(**incidents))
+        return self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"]).sum(1, keepdim=True)
 
     def turns(self) -> tuple[Turn, ...]:
         """Flow I, several times, then the cells."""
@@ -226,6 +238,7 @@ class FastArModel(Model):
         for_layers, for_cells = noise.split([noise.shape[1] - self.detector.n_cells, self.detector.n_cells], 1)
         drawn = self.layer_flow.inverse(for_layers, self.conditions(**incidents))
         layers = self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"])
+        layers = layers * self.response(layers.sum(1, keepdim=True), incidents["energy"])
         numbers = self._numbers(drawn, layers, **incidents)
         for_cells = for_cells.reshape(-1, *self.cell_scale.centre.shape)
 

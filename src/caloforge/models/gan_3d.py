@@ -22,12 +22,14 @@ from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
 from caloforge.models.blocks_3d import Channels, Discriminator, DownBlockConfig, Generator, LastConfig, UpBlockConfig
 from caloforge.models.distance import distance_at_energies
 from caloforge.models.images_3d import LEAST, Profiles, RectifiedCells, image_cost
+from caloforge.models.response_match import ResponseMatch
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
 GENERATOR_TURNS = 2  # per turn of the discriminator
 SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
+DRAWS = 1000  # showers whose response is matched to Geant4's
 TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
 
 
@@ -124,6 +126,7 @@ class Gan3DModel(Model):
         self.conditions = Conditions(domain)
         self.cells = RectifiedCells(detector.n_cells, config.power, detector.readout.threshold, domain)
         self.profiles = Profiles(self.grid)
+        self.response = ResponseMatch(domain, DRAWS)
         inputs = config.noise + self.conditions.size
         sizes = config.generator
         self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid, 1 + config.grain)
@@ -144,6 +147,7 @@ class Gan3DModel(Model):
         batch = Batch.of(showers)
         self.cells.fit(batch, self.orbits)
         self.profiles.fit(batch)
+        self.response.fit(self.cells.seen(batch).sum(1, keepdim=True), batch.incidents)
         rows = torch.arange(TYPICAL) % len(batch)
         noise = torch.randn(TYPICAL, self.latent)
         self.typical.copy_(torch.cat([noise, self._conditions(batch[rows].incidents)], 1))
@@ -153,11 +157,15 @@ class Gan3DModel(Model):
         with torch.no_grad():
             untrained = self.generator(self.typical, settled=False)[:, 0]
         self.start.copy_(torch.stack([untrained.mean(0), untrained.std(0).clamp(min=LEAST)]))
-        self.settle()
+        self.generator.settle(self.typical)
 
     def settle(self) -> None:
-        """Keep the batch statistics that the present weights give to typical incidents."""
+        """Keep the batch statistics that the present weights give to typical incidents, and match the response."""
         self.generator.settle(self.typical)
+        self.response.settle(self._totals, self.noise_size)
+
+    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        return self._unmatched(noise, **incidents).sum(1, keepdim=True)
 
     def loss(self, batch: Batch) -> Tensor:
         """The generator's loss: cross entropy of the verdict, errors of reconstructed and total energy, moments."""
@@ -213,6 +221,12 @@ class Gan3DModel(Model):
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
+        cells = self._unmatched(noise, **incidents)
+        cells = cells * self.response(cells.sum(1, keepdim=True), incidents["energy"])
+        return torch.where(cells >= self.cells.threshold, cells, 0.0)
+
+    def _unmatched(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded, with the response that the network gives them."""
         energy = incidents["energy"]
         latent, grains = noise[:, : self.latent], noise[:, self.latent :]
         images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), settled=True)

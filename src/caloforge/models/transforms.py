@@ -63,7 +63,7 @@ class NormalScores(nn.Module):
             group: sample (D,) that each column follows; by default each its own.
         """
         pairs = [self._knots(sample.double(), float(part), lowest) for sample, part in zip(samples, below, strict=True)]
-        values, scores = (torch.stack([_growing(knots) for knots in side], 1) for side in zip(*pairs, strict=True))
+        values, scores = (torch.stack([growing(knots) for knots in side], 1) for side in zip(*pairs, strict=True))
         columns = torch.arange(len(samples)) if group is None else group
         self.values.copy_(values[:, columns])
         self.scores.copy_(scores[:, columns])
@@ -90,7 +90,8 @@ class NormalScores(nn.Module):
         return _piecewise(scores, self.scores, self.values)
 
 
-def _growing(knots: Tensor) -> Tensor:
+def growing(knots: Tensor) -> Tensor:
+    """Knots (K, ...) with steps above zero, so that both directions stay well defined."""
     steps = torch.diff(knots, dim=0)
     steps = torch.maximum(steps, MIN_STEP * steps.mean() + 1e-7)
     return torch.cat([knots[:1], knots[:1] + torch.cumsum(steps, 0)])

@@ -16,11 +16,13 @@ from caloforge.models.base import Batch, Model, Turn
 from caloforge.models.impact import ImpactConditions
 from caloforge.models.layer_scores import LayerScores, cell_cut
 from caloforge.models.networks import Widths, dense
+from caloforge.models.response_match import ResponseMatch
 from caloforge.models.transforms import HitCells
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 Weight = Annotated[float, Field(ge=0)]
+DRAWS = 16_000  # showers whose response is matched to Geant4's
 LOG_WIDTHS = (-5.0, 2.0)  # of the encoder's and the decoder's normal distributions
 NAT = 1e-4  # unit of the reconstruction term, in which the published weights make the evidence lower bound
 
@@ -66,6 +68,7 @@ class VAEModel(Model):
         self.cut = cell_cut(detector)
         self.conditions = ImpactConditions(detector, domain)
         self.layers = LayerScores(detector, domain)
+        self.response = ResponseMatch(domain, DRAWS)
         self.hits = HitCells(detector.n_cells, self.cut)
         given = self.conditions.size
         self.encoder = dense([n + given, *config.hidden, 2 * config.latent], nn.ELU, bias=1.0)
@@ -75,6 +78,7 @@ class VAEModel(Model):
         """Fit the scores of layers and cells."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
+        self.response.fit(batch.cells.sum(1, keepdim=True), batch.incidents)
         self.hits.fit(batch.cells, self.orbits)
 
     def turns(self) -> tuple[Turn, ...]:
@@ -116,12 +120,25 @@ class VAEModel(Model):
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
+        scores, cells = self._draw(noise, **incidents)
+        layers = self.layers.inverse(scores, incidents["energy"])
+        layers = layers * self.response(layers.sum(1, keepdim=True), incidents["energy"])
+        return self.layers.share_out(self.hits.weights(cells), layers, self.cut)
+
+    def settle(self) -> None:
+        """Match the response of what the present weights draw."""
+        self.response.settle(self._totals, self.noise_size)
+
+    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        scores, _ = self._draw(noise, **incidents)
+        return self.layers.inverse(scores, incidents["energy"]).sum(1, keepdim=True)
+
+    def _draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of layers (N, n_layers) and cells (N, n_cells)."""
         latent, spread = noise.split([self.latent, noise.shape[1] - self.latent], 1)
         mean, log_width = self.decode(latent, self.conditions(**incidents))
-        x = mean + log_width.exp() * spread
-        n = len(self.detector.layers)
-        layers = self.layers.inverse(x[:, :n], incidents["energy"])
-        return self.layers.share_out(self.hits.weights(x[:, n:]), layers, self.cut)
+        scores, cells = (mean + log_width.exp() * spread).tensor_split([len(self.detector.layers)], 1)
+        return scores, cells
 
 
 def kl_divergence(mean: Tensor, log_width: Tensor) -> Tensor:

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+
+from caloforge.models import build
+from caloforge.models.response_match import ResponseMatch, ScoresAtEnergies
+from caloforge.models.vae import VAEConfig
+from caloforge.models.wgan import WGANConfig
+from caloforge.showers import Incidents
+from caloforge.showers.domain import Domain
+
+LOW, HIGH = 1e3, 1e5
+
+
+def leaking(n, seed):
+    """Responses whose core narrows with the energy while a tail of showers that leak grows: (N, 1) each."""
+    random = np.random.default_rng(seed)
+    energy = np.exp(random.uniform(np.log(LOW), np.log(HIGH), n))
+    place = np.log(energy / LOW) / np.log(HIGH / LOW)
+    leak = random.exponential(0.1, n) * (random.random(n) < 0.1 * place)
+    response = (0.9 + 0.05 * place) * np.exp(random.normal(0, 0.1 * np.exp(-2 * place)) - leak)
+    return torch.from_numpy(response)[:, None].float(), torch.from_numpy(energy)[:, None].float()
+
+
+@pytest.fixture(scope="module")
+def domain():
+    return Domain.of(Incidents.make("gamma", [LOW, HIGH]))
+
+
+def thirds(values, energy):
+    return values[energy[:, 0].argsort()].chunk(3)
+
+
+def test_scores_are_normal_at_every_energy(domain):
+    """False alarm: five errors of mean and width, and tails by their counts, in each third of 12 000 showers."""
+    response, energy = leaking(12_000, 1)
+    scores = ScoresAtEnergies(domain)
+    scores.fit(response.log(), energy)
+    found = scores(response.log(), energy)
+    for part in thirds(found, energy):
+        assert abs(float(part.mean())) < 5 / np.sqrt(4000)
+        assert abs(float(part.std()) - 1) < 5 / np.sqrt(8000) + 0.02
+        assert int((part < -2).sum()) == pytest.approx(0.0228 * 4000, abs=5 * np.sqrt(0.0228 * 4000))
+
+
+def test_scores_round_trip(domain):
+    response, energy = leaking(3000, 2)
+    scores = ScoresAtEnergies(domain)
+    scores.fit(response.log(), energy)
+    found = scores(response.log(), energy)
+    inner = (found.abs() < scores.scores[-1])[:, 0]
+    assert inner.float().mean() > 0.98
+    assert (scores.inverse(found, energy) - response.log())[inner].abs().max() < 1e-5
+    assert torch.isfinite(scores.inverse(torch.tensor([[-50.0], [50.0]]), energy[:2])).all()
+
+
+def test_one_energy_takes_all_showers():
+    random = torch.Generator().manual_seed(3)
+    values, energy = torch.randn(2000, 1, generator=random).exp(), torch.full((2000, 1), 5e3)
+    scores = ScoresAtEnergies(Domain.of(Incidents.make("gamma", [5e3])))
+    scores.fit(values, energy)
+    assert torch.equal(scores.values[0], scores.values[-1])
+    assert float(scores(values, energy).std()) == pytest.approx(1, abs=0.05)
+
+
+def test_drawn_responses_become_geant4s(domain):
+    """A generator of another mean and width, without tail: matched, it has Geant4's in each third of the energies."""
+    response, energy = leaking(8000, 4)
+    match = ResponseMatch(domain, 16_000)
+    match.fit(response * energy, {"energy": energy})
+
+    def respond(noise, energy):
+        return energy * (0.85 + 0.02 * noise[:, :1])
+
+    before = respond(torch.randn(8000, 1, generator=torch.Generator().manual_seed(5)), energy)
+    assert torch.equal(match(before, energy), torch.ones_like(before))
+    match.settle(respond, 1)
+    after = before * match(before, energy) / energy
+    for ours, theirs in zip(thirds(after, energy), thirds(response, energy), strict=True):
+        assert float(ours.mean() / theirs.mean()) == pytest.approx(1, abs=5 * float(theirs.std()) / np.sqrt(1300))
+        assert float(ours.std() / theirs.std()) == pytest.approx(1, abs=0.15)
+        below = theirs.quantile(0.02)
+        assert float((ours < below).float().mean()) == pytest.approx(0.02, abs=5 * np.sqrt(0.04 / 2666))
+
+
+def test_empty_showers_stay_numbers(domain):
+    response, energy = leaking(1000, 6)
+    match = ResponseMatch(domain, 1000)
+    match.fit(response * energy, {"energy": energy})
+    match.settle(lambda noise, energy: energy * noise.abs(), 1)
+    assert torch.isfinite(match(torch.zeros(5, 1), energy[:5])).all()
+
+
+@pytest.mark.parametrize("config", [WGANConfig(latent=8, hidden=(16, 16)), VAEConfig(latent=3, hidden=(16, 8))])
+def test_settled_models_draw_the_responses_they_were_fitted_to(small, toy, config):
+    showers = toy(small, 1000, seed=7)
+    torch.manual_seed(8)
+    model = build(config, small, Domain.of(showers.incidents))
+    model.fit(showers)
+    energy = torch.from_numpy(showers.incidents.energy).float()[:, None]
+    noise = torch.randn(1000, model.noise_size, generator=torch.Generator().manual_seed(9))
+    with torch.no_grad():
+        before = model.sample(noise, energy=energy).sum(1, keepdim=True) / energy
+        model.settle()
+        after = model.sample(noise, energy=energy).sum(1, keepdim=True) / energy
+    wanted = torch.from_numpy(showers.energies).sum(1, keepdim=True) / energy
+    assert not 0.8 < float(before.std() / wanted.std()) < 1.25
+    assert float(after.std() / wanted.std()) == pytest.approx(1, abs=0.15)
+    assert float(after.mean() / wanted.mean()) == pytest.approx(1, abs=1e-3)
