@@ -200,6 +200,17 @@ def test_finished_shards_are_joined_whatever_the_tables_are_now(order, tmp_path)
     assert produce(now, tmp_path / "run.h5", resume=True, quiet=True)
 
 
+def test_a_file_of_several_particles_names_all_their_physics_lists(order, tmp_path):
+    produce(order, tmp_path / "plain.h5", quiet=True)
+    folder = ShardFolder(tmp_path / "run.h5", order.fingerprint)
+    folder.open(resume=False, force=False)
+    plain, used = read(tmp_path / "plain.h5"), (physics_of(em="a"), physics_of(FTFP_BERT="b"))
+    for i, shard in enumerate(split(0, N)):
+        folder.save(shard, replace(plain[shard.first : shard.first + shard.n], provenance=used[i % 2]))
+    assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)
+    assert read(tmp_path / "run.h5").provenance["physics"] == physics_of(em="a", FTFP_BERT="b")["physics"]
+
+
 @pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
 def test_official_tables_that_appear_later_are_noticed(order, small, tmp_path, monkeypatch):
     for variable in ("G4LEDATA", "GEANT4_DATA_DIR"):

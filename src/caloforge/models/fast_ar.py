@@ -150,11 +150,12 @@ class FastArModel(Model):
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores of layers and the scales of cells, pooled over the detector's symmetries."""
+        totals = torch.from_numpy(showers.thresholded().sum(1, keepdims=True))
+        self.response.fit(totals, Batch.of(showers).incidents)
         some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # labels come in turn: no stride
         batch = Batch.of(showers[np.sort(some)])
         cells = self._hits(batch)
         layers = self._layers(cells)
-        self.response.fit(layers.sum(1, keepdim=True), batch.incidents)
         self.shares.fit(layers, batch.incidents["energy"])
         self.shapes.fit(cells.flatten(1))
         shares = (layers / batch.incidents["energy"]).log()

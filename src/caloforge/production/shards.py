@@ -154,14 +154,19 @@ class ShardFolder:
 
 def _physics(provenance: dict[str, Any]) -> dict[str, Any]:
     """Version, settings and tables of Geant4 by name, as far as a provenance tells; nothing for other simulators."""
-    lists = provenance.get("physics")
-    if not isinstance(lists, list):
+    lists = _physics_lists(provenance)
+    if not lists:
         return {}
     found = {"geant4_pybind": provenance.get("geant4_pybind")}
     for one in lists:
         settings = {name: value for name, value in one.items() if name not in ("tables", "approximate")}
         found |= {f"{name} of {one['list']}": value for name, value in (one["tables"] | settings).items()}
     return found
+
+
+def _physics_lists(provenance: dict[str, Any]) -> list[dict[str, Any]]:
+    lists = provenance.get("physics")
+    return lists if isinstance(lists, list) else []
 
 
 def _check_space(folder: Path, size: int) -> None:
@@ -185,17 +190,19 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
     total = sum(shard.n for shard in shards)
     _check_space(output.parent, sum(folder.file(shard).stat().st_size for shard in shards) + MARGIN)
     with created(output) as file:
-        begin = 0
+        begin, lists = 0, dict[str, Any]()
         for shard in shards:
             showers = read(folder.file(shard))
+            lists |= {one["list"]: one for one in _physics_lists(showers.provenance)}
             if not begin:
-                _create(file, showers, total, {**showers.provenance, **provenance})
+                _create(file, showers, total)
             _append(file, showers, slice(begin, begin + shard.n))
             begin += shard.n
+        physics = {"physics": list(lists.values())} if lists else {}  # of all particles, not the last shard's only
+        write_attributes(file, showers.detector, {**showers.provenance, **physics, **provenance})
 
 
-def _create(file: Any, first: Showers, total: int, provenance: dict[str, Any]) -> None:
-    write_attributes(file, first.detector, provenance)
+def _create(file: Any, first: Showers, total: int) -> None:
     cells = first.detector.n_cells
     file.create_dataset("showers", (total, cells), np.float32, chunks=(min(total, 64), cells), compression="lzf")
     file.create_dataset("incident_energies", (total, 1), np.float64)
