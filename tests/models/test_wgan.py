@@ -109,6 +109,21 @@ def test_the_critic_sees_generated_as_real_showers(case, small):
     assert (roots.square().sum(1) - 1).abs().max() < 1e-4
 
 
+def test_slopes_do_not_depend_on_the_level_of_the_weights(case):
+    """Only ratios of weights count, so nothing keeps their level from drifting to where its square is no number."""
+    model, batch = case
+    energy = batch.incidents["energy"][:50]
+    with torch.no_grad():
+        scores, weights = model.generate(torch.randn(50, 8), model.conditions(energy=energy))
+    slopes = []
+    for level in (1.0, 1e-24):
+        logarithm = torch.zeros_like(weights, requires_grad=True)
+        seen = model.seen(scores, level * weights * logarithm.exp(), energy)
+        slopes += torch.autograd.grad((seen * torch.linspace(-1, 1, seen.shape[1])).sum(), logarithm)
+    assert slopes[0].abs().max() > 0
+    torch.testing.assert_close(slopes[1], slopes[0], rtol=1e-3, atol=1e-5)
+
+
 def test_scores_and_both_views_count_alike(case, small):
     model, batch = case
     seen = model._features(model.layers(batch.cells, batch.incidents["energy"]), batch.cells)

@@ -147,9 +147,10 @@ class WGANModel(Model):
 
     def seen(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
         """What the critic sees of generated showers (N, n_layers + 2 n_cells)."""
-        layers = self.layers.inverse(scores, energy)
-        per_weight = layers / self.layers.sums(weights)
-        return self._features(scores, weights * per_weight.index_select(1, self.layers.cell_layer))
+        layers, own = self.layers.inverse(scores, energy), self.layers.cell_layer
+        level = self.layers.sums(weights).detach()  # drifts towards zero, and its square stands in the slopes
+        weights = weights / level.index_select(1, own)
+        return self._features(scores, weights * (layers / self.layers.sums(weights)).index_select(1, own))
 
     def _features(self, scores: Tensor, cells: Tensor) -> Tensor:
         """Layer scores and both views of the cells, each with a total variance as large as that of the scores."""
