@@ -51,5 +51,5 @@ class EnergyScale(nn.Module):
 
 def _least_squares(basis: Tensor, values: Tensor) -> Tensor:
     """Coefficients (3, K); those of least size where the incident energies do not tell all three."""
-    solution: Tensor = torch.linalg.lstsq(basis, values, driver="gelsd").solution
-    return solution
+    solution: Tensor = torch.linalg.lstsq(basis.cpu(), values.cpu(), driver="gelsd").solution  # no GPU has this driver
+    return solution.to(basis.device)
