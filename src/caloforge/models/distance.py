@@ -4,24 +4,25 @@ import torch
 from torch import Tensor
 
 from caloforge.detector import Detector
+from caloforge.models.layer_scores import cell_cut
 from caloforge.models.transforms import layer_sums
 
 GROUPS = 4  # ranges of incident energy, since widths change with it
 LEAST = 1e-12
 
 
-def physics_distance(real: Tensor, generated: Tensor, detector: Detector) -> Tensor:
-    """Distance of two samples of showers: response, depth, layers and cells each count once.
+def physics_distance(real: Tensor, generated: Tensor, energy: Tensor, detector: Detector) -> Tensor:
+    """Distance of two samples of showers: response, depth, hits, layers and cells each count once.
 
-    The sum of the Wasserstein distances of the total energy, of the longitudinal centre and of the layer fractions
-    (mean over layers), each in standard deviations of the real showers, and of the relative difference of the mean
-    cells. Both samples are cells (N, n_cells), as many of both, in units of each shower's incident energy, so that
-    their sum is the response.
+    The sum of the Wasserstein distances of the response, of the longitudinal centre, of the share of cells that are
+    hit and of the layer fractions (mean over layers), each in standard deviations of the real showers, and of the
+    relative difference of the mean cells in units of the incident energy. Both samples are cells (N, n_cells) [MeV] at
+    incident energies (N, 1) [MeV].
     """
-    moved = _wasserstein(_observables(real, detector), _observables(generated, detector))
-    mean = real.mean(0)
-    cells = (generated.mean(0) - mean).abs().sum() / mean.sum().clamp(min=LEAST)
-    return moved[0] + moved[1:-1].mean() + moved[-1] + cells
+    moved = _wasserstein(*(_observables(cells, energy, detector) for cells in (real, generated)))
+    mean, drawn = ((cells / energy).mean(0) for cells in (real, generated))
+    cells = (drawn - mean).abs().sum() / mean.sum().clamp(min=LEAST)
+    return moved[:3].sum() + moved[3:].mean() + cells
 
 
 def distance_at_energies(real: Tensor, generated: Tensor, energy: Tensor, detector: Detector) -> Tensor:
@@ -31,17 +32,18 @@ def distance_at_energies(real: Tensor, generated: Tensor, energy: Tensor, detect
     """
     order = energy[:, 0].argsort(stable=True)
     groups = order.tensor_split(min(GROUPS, len(order)))
-    parts = [physics_distance(real[g] / energy[g], generated[g] / energy[g], detector) for g in groups]
+    parts = [physics_distance(real[g], generated[g], energy[g], detector) for g in groups]
     return torch.stack(parts).mean()
 
 
-def _observables(cells: Tensor, detector: Detector) -> Tensor:
-    """Total, layer fractions and longitudinal centre [mm] of showers (N, n_layers + 2)."""
+def _observables(cells: Tensor, energy: Tensor, detector: Detector) -> Tensor:
+    """Response, longitudinal centre [mm], share of hit cells and layer fractions of showers (N, 3 + n_layers)."""
     layers = layer_sums(cells, detector)
     total = layers.sum(1, keepdim=True)
     fractions = layers / total.clamp(min=LEAST)
     depths = cells.new_tensor([layer.z for layer in detector.layers])
-    return torch.cat([total, fractions, fractions @ depths[:, None]], 1)
+    hits = (cells >= cell_cut(detector)).to(cells.dtype).mean(1, keepdim=True)
+    return torch.cat([total / energy, fractions @ depths[:, None], hits, fractions], 1)
 
 
 def _wasserstein(real: Tensor, generated: Tensor) -> Tensor:
