@@ -71,7 +71,7 @@ def test_critic_loss_is_that_of_the_definition(case):
     scores, weights = model.generate(torch.randn(50, 8), conditions)
     generated = model.seen(scores, weights, energy).detach()
     shares = part.cells / part.cells.sum(1, keepdim=True)
-    views = (shares.sqrt() - model.mean_view[0], torch.log(1 + part.cells / 0.1) - model.mean_view[1])
+    views = (shares.sqrt() - model.mean_view[0], torch.log(1 + part.cells / 0.01) - model.mean_view[1])
     real = torch.cat(
         [model.layers(part.cells, energy), *(v / w for v, w in zip(views, model.view_width, strict=True))], 1
     )

@@ -26,8 +26,8 @@ from caloforge.showers.domain import Domain
 
 Weight = Annotated[float, Field(ge=0)]
 DRAWS = 16_000  # showers whose response is matched to Geant4's
-SOFT = 10.0  # cuts, from where on the critic sees the logarithm of a cell
-LEAST_SHARE = 1e-6  # of its layer's energy in the mean shower, for cells that are hardly ever hit
+SOFT = 1.0  # cuts, from where on the critic sees the logarithm of a cell
+LEAST_SHARE = 1e-9  # of its layer's energy in the mean shower, for cells that are hardly ever hit
 LEAST_LOGIT = -60.0  # of a weight, whose exponential is still a number of single precision
 
 
