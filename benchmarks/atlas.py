@@ -105,30 +105,32 @@ def judged(value: float, error: float, allowed: float) -> str:
     return f"{value:.3f} ± {error:.3f}{mark}"
 
 
+def geant4_row(energy: int, full: Showers) -> str:
+    """Geant4's own figures."""
+    each, total = layers(full).mean(0), layers(full).sum(1)
+    cells = [f"{value:.4g} MeV ({100 * value / total.mean():.1f} %)" for value in each]
+    cells += [f"{100 * float(width(total[None])[0]) / total.mean():.2f} %" for width in WIDTHS.values()]
+    return f"| {' | '.join([str(energy), FULL, str(len(full)), *cells, f'{centres(full).mean():.1f} mm'])} |"
+
+
+def ratio_row(energy: int, name: str, showers: Showers, full: Showers) -> str:
+    """Ratios of a sample to Geant4's."""
+    ours, theirs = layers(showers), layers(full)
+    shares = theirs.mean(0) / theirs.sum(1).mean()
+    cells = [judged(*ratio(a, b), 0.02) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
+             for a, b, share in zip(ours.T, theirs.T, shares, strict=True)]  # fmt: skip
+    cells += [judged(*widths.ratio(ours.sum(1), theirs.sum(1), width), 0.15) for width in WIDTHS.values()]
+    cells += [judged(*ratio(centres(showers), centres(full)), 0.01)]
+    return f"| {' | '.join([str(energy), name, str(len(showers)), *cells])} |"
+
+
 def rows(energy: int, found: Samples) -> list[str]:
-    """Lines of the table for one energy."""
+    """Lines of the table for one energy; the floor compares the first half of Geant4's showers with the second."""
     full = found[FULL]
-    shares = layers(full).mean(0) / layers(full).sum(1).mean()
-    lines = []
-    for name, showers in found.items():
-        cells = [str(energy), name, str(len(showers))]
-        if name == FULL:
-            total = layers(full).sum(1)
-            cells += [
-                f"{value:.4g} MeV ({100 * share:.1f} %)"
-                for value, share in zip(layers(full).mean(0), shares, strict=True)
-            ]
-            cells += [f"{100 * float(width(total[None])[0]) / total.mean():.2f} %" for width in WIDTHS.values()]
-            cells += [f"{centres(full).mean():.1f} mm"]
-        else:
-            each = zip(layers(showers).T, layers(full).T, shares, strict=True)
-            cells += [judged(*ratio(a, b), 0.02) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
-                      for a, b, share in each]  # fmt: skip
-            ours, theirs = (layers(sample).sum(1) for sample in (showers, full))
-            cells += [judged(*widths.ratio(ours, theirs, width), 0.15) for width in WIDTHS.values()]
-            cells += [judged(*ratio(centres(showers), centres(full)), 0.01)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+    half = len(full) // 2
+    floor = ratio_row(energy, "floor", full[:half], full[half:])
+    others = [ratio_row(energy, name, showers, full) for name, showers in found.items() if name != FULL]
+    return [geant4_row(energy, full), floor, *others]
 
 
 def times(detector: Detector, calls: list[str]) -> list[str]:
