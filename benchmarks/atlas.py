@@ -113,10 +113,9 @@ def geant4_row(energy: int, full: Showers) -> str:
     return f"| {' | '.join([str(energy), FULL, str(len(full)), *cells, f'{centres(full).mean():.1f} mm'])} |"
 
 
-def ratio_row(energy: int, name: str, showers: Showers, full: Showers) -> str:
-    """Ratios of a sample to Geant4's."""
+def ratio_row(energy: int, name: str, showers: Showers, full: Showers, shares: Floats) -> str:
+    """Ratios of a sample to Geant4's; layers with large shares (4,) of the energy are judged."""
     ours, theirs = layers(showers), layers(full)
-    shares = theirs.mean(0) / theirs.sum(1).mean()
     cells = [judged(*ratio(a, b), 0.02) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
              for a, b, share in zip(ours.T, theirs.T, shares, strict=True)]  # fmt: skip
     cells += [judged(*widths.ratio(ours.sum(1), theirs.sum(1), width), 0.15) for width in WIDTHS.values()]
@@ -127,10 +126,10 @@ def ratio_row(energy: int, name: str, showers: Showers, full: Showers) -> str:
 def rows(energy: int, found: Samples) -> list[str]:
     """Lines of the table for one energy; the floor compares the first half of Geant4's showers with the second."""
     full = found[FULL]
-    half = len(full) // 2
-    floor = ratio_row(energy, "floor", full[:half], full[half:])
-    others = [ratio_row(energy, name, showers, full) for name, showers in found.items() if name != FULL]
-    return [geant4_row(energy, full), floor, *others]
+    half, shares = len(full) // 2, layers(full).mean(0) / layers(full).sum(1).mean()
+    floor = [ratio_row(energy, "floor", full[:half], full[half:], shares)] if half > 1 else []
+    others = [ratio_row(energy, name, showers, full, shares) for name, showers in found.items() if name != FULL]
+    return [geant4_row(energy, full), *floor, *others]
 
 
 def times(detector: Detector, calls: list[str]) -> list[str]:

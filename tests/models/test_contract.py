@@ -30,6 +30,7 @@ def case(kind, detector, toy, tiny_configs):
     torch.manual_seed(6)
     model = build(tiny_configs[kind], detector, Domain.of(showers.incidents))
     model.fit(showers)
+    model.settle()
     return model, showers
 
 

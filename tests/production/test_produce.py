@@ -208,7 +208,7 @@ def test_a_file_of_several_particles_names_all_their_physics_lists(order, tmp_pa
     for i, shard in enumerate(split(0, N)):
         folder.save(shard, replace(plain[shard.first : shard.first + shard.n], provenance=used[i % 2]))
     assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)
-    assert read(tmp_path / "run.h5").provenance["physics"] == physics_of(em="a", FTFP_BERT="b")["physics"]
+    assert read(tmp_path / "run.h5").provenance["physics"] == physics_of(FTFP_BERT="b", em="a")["physics"]
 
 
 @pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")

@@ -168,7 +168,11 @@ class FastArModel(Model):
 
     def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         drawn = self.layer_flow.inverse(noise, self.conditions(**incidents))
-        return self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"]).sum(1, keepdim=True)
+        return self._total(self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"]))
+
+    def _total(self, layers: Tensor) -> Tensor:
+        """Energy (N, 1) of layers (N, Z), less those below the threshold, which have no cell above it."""
+        return torch.where(layers >= self._floor, layers, 0.0).sum(1, keepdim=True)
 
     def turns(self) -> tuple[Turn, ...]:
         """Flow I, several times, then the cells."""
@@ -239,7 +243,7 @@ class FastArModel(Model):
         for_layers, for_cells = noise.split([noise.shape[1] - self.detector.n_cells, self.detector.n_cells], 1)
         drawn = self.layer_flow.inverse(for_layers, self.conditions(**incidents))
         layers = self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"])
-        layers = layers * self.response(layers.sum(1, keepdim=True), incidents["energy"])
+        layers = layers * self.response(self._total(layers), incidents["energy"])
         numbers = self._numbers(drawn, layers, **incidents)
         for_cells = for_cells.reshape(-1, *self.cell_scale.centre.shape)
 

@@ -9,45 +9,53 @@ from caloforge.models.energy_scale import EnergyScale
 from caloforge.models.transforms import growing
 from caloforge.showers.domain import Domain
 
-NODES = 8  # energies at which quantiles are kept, evenly in the logarithm
+NODES = 8  # ranges of energy, with equally many showers each, whose quantiles are kept
 KNOTS = 33  # quantiles kept at each
-AROUND = 400  # showers around a node at least, where there are as many
+AROUND = 400  # showers of a range at least, where there are as many
+LEAST_GAP = 1e-4  # between the mean places of two ranges, in half ranges of the energy's logarithm
 LEAST_RESPONSE = 1e-6  # in place of that of a shower that leaves nothing
 PART = 500  # showers drawn at a time
 TYPICAL = 2000  # training incidents that are kept, to draw showers for
 
 
 class ScoresAtEnergies(EnergyScale):
-    """One column as standard normal scores at every energy: standardised, then by the quantiles around each node.
+    """One column as standard normal scores at every energy: standardised, then by the quantiles in ranges of energy.
 
-    Quantiles between two nodes are interpolated; beyond the outermost ones the map goes on straight. A pooled map
-    would give all energies one shape, while the tail of showers that leak grows with the energy.
+    A pooled map would give all energies one shape, while the tail of showers that leak grows with the energy. Quantiles
+    are interpolated between the mean places of the ranges, and go on straight to both ends.
+
+    Attributes:
+        values: knots (NODES + 2, KNOTS) at the places `nodes` (NODES + 2,), the ends among them.
+        scores: of the knots (KNOTS,).
     """
 
     values: Tensor
     scores: Tensor
+    nodes: Tensor
 
     def __init__(self, domain: Domain) -> None:
         super().__init__(1, domain)
         knots = torch.linspace(-3.0, 3.0, KNOTS)
         self.register_buffer("scores", knots)
-        self.register_buffer("values", knots.repeat(NODES, 1))
-        self.register_buffer("nodes", torch.linspace(-1.0, 1.0, NODES), persistent=False)
-
-    nodes: Tensor
+        self.register_buffer("values", knots.repeat(NODES + 2, 1))
+        self.register_buffer("nodes", torch.linspace(-1.0, 1.0, NODES + 2))
 
     def fit(self, values: Tensor, energy: Tensor) -> None:
         """Fit to values (N, 1) at incident energies (N, 1) [MeV]."""
         self.fit_scale(values, energy)
-        scaled, place = self.scaled(values.double(), energy)[:, 0], self.place(energy)[:, 0]
-        around = min(max(AROUND, len(place) // NODES), len(place))
-        last = torch.special.ndtri(torch.tensor(1 - 0.5 / (around + 1), dtype=torch.float64))
+        place, order = self.place(energy)[:, 0].double().sort(stable=True)
+        scaled, n = self.scaled(values.double(), energy)[order, 0], len(order)
+        size = min(max(AROUND, n // NODES), n) if place[-1] - place[0] > LEAST_GAP else n
+        last = torch.special.ndtri(torch.tensor(1 - 0.5 / (size + 1), dtype=torch.float64))
         scores = last * torch.linspace(-1.0, 1.0, KNOTS, dtype=torch.float64)
+        parts = [slice(first, first + size) for first in torch.linspace(0, n - size, NODES).round().int().tolist()]
+        probabilities = torch.special.ndtr(scores).to(scaled.device)
+        nodes = torch.stack([place[part].mean() for part in parts])
+        knots = torch.stack([growing(torch.quantile(scaled[part], probabilities)) for part in parts])
         self.scores.copy_(scores)
-        for i, node in enumerate(self.nodes):
-            far = (place - node).abs()
-            near = scaled[far <= far.sort().values[around - 1]]
-            self.values[i] = growing(torch.quantile(near, torch.special.ndtr(scores).to(near.device)))
+        self.nodes.copy_(_apart(torch.cat([-torch.ones_like(nodes[:1]), nodes, torch.ones_like(nodes[:1])])))
+        ends = [_straight(nodes[[1, 0]], knots[[1, 0]], -1.0), _straight(nodes[-2:], knots[-2:], 1.0)]
+        self.values.copy_(torch.stack([ends[0], *knots, ends[1]]))
 
     def forward(self, values: Tensor, energy: Tensor) -> Tensor:
         """Scores (N, 1) of values (N, 1)."""
@@ -63,8 +71,26 @@ class ScoresAtEnergies(EnergyScale):
 
     def _knots(self, energy: Tensor) -> Tensor:
         """Values (N, KNOTS) at energies (N, 1)."""
-        far = (self.place(energy) - self.nodes).abs() * (NODES - 1) / 2
-        return (1 - far).clamp(min=0.0) @ self.values
+        share = ((self.place(energy) - self.nodes[:-1]) / torch.diff(self.nodes)).clamp(0.0, 1.0)
+        return self.values[0] + share @ torch.diff(self.values, dim=0)
+
+
+def _apart(nodes: Tensor) -> Tensor:
+    """Growing places (K,), at least a gap apart."""
+    steps = torch.diff(nodes).clamp(min=LEAST_GAP)
+    return torch.cat([nodes[:1], nodes[:1] + torch.cumsum(steps, 0)])
+
+
+def _straight(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
+    """Knots (KNOTS,) at an end of the range, on the straight line through those (2, KNOTS) of the two nearest nodes.
+
+    Where all showers have one energy there is no line: those of the nearest.
+    """
+    step = nodes[1] - nodes[0]
+    ahead = (end - nodes[1]) / step if step.abs() > LEAST_GAP else torch.zeros_like(step)
+    line, middle = knots[1] + ahead.clamp(max=1.0) * (knots[1] - knots[0]), KNOTS // 2
+    below = -growing(-line[: middle + 1].flip(0)).flip(0)  # where lines cross, in the tails, the median stays
+    return torch.cat([below[:-1], growing(line[middle:])])
 
 
 def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
@@ -80,6 +106,7 @@ class ResponseMatch(nn.Module):
     Networks trained against one another, or by the likelihood of hundreds of numbers, miss the width of the response
     by tens of per cent where it is a per cent wide, and its tail of showers that leak. Its distribution at an energy is
     one-dimensional and known, so it is set by quantiles; how it goes with the rest of the shower stays the network's.
+    Models of several kinds of particles stay unmatched, since each kind has a distribution of its own.
     """
 
     matched: Tensor
@@ -89,7 +116,7 @@ class ResponseMatch(nn.Module):
         self.draws = draws
         self.real, self.drawn = ScoresAtEnergies(domain), ScoresAtEnergies(domain)
         self.register_buffer("matched", torch.zeros(()))
-        self.names = domain.inputs
+        self.names, self.single = domain.inputs, len(domain.pdgs) == 1
         for name in self.names:
             width, kind = (3 if name == "position" else 1), (torch.int64 if name == "pdg" else torch.float32)
             self.register_buffer(f"typical_{name}", torch.zeros(TYPICAL, width, dtype=kind))
@@ -97,7 +124,8 @@ class ResponseMatch(nn.Module):
     def fit(self, totals: Tensor, incidents: dict[str, Tensor]) -> None:
         """Fit to the total energies (N, 1) [MeV] of training showers, and keep some of their incidents."""
         self.real.fit(_log_response(totals, incidents["energy"]), incidents["energy"])
-        rows = torch.arange(TYPICAL) % len(totals)
+        mixed = torch.randperm(len(totals), generator=torch.Generator().manual_seed(0))  # files may be in order
+        rows = mixed[torch.arange(TYPICAL) % len(totals)]
         for name, typical in self._typical().items():
             typical.copy_(incidents[name][rows])
         self.matched.zero_()
@@ -106,8 +134,13 @@ class ResponseMatch(nn.Module):
         return {name: getattr(self, f"typical_{name}") for name in self.names}
 
     def settle(self, respond: Callable[..., Tensor], noise_size: int) -> None:
-        """Match what a model draws: `respond(noise, **incidents)` gives its total energies (N, 1) [MeV]."""
+        """Match what a model draws: `respond(noise, **incidents)` gives its total energies (N, 1) [MeV].
+
+        Weights that draw what is not a number stay unmatched, for the selection to see.
+        """
         self.matched.zero_()
+        if not self.single:
+            return
         generator = torch.Generator().manual_seed(0)
         totals, energies = [], []
         with torch.no_grad():
@@ -117,9 +150,10 @@ class ResponseMatch(nn.Module):
                 noise = torch.randn(len(rows), noise_size, generator=generator)
                 totals.append(respond(noise.to(self.matched.device), **incidents))
                 energies.append(incidents["energy"])
-        energy = torch.cat(energies)
-        self.drawn.fit(_log_response(torch.cat(totals), energy), energy)
-        self.matched.fill_(1.0)
+        energy, response = torch.cat(energies), _log_response(torch.cat(totals), torch.cat(energies))
+        if response.isfinite().all():
+            self.drawn.fit(response, energy)
+            self.matched.fill_(1.0)
 
     def forward(self, totals: Tensor, energy: Tensor) -> Tensor:
         """Factors (N, 1) on all cells of showers of total energies (N, 1) and incident energies (N, 1), both [MeV]."""

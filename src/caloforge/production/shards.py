@@ -190,16 +190,17 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
     total = sum(shard.n for shard in shards)
     _check_space(output.parent, sum(folder.file(shard).stat().st_size for shard in shards) + MARGIN)
     with created(output) as file:
-        begin, lists = 0, dict[str, Any]()
+        begin, made, lists = 0, dict[str, Any](), dict[str, Any]()
         for shard in shards:
             showers = read(folder.file(shard))
-            lists |= {one["list"]: one for one in _physics_lists(showers.provenance)}
+            made = made or showers.provenance
+            lists = {one["list"]: one for one in _physics_lists(showers.provenance)} | lists
             if not begin:
                 _create(file, showers, total)
             _append(file, showers, slice(begin, begin + shard.n))
             begin += shard.n
-        physics = {"physics": list(lists.values())} if lists else {}  # of all particles, not the last shard's only
-        write_attributes(file, showers.detector, {**showers.provenance, **physics, **provenance})
+        physics = {"physics": [lists[name] for name in sorted(lists)]} if lists else {}  # of all particles
+        write_attributes(file, showers.detector, {**made, **physics, **provenance})
 
 
 def _create(file: Any, first: Showers, total: int) -> None:
