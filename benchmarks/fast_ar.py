@@ -36,7 +36,9 @@ def geant4_showers(detector: Detector, energy: float, n: int, folder: Path) -> S
     """Showers of one label [MeV], from a file of an earlier call where there is one."""
     path = folder / f"{detector.name}-{PARTICLE}-{energy / 1000:g}GeV-{n}-seed{OWN_SEED}.h5"
     if not path.is_file():
-        incidents = Incidents.make(PARTICLE, np.full(n, energy), position=np.full((n, 3), [0.004, 0.003, 0.0]))
+        ids = np.arange(n) + 1000 * int(energy)  # labels share no random numbers
+        place = np.full((n, 3), [0.004, 0.003, 0.0])
+        incidents = Incidents.make(PARTICLE, np.full(n, energy), position=place, shower_id=ids)
         geant4 = create("geant4", detector)
         try:
             write(path, geant4.simulate(incidents, OWN_SEED))
