@@ -18,6 +18,7 @@ EXPORTED = {  # preset, particle, energy, mean E/E_inc of Geant4 and how far off
     "fast-ar-high-small": ("pbwo4-cylinder", "e-", "95 GeV", 0.992, 0.001),
     "gan-3d-small": ("clic-ecal", "e-", "300 GeV", 0.0176, 0.0003),
     "vae-small": PHOTONS,
+    "wgan-gp-calogan-small": ("calogan-ecal", "e+", "50 GeV", 0.9966, 0.001),
     "wgan-gp-small": PHOTONS,
 }
 
