@@ -39,6 +39,11 @@ class Group:
     cells: list[g4.G4LogicalVolume] = field(default_factory=list)
     depths: tuple[int, int, int] = (0, 0, 0)
 
+    def take(self, cells: list[Volume]) -> None:
+        """Take the cells' volumes."""
+        self.cells = [cell.logical for cell in cells]
+        self.depths = cells[0].depth("copy"), cells[0].depth("first"), cells[0].depth("second")
+
 
 class StepScorer(g4.G4VPrimitiveScorer):
     """Notes energy [MeV] and point [mm] of each deposit: half-way for charged particles, at the end for others."""
@@ -74,7 +79,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         keep(self)
 
     def Construct(self) -> g4.G4VPhysicalVolume:
-        """World with the entrance slab and one envelope for each `[[layer]]` table."""
+        """World with the entrance slab and, for each `[[layer]]` table, columns of cells or one envelope."""
         detector, vacuum = self.detector, find_material("G4_Galactic", {})
         half = detector.half_width
         face = Tube(0, half) if detector.is_cylinder else Box(half, half)
@@ -84,7 +89,11 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         for index, spec in enumerate(detector.spec.layer):
             group = Group(f"layers{index}", start, (spec.copies, *spec.cells.fixed_shape))
             depth = spec.copies * spec.thickness
-            self._fill(world.place(group.name, face, depth, z + depth / 2, vacuum), spec, group)
+            if self.divided and self._are_columns(spec):
+                outer = columns(world, spec.cells, depth, z + depth / 2, vacuum)
+                group.take(self._plates(outer, spec))
+            else:
+                group.take(self._cells(world.place(group.name, face, depth, z + depth / 2, vacuum), spec))
             self.groups.append(group)
             z, start = z + depth, start + math.prod(group.shape)
         placed = g4.G4PVPlacement(None, g4.G4ThreeVector(), world.logical, "world", None, False, 0)
@@ -103,26 +112,21 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
                 logical.SetSensitiveDetector(sensitive)
             keep(sensitive, scorer)
 
-    def _fill(self, volume: Volume, spec: LayerSpec, group: Group) -> None:
-        """Cells outermost where they fill the volume and every plate counts; else only counted plates are divided.
-
-        Sectors and rings are never outermost: layer, sector, ring is the cheapest order along a cylinder.
-        """
-        plates, repeat = merged(spec)
-        columns = self.divided and self._are_columns(spec)
-        outer = divide(volume, spec.cells) if columns else [volume]
-        counted = [v for o in outer for v in self._plates(o, plates, spec, repeat)]
-        if self.divided and not columns:
-            counted = [cell for plate in counted for cell in divide(self._covered(plate, spec.cells), spec.cells)]
-        group.cells = [cell.logical for cell in counted]
-        group.depths = tuple(counted[0].depth(level) for level in ("copy", "first", "second"))  # type: ignore[assignment]
+    def _cells(self, envelope: Volume, spec: LayerSpec) -> list[Volume]:
+        """Counted plates, divided into cells if any are; layer, sector, ring is the cheapest order along a cylinder."""
+        plates = self._plates(envelope, spec)
+        if not self.divided:
+            return plates
+        return [cell for plate in plates for cell in divide(self._covered(plate, spec.cells), spec.cells)]
 
     def _are_columns(self, spec: LayerSpec) -> bool:
+        """Whether cells may hold plates, not plates cells: they fill the volume and every plate counts."""
         every_plate = {plate.material for plate in spec.plates} == set(spec.counts)
         return every_plate and spec.cells.kind == "cartesian" and self._fills(spec.cells)
 
-    def _plates(self, volume: Volume, plates: tuple[Plate, ...], spec: LayerSpec, repeat: int) -> list[Volume]:
+    def _plates(self, volume: Volume, spec: LayerSpec) -> list[Volume]:
         """Divide in depth; the counted plates."""
+        plates, repeat = merged(spec)
         volume = volume.replicate("copy", g4.kZAxis, spec.copies, spec.thickness)
         volume = volume.replicate("repeat", g4.kZAxis, repeat, spec.thickness / repeat)
         if len(plates) == 1:
@@ -161,6 +165,18 @@ def merged(spec: LayerSpec) -> tuple[tuple[Plate, ...], int]:
     if len(spec.plates) == 1:
         return (spec.plates[0].model_copy(update={"thickness": spec.thickness}),), 1
     return spec.plates, spec.repeat
+
+
+def columns(world: Volume, cells: Cells, depth: float, z: float, material: g4.G4Material) -> Volume:
+    """A column behind each cell: slabs along x side by side in the world, cut along y.
+
+    Without an envelope around them, and without slices of it, Geant4 has one level less to go through at every wall.
+    """
+    assert cells.kind == "cartesian"
+    n, m = cells.fixed_shape
+    (width, height), half = cells.size, cells.half_widths[1]
+    slab = world.place_slabs("first", n, Box(width / 2, half), depth, z, material)
+    return slab.replicate("second", g4.kYAxis, m, height, Box(width / 2, height / 2))
 
 
 def divide(volume: Volume, cells: Cells) -> list[Volume]:

@@ -56,8 +56,8 @@ class Volume:
         return cls(logical, face, thickness)
 
     def depth(self, level: str) -> int:
-        """Levels from this volume up to a named one; to the outermost, whose number is 0, where there is none."""
-        return len(self.levels) - 1 - (self.levels.index(level) if level in self.levels else 0)
+        """Levels from this volume up to a named one; to the world, whose number is 0, where there is none."""
+        return len(self.levels) - 1 - (self.levels.index(level) if level in self.levels else -1)
 
     def place(self, level: str, face: Box | Tube, thickness: float, z: float, material: g4.G4Material,
               number: int = 0) -> "Volume":  # fmt: skip
@@ -65,6 +65,16 @@ class Volume:
         inside = Volume.make(level, face, thickness, material)
         keep(g4.G4PVPlacement(None, g4.G4ThreeVector(0, 0, z), inside.logical, level, self.logical, False, number))
         return Volume(inside.logical, face, thickness, (*self.levels, level))
+
+    def place_slabs(
+        self, level: str, n: int, face: Box, thickness: float, z: float, material: g4.G4Material
+    ) -> "Volume":
+        """Place n equal new volumes side by side along x inside, their middles at z [mm]."""
+        slab = Volume.make(level, face, thickness, material)
+        for i in range(n):
+            middle = g4.G4ThreeVector((2 * i - n + 1) * face.half_x, 0, z)
+            keep(g4.G4PVPlacement(None, middle, slab.logical, level, self.logical, False, i))
+        return Volume(slab.logical, face, thickness, (*self.levels, level))
 
     def replicate(self, level: str, axis: g4.EAxis, n: int, width: float, face: Box | Tube | None = None) -> "Volume":
         """Cut into n equal slices of a width [mm, rad]; along the depth if no shape of a slice is given."""
