@@ -7,7 +7,7 @@ from caloforge.errors import InputError, RunError
 from caloforge.models import MODELS
 from caloforge.showers import concatenate
 from caloforge.training import TrainingConfig, load_model, train
-from caloforge.training.run import RunFolder, load_state
+from caloforge.training.run import RunFolder, load_state, save_state
 
 TOML = """
 [model]
@@ -163,6 +163,18 @@ def test_damaged_weights_are_refused(toy_run, tmp_path):
     (tmp_path / "model.pt").write_bytes((toy_run / "model.pt").read_bytes()[:500])
     with pytest.raises(InputError, match="cannot read"):
         load_model(tmp_path)
+
+
+def test_a_checkpoint_of_another_version_of_the_model_is_refused(unbroken, samples, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for file in unbroken[0].iterdir():
+        (run / file.name).write_bytes(file.read_bytes())
+    state = load_state(run / "checkpoint.pt")
+    del state["model"][next(iter(state["model"]))]
+    save_state(run / "checkpoint.pt", state)
+    with pytest.raises(InputError, match=r"checkpoint\.pt does not fit this version of the model"):
+        train(config(), *samples, run, resume=True, quiet=True)
 
 
 def test_unknown_config_key_names_the_nearest():

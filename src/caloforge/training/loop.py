@@ -235,9 +235,17 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a state."""
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
+        """Continue from a state.
+
+        Raises:
+            InputError: it is of a model that has changed since.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+        except RuntimeError as error:
+            raise InputError(f"{self.folder.checkpoint_file} does not fit this version of the model; train in another "
+                             f"folder: {str(error)[:200]}") from None  # fmt: skip
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
