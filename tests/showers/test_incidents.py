@@ -59,3 +59,19 @@ def test_refuses(values, message):
     arguments = {"particle": "e-", "energy": [10.0]} | values
     with pytest.raises(InputError, match=message):
         Incidents.make(arguments.pop("particle"), arguments.pop("energy"), **arguments)
+
+
+def test_quantities_may_be_text_with_units():
+    made = Incidents.make("e+", ["5 GeV", 300.0], theta="10 mrad", phi=["90 deg", "0.5 rad"])
+    assert made.energy.tolist() == [5000.0, 300.0]
+    assert made.theta.tolist() == [0.01, 0.01]
+    np.testing.assert_allclose(made.phi, [np.pi / 2, 0.5])
+    assert len(Incidents.make("e+", "5 GeV")) == 1
+    with pytest.raises(InputError, match="energy '5' has no unit"):
+        Incidents.make("e+", "5")
+
+
+def test_one_incident_by_index_and_equality():
+    made = Incidents.make("e+", [1.0, 2.0])
+    assert made[1] == Incidents.make("e+", [2.0], shower_id=[1])
+    assert made != made[1]

@@ -175,6 +175,11 @@ def test_provenance_is_json(simulator, showers):
     assert json.loads(json.dumps(showers.provenance))["simulator"] == simulator.provenance()["simulator"]
 
 
+def test_closes_itself_as_a_context_manager(case, detector, folder):
+    with case.make(detector, folder) as simulator:
+        assert simulator.detector == detector
+
+
 def test_closes_twice(case, detector, folder):
     made = case.make(detector, folder)
     made.close()

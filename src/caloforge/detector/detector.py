@@ -66,12 +66,13 @@ class Detector:
         return cls(DetectorSpec.read(text, source))
 
     @classmethod
-    def load(cls, name: str) -> "Detector":
+    def load(cls, name: str | Path) -> "Detector":
         """Build from a preset's name or a TOML file's path.
 
         Raises:
             InputError: no such preset or file, or an invalid file.
         """
+        name = str(name)
         if name.endswith(".toml"):
             return cls(read_file(DetectorSpec, Path(name)))
         if name not in preset_names():

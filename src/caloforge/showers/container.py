@@ -1,6 +1,6 @@
 """Showers: incidents and the energy they leave in each cell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from caloforge.showers.incidents import Incidents
 Provenance = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Showers:
     """N showers in one detector.
 
@@ -48,17 +48,43 @@ class Showers:
         return len(self.incidents)
 
     def __getitem__(self, rows: Any) -> "Showers":
-        """Rows given by a slice, indices or a mask."""
+        """Showers at one index, a slice, indices or a mask; one index gives one shower, still with N = 1 rows."""
+        rows = inc.as_rows(rows)
         fast = None if self.fast_energy is None else self.fast_energy[rows]
         return replace(self, incidents=self.incidents[rows], energies=self.energies[rows], fast_energy=fast)
+
+    def __iter__(self) -> Iterator["Showers"]:
+        """One shower after the other."""
+        return (self[row] for row in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether detector, incidents and energies are the same bits; provenance does not count."""
+        if not isinstance(other, Showers):
+            return NotImplemented
+        return (
+            self.detector == other.detector
+            and self.incidents == other.incidents
+            and np.array_equal(self.energies, other.energies)
+            and _same(self.fast_energy, other.fast_energy)
+        )
 
     def thresholded(self) -> NDArray[np.float32]:
         """Energies with cells below the detector's threshold set to zero (N, n_cells) [MeV]."""
         return np.where(self.energies >= np.float32(self.detector.readout.threshold), self.energies, np.float32(0))
 
 
+def _same(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
+    return a is b if a is None or b is None else np.array_equal(a, b)
+
+
 def concatenate(parts: Sequence[Showers]) -> Showers:
-    """Join showers of one detector in order, with the provenance of the first."""
+    """Join showers of one detector in order, with the provenance of the first.
+
+    Raises:
+        InputError: there is nothing to join.
+    """
+    if not parts:
+        raise InputError("no showers to concatenate; give one sample at least")
     energies = np.concatenate([part.energies for part in parts])
     known = [part.fast_energy for part in parts if part.fast_energy is not None]
     fast = np.concatenate(known) if len(known) == len(parts) else None

@@ -152,7 +152,7 @@ def write_attributes(file: Any, detector: Detector, provenance: dict[str, Any]) 
     file.attrs["provenance"] = json.dumps(provenance)
 
 
-def read(path: Path, detector: Detector | None = None, rows: slice = slice(None)) -> Showers:
+def read(path: Path | str, detector: Detector | None = None, rows: slice = slice(None)) -> Showers:
     """Read showers, checking shapes, types, finiteness and the detector first.
 
     A plain file with only `showers` and `incident_energies` is read when `detector` is given: e- would be a guess, so
@@ -161,6 +161,7 @@ def read(path: Path, detector: Detector | None = None, rows: slice = slice(None)
     Raises:
         InputError: missing, truncated or foreign file, or a file of another detector.
     """
+    path = Path(path)
     with opened(path) as file:
         found = file_detector(file, path, detector)
         _check_shapes(file, path, found)

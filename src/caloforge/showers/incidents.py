@@ -1,17 +1,18 @@
 """Incidents: what hits the detector."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from caloforge import units
 from caloforge.errors import InputError
 from caloforge.particles import particle_name, pdg_code
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Incidents:
     """N incident particles.
 
@@ -42,12 +43,24 @@ class Incidents:
         position: ArrayLike = (0.0, 0.0, 0.0),
         shower_id: ArrayLike | None = None,
     ) -> Self:
-        """Build from scalars or arrays, broadcast to the length of `energy` [MeV]; shower ids count from 0.
+        """Build from scalars or arrays, broadcast to the length of `energy`; shower ids count from 0.
+
+        Args:
+            particle: Geant4 name, or PDG codes (N,).
+            energy: kinetic energies (N,) [MeV], or text such as "5 GeV", alone or in a list.
+            theta: angles to +z (N,) [rad], or text such as "0.2 rad".
+            phi: azimuths from +x (N,) [rad], or text.
+            position: entry points (N, 3) or (3,) [mm].
+            shower_id: names of the showers within a run's seed (N,).
 
         Raises:
             InputError: shapes that do not fit, or values outside their range.
+
+        Example:
+            >>> Incidents.make("e+", ["5 GeV", "10 GeV"]).energy.tolist()
+            [5000.0, 10000.0]
         """
-        e = np.atleast_1d(np.asarray(energy, np.float64))
+        e = np.atleast_1d(_numbers(energy, units.energy))
         n = len(e)
         code = pdg_code(particle) if isinstance(particle, str) else particle
         ids = np.arange(n) if shower_id is None else shower_id
@@ -55,8 +68,8 @@ class Incidents:
             return cls(
                 np.broadcast_to(np.asarray(code, np.int32), n),
                 e,
-                np.broadcast_to(np.asarray(theta, np.float64), n),
-                np.broadcast_to(np.asarray(phi, np.float64), n),
+                np.broadcast_to(_numbers(theta, units.angle), n),
+                np.broadcast_to(_numbers(phi, units.angle), n),
                 np.broadcast_to(np.asarray(position, np.float64), (n, 3)),
                 np.broadcast_to(np.asarray(ids, np.int64), n),
             )
@@ -83,8 +96,15 @@ class Incidents:
         return len(self.energy)
 
     def __getitem__(self, rows: Any) -> "Incidents":
-        """Rows given by a slice, indices or a mask."""
+        """Incidents at one index, a slice, indices or a mask; one index gives one incident, with N = 1 rows."""
+        rows = as_rows(rows)
         return Incidents(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all fields are the same bits."""
+        if not isinstance(other, Incidents):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
     @property
     def direction(self) -> NDArray[np.float64]:
@@ -98,6 +118,26 @@ class Incidents:
         return [particle_name(int(code)) for code in np.unique(self.pdg)]
 
 
+def as_rows(rows: Any) -> Any:
+    """An index of rows that keeps the row axis: a whole number becomes an array of one index."""
+    return np.array([rows]) if isinstance(rows, int | np.integer) and not isinstance(rows, bool) else rows
+
+
+def _numbers(values: Any, read: Callable[[str], float]) -> NDArray[np.float64]:
+    """Numbers in the base unit; text carries its own."""
+    if isinstance(values, str):
+        values = read(values)
+    if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):
+        values = [read(value) if isinstance(value, str) else value for value in values]
+    return np.asarray(values, np.float64)
+
+
 def concatenate(parts: Sequence[Incidents]) -> Incidents:
-    """Join incidents in order."""
+    """Join incidents in order.
+
+    Raises:
+        InputError: there is nothing to join.
+    """
+    if not parts:
+        raise InputError("no incidents to concatenate; give one sample at least")
     return Incidents(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Incidents)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
@@ -25,21 +26,21 @@ def _gflash(detector: Detector) -> Simulator:
     return GFlash(detector)
 
 
-def _frozen(path: Path, detector: Detector) -> Simulator:
+def _frozen(path: Path, detector: Detector | None) -> Simulator:
     from caloforge.simulators.frozen import FrozenShowers
 
     return FrozenShowers(path, detector)
 
 
-def _learned(path: Path, detector: Detector) -> Simulator:
+def _learned(path: Path, detector: Detector | None) -> Simulator:
     from caloforge.simulators.learned import LearnedSimulator
 
     return LearnedSimulator(path, detector)
 
 
 NAMED: dict[str, Callable[[Detector], Simulator]] = {"geant4": _geant4, "gflash": _gflash}
-FROM_FILE: dict[str, Callable[[Path, Detector], Simulator]] = {"frozen": _frozen, "replay": Replay}
-BY_SUFFIX: dict[str, Callable[[Path, Detector], Simulator]] = {
+FROM_FILE: dict[str, Callable[[Path, Detector | None], Simulator]] = {"frozen": _frozen, "replay": Replay}
+BY_SUFFIX: dict[str, Callable[[Path, Detector | None], Simulator]] = {
     ".h5": Replay,
     ".hdf5": Replay,
     ".onnx": _learned,
@@ -74,13 +75,23 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def create(name: str, detector: Detector) -> Simulator:
+def create(name: str | Path, detector: Detector | str | Path | None = None) -> Simulator:
     """Make a simulator from its name: geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx.
 
+    Args:
+        name: one of these names, or the path of a file.
+        detector: detector, preset or TOML file; by default the one that the file names.
+
     Raises:
-        InputError: unknown name, or a file that does not fit the detector.
+        InputError: unknown name, no detector where none is named, or a file that does not fit the detector.
     """
-    return _maker(name)(detector)
+    name = str(name)
+    maker = _maker(name)
+    if name in NAMED and detector is None:
+        raise InputError(f"'{name}' needs a detector, for example create('{name}', 'calogan-ecal')")
+    if isinstance(detector, str | Path):
+        detector = Detector.load(detector)
+    return maker(detector)
 
 
 def answer(name: str, reference: Showers, seed: int) -> Showers:
@@ -107,7 +118,7 @@ def check_name(name: str) -> None:
         raise InputError(f"no such file: {kind_and_file(name)[1]}")
 
 
-def _maker(name: str) -> Callable[[Detector], Simulator]:
+def _maker(name: str) -> Callable[[Any], Simulator]:
     if name in NAMED:
         return NAMED[name]
     kind, path = kind_and_file(name)

@@ -1,6 +1,7 @@
 """The one protocol: a Simulator turns incidents into showers."""
 
-from typing import Any, Protocol, runtime_checkable
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, Showers
@@ -8,7 +9,9 @@ from caloforge.showers import Incidents, Showers
 
 @runtime_checkable
 class Simulator(Protocol):
-    """Any program that turns incident particles into calorimeter showers.
+    """Any program that turns incident particles into calorimeter showers; a context manager that closes itself.
+
+    A class that names this protocol as its base inherits the context manager.
 
     Attributes:
         detector: the detector whose cells it fills.
@@ -33,3 +36,13 @@ class Simulator(Protocol):
     def close(self) -> None:
         """Release processes and files; the simulator cannot be used afterwards."""
         ...
+
+    def __enter__(self) -> Self:
+        """The simulator itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, whatever happened."""
+        self.close()

@@ -17,6 +17,7 @@ from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers, read
 from caloforge.showers.domain import Domain
+from caloforge.simulators.base import Simulator
 from caloforge.units import show_energy
 
 Floats = NDArray[np.float64]
@@ -31,7 +32,7 @@ ENERGY_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.05, 0.02, 2.0  # what counts as eq
 CHUNK = 4_000_000  # distances held at once
 
 
-class FrozenShowers:
+class FrozenShowers(Simulator):
     """Simulator that answers with one of the library showers nearest to the incident.
 
     Distance is sqrt((d ln E / 5 %)^2 + (angle / 20 mrad)^2 + (entry point / 2 mm)^2), the last where cells do not

@@ -13,6 +13,7 @@ from caloforge.errors import InputError, RunError, nearest
 from caloforge.seeds import check_seed, normal_noise
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Inputs, network_inputs
+from caloforge.simulators.base import Simulator
 from caloforge.simulators.model_card import METADATA_KEY, ModelCard
 
 CHUNK = 100  # showers per call of the network; larger batches are no faster and need more memory
@@ -21,7 +22,7 @@ OUTPUT = "showers"
 INPUT_NAMES = ("energy", "theta", "phi", "position", "pdg", NOISE_STREAM)
 
 
-class LearnedSimulator:
+class LearnedSimulator(Simulator):
     """A trained network: incidents and noise in, cells out; the noise of a shower depends on seed and shower_id alone.
 
     Args:

@@ -9,13 +9,14 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers, read
+from caloforge.simulators.base import Simulator
 from caloforge.units import show_energy
 
 ENERGY_TOLERANCE = 0.01
 EVENT_STRIDE = 2**20  # the hook names shower k of an event event_id * 2**20 + k
 
 
-class Replay:
+class Replay(Simulator):
     """Simulator that answers with the stored shower of the same shower_id.
 
     With `by_event`, as inside Geant4, ids are event_id * 2**20 + k and event k plays row k, one shower per event.

@@ -133,6 +133,7 @@ def _provenance(config: TrainingConfig, training: Showers, selection: Showers) -
             "seed": config.training.seed,
             "fingerprint": fingerprint(training, selection),
             "showers": training.provenance,
+            "selection": selection.provenance,
         },
     }
 

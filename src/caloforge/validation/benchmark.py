@@ -22,7 +22,7 @@ from caloforge.validation.manifold import memorisation, precision_recall
 from caloforge.validation.physics_distances import physics_distances
 from caloforge.validation.progress import steps
 from caloforge.validation.recipes import Recipe, find_recipe
-from caloforge.validation.samples import Samples, check_apart, prepare
+from caloforge.validation.samples import Samples, check_apart, check_unseen, prepare
 from caloforge.validation.table import MANY_LAYERS, Table, defined, observable_table
 from caloforge.validation.views import classifier_scores
 
@@ -70,6 +70,7 @@ def validate(
     check_seed(seed)
     chosen = check_judges(recipe, seeds)
     check_apart(reference, {"floor": floor, "training": training})
+    check_unseen(reference, candidates)
     samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
     make_folder(out)
     started = time.perf_counter()

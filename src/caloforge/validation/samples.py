@@ -9,6 +9,7 @@ from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Showers
 from caloforge.showers.digests import common
+from caloforge.showers.lineage import learned_from
 from caloforge.units import show_energy
 from caloforge.validation.moments import Floats, chunks
 
@@ -77,6 +78,19 @@ def check_apart(reference: Showers, others: dict[str, Showers | None]) -> None:
     for name, showers in others.items():
         if showers is not None and (shared := common(reference, showers)):
             raise InputError(f"{shared} showers are in both the reference and the {name} sample; keep them apart")
+
+
+def check_unseen(reference: Showers, candidates: dict[str, Showers]) -> None:
+    """Refuse a reference that a candidate's model or library has seen, as their provenance tells.
+
+    Raises:
+        InputError: the message names the candidate, the number of showers and the seed.
+    """
+    for name, showers in candidates.items():
+        if seen := learned_from(showers.provenance, reference):
+            seed = reference.provenance["order"]["seed"]
+            raise InputError(f"'{name}' has learned from {seen} of the {len(reference)} reference showers "
+                             f"(seed {seed}); make a reference with another --seed")  # fmt: skip
 
 
 def unordered(showers: Showers, seed: int) -> Showers:

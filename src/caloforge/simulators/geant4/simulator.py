@@ -14,6 +14,7 @@ from caloforge.errors import InputError, RunError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.seeds import check_seed
 from caloforge.showers import Incidents, Showers
+from caloforge.simulators.base import Simulator
 from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.process import Process
@@ -21,7 +22,7 @@ from caloforge.simulators.geant4.process import Process
 ON_AXIS = 0.02  # [mm] from the axis, within which volumes serve as a mesh along the particle
 
 
-class Geant4Simulator:
+class Geant4Simulator(Simulator):
     """Full simulation with Geant4 (Nucl. Instrum. Meth. A 506 (2003) 250), cells scored in C++.
 
     Each shower depends on its incident, its shower_id and the seed only. `physics` names one list for all incidents;

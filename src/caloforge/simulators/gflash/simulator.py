@@ -12,13 +12,14 @@ from caloforge.detector.window import window_offsets
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
+from caloforge.simulators.base import Simulator
 from caloforge.simulators.gflash.cascade import draw, start_points
 from caloforge.simulators.gflash.cells import Axis, CellFinder
 from caloforge.simulators.gflash.profiles import ALPHA_RISE, EQUAL_LN_Y, T_RISE
 from caloforge.simulators.gflash.stack import GAP_SPREAD, Floats, effective_medium, nodes
 
 
-class GFlash:
+class GFlash(Simulator):
     """Parametrised electromagnetic showers (Grindhammer and Peters, hep-ex/0001020) in any detector of known materials.
 
     Electrons and positrons shower from their entry point; a photon converts at an exponential depth of mean 9/7 X0 into

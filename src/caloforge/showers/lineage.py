@@ -1,0 +1,56 @@
+"""Which simulated showers a model or a library was made from, as far as provenance tells."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from caloforge.showers.container import Provenance, Showers
+
+SAME = ("detector", "simulator", "source", "seed")  # entries of an order that decide the bits of shower i
+
+
+def learned_from(candidate: Provenance, showers: Showers) -> int:
+    """Count the showers that a candidate's model or library has seen.
+
+    Shower i of an order is the same in every file, so the order and the shower ids decide, not the cells.
+
+    Args:
+        candidate: provenance of the candidate's showers.
+        showers: N showers that should be unseen.
+
+    Returns:
+        The number of showers, 0 to N, with the order and an id of the candidate's training or library showers.
+    """
+    order = showers.provenance.get("order")
+    if not isinstance(order, dict):
+        return 0
+    seen = np.zeros(len(showers), bool)
+    for ancestor in _ancestors(candidate):
+        theirs, first, n = (ancestor.get(key) for key in ("order", "first_id", "n"))
+        if isinstance(theirs, dict) and isinstance(first, int) and isinstance(n, int) and _same(order, theirs):
+            seen |= (showers.incidents.shower_id >= first) & (showers.incidents.shower_id < first + n)
+    return int(seen.sum())
+
+
+def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return all(a.get(key) == b.get(key) for key in SAME)
+
+
+def _ancestors(provenance: Provenance) -> Iterator[Provenance]:
+    """Provenances of the showers behind a model's training, a frozen library, a replayed file or a hook."""
+    nested = [
+        *_at(provenance, "training", "showers"),
+        *_at(provenance, "training", "selection"),
+        *_at(provenance, "library", "provenance"),
+    ]
+    yield from nested
+    for further in (*nested, *_at(provenance, "replayed"), *_at(provenance, "hook", "fast")):
+        yield from _ancestors(further)
+
+
+def _at(value: Any, *keys: str) -> list[Provenance]:
+    """The dictionary at a path of keys, alone in a list, or nothing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return [value] if isinstance(value, dict) else []

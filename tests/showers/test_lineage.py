@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import pytest
+
+from caloforge.errors import InputError
+from caloforge.showers.lineage import learned_from
+from caloforge.validation.samples import check_unseen
+
+ORDER = {"detector": "d", "simulator": "geant4", "source": {"pdg": 11, "energy": [1e3, 1e4]}, "seed": 1}
+
+
+def made(order=ORDER, first=0, n=100):
+    return {"order": order, "first_id": first, "n": n}
+
+
+@pytest.fixture
+def reference(small, toy):
+    return replace(toy(small, 50, seed=1, first_id=80), provenance=made(first=80, n=50))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "seen"),
+    [
+        ({"training": {"showers": made()}}, 20),
+        ({"training": {"showers": made(n=80), "selection": made(first=80, n=10)}}, 10),
+        ({"library": {"provenance": made()}}, 20),
+        ({"replayed": {"training": {"showers": made()}}}, 20),
+        ({"hook": {"fast": {"training": {"showers": made()}}}}, 20),
+        ({"training": {"showers": made(n=80)}}, 0),
+        ({"training": {"showers": made(ORDER | {"seed": 2})}}, 0),
+        ({"training": {"showers": made(ORDER | {"source": {"pdg": 22}})}}, 0),
+        ({"training": {"showers": {"order": ORDER, "first_id": "0", "n": None}}}, 0),
+        ({}, 0),
+    ],
+)
+def test_showers_that_a_model_has_seen_are_counted(reference, candidate, seen):
+    assert learned_from(candidate, reference) == seen
+
+
+def test_showers_of_unknown_origin_are_no_training_showers(reference):
+    assert learned_from({"training": {"showers": made()}}, replace(reference, provenance={})) == 0
+
+
+def test_a_reference_that_was_learned_from_is_refused(reference, small, toy):
+    candidate = replace(toy(small, 50, seed=2), provenance={"training": {"showers": made()}})
+    with pytest.raises(InputError, match=r"'model' has learned from 20 of the 50 reference showers \(seed 1\); make"):
+        check_unseen(reference, {"model": candidate})
