@@ -218,8 +218,8 @@ def test_refuses_what_it_cannot_shower(crystal, particle):
 
 
 def test_refuses_materials_it_does_not_know():
-    with pytest.raises(InputError, match="material 'G4_A-150_TISSUE'"):
-        GFlash(Detector.from_toml(LEAD_ARGON.replace("COUNTS", '"G4_lAr"').replace("G4_Pb", "G4_A-150_TISSUE")))
+    with pytest.raises(InputError, match="material 'G4_UNOBTAINIUM'"):
+        GFlash(Detector.from_toml(LEAD_ARGON.replace("COUNTS", '"G4_lAr"').replace("G4_Pb", "G4_UNOBTAINIUM")))
 
 
 def test_refuses_a_detector_without_matter():

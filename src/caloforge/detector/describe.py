@@ -8,7 +8,7 @@ from rich.text import Text
 
 from caloforge.detector.cells import CartesianCells, CylindricalCells
 from caloforge.detector.detector import Detector
-from caloforge.detector.materials import Matter, matter, mixture
+from caloforge.detector.materials import matter, mixture
 from caloforge.detector.sampling import e_over_mip, main_layer, mip_fraction, split_plates
 from caloforge.detector.spec import LayerSpec
 from caloforge.detector.symmetry import count_symmetries
@@ -46,7 +46,7 @@ def summarise(detector: Detector) -> Summary:
     plates = [(matter(plate.material, detector), plate.thickness * spec.copies * spec.repeat)
               for spec in detector.spec.layer for plate in spec.plates]  # fmt: skip
     counted, dead = split_plates(detector, main_layer(detector))
-    medium: Matter = mixture(counted + dead)
+    medium = mixture(counted + dead)
     mip = mip_fraction(counted, dead)
     return Summary(
         depth_x0=sum(thickness / m.x0_mm for m, thickness in plates),
