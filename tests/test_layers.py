@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "caloforge"
 # what each part may import of caloforge, besides itself
-CORE = {"", "__version__", "errors", "units", "config", "seeds", "particles", "provenance", "progress"}
+CORE = {"", "__version__", "errors", "units", "config", "seeds", "particles", "provenance", "progress", "extras"}
 ALLOWED = {
     **dict.fromkeys(CORE, CORE),
     "detector": CORE,

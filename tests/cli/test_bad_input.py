@@ -161,6 +161,26 @@ def test_a_missing_extra_is_named(tmp_path):
     assert result.stderr.splitlines() == ["error: torch is not installed; install caloforge[train]"]
 
 
+@pytest.mark.parametrize(
+    ("absent", "verb", "said"),
+    [
+        (["matplotlib"], ["validate", "a.h5", "gflash", "-o", "out"],
+         "matplotlib is not installed; install caloforge[report]"),
+        (["sklearn", "torch"], ["validate", "a.h5", "gflash", "-o", "out"],
+         "torch, sklearn are not installed; install caloforge[train,report]"),
+        (["onnx"], ["train", "run.toml"], "onnx is not installed; install caloforge[train]"),
+        (["geant4_pybind"], ["run", "run.toml"], "geant4_pybind is not installed; install caloforge[geant4]"),
+    ],
+)  # fmt: skip
+def test_missing_extras_are_told_before_any_work(tmp_path, absent, verb, said):
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); from caloforge.cli import main; main()"
+    words = [sys.executable, "-c", code, *verb]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [f"error: {said}"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_ctrl_c_says_that_what_is_finished_is_kept(tmp_path):
     code = """
 from caloforge import cli

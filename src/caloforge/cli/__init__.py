@@ -9,9 +9,9 @@ import typer
 from caloforge import __version__
 from caloforge.cli import describe, judge, learn, produce, run
 from caloforge.errors import InputError, RunError
+from caloforge.extras import EXTRAS, missing
 
 INTERRUPTED = 130  # typer's exit code of Ctrl-C
-EXTRAS = {"geant4_pybind": "geant4", "xraydb": "geant4", "torch": "train", "onnx": "train", "onnxscript": "train"}
 
 app = typer.Typer(
     name="caloforge",
@@ -48,10 +48,10 @@ def main() -> NoReturn:
     except RunError as error:
         _leave(f"failed: {error}", 1)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
             raise
-        _leave(f"error: {error.name} is not installed; install caloforge[{extra}]", 2)
+        _leave(f"error: {missing(package)}", 2)
     except SystemExit as error:
         if error.code == INTERRUPTED:
             _leave("stopped; what was finished is kept, and --resume goes on where the command has it", 1)

@@ -9,6 +9,7 @@ from rich.table import Table
 from caloforge.cli.options import DetectorName, Force, Phi, Position, Quiet, Theta, console
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.extras import VALIDATION, check_installed
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
@@ -42,6 +43,7 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """Compare showers with a reference: metrics.json and a report to read."""
+    check_installed(*VALIDATION)
     from caloforge.bench import read_report
     from caloforge.validation import summary_table
     from caloforge.validation import validate as compare

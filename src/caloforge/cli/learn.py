@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.options import Force, Output, Resume, RunFile, RunFolder, Workers, console
+from caloforge.extras import TRAINING, check_installed
 from caloforge.showers.hdf5 import check_output
 
 
@@ -24,6 +25,7 @@ def train(
     force: Force = False,
 ) -> None:
     """Train a run's model, producing its showers first where they are missing."""
+    check_installed(*TRAINING)
     from caloforge import pipeline
 
     whole = pipeline.load(config, out, workers)

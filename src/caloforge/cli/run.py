@@ -5,6 +5,7 @@ import json
 import typer
 
 from caloforge.cli.options import Force, Resume, RunFile, RunFolder, Workers, console
+from caloforge.extras import GEANT4, TRAINING, VALIDATION, check_installed
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +21,7 @@ def run(
     force: Force = False,
 ) -> None:
     """Produce showers, train, export, run inside Geant4, time and validate: everything in one directory."""
+    check_installed(*dict.fromkeys((*GEANT4, *TRAINING, *VALIDATION)))
     from caloforge import pipeline
     from caloforge.bench import read_report
     from caloforge.cli.judge import bench_table

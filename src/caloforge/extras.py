@@ -1,0 +1,49 @@
+"""Packages of the extras: which extra brings a package, and a check before work that needs it."""
+
+from importlib.util import find_spec
+
+from caloforge.errors import InputError
+
+EXTRAS = {
+    "geant4_pybind": "geant4",
+    "xraydb": "geant4",
+    "torch": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "sklearn": "report",
+    "scipy": "report",
+    "matplotlib": "report",
+    "mplhep": "report",
+    "jinja2": "report",
+    "distributed": "cluster",
+    "openvino": "cpp",
+}
+VALIDATION = ("torch", "sklearn", "matplotlib", "mplhep", "jinja2")
+TRAINING = ("torch", "onnx", "onnxscript")
+GEANT4 = ("geant4_pybind", "xraydb")
+
+
+def missing(package: str) -> str:
+    """What to say of a package that is not installed."""
+    return f"{package} is not installed; install caloforge[{EXTRAS[package]}]"
+
+
+def check_installed(*packages: str) -> None:
+    """See that packages can be imported, before work that would fail at its end without them.
+
+    Raises:
+        InputError: the message names the packages and the extras that bring them.
+    """
+    absent = [package for package in packages if not _is_there(package)]
+    if not absent:
+        return
+    extras = ",".join(dict.fromkeys(EXTRAS[package] for package in absent))
+    verb = "is" if len(absent) == 1 else "are"
+    raise InputError(f"{', '.join(absent)} {verb} not installed; install caloforge[{extras}]")
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # sys.modules holds None for it
+        return False
