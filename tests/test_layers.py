@@ -28,8 +28,9 @@ ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight"}
 ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),
-    "torch": ("models/", "training/", "export/", "validation/classifier"),
+    "torch": ("models/", "training/", "export/", "validation/classifier", "validation/judges/"),
     "sklearn": ("validation/",),
+    "lightgbm": ("validation/judges/trees.py",),
     "distributed": ("production/cluster.py",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

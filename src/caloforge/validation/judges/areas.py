@@ -1,0 +1,64 @@
+"""Area under the ROC curve of scores from several folds, and its standard error."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+def placements(scores: Floats, labels: Floats) -> Floats:
+    """Share of the other class that each shower is ranked right against (N,), ties counting half.
+
+    Their mean over either class is the area under the curve; their variances give its error.
+    Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837.
+    """
+    true = labels == 1
+    result = np.empty(len(scores))
+    result[true] = _below(scores[true], scores[~true])
+    result[~true] = 1 - _below(scores[~true], scores[true])
+    return result
+
+
+def _below(values: Floats, others: Floats) -> Floats:
+    ordered = np.sort(others)
+    low, high = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))
+    return (low + high) / (2 * len(others))
+
+
+def area(scores: Floats, labels: Floats) -> float:
+    """Area under the ROC curve."""
+    return float(placements(scores, labels)[labels == 1].mean())
+
+
+def area_over_folds(scores: Sequence[Floats], labels: Sequence[Floats]) -> tuple[float, float]:
+    """Mean of the folds' areas and its standard error; every shower is ranked against its own fold only.
+
+    Folds are of equal size.
+    """
+    ranks = [placements(s, t) for s, t in zip(scores, labels, strict=True)]
+    joined, label = np.concatenate(ranks), np.concatenate(list(labels))
+    variance = sum(joined[label == k].var(ddof=1) / (label == k).sum() for k in (0, 1))
+    mean = np.mean([rank[t == 1].mean() for rank, t in zip(ranks, labels, strict=True)])
+    return float(mean), float(np.sqrt(variance))
+
+
+def told_apart(curve: Sequence[tuple[int, float, float]], deviations: float = 3.0) -> int | None:
+    """Showers per class at which the area first lies so many standard errors above 0.5; None where it never does.
+
+    Between points the significance is interpolated in the logarithm of the showers; the error at n showers is that of
+    the largest sample times the root of its size over n. Below the first point no smaller number is claimed.
+    """
+    largest, _, error = curve[-1]
+    sizes = np.array([n for n, _, _ in curve], np.float64)
+    significance = np.array([(mean - 0.5) / (error * np.sqrt(largest / n)) for n, mean, _ in curve])
+    above = np.flatnonzero(significance >= deviations)
+    if not len(above):
+        return None
+    k = int(above[0])
+    if k == 0:
+        return int(sizes[0])
+    part = (deviations - significance[k - 1]) / (significance[k] - significance[k - 1])
+    return int(np.ceil(np.exp(np.log(sizes[k - 1]) + part * np.log(sizes[k] / sizes[k - 1]))))

@@ -1,0 +1,129 @@
+"""Cross-validation: every shower is scored once, by members that have seen neither it nor its fold."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.errors import InputError
+from caloforge.showers import Showers
+from caloforge.validation.judges.areas import area, area_over_folds
+from caloforge.validation.judges.inputs import Inputs, Sample, make_inputs
+from caloforge.validation.judges.members import Fitted, Member
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Result = TypeVar("Result")
+SELECT = 0.2  # share of the training folds that stops the training and chooses the member
+FEWEST = 40  # Geant4 showers per fold
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One member of one fold.
+
+    Attributes:
+        fitted: the member, trained without the fold.
+        select: area under the curve on the part that stopped its training.
+        test: scores of the fold's showers, in the order of `Problem.tested`.
+    """
+
+    fitted: Fitted
+    select: float
+    test: Floats
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Showers of both classes in one matrix, Geant4's first, and the folds.
+
+    Attributes:
+        inputs: columns of all showers.
+        labels: 1 for Geant4, 0 for others (N,).
+        folds: fold that tests each shower (N,), -1 for those that only train.
+        n_folds: number of folds.
+        seed: of folds, selection parts and members.
+    """
+
+    inputs: Inputs
+    labels: Floats
+    folds: Indices
+    n_folds: int
+    seed: int
+
+    def tested(self, fold: int) -> Indices:
+        """Rows that the fold tests."""
+        return np.flatnonzero(self.folds == fold)
+
+    @property
+    def n(self) -> int:
+        """Showers per class that are tested."""
+        return int((self.folds[self.labels == 1] >= 0).sum())
+
+    def area(self, scores: Sequence[Floats]) -> tuple[float, float]:
+        """Area under the curve and its error, of scores of each fold's showers."""
+        return area_over_folds(scores, [self.labels[self.tested(fold)] for fold in range(self.n_folds)])
+
+    def parts(self, fold: int, share: float) -> tuple[Sample, Sample]:
+        """Training and selection part for one fold, of a share of the other folds' showers, at random per class."""
+        rng = np.random.default_rng([self.seed, fold, *b"select"])
+        learn, select = [], []
+        for label in (0.0, 1.0):
+            rows = rng.permutation(np.flatnonzero((self.folds != fold) & (self.labels == label)))
+            rows = rows[: round(share * len(rows))]
+            cut = round(SELECT * len(rows))
+            select.append(rows[:cut])
+            learn.append(rows[cut:])
+        return self._sample(np.concatenate(learn)), self._sample(np.concatenate(select))
+
+    def _sample(self, rows: Indices) -> Sample:
+        labels = self.labels[rows]
+        true = labels.mean()
+        return Sample(self.inputs[rows], labels, np.where(labels == 1, 0.5 / true, 0.5 / (1 - true)))
+
+    def train(self, name: str, member: Member, fold: int, share: float = 1.0) -> Trained:
+        """Train one member without the fold and score the fold with it."""
+        train, select = self.parts(fold, share)
+        seed = int(np.random.SeedSequence([self.seed, fold, *name.encode()]).generate_state(1)[0])
+        fitted = member.fit(member.views, train, select, seed)
+        chosen = area(fitted(select.inputs), select.labels)
+        return Trained(fitted, chosen, fitted(self.inputs[self.tested(fold)]))
+
+
+def make_problem(reference: Showers, candidate: Showers, n_folds: int, seed: int) -> Problem:
+    """Columns, labels and folds of Geant4's and a candidate's showers.
+
+    Folds are dealt at random, of equal sizes per class; showers that the candidate has more than Geant4 only train.
+
+    Raises:
+        InputError: fewer than two folds, or fewer than 40 showers per class and fold.
+    """
+    sizes = len(reference), len(candidate)
+    if n_folds < 2:
+        raise InputError(f"folds must be 2 or more, not {n_folds}")
+    if min(sizes) < n_folds * FEWEST:
+        raise InputError(f"{min(sizes)} showers per class are too few for {n_folds} folds of at least {FEWEST}; "
+                         f"give {n_folds * FEWEST} or more, or fewer folds")  # fmt: skip
+    rng = np.random.default_rng([seed, *b"folds"])
+    folds = np.concatenate([_deal(size, min(sizes), n_folds, rng) for size in sizes])
+    return Problem(make_inputs(reference, candidate), np.repeat([1.0, 0.0], sizes), folds, n_folds, seed)
+
+
+def _deal(size: int, tested: int, n_folds: int, rng: np.random.Generator) -> Indices:
+    folds = np.full(size, -1)
+    folds[rng.permutation(size)[:tested]] = np.arange(tested) % n_folds
+    return folds
+
+
+def in_parallel(work: Sequence[Callable[[], Result]], tick: Callable[[], None]) -> list[Result]:
+    """Results in order, as many at once as there are cores, each on one thread."""
+    with ThreadPoolExecutor(min(len(work), os.cpu_count() or 1)) as pool:
+        results = []
+        for result in pool.map(lambda one: one(), work):
+            results.append(result)
+            tick()
+    return results

@@ -1,0 +1,168 @@
+"""What the judges see: named columns of the same showers, thresholded, by view."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector, symmetries
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.showers import Showers
+from caloforge.validation.features import lowest
+from caloforge.validation.judges.columns import Columns, Matrix, join, stack
+from caloforge.validation.judges.features import features
+from caloforge.validation.judges.hits import hit_edges
+from caloforge.validation.judges.shapes import shapes
+
+VIEWS = ("features", "shapes", "cells")
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+MOST_COPIES = 8  # all symmetries of square cells; rings can have a hundred
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows of showers, with the columns of every view; taking rows copies nothing until a matrix is asked for.
+
+    Attributes:
+        detector: the detector.
+        columns: by name: "conditions" (what is known of the incidents) and the views "features", "shapes", "cells";
+            "cells" holds log10 of the energy over the threshold, 0 where empty (N, n_cells).
+        symmetries: permutations (n_symmetries, n_cells) of the cells that leave Geant4's showers of these incidents as
+            probable as they are, identity first; only the identity where there are none.
+        rows: those taken, None for all.
+    """
+
+    detector: Detector
+    columns: dict[str, Columns]
+    symmetries: Indices
+    rows: Indices | None = None
+
+    def __len__(self) -> int:
+        return len(self.columns["conditions"].values) if self.rows is None else len(self.rows)
+
+    def __getitem__(self, rows: Any) -> "Inputs":
+        """Rows given by a slice, indices or a mask."""
+        taken = np.arange(len(self))[rows] if self.rows is None else self.rows[rows]
+        return replace(self, rows=taken)
+
+    def view(self, name: str) -> Matrix:
+        """Columns of one view, float32 (N, columns)."""
+        values = self.columns[name].values
+        return values if self.rows is None else values[self.rows]
+
+    def matrix(self, views: Sequence[str]) -> Matrix:
+        """The conditions and then the columns of the views, float32 (N, columns)."""
+        return np.concatenate([self.view(name) for name in ("conditions", *views)], axis=1)
+
+    def names(self, views: Sequence[str]) -> list[str]:
+        """Names of the columns of `matrix`, in words."""
+        return [name for view in ("conditions", *views) for name in self.columns[view].names]
+
+    @cached_property
+    def grid(self) -> tuple[int, int, int] | None:
+        """Layers and cells along both axes where all layers have one grid, else None."""
+        return regular_grid(self.detector)
+
+
+class Sample(NamedTuple):
+    """What a member learns from or chooses by: labels (N,), 1 for Geant4 and 0 for others, and weights (N,)."""
+
+    inputs: Inputs
+    labels: Floats
+    weights: Floats
+
+
+def regular_grid(detector: Detector) -> tuple[int, int, int] | None:
+    """Layers and cells along both axes where all layers have the same cells, else None."""
+    first = detector.layers[0].cells
+    if any(layer.cells != first for layer in detector.layers):
+        return None
+    return (len(detector.layers), *first.shape)
+
+
+def make_inputs(reference: Showers, *others: Showers) -> Inputs:
+    """Columns of the reference and of others, one after the other; scales are taken from the reference alone.
+
+    Raises:
+        InputError: an other has another detector.
+    """
+    samples = (reference, *others)
+    for other in others:
+        if other.detector != reference.detector:
+            raise InputError(f"showers of {other.detector.name} cannot be judged against {reference.detector.name}")
+    edges = hit_edges(reference)
+    parts = [_views(showers, edges) for showers in samples]
+    columns = {"conditions": stack(_conditions(samples))}
+    columns |= {view: stack([part.pop(view) for part in parts]) for view in VIEWS}
+    return Inputs(reference.detector, columns, _symmetries(samples))
+
+
+def _views(showers: Showers, edges: Floats) -> dict[str, Columns]:
+    cells = showers.thresholded()
+    scale = showers.detector.readout.sampling_fraction * showers.incidents.energy
+    return {
+        "features": features(showers.detector, cells, scale, edges),
+        "shapes": shapes(showers.detector, cells, edges),
+        "cells": Columns(cell_names(showers.detector), log_cells(showers.detector, cells)),
+    }
+
+
+def log_cells(detector: Detector, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """log10 of energies (N, n_cells) [MeV] over the threshold (1 eV where there is none), 0 where empty."""
+    least = lowest(detector)
+    return np.log10(np.maximum(cells, least) / least)
+
+
+def cell_names(detector: Detector) -> tuple[str, ...]:
+    """A name for each cell: layer, and place along both axes."""
+    names = []
+    for k, layer in enumerate(detector.layers):
+        a, b = ("x", "y") if layer.cells.kind == "cartesian" else ("phi", "r")
+        n, m = layer.cells.shape
+        names += [f"layer {k}: cell {a} {i}, {b} {j}" for i in range(n) for j in range(m)]
+    return tuple(names)
+
+
+def _conditions(samples: Sequence[Showers]) -> list[Columns]:
+    """log10 E_inc; theta, phi and entry point where they vary; one column per particle where there are several."""
+    known = [_known(showers) for showers in samples]
+    varies = {name for name in known[0] if any(np.ptp(k[name]) > 0 for k in known if len(k[name]))}
+    codes = np.unique(np.concatenate([showers.incidents.pdg for showers in samples]))
+    result = []
+    for showers, values in zip(samples, known, strict=True):
+        columns = {name: column for name, column in values.items() if name == "log E_inc" or name in varies}
+        if len(codes) > 1 and 0 not in codes:
+            columns |= {f"is {particle_name(int(c))}": showers.incidents.pdg == c for c in codes}
+        result.append(join(columns))
+    return result
+
+
+def _known(showers: Showers) -> dict[str, Floats]:
+    """What is known of incidents, angles to a mrad and entry points to 0.1 mm, as samples are compared."""
+    incidents = showers.incidents
+    theta = np.round(incidents.theta, 3)
+    inclined = np.where(theta > 0, 1.0, 0.0)
+    return {
+        "log E_inc": np.log10(incidents.energy),
+        "theta": theta,
+        "cos phi": inclined * np.cos(incidents.phi),
+        "sin phi": inclined * np.sin(incidents.phi),
+        "entry point x": np.round(incidents.position[:, 0], 1) + 0.0,
+        "entry point y": np.round(incidents.position[:, 1], 1) + 0.0,
+    }
+
+
+def _symmetries(samples: Sequence[Showers]) -> Indices:
+    """The detector's symmetries, for centred showers along the axis; at most `MOST_COPIES`, spread evenly."""
+    centred = all(not known[name].any() for known in map(_known, samples)
+                  for name in ("theta", "entry point x", "entry point y"))  # fmt: skip
+    detector = samples[0].detector
+    if not centred:
+        return np.arange(detector.n_cells)[None]
+    found = symmetries(detector)
+    return found[np.linspace(0, len(found), min(len(found), MOST_COPIES), endpoint=False).astype(np.int64)]

@@ -1,0 +1,69 @@
+"""Members of the judge: classifiers that tell Geant4 showers from others, each a label, its views, and a fit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.errors import InputError, nearest
+from caloforge.validation.judges import trees
+from caloforge.validation.judges.inputs import Inputs, Sample
+
+Floats = NDArray[np.float64]
+
+
+class Fitted(Protocol):
+    """A fitted member: higher scores (N,) for showers that look more like Geant4's, log-odds as a rule."""
+
+    def __call__(self, inputs: Inputs) -> Floats:
+        """Scores (N,)."""
+
+
+Fit = Callable[[Sequence[str], Sample, Sample, int], Fitted]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A kind of classifier.
+
+    Attributes:
+        label: what it is, for the reader.
+        views: what it sees, besides what is known of the incidents.
+        fit: learns from the first sample, stops by the second, and takes a seed; it runs on one thread and gives the
+            same scores for the same seed.
+        needs_grid: whether all layers must have the same cells.
+    """
+
+    label: str
+    views: tuple[str, ...]
+    fit: Fit
+    needs_grid: bool = False
+
+
+MEMBERS: dict[str, Member] = {
+    "trees_features": Member("boosted trees on features", ("features",), trees.fit),
+    "trees_shapes": Member("boosted trees on shapes of hits", ("shapes",), trees.fit),
+    "trees_cells": Member("boosted trees on log cells", ("cells",), trees.fit),
+    "trees_all": Member("boosted trees on features, shapes and log cells", ("features", "shapes", "cells"), trees.fit),
+}
+
+
+def find_members(names: Sequence[str] | None, inputs: Inputs) -> dict[str, Member]:
+    """The members of those names; with None all that the detector allows.
+
+    Raises:
+        InputError: an unknown member, none at all, or one that needs a regular grid where there is none.
+    """
+    if names is None:
+        return {name: m for name, m in MEMBERS.items() if inputs.grid is not None or not m.needs_grid}
+    if not names:
+        raise InputError("the judge needs at least one member")
+    for name in names:
+        if name not in MEMBERS:
+            raise InputError(f"unknown judge '{name}'; {nearest(name, MEMBERS)}")
+        if MEMBERS[name].needs_grid and inputs.grid is None:
+            raise InputError(f"judge '{name}' needs layers that all have the same cells; "
+                             f"those of {inputs.detector.name} differ")  # fmt: skip
+    return {name: MEMBERS[name] for name in names}

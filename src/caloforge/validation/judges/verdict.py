@@ -1,0 +1,143 @@
+"""The judge: the strongest of several classifiers, cross-validated, chosen without the showers that it is tested on."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.showers import Showers
+from caloforge.validation.classifier_threads import single_threaded
+from caloforge.validation.judges.areas import told_apart
+from caloforge.validation.judges.cross import Problem, Trained, in_parallel, make_problem
+from caloforge.validation.judges.members import Member, find_members
+from caloforge.validation.judges.where import Where, where_it_shows
+
+Floats = NDArray[np.float64]
+CURVE = (1 / 8, 1 / 4, 1 / 2)
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Area:
+    """Area under the ROC curve of one member.
+
+    Attributes:
+        mean: 0.5 for equal samples.
+        error: its standard error.
+        n: showers per class, each tested once.
+        select: mean area on the parts that stopped the training.
+    """
+
+    mean: float
+    error: float
+    n: int
+    select: float
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The headline figure.
+
+    Attributes:
+        mean, error, n: as of `Area`, for the member that was the strongest on each fold's selection part.
+        member: the one chosen for most folds.
+        chosen: the one chosen for each fold.
+        curve: showers per class, mean, error, growing; the last is the headline itself.
+    """
+
+    mean: float
+    error: float
+    member: str
+    n: int
+    chosen: tuple[str, ...]
+    curve: tuple[tuple[int, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says of a candidate.
+
+    Attributes:
+        auc: the headline.
+        members: every member's figure, by name.
+        told_apart_at: showers per class at which the headline first lies three standard errors above 0.5; None where
+            it does not at any size of the curve.
+        where: what the strongest trees go by.
+    """
+
+    auc: Headline
+    members: dict[str, Area]
+    told_apart_at: int | None
+    where: Where | None
+
+
+def silent(what: str) -> None:
+    """Say nothing of the step that ended."""
+
+
+def judge(
+    reference: Showers,
+    candidate: Showers,
+    *,
+    seed: int,
+    folds: int = FOLDS,
+    members: Sequence[str] | None = None,
+    curve: Sequence[float] = CURVE,
+    tick: Callable[[str], None] = silent,
+) -> Verdict:
+    """Tell a candidate's showers from Geant4's with several classifiers, and report the strongest.
+
+    Args:
+        reference: Geant4's showers.
+        candidate: the candidate's, of the same spectrum of incidents; more than Geant4's are used to train.
+        seed: of folds, selection parts and members; same seed, same figures, on any number of cores.
+        folds: parts of the showers that are tested in turn.
+        members: names in `MEMBERS`; by default all that the detector allows.
+        curve: shares of the showers at which the strongest member is trained again.
+        tick: called with what ended, `n_steps` times.
+
+    Raises:
+        InputError: another detector, an unknown member or one that needs a regular grid, or too few showers.
+    """
+    problem = make_problem(reference, candidate, folds, seed)
+    found = find_members(members, problem.inputs)
+    with single_threaded():
+        trained = {name: _cross_validate(problem, name, member, tick) for name, member in found.items()}
+        chosen = [max(found, key=lambda name: trained[name][k].select) for k in range(folds)]
+        shares = sorted(share for share in curve if round(share * problem.n) >= folds * 8)
+        points = [_point(problem, found, chosen, share, tick) for share in shares]
+        where = where_it_shows(problem, found, trained)
+    areas = {name: _area(problem, parts) for name, parts in trained.items()}
+    mean, error = problem.area([trained[name][k].test for k, name in enumerate(chosen)])
+    points.append((problem.n, mean, error))
+    strongest = Counter(chosen).most_common(1)[0][0]
+    headline = Headline(mean, error, strongest, problem.n, tuple(chosen), tuple(points))
+    return Verdict(headline, areas, told_apart(headline.curve), where)
+
+
+def n_steps(members: int, folds: int = FOLDS, curve: Sequence[float] = CURVE) -> int:
+    """How often `judge` calls its `tick`."""
+    return folds * (members + len(curve))
+
+
+def _cross_validate(problem: Problem, name: str, member: Member, tick: Callable[[str], None]) -> list[Trained]:
+    work = [partial(problem.train, name, member, fold) for fold in range(problem.n_folds)]
+    return in_parallel(work, lambda: tick(member.label))
+
+
+def _point(
+    problem: Problem, members: dict[str, Member], chosen: list[str], share: float, tick: Callable[[str], None]
+) -> tuple[int, float, float]:
+    """Showers per class, area and error of the chosen members where they learn from a share of the showers."""
+    work = [partial(problem.train, name, members[name], fold, share) for fold, name in enumerate(chosen)]
+    n = round(share * problem.n)
+    scores = [one.test for one in in_parallel(work, lambda: tick(f"{n} showers"))]
+    return (n, *problem.area(scores))
+
+
+def _area(problem: Problem, parts: list[Trained]) -> Area:
+    mean, error = problem.area([part.test for part in parts])
+    return Area(mean, error, problem.n, float(np.mean([part.select for part in parts])))

@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from caloforge.errors import InputError
+from caloforge.validation.judges import MEMBERS, judge
+
+CHEAP = ["trees_features", "trees_shapes"]
+
+
+@pytest.fixture(scope="module")
+def sides(gflash):
+    """Reference and independent sample of 400 showers."""
+    return gflash(400, 21), gflash(400, 22)
+
+
+def test_a_response_off_by_a_sixth_is_found(sides):
+    shifted = replace(sides[1], energies=sides[1].energies * np.float32(7 / 6))
+    verdict = judge(sides[0], shifted, seed=1, folds=3, members=CHEAP, curve=())
+    same = judge(*sides, seed=1, folds=3, members=CHEAP, curve=())
+    assert verdict.auc.mean > 0.9
+    assert verdict.auc.member == "trees_features"
+    assert verdict.where.columns[0].name == "E_tot / E_inc"
+    assert abs(same.auc.mean - 0.5) < 5 * same.auc.error  # one chance in a million
+    assert same.told_apart_at is None
+
+
+def test_too_few_showers_for_the_folds(sides):
+    with pytest.raises(InputError, match="too few for 5 folds"):
+        judge(sides[0][:150], sides[1], seed=1)
+
+
+def test_unknown_members(sides):
+    with pytest.raises(InputError, match="unknown judge 'tree_features'"):
+        judge(*sides, seed=1, members=["tree_features"])
+
+
+def test_a_member_that_needs_a_grid(sides, monkeypatch):
+    monkeypatch.setitem(MEMBERS, "boxes", replace(MEMBERS["trees_cells"], needs_grid=True))
+    with pytest.raises(InputError, match="same cells"):
+        judge(*sides, seed=1, members=["boxes"])
