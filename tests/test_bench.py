@@ -3,14 +3,35 @@ from importlib.util import find_spec
 
 import pytest
 
-from caloforge.bench import bench, write_report
+from caloforge.bench import bench, read_report, write_report
 from caloforge.detector import Detector
+from caloforge.errors import InputError
 from caloforge.production import SourceConfig
 from caloforge.simulators import create
 
-pytestmark = pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
+GEANT4 = pytest.mark.skipif(not find_spec("geant4_pybind"), reason="needs the extra geant4")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "null",
+        '{"simulators": {"a": {"batch": {"ms": 1}}}, "geant4_ms": {}}',
+        '{"simulators": {"a": {"1": {"ms": "fast"}}}, "geant4_ms": {}}',
+        '{"simulators": {"a": {"1": {"ms": NaN}}}, "geant4_ms": {}}',
+        '{"simulators": {"a": [1]}, "geant4_ms": {}}',
+        '{"simulators": {}, "geant4_ms": {"1 GeV": "x"}}',
+        '{"simulators": {}, "geant4_ms": {}, "cpu": {"a": 1}}',
+    ],
+)
+def test_other_json_is_refused_before_the_judges_work(text, tmp_path):
+    (tmp_path / "bench.json").write_text(text)
+    with pytest.raises(InputError, match="is not what `caloforge bench` writes"):
+        read_report(tmp_path / "bench.json")
+
+
+@GEANT4
 def test_every_simulator_and_geant4_in_one_report(small, tmp_path, monkeypatch):
     monkeypatch.setattr("caloforge.bench.BATCHES", (1, 10))
     monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
@@ -29,6 +50,7 @@ def test_every_simulator_and_geant4_in_one_report(small, tmp_path, monkeypatch):
     assert said
 
 
+@GEANT4
 def test_incidents_are_those_asked_for_else_those_of_the_detector(monkeypatch):
     """A model of a tilted detector has learned nothing of perpendicular particles in its middle."""
     monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.01)

@@ -1,5 +1,8 @@
 """Configuration: strict, typed, frozen, with errors that name the key."""
 
+import os
+import tracemalloc
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -64,8 +67,35 @@ def test_reads_files(tmp_path):
         read_file(Outer, path)
     with pytest.raises(InputError, match="No such file"):
         read_file(Outer, tmp_path / "absent.toml")
-    with pytest.raises(InputError, match="Is a directory"):
+    with pytest.raises(InputError, match="is a folder, device or pipe"):
         read_file(Outer, tmp_path)
+
+
+def test_reads_regular_files_of_bounded_size_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match="not a regular file"):
+            read_file(Outer, path)
+    big = tmp_path / "big.toml"
+    with big.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(InputError, match="text files may have 4 MiB"):
+        read_file(Outer, big)
+
+
+@pytest.mark.parametrize("key", [".".join("a" * 100_000), " . ".join(['"a b"'] * 20_000), ".".join(["'a'", "b"] * 20)])
+def test_deep_keys_cost_no_memory(key):
+    tracemalloc.start()
+    with pytest.raises(InputError, match="nested too deeply: a key may have 32 parts"):
+        Outer.read(f"{key} = 1", "x.toml")
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_dots_in_values_are_no_depth():
+    text = "energy = '" + "1. " * 100 + "'\nenergy2 = [" + "1.5, " * 100 + "]"
+    with pytest.raises(InputError, match="unknown key 'energy2'"):
+        Outer.read(text, "x.toml")
 
 
 def test_nearest_names_one_word_or_a_dozen():

@@ -124,7 +124,7 @@ def _assert_refused(config, folder):
         other = pipeline.Run(run.config.model_copy(update=changed), folder)
         with pytest.raises(InputError, match=rf"another config \({said}\)"):
             other.open(resume=True, force=False)
-    (folder / "report" / "metrics.json").unlink()
+    (folder / "report" / "report.html").unlink()
     other.open(resume=True, force=False)
 
 

@@ -5,11 +5,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from caloforge import provenance, units
+from caloforge.config import read_text
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
@@ -62,6 +64,22 @@ def bench(
     }  # fmt: skip
 
 
+class _Time(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+    ms: Annotated[float, Field(ge=0)]
+    std: Annotated[float | None, Field(ge=0)] = None
+
+
+class _Times(BaseModel):
+    """What is read back of a bench.json; other keys may stand beside."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+    simulators: dict[str, dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")], _Time]]
+    geant4_ms: dict[str, float]
+    cpu: str = ""
+    threads: int = 1
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write bench.json whole."""
     with replacing(path) as beside:
@@ -74,14 +92,12 @@ def read_report(path: Path) -> Report:
     Raises:
         InputError: it cannot be read, or is something else.
     """
+    text = read_text(path)
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        report = None
-    if not isinstance(report, dict) or not all(isinstance(report.get(n), dict) for n in ("simulators", "geant4_ms")):
-        raise InputError(f"{path} is not what `caloforge bench` writes")
+        report: Report = json.loads(text)
+        _Times.model_validate(report)
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} is not what `caloforge bench` writes") from None
     return report
 
 

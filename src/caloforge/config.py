@@ -1,5 +1,7 @@
 """Strict, typed, frozen configuration: an unknown key is an error that names the nearest known one."""
 
+import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,6 +13,9 @@ from caloforge.errors import InputError, nearest
 
 MAX_KEY = 60  # characters of a wrong key that are quoted
 MAX_MESSAGE = 300  # characters
+MAX_TEXT = 4 * 2**20  # bytes of a file that a person writes
+MAX_DEPTH = 32  # parts of a dotted key; the parser needs memory that grows with their square
+DEEP_KEY = re.compile(r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
 
 def _positive_energy(text: str) -> str:
@@ -34,12 +39,7 @@ class Strict(BaseModel):
         Raises:
             InputError: not TOML, or a key or value that does not fit; the message names `source` and the key.
         """
-        try:
-            return cls.build(tomllib.loads(text), source)
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{source} is not valid TOML: {error}") from None
-        except RecursionError:
-            raise InputError(f"{source} is nested too deeply") from None
+        return cls.build(parse_toml(text, source), source)
 
     @classmethod
     def build(cls, values: dict[str, Any], source: str) -> Self:
@@ -60,11 +60,43 @@ def read_file(cls: type[Strict], path: Path) -> Any:
     Raises:
         InputError: no such file, not text, or content that does not fit.
     """
+    return cls.read(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file that a person wrote: a regular file of at most 4 MiB.
+
+    Raises:
+        InputError: no such file, a device or pipe, too large, or not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    return cls.read(text, str(path))
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_TEXT:
+            return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"cannot read {path}: {reason}") from None
+    if stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} has {found.st_size} bytes; text files may have {MAX_TEXT >> 20} MiB")
+    raise InputError(f"{path} is a folder, device or pipe, not a regular file")
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Parse TOML of bounded size and depth.
+
+    Raises:
+        InputError: not TOML, longer than 4 MiB, or with keys or values nested too deeply; the message names `source`.
+    """
+    if len(text) > MAX_TEXT:
+        raise InputError(f"{source} is longer than {MAX_TEXT >> 20} MiB")
+    if DEEP_KEY.search(text):
+        raise InputError(f"{source} is nested too deeply: a key may have {MAX_DEPTH} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{source} is nested too deeply") from None
+    except ValueError as error:  # of the parser, or of a number with thousands of digits
+        raise InputError(f"{source} is not valid TOML: {str(error)[:MAX_MESSAGE]}") from None
 
 
 def _explain(error: ValidationError, cls: type[BaseModel]) -> str:

@@ -75,7 +75,7 @@ class Run:
             Step("export", self.model_file, self.export),
             Step("Geant4 with the model inside", at / "inside_geant4.h5", self.simulate_inside, table="inside"),
             Step("timing", at / "bench.json", self.bench, table="bench"),
-            Step("validation", at / "report" / "metrics.json", self.validate, table="validation"),
+            Step("validation", at / "report" / "report.html", self.validate, table="validation"),
         ]
 
     def open(self, *, resume: bool, force: bool) -> None:

@@ -1,12 +1,11 @@
 """What a run would be refused for after hours, found before anything is made."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caloforge import units
-from caloforge.config import read_file
+from caloforge.config import parse_toml, read_file, read_text
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
@@ -107,6 +106,6 @@ def changed_tables(saved: Path, wanted: Mapping[str, Any]) -> set[str]:
 def _tables(file: Path) -> dict[str, Any]:
     """A TOML file; nothing where it is missing or damaged."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return parse_toml(read_text(file), str(file))
+    except InputError:
         return {}

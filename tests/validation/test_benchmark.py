@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from caloforge.errors import InputError
+from caloforge.errors import InputError, RunError
 from caloforge.validation import benchmark, summary_table, validate
 from caloforge.validation.recipes import RECIPES
 
@@ -92,17 +92,18 @@ def test_a_reference_among_the_training_showers_is_refused(samples, tmp_path):
     assert not (tmp_path / "report").exists()
 
 
-def test_metrics_say_that_the_report_is_written(samples, tmp_path, monkeypatch):
-    """A run takes metrics.json for a validation that is done."""
-
+def test_a_report_that_fails_loses_no_metrics(samples, tmp_path, monkeypatch):
     def fails(*_):
-        raise OSError("no space left")
+        raise ValueError("Expected end of text,\nfound x")
 
     monkeypatch.setattr("caloforge.validation.report.write_report", fails)
-    monkeypatch.setattr(benchmark, "measure", lambda *_, **__: {})
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(benchmark, "measure", lambda *_, **__: {"kept": True})
+    with pytest.raises(
+        RunError, match=r"report failed \(Expected end of text, found x\); the metrics are kept in .*json"
+    ):
         validate(samples[0], {"m": samples[2]}, tmp_path, seeds=1, progress=False)
-    assert not (tmp_path / "metrics.json").exists()
+    assert json.loads((tmp_path / "metrics.json").read_text())["kept"]
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_bad_arguments_write_nothing(samples, tmp_path):

@@ -45,6 +45,19 @@ def test_kernel_distance_is_zero_within_error_for_equal_samples():
     assert shifted > 10 * error
 
 
-def test_constant_features_do_not_divide_by_zero():
-    x = np.zeros((100, 2))
-    assert physics.scaled(x, x + 1)[1].max() == 1
+@pytest.mark.parametrize("noise", [0.0, 1e-13])
+@pytest.mark.parametrize("level", [0.0, 5.0])
+def test_constant_features_are_left_out(noise, level):
+    """A feature that is rounding noise has no scale: the distance is that of the others, not 1e17."""
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(2, 2000, 3))
+    flat = np.column_stack([x, level + noise * rng.normal(size=2000)])
+    other = np.column_stack([y, level + 0.1 * rng.normal(size=2000)])
+    assert physics.frechet_distance(flat, other, 1000, 2000, 0) == physics.frechet_distance(x, y, 1000, 2000, 0)
+    assert physics.kernel_distance(flat, other, 500, 0) == physics.kernel_distance(x, y, 500, 0)
+
+
+def test_nothing_but_constant_features_has_no_distance():
+    x = np.ones((100, 2))
+    assert np.isnan(physics.frechet_distance(x, x + 1, 50, 100, 0)).all()
+    assert np.isnan(physics.kernel_distance(x, x + 1, 50, 0)).all()

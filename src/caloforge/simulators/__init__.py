@@ -69,6 +69,7 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
     for name in names:
         kind, path = kind_and_file(name)
         label = kind if kind == "frozen" else path.stem if "." in name else name
+        label = label.encode(errors="backslashreplace").decode()  # bytes of a file's name that are no UTF-8
         if label in found:
             raise InputError(f"{found[label]} and {name} would both be called '{label}'; rename a file")
         found[label] = name

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from caloforge import __version__
-from caloforge.errors import InputError
+from caloforge.errors import InputError, RunError
 from caloforge.seeds import check_seed
 from caloforge.showers import Showers
 from caloforge.showers.hdf5 import check_writable, replacing
@@ -64,6 +64,7 @@ def validate(
 
     Raises:
         InputError: samples that cannot be compared, an unknown recipe, or a folder that cannot be written.
+        RunError: the report cannot be drawn; metrics.json is written before.
     """
     from caloforge.validation.report import write_report
 
@@ -78,9 +79,13 @@ def validate(
         metrics = measure(samples, chosen, seed, seeds, tick, training=training, background=background)
         metrics["seconds"] = round(time.perf_counter() - started, 1)
         metrics["timings"] = timings
+        write_metrics(out / "metrics.json", metrics)
         tick("report")
-        write_report(out / "report.html", samples, finite(metrics))
-        write_metrics(out / "metrics.json", metrics)  # last, since it says that a run's validation is done
+        try:
+            write_report(out / "report.html", samples, finite(metrics))
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise RunError(f"the report failed ({reason}); the metrics are kept in {out / 'metrics.json'}") from error
     return metrics
 
 

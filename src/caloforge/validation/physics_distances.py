@@ -13,6 +13,7 @@ from caloforge.validation.recipes import Recipe
 POINTS, BATCHES = 10, 20
 KERNEL_BATCHES, DEGREE = 10, 4
 BLOCK = 1000
+ROUNDING = 1e-6  # spread of a feature, relative to its size, below which it is a constant
 
 
 def physics_distances(reference: Floats, other: Floats, recipe: Recipe, seed: int) -> dict[str, dict[str, float]]:
@@ -29,18 +30,26 @@ def physics_distances(reference: Floats, other: Floats, recipe: Recipe, seed: in
 
 
 def scaled(reference: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Both samples over the largest magnitude of each reference feature."""
-    scale = np.abs(reference).max(axis=0)
-    scale[scale == 0] = 1
-    return reference / scale, other / scale
+    """Both samples over the largest magnitude of each reference feature; constant features are left out.
+
+    A feature whose spread in the reference is rounding noise beside its size in either sample has no scale: divided by
+    it, the other sample would be at any distance.
+    """
+    size = np.maximum(np.abs(reference).max(axis=0), np.abs(other).max(axis=0))
+    varied = np.ptp(reference, axis=0) > ROUNDING * size
+    scale = np.abs(reference[:, varied]).max(axis=0)
+    return reference[:, varied] / scale, other[:, varied] / scale
 
 
 def frechet_distance(reference: Floats, other: Floats, smallest: int, largest: int, seed: int) -> tuple[float, float]:
     """Fréchet distance of Gaussians, extrapolated linearly in 1/N to infinite samples; value and error of the fit.
 
     Ten sizes equally spaced in 1/N, twenty draws with replacement at each; intercept and slope are not negative.
+    NaN where no feature varies.
     """
     x, y = scaled(reference, other)
+    if not x.shape[1]:
+        return np.nan, np.nan
     sizes = (1 / np.linspace(1 / smallest, 1 / largest, POINTS)).astype(np.int64)
     rng = np.random.default_rng(seed)
     means = [np.mean([_draw(x, y, int(size), rng) for _ in range(BATCHES)]) for size in sizes]
@@ -84,6 +93,8 @@ def _intercept(x: Floats, y: Floats) -> tuple[float, float]:
 def kernel_distance(reference: Floats, other: Floats, batch: int, seed: int) -> tuple[float, float]:
     """Unbiased squared MMD with the kernel (x y / D + 1)^4: median and half the central 67.45 % range of ten draws."""
     x, y = scaled(reference, other)
+    if not x.shape[1]:
+        return np.nan, np.nan
     rng = np.random.default_rng(seed)
     draws = [_mmd(x[rng.choice(len(x), batch)], y[rng.choice(len(y), batch)]) for _ in range(KERNEL_BATCHES)]
     low, median, high = np.percentile(draws, [16.275, 50, 83.725])

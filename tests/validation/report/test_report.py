@@ -10,14 +10,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.cbook import is_math_text
 
 from caloforge.errors import InputError
 from caloforge.validation.benchmark import finite, measure
 from caloforge.validation.report.page import write_report
 from caloforge.validation.report.plots import Histograms, distributions
-from caloforge.validation.report.style import INK, REFERENCE, Labels, styled, typeset
+from caloforge.validation.report.style import INK, REFERENCE, Labels, plain, styled, typeset
 from caloforge.validation.samples import prepare
 
+ODD = r"zebra_{\frac} $x$ <b>_\udcff"  # markup, a formula that matplotlib cannot read, a byte that is no UTF-8
+SHOWN = ODD.replace("\udcff", r"\udcff")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -26,10 +29,10 @@ def page(samples, with_energies, small_recipe, tmp_path_factory):
     """A report on two candidates, one of which never reaches the last layer, with a large seed."""
     reference, floor, first, second = samples
     short = with_energies(second, second.energies * (second.detector.cell_layer < 2))
-    prepared = prepare(reference[:400], {"zebra": first, "<model> & co": short}, floor, reweight=False, seed=0)
+    prepared = prepare(reference[:400], {ODD: first, "<model> & co": short}, floor, reweight=False, seed=0)
     metrics = measure(prepared, small_recipe, 2**32 - 1, 1, lambda _: None, training=second)
     metrics |= {"seconds": 1.0, "timings": {"cpu": "test", "threads": 1, "geant4_ms": {"10 GeV": 50.0},
-                                            "simulators": {"zebra": {"1": {"ms": 2.0, "std": 0.1}}}}}  # fmt: skip
+                                            "simulators": {ODD: {"1": {"ms": 2.0, "std": 0.1}}}}}  # fmt: skip
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(path, prepared, finite(metrics))
     return path
@@ -40,6 +43,7 @@ def test_page_needs_nothing_but_itself(page):
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
     assert not re.findall(r"@import|url\((?!#)", text)
     assert "<model>" not in text
+    assert "<b>_" not in text
     assert "&lt;model&gt; &amp; co" in text
     assert page.stat().st_size < 15e6
 
@@ -48,7 +52,7 @@ def test_every_figure_has_pdf_and_data(page):
     text = page.read_text()
     assert len(set(re.findall(r' id="(\w+)"', text))) == len(re.findall(r' id="(\w+)"', text))
     figures = text.count("<figcaption>") - 1  # one stands in the script of the display
-    pdfs = re.findall(r'download="([\w<>& ;-]+)\.pdf" href="data:application/pdf;base64,([^"]+)"', text)
+    pdfs = re.findall(r'download="([^"]+)\.pdf" href="data:application/pdf;base64,([^"]+)"', text)
     data = re.findall(r'href="data:application/json;base64,([^"]+)"', text)
     assert figures == len(pdfs) == len(data) > 25
     assert all(base64.b64decode(pdf).startswith(b"%PDF-1.") for _, pdf in pdfs)
@@ -78,6 +82,16 @@ def test_figures_are_reproducible_and_take_the_pages_colour():
 
 def test_subscripts_become_formulas_and_dollars_stay():
     assert typeset("E_{tot} / E_{inc} in $") == r"$E_{tot}$ / $E_{inc}$ in \$"
+
+
+def test_names_are_shown_letter_by_letter():
+    """No formula, no label that matplotlib hides, nothing that breaks a line."""
+    for name in (r"a_{\frac}", "$x$", r"\$x$", "a$b", "_hidden"):
+        text = plain(name)
+        assert not is_math_text(text)
+        assert not text.startswith("_")
+        assert text.replace(r"\$", "$").lstrip("\N{ZERO WIDTH SPACE}") == name
+    assert plain("a\nb") == "a\N{REPLACEMENT CHARACTER}b"
 
 
 def test_missing_matplotlib_names_the_extra(monkeypatch):
@@ -155,9 +169,9 @@ def test_tables_sort_and_keep_the_floor_first(opened):
     names = "[...document.querySelectorAll('.verdict tbody th')].map(cell => cell.textContent)"
     heading = tab.locator(".verdict thead th").first
     heading.click()
-    assert tab.evaluate(names) == ["floor", "<model> & co", "zebra"]
+    assert tab.evaluate(names) == ["floor", "<model> & co", SHOWN]
     heading.click()
-    assert tab.evaluate(names) == ["floor", "zebra", "<model> & co"]
+    assert tab.evaluate(names) == ["floor", SHOWN, "<model> & co"]
     tab.locator(".verdict thead th").nth(1).click()
     values = tab.evaluate(
         "[...document.querySelectorAll('.verdict tbody tr')].slice(1).map(r => +r.cells[1].dataset.value)"

@@ -24,6 +24,7 @@ from caloforge.validation.report.style import (
     colours,
     finish,
     legend,
+    plain,
     typeset,
 )
 from caloforge.validation.summary import Metrics, verdict_rows
@@ -72,7 +73,7 @@ def average_showers(detector: Detector, means: dict[str, Floats]) -> Figure:
         bar.set_label("MeV / mm²", fontsize=SMALL - 3, loc="center")
         if column == 0:
             for axes, name in zip(maps, means, strict=True):
-                axes.set_ylabel(typeset(name), fontsize=SMALL, loc="center")
+                axes.set_ylabel(plain(name), fontsize=SMALL, loc="center")
     data = {"mean_MeV": {name: [float(f"{v:.5g}") for v in mean] for name, mean in means.items()}}
     return finish(canvas, Labels("average_showers", "Average showers", "average showers"), data, columns=2)
 
@@ -104,7 +105,7 @@ def matrices(labels: Labels, names: Sequence[str], values: dict[str, Floats]) ->
             _paint_matrix(axis, value, 1.0)
         else:
             _paint_matrix(axis, value - values[REFERENCE], max(0.05, *others, 0.05))
-        axis.set_title(typeset(name if name == REFERENCE else f"{name} − {REFERENCE}"), fontsize=SMALL)
+        axis.set_title(plain(name if name == REFERENCE else f"{name} − {REFERENCE}"), fontsize=SMALL)
     axes[0].set_yticks(range(len(names)), [typeset(name) for name in names], fontsize=SMALL)
     data = {"names": list(names), "values": {name: value.tolist() for name, value in values.items()}}
     return finish(canvas, labels, data, columns=2)

@@ -38,7 +38,7 @@ def write_report(path: Path, samples: Samples, metrics: Metrics) -> None:
     showers = {REFERENCE: samples.reference, **samples.candidates}
     html = render(samples.reference.detector, metrics, all_figures(samples, metrics), display_data(showers))
     with replacing(path) as beside:
-        beside.write_text(html, encoding="utf-8")
+        beside.write_text(html, encoding="utf-8", errors="backslashreplace")  # file names may be no UTF-8
 
 
 def render(detector: Detector, metrics: Metrics, figures: list[Figure], display: Metrics) -> str:

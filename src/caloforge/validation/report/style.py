@@ -89,6 +89,12 @@ def typeset(text: str) -> str:
     return re.sub(r"\S*[_^]\{[^}]*\}", r"$\g<0>$", text.replace("$", r"\$"))
 
 
+def plain(name: str) -> str:
+    """A sample's name for matplotlib, which shows it letter by letter: no formula, no hidden label, one line."""
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+    return ("\N{ZERO WIDTH SPACE}" if shown.startswith("_") else "") + shown.replace("$", r"\$")
+
+
 def panels(columns: int) -> tuple[Canvas, list[tuple[Axes, Axes]]]:
     """Pairs of axes side by side: values above, their ratios to Geant4 below."""
     canvas = Canvas(figsize=(WIDTH * columns, HEIGHT))
@@ -128,7 +134,7 @@ def legend(canvas: Canvas, names: list[str]) -> None:
     letters = sum(map(len, names)) + 5 * len(names)
     size = min(21.0, 72 * canvas.get_figwidth() / (0.56 * letters))
     left = canvas.axes[0].get_position().x0 if canvas.axes else 0
-    canvas.legend(handles, [typeset(name) for name in names], ncols=len(names), loc="upper left", fontsize=size,
+    canvas.legend(handles, [plain(name) for name in names], ncols=len(names), loc="upper left", fontsize=size,
                   bbox_to_anchor=(left, 1.0), borderaxespad=0.1, borderpad=0, columnspacing=1.2)  # fmt: skip
 
 
