@@ -193,3 +193,19 @@ cli.main()
     result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith("stopped; what was finished is kept")
+
+
+def test_threads_do_not_spin_and_their_number_is_checked(tmp_path):
+    code = """
+import os
+from caloforge import cli
+try:
+    cli.main()
+finally:
+    print(os.environ["OMP_WAIT_POLICY"])
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    words = [sys.executable, "-c", code, "train", "run.toml", "--threads", "0"]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert (result.returncode, result.stdout.strip()) == (2, "PASSIVE")
+    assert "--threads 0: at least 1 thread" in result.stderr

@@ -41,6 +41,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line; 0 done, 1 failed while running, 2 bad input."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin lose a core's time slices to a neighbour
     try:
         app()
     except InputError as error:

@@ -21,13 +21,17 @@ def train(
     config: RunFile,
     out: RunFolder = None,
     workers: Workers = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of PyTorch; default: all cores.")] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """Train a run's model, producing its showers first where they are missing."""
     check_installed(*TRAINING)
     from caloforge import pipeline
+    from caloforge.training.threads import use_threads
 
+    if threads is not None:
+        use_threads(threads)
     whole = pipeline.load(config, out, workers)
     whole.open(resume=resume, force=force)
     whole.execute(last="training")
