@@ -28,9 +28,9 @@ from caloforge.detector.detector import preset_names
 from caloforge.detector.materials import matter
 from caloforge.detector.sampling import main_layer, minimum_loss, split_plates
 from caloforge.detector.spec import IncidentDefaults, LayerSpec, Readout
+from caloforge.files import replacing
 from caloforge.production import Source, SourceConfig
 from caloforge.showers import Incidents
-from caloforge.showers.hdf5 import replacing
 from caloforge.simulators.geant4 import Geant4Simulator
 from hook import cpu_seconds
 

@@ -79,7 +79,7 @@ def test_reads_regular_files_of_bounded_size_only(tmp_path):
     big = tmp_path / "big.toml"
     with big.open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(InputError, match="text files may have 4 MiB"):
+    with pytest.raises(InputError, match="such files may have 4 MiB"):
         read_file(Outer, big)
 
 

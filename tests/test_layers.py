@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "caloforge"
 # what each part may import of caloforge, besides itself
-CORE = {"", "__version__", "errors", "units", "config", "seeds", "particles", "provenance", "progress", "extras"}
+GROUND = ("errors", "units", "config", "seeds", "particles", "provenance", "progress", "files", "processes", "extras")
+CORE = {"", "__version__", *GROUND}
 ALLOWED = {
     **dict.fromkeys(CORE, CORE),
     "detector": CORE,

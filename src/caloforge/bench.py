@@ -11,12 +11,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from caloforge import provenance, units
-from caloforge.config import read_text
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import read_text, write_text
 from caloforge.particles import particle_name
 from caloforge.production import Source, SourceConfig
-from caloforge.showers.hdf5 import replacing
 from caloforge.simulators import Simulator, create
 
 BATCHES = (1, 10, 100, 1000)
@@ -82,8 +81,7 @@ class _Times(BaseModel):
 
 def write_report(report: Report, path: Path) -> None:
     """Write bench.json whole."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(report, indent=1))
 
 
 def read_report(path: Path) -> Report:

@@ -1,7 +1,6 @@
 """Strict, typed, frozen configuration: an unknown key is an error that names the nearest known one."""
 
 import re
-import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from caloforge import units
 from caloforge.errors import InputError, nearest
+from caloforge.files import MAX_TEXT, read_text
 
 MAX_KEY = 60  # characters of a wrong key that are quoted
 MAX_MESSAGE = 300  # characters
-MAX_TEXT = 4 * 2**20  # bytes of a file that a person writes
 MAX_DEPTH = 32  # parts of a dotted key; the parser needs memory that grows with their square
 DEEP_KEY = re.compile(r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
@@ -58,27 +57,9 @@ def read_file(cls: type[Strict], path: Path) -> Any:
     """Read a TOML file into `cls`.
 
     Raises:
-        InputError: no such file, not text, or content that does not fit.
+        InputError: no such file, no regular one, not text, or content that does not fit.
     """
     return cls.read(read_text(path), str(path))
-
-
-def read_text(path: Path) -> str:
-    """Read a text file that a person wrote: a regular file of at most 4 MiB.
-
-    Raises:
-        InputError: no such file, a device or pipe, too large, or not UTF-8.
-    """
-    try:
-        found = path.stat()
-        if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_TEXT:
-            return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read {path}: {reason}") from None
-    if stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path} has {found.st_size} bytes; text files may have {MAX_TEXT >> 20} MiB")
-    raise InputError(f"{path} is a folder, device or pipe, not a regular file")
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from caloforge import preflight, units
 from caloforge.config import read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import check_writable, write_text
 from caloforge.production import Order, Source, produce
 from caloforge.run_config import RunConfig
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
-from caloforge.showers.hdf5 import check_writable, replacing
 from caloforge.simulators import Replay, answer, create
 
 
@@ -95,8 +95,7 @@ class Run:
         for folder in (self.folder, self.showers_file("test").parent):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
             folder.mkdir(parents=True, exist_ok=True)
-        with replacing(saved) as beside:
-            beside.write_text(tomli_w.dumps(wanted), encoding="utf-8")
+        write_text(saved, tomli_w.dumps(wanted))
 
     def _check_folder(self, saved: Path, wanted: dict[str, Any], *, resume: bool, force: bool) -> None:
         """Whether the run directory may be made, replaced or taken up; steps to come may have been changed."""

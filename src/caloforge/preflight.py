@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caloforge import units
-from caloforge.config import parse_toml, read_file, read_text
+from caloforge.config import parse_toml, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import read_text
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.production import Source
 from caloforge.run_config import RunConfig

@@ -278,9 +278,9 @@ def test_a_disk_about_to_be_full_is_told_before_it_is(order, tmp_path, monkeypat
         return usage._replace(free=2**40 if done < finished else 2**10)
 
     monkeypatch.setattr("caloforge.production.shards.shutil.disk_usage", full_after)
-    with pytest.raises(
-        RunError, match=r"No space left on device, 0\.\d\d MiB are needed and 0.00 MiB free; .*--resume"
-    ):
+    told = RunError if finished else InputError
+    words = r"No space left on device, 0\.\d\d MiB are needed and 0.00 MiB free; .*--resume" if finished else "is full"
+    with pytest.raises(told, match=words):
         produce(order, tmp_path / "run.h5", workers=1, quiet=True)
     monkeypatch.undo()
     assert not (tmp_path / "run.h5").exists()
@@ -291,7 +291,7 @@ def test_a_disk_about_to_be_full_is_told_before_it_is(order, tmp_path, monkeypat
 
 def test_a_disk_that_fails_at_the_merge_keeps_the_shards(order, tmp_path, monkeypatch):
     def fail(*_):
-        raise RuntimeError("Can't decrement id ref count (errno = 28, buf = 0x55)")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("caloforge.production.shards._append", fail)
     with pytest.raises(RunError, match=r"cannot write showers: No space left on device; .*--resume"):

@@ -9,7 +9,7 @@ from rich.table import Table
 from caloforge.cli.options import Force, console
 from caloforge.detector import Detector, preset_names
 from caloforge.errors import InputError
-from caloforge.showers.hdf5 import check_output
+from caloforge.files import check_output
 
 
 def register(app: typer.Typer) -> None:

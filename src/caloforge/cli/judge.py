@@ -10,11 +10,11 @@ from caloforge.cli.options import DetectorName, Force, Phi, Position, Quiet, The
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.extras import VALIDATION, check_installed
+from caloforge.files import check_output, check_writable
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, read
-from caloforge.showers.hdf5 import check_output, check_writable
 from caloforge.simulators import Simulator, answer, create, kind_and_file, labelled
 from caloforge.simulators.learned import LearnedSimulator
 

@@ -7,7 +7,7 @@ import typer
 
 from caloforge.cli.options import Force, Output, Resume, RunFile, RunFolder, Workers, console
 from caloforge.extras import TRAINING, check_installed
-from caloforge.showers.hdf5 import check_output
+from caloforge.files import check_output
 
 
 def register(app: typer.Typer) -> None:

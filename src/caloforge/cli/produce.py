@@ -25,10 +25,10 @@ from caloforge.cli.options import (
 )
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import check_output
 from caloforge.production import IncidentFile, Order, Source, SourceConfig
 from caloforge.production import produce as run_order
 from caloforge.showers import read
-from caloforge.showers.hdf5 import check_output
 from caloforge.simulators import Simulator, create, file_of
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from caloforge.detector.cells import CartesianCells, CylindricalCells
 from caloforge.detector.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,8 @@ def draw(detector: Detector, path: Path) -> None:
     axes = parts[1, 0].subplots(1, len(grids), squeeze=False)[0]
     for axis, (title, cells) in zip(axes, grids, strict=True):
         _draw_grid(axis, title, cells)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=150, format=path.suffix[1:].lower())
 
 
 def _different_grids(detector: Detector) -> list[tuple[str, CartesianCells | CylindricalCells]]:

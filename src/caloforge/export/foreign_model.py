@@ -15,9 +15,9 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError, nearest
 from caloforge.export.foreign_spec import ForeignSpec, InputSpec, OutputSpec
 from caloforge.export.graph import check_graph
+from caloforge.files import replacing
 from caloforge.particles import pdg_code
 from caloforge.showers import Incidents
-from caloforge.showers.hdf5 import replacing
 from caloforge.simulators.learned import LearnedSimulator
 from caloforge.simulators.model_card import METADATA_KEY, DetectorCard, ModelCard, Ranges
 from caloforge.units import energy as read_energy

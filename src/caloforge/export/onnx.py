@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from caloforge.errors import RunError
 from caloforge.export.graph import check_graph, forget_sources
+from caloforge.files import replacing
 from caloforge.models import Model
 from caloforge.seeds import generator
 from caloforge.showers.domain import network_inputs
-from caloforge.showers.hdf5 import replacing
 from caloforge.showers.incidents import Incidents
 from caloforge.simulators.model_card import METADATA_KEY, DetectorCard, ModelCard, Ranges
 from caloforge.training.run import RunFolder, load_model

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import read_text
 from caloforge.particles import pdg_code
 from caloforge.production.spectrum import describe_face, reach
 from caloforge.showers import Incidents
 from caloforge.showers.hdf5 import read_incidents
 
 COLUMNS = ("particle", "energy_MeV", "theta_rad", "phi_rad", "x_mm", "y_mm")
+MAX_TABLE = 2**30  # bytes, some ten million lines
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,12 @@ def _check(path: Path, incidents: Incidents, detector: Detector) -> None:
 
 def _read_csv(path: Path) -> Incidents:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file)
-            if tuple(next(lines, ())) != COLUMNS:
-                raise InputError(f"the first line of {path} must read '{','.join(COLUMNS)}'")
-            rows = [_read_row(path, lines.line_num, words) for words in lines if words]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        lines = csv.reader(io.StringIO(read_text(path, MAX_TABLE), newline=""))
+        if tuple(next(lines, ())) != COLUMNS:
+            raise InputError(f"the first line of {path} must read '{','.join(COLUMNS)}'")
+        rows = [_read_row(path, lines.line_num, words) for words in lines if words]
+    except csv.Error as error:
+        raise InputError(f"cannot read {path}: {error}") from None
     table = np.array(rows, np.float64).reshape(-1, len(COLUMNS))
     position = np.column_stack([table[:, 4:], np.zeros(len(table))])
     try:

@@ -1,6 +1,5 @@
 """Production: any simulator, any number of showers, in shards that survive whatever happens to the workers."""
 
-import hashlib
 import os
 import uuid
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from typing import Any
 from caloforge import provenance
 from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError
+from caloforge.files import check_output, digest
 from caloforge.production import shards as sh
 from caloforge.production.spectrum import IncidentSource
 from caloforge.production.workers import Job, describe_failures, pool, simulate_all
 from caloforge.progress import bar
 from caloforge.seeds import check_seed
 from caloforge.showers import Incidents, Showers
-from caloforge.showers.hdf5 import check_output
 from caloforge.simulators import Simulator
 
 
@@ -53,7 +52,7 @@ class Order:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What the showers depend on, less their number."""
-        content = hashlib.sha256(self.file.read_bytes()).hexdigest() if self.file else None
+        content = digest(self.file) if self.file else None
         return {
             "detector": self.detector.hash,
             "simulator": self.simulator,

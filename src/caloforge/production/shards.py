@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError
+from caloforge.files import check_writable, read_text, write_text
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import (
     FAST,
     INCIDENT_FIELDS,
-    check_writable,
     created,
     opened,
-    replacing,
     write,
     write_attributes,
 )
@@ -80,8 +79,7 @@ class ShardFolder:
             return
         _check_space(self.path.parent, MARGIN)
         self.path.mkdir()
-        with replacing(self.path / "order.json") as beside:
-            beside.write_text(json.dumps(self.order, indent=1), encoding="utf-8")
+        write_text(self.path / "order.json", json.dumps(self.order, indent=1))
 
     def _check_same_order(self, resume: bool) -> None:
         if not resume:
@@ -92,7 +90,7 @@ class ShardFolder:
     def _difference(self) -> str:
         """What tells the folder's order from this one, if anything."""
         try:
-            found = json.loads((self.path / "order.json").read_text(encoding="utf-8"))
+            found = json.loads(read_text(self.path / "order.json"))
         except (OSError, ValueError):
             return "has no readable order.json"
         for key, value in self.order.items():
@@ -125,7 +123,7 @@ class ShardFolder:
         """
         self.check_physics(showers.provenance)
         _check_space(self.path, showers.energies.nbytes + MARGIN)
-        write(self.file(shard), showers)
+        write(self.file(shard), showers, sync=False)  # a shard that a power cut damages is made again
 
     def is_finished(self, shard: Shard, wanted: NDArray[np.int64]) -> bool:
         """Whether the shard's file is there and holds the wanted ids; a bad one is removed so that it is made again.
@@ -199,6 +197,7 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
                 _create(file, showers, total)
             _append(file, showers, slice(begin, begin + shard.n))
             begin += shard.n
+            file.check()
         physics = {"physics": [lists[name] for name in sorted(lists)]} if lists else {}  # of all particles
         write_attributes(file, showers.detector, {**made, **physics, **provenance})
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from caloforge.detector import CylindricalCells, Detector, Layer
 from caloforge.detector.spec import DetectorSpec
 from caloforge.errors import InputError
+from caloforge.files import read_bytes, replacing
 from caloforge.particles import PDG, pdg_code
 from caloforge.showers.container import Showers
-from caloforge.showers.hdf5 import opened, replacing
+from caloforge.showers.hdf5 import created, opened
 from caloforge.showers.incidents import Incidents
 
 GEV = 1000.0  # MeV
@@ -32,14 +33,13 @@ def binning_detector(path: Path) -> Detector:
     Raises:
         InputError: missing file, not XML, or not a binning of one particle.
     """
+    text = read_bytes(path)
     try:
-        bins = ET.parse(path).getroot().findall("Bin")
+        bins = ET.fromstring(text).findall("Bin")
         if len(bins) != 1:
             raise InputError(f"{path} describes {len(bins)} particles, not one")
         name = bins[0].attrib["name"]
         layers = [_binned_layer(layer.attrib) for layer in bins[0].findall("Layer")]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (ET.ParseError, KeyError, ValueError) as error:
         raise InputError(f"{path} is not a CaloChallenge binning: {error}") from None
     _, threshold, fraction = CALOCHALLENGE.get(name, (0, 0.0, 1.0))
@@ -109,7 +109,7 @@ def write_calochallenge(path: Path, showers: Showers) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with created(path) as file:
         energies = showers.energies.astype(np.float64) / showers.detector.readout.sampling_fraction
         file.create_dataset("showers", data=energies, compression="gzip")
         file.create_dataset("incident_energies", data=showers.incidents.energy[:, None], compression="gzip")

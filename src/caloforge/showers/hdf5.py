@@ -1,6 +1,6 @@
 """Showers on disk: the HDF5 schema, written beside and renamed, checked before it is believed."""
 
-import errno
+import fcntl
 import json
 import os
 import re
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import replacing
 from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
+from caloforge.showers.stream import Stream
 
 SCHEMA = "caloforge-showers-1"
 MAX_BYTES = 32 * 2**30
@@ -34,31 +36,12 @@ INCIDENT_FIELDS = {
 }
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write to, renamed to `path` once the block has ended well, removed if not.
-
-    HDF5 files get a checksum as trailer, which HDF5 ignores and drops when it changes the file: the library itself can
-    crash on damaged metadata, so readers look at the checksum first.
-
-    Raises:
-        InputError: the folder is missing or cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    check_writable(path.parent)
-    try:
-        yield beside
-        _seal(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _seal(path: Path) -> None:
-    with path.open("rb+") as file:
-        if file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
-            size = file.seek(0, os.SEEK_END)
-            file.write(b"caloforge-crc32 %08x\n" % _checksum(file, size))
+def _seal(file: BinaryIO) -> None:
+    """Append a checksum, which HDF5 ignores, and drops when it changes the file."""
+    size = file.seek(0, os.SEEK_END)
+    checksum = _checksum(file, size)
+    file.seek(size)
+    file.write(b"caloforge-crc32 %08x\n" % checksum)
 
 
 def _checksum(file: BinaryIO, size: int) -> int:
@@ -71,70 +54,75 @@ def _checksum(file: BinaryIO, size: int) -> int:
 
 
 def _check_seal(path: Path) -> None:
-    """Refuse a file whose content differs from its checksum; files without one are let through."""
+    """Refuse a file whose content differs from its checksum, and one without that another program writes."""
     with path.open("rb") as file:
         size = max(file.seek(0, os.SEEK_END) - SEAL_SIZE, 0)
         file.seek(size)
         seal = SEAL.fullmatch(file.read())
-        if seal and _checksum(file, size) != int(seal[1], 16):
+        if seal and _checksum(file, size) == int(seal[1], 16):
+            return
+        if _is_being_written(file):
+            raise InputError(f"{path}: another program has it open for writing, close it there first; where that is "
+                             "not so, set HDF5_USE_FILE_LOCKING=FALSE")  # fmt: skip
+        if seal:
             raise InputError(f"{path} is damaged: its content does not match its checksum")
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot take new files.
-
-    Raises:
-        InputError: the folder is missing or cannot be written.
-    """
-    if not folder.is_dir():
-        raise InputError(f"folder {folder} does not exist")
-    probe = folder / f".caloforge-{os.getpid()}"
+def _is_being_written(file: BinaryIO) -> bool:
+    """Whether another program holds HDF5's lock of writers, as far as the file system has locks."""
+    if os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() in ("FALSE", "0"):
+        return False
     try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"cannot write into folder {folder}: {error.strerror}") from None
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
-def check_output(path: Path, *, force: bool = False) -> None:
-    """Refuse an output that exists, unless forced, or whose folder cannot be written.
+class NewFile(h5py.File):  # type: ignore[misc]
+    """An HDF5 file that is being written through a `Stream`."""
 
-    Raises:
-        InputError: as said.
-    """
-    if path.is_dir():
-        raise InputError(f"output {path} is a folder; give a file name")
-    if path.exists() and not force:
-        raise InputError(f"output {path} exists; use --force to replace it")
-    check_writable(path.parent)
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream, "w")
+        self._stream = stream
+
+    def check(self) -> None:
+        """Stop where the disk has failed, rather than at the end.
+
+        Raises:
+            OSError: the disk is full or fails.
+        """
+        self._stream.check()
 
 
 @contextmanager
-def created(path: Path) -> Iterator[Any]:
+def created(path: Path, *, sync: bool = True) -> Iterator[NewFile]:
     """Open a new HDF5 file, which is at `path` once the block has ended well.
 
-    Raises:
-        InputError: the folder cannot be written.
-        OSError: the disk is full or fails; in few words, where h5py needs many and at times raises a RuntimeError.
-    """
-    try:
-        with replacing(path) as beside, h5py.File(beside, "w") as file:
-            yield file
-    except (OSError, RuntimeError) as error:
-        code = re.search(r"errno = (\d+)", str(error))
-        number = int(code[1]) if code else getattr(error, "errno", None)
-        reason = os.strerror(number) if number else str(error).partition(" (")[0]
-        raise OSError(number or errno.EIO, reason) from None
-
-
-def write(path: Path, showers: Showers, *, compression: str | None = "lzf") -> None:
-    """Write showers as one file, whole or not at all.
+    The file ends in a checksum: the HDF5 library can crash on damaged metadata, so readers look at the checksum first.
 
     Raises:
         InputError: the folder cannot be written.
         OSError: the disk is full or fails.
     """
-    with created(path) as file:
+    with replacing(path, sync=sync) as beside, beside.open("rb+", buffering=0) as raw:
+        stream = Stream(raw)
+        with NewFile(stream) as file:
+            yield file
+        stream.check()
+        _seal(raw)
+
+
+def write(path: Path, showers: Showers, *, compression: str | None = "lzf", sync: bool = True) -> None:
+    """Write showers as one file, whole or not at all; with `sync`, also where the power is cut.
+
+    Raises:
+        InputError: the folder cannot be written.
+        OSError: the disk is full or fails.
+    """
+    with created(path, sync=sync) as file:
         write_attributes(file, showers.detector, showers.provenance)
         incidents = showers.incidents
         file.create_dataset("showers", data=showers.energies.astype(np.float32, copy=False), compression=compression)
@@ -188,7 +176,8 @@ def opened(path: Path) -> Iterator[Any]:
         raise InputError(f"no such file: {path}")
     try:
         _check_seal(path)
-        with h5py.File(path, "r") as file:
+        # through Python's own file, since HDF5 wants locks, which not every file system has
+        with path.open("rb", buffering=0) as raw, h5py.File(raw, "r") as file:
             yield file
     except InputError:
         raise

@@ -15,11 +15,11 @@ import torch
 
 from caloforge.detector import symmetries
 from caloforge.errors import InputError, RunError
+from caloforge.files import check_writable, write_text
 from caloforge.models import Batch, Turn, build
 from caloforge.seeds import engine_seed
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
-from caloforge.showers.hdf5 import check_writable
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import describe_teacher, distillation
 from caloforge.training.progress import steps
@@ -208,7 +208,7 @@ class Trainer:
             save_state(self.folder.best_file, self.average.state_dict())
         self.losses.append({"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": held_out})
         lines = "".join(json.dumps(line) + "\n" for line in self.losses)
-        self.folder.losses_file.write_text(lines, encoding="utf-8")
+        write_text(self.folder.losses_file, lines)
         save_state(self.folder.checkpoint_file, self.state())
 
     def _held_out_loss(self) -> float:

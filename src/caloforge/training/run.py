@@ -4,6 +4,7 @@ config.toml, detector.toml, domain.json, provenance.json, checkpoint.pt (to resu
 weights with the fitted transforms: best.pt while training goes on, model.pt once it has ended.
 """
 
+import io
 import json
 import platform
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ import caloforge
 from caloforge.config import read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.files import read_text, replacing, write_text
 from caloforge.models import Model, build
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
-from caloforge.showers.hdf5 import replacing
 from caloforge.training.config import TrainingConfig
 from caloforge.training.separation import fingerprint
 
@@ -96,7 +97,7 @@ class RunFolder:
 
     def _json(self, path: Path) -> dict[str, Any]:
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(read_text(path))
         except (OSError, ValueError):
             raise InputError(f"cannot read {path}; {self.path} is not the folder of a training") from None
         return values if isinstance(values, dict) else {}
@@ -138,16 +139,12 @@ def _provenance(config: TrainingConfig, training: Showers, selection: Showers) -
     }
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
-
-
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values whole or not at all."""
+    content = io.BytesIO()  # torch ends Python where a disk fails
+    torch.save(state, content)
     with replacing(path) as beside:
-        torch.save(state, beside)
+        beside.write_bytes(content.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:

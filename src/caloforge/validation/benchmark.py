@@ -10,9 +10,9 @@ import numpy as np
 
 from caloforge import __version__
 from caloforge.errors import InputError, RunError
+from caloforge.files import check_writable, write_text
 from caloforge.seeds import check_seed
 from caloforge.showers import Showers
-from caloforge.showers.hdf5 import check_writable, replacing
 from caloforge.validation import cell_tests
 from caloforge.validation.analysis import EnergyRegression, Identification
 from caloforge.validation.classifier_threads import single_threaded
@@ -237,8 +237,7 @@ def make_folder(out: Path) -> None:
 
 def write_metrics(path: Path, metrics: Metrics) -> None:
     """Write metrics as JSON, whole or not at all; numbers that are not finite become null."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
+    write_text(path, json.dumps(finite(metrics), indent=1))
 
 
 def finite(value: Any) -> Any:

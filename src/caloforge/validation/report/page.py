@@ -8,7 +8,7 @@ from typing import Any
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.showers.hdf5 import replacing
+from caloforge.files import write_text
 from caloforge.units import show_energy
 from caloforge.validation.report.display import display_data
 from caloforge.validation.report.figures import all_figures
@@ -37,8 +37,7 @@ def write_report(path: Path, samples: Samples, metrics: Metrics) -> None:
     """
     showers = {REFERENCE: samples.reference, **samples.candidates}
     html = render(samples.reference.detector, metrics, all_figures(samples, metrics), display_data(showers))
-    with replacing(path) as beside:
-        beside.write_text(html, encoding="utf-8", errors="backslashreplace")  # file names may be no UTF-8
+    write_text(path, html, errors="backslashreplace")  # file names may be no UTF-8
 
 
 def render(detector: Detector, metrics: Metrics, figures: list[Figure], display: Metrics) -> str:

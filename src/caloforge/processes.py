@@ -1,0 +1,93 @@
+"""Which process wrote a file or holds a lock, and whether it is known to be dead."""
+
+import os
+import platform
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, told from every other one that has had or will have its number.
+
+    Attributes:
+        host: name of its machine, letters and digits and dashes only.
+        machine: digest of the machine's boot and of the process's namespace of numbers.
+        pid: its number.
+        start: when it started, in clock ticks after the boot; 0 where the system does not tell.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    start: int
+
+    @classmethod
+    def current(cls) -> Self:
+        """The process that calls."""
+        return cls(_host(), _machine(), os.getpid(), _start_time(os.getpid()))
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it lives, or lived, where its number can be looked up: same boot, same namespace of numbers."""
+        return self.machine == _machine()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is known to have ended; of a process elsewhere nothing is known."""
+        if not self.is_near:
+            return False
+        start = _start_time(self.pid)
+        if start:
+            return start != self.start
+        if PROC.is_dir():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @property
+    def mark(self) -> str:
+        """The process as part of a file's name."""
+        return f"{self.host}-{self.machine}-{self.pid}-{self.start}"
+
+    @classmethod
+    def from_mark(cls, mark: str) -> Self | None:
+        """Read a mark back; None for other text."""
+        parts = re.fullmatch(r"([A-Za-z0-9-]+)-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})", mark)
+        return cls(parts[1], parts[2], int(parts[3]), int(parts[4])) if parts else None
+
+
+def _start_time(pid: int) -> int:
+    """Start of a process in clock ticks after the boot; 0 for one that has ended, zombies included, or unknown."""
+    try:
+        state, *rest = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError, ValueError):
+        return 0
+    return 0 if state in "ZX" else int(rest[18])
+
+
+@cache
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:40] or "unknown"
+
+
+@cache
+def _machine() -> str:
+    parts = [platform.node()]
+    with suppress(OSError):
+        parts.append((PROC / "sys/kernel/random/boot_id").read_text())
+    with suppress(OSError):
+        parts.append(str((PROC / "self/ns/pid").readlink()))
+    return sha256("\n".join(parts).encode()).hexdigest()[:8]
