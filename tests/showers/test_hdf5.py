@@ -106,7 +106,7 @@ def test_another_detector_is_refused(path):
         (lambda file: file.__delitem__("showers"), "no numeric data set 'showers'"),
         (lambda file: file.attrs.__setitem__("detector", "name = 3"), "detector of .*showers.h5"),
         (lambda file: file.attrs.__setitem__("provenance", "{"), "'provenance' is not JSON"),
-        (lambda file: file.attrs.__setitem__("detector", 3), "detector of"),
+        (lambda file: file.attrs.__setitem__("detector", 3), "'detector' is not one text"),
     ],
 )
 def test_refuses_content_that_does_not_fit(path, change, message):

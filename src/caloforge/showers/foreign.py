@@ -17,6 +17,7 @@ from caloforge.particles import PDG, pdg_code
 from caloforge.showers.container import Showers
 from caloforge.showers.hdf5 import created, opened
 from caloforge.showers.incidents import Incidents
+from caloforge.showers.values import cell_energies, noted
 
 GEV = 1000.0  # MeV
 UNKNOWN_MATTER = "unknown"
@@ -166,10 +167,9 @@ def _showers(
     path: Path, detector: Detector, incidents: Incidents, energies: NDArray[np.float64], layout: str
 ) -> Showers:
     """Showers with the energies checked."""
-    if not np.isfinite(energies).all() or (energies < 0).any():
-        raise InputError(f"{path}: cell energies are negative or not finite")
-    provenance = {"simulator": "file", "file": path.name, "layout": layout}
     try:
+        note = cell_energies(energies, detector.readout.threshold)
+        provenance = noted({"simulator": "file", "file": path.name, "layout": layout}, note)
         return Showers(detector, incidents, energies.astype(np.float32), provenance)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

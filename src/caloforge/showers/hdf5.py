@@ -20,9 +20,10 @@ from caloforge.files import replacing
 from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.stream import Stream
+from caloforge.showers.structure import trust, try_first
+from caloforge.showers.values import cell_energies, fast_energies, noted, whole_numbers
 
 SCHEMA = "caloforge-showers-1"
-MAX_BYTES = 32 * 2**30
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SEAL = re.compile(rb"caloforge-crc32 ([0-9a-f]{8})\n")
 SEAL_SIZE = 25
@@ -34,6 +35,7 @@ INCIDENT_FIELDS = {
     "incident_position": ("position", np.float64),
     "shower_id": ("shower_id", np.int64),
 }
+WHOLE = ("incident_pdg", "shower_id")
 
 
 def _seal(file: BinaryIO) -> None:
@@ -113,6 +115,7 @@ def created(path: Path, *, sync: bool = True) -> Iterator[NewFile]:
             yield file
         stream.check()
         _seal(raw)
+    trust(path)
 
 
 def write(path: Path, showers: Showers, *, compression: str | None = "lzf", sync: bool = True) -> None:
@@ -151,16 +154,15 @@ def read(path: Path | str, detector: Detector | None = None, rows: slice = slice
     """
     path = Path(path)
     with opened(path) as file:
+        _check_schema(file, path)
         found = file_detector(file, path, detector)
         _check_shapes(file, path, found)
         energies = file["showers"][rows].astype(np.float32, copy=False)
-        if not np.isfinite(energies).all():
-            raise InputError(f"{path}: showers hold values that are not finite")
-        if (energies < 0).any():
-            raise InputError(f"{path}: showers hold negative energies, the lowest is {energies.min():g} MeV")
         try:
-            fast = file[FAST][rows].astype(np.float64) if FAST in file else None
-            return Showers(found, _read_incidents(file, rows), energies, _read_provenance(file, path), fast)
+            note = cell_energies(energies, found.readout.threshold)
+            provenance = noted(_read_provenance(file, path), note)
+            fast = fast_energies(file[FAST][rows]) if FAST in file else None
+            return Showers(found, _read_incidents(file, rows), energies, provenance, fast)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -176,6 +178,7 @@ def opened(path: Path) -> Iterator[Any]:
         raise InputError(f"no such file: {path}")
     try:
         _check_seal(path)
+        try_first(path)
         # through Python's own file, since HDF5 wants locks, which not every file system has
         with path.open("rb", buffering=0) as raw, h5py.File(raw, "r") as file:
             yield file
@@ -211,6 +214,7 @@ def read_incidents(path: Path) -> Incidents:
         InputError: missing, truncated or foreign file, or incidents that make no sense.
     """
     with opened(path) as file:
+        _check_schema(file, path)
         energy = file.get("incident_energies")
         if not isinstance(energy, h5py.Dataset) or energy.dtype.kind not in "fiu":
             raise InputError(f"{path} has no numeric data set 'incident_energies'; it is not a file of showers")
@@ -221,6 +225,13 @@ def read_incidents(path: Path) -> Incidents:
             raise InputError(f"{path}: {error}") from None
 
 
+def _check_schema(file: Any, path: Path) -> None:
+    """Refuse files of another schema; those of others have none."""
+    found = str(file.attrs.get("schema", SCHEMA))
+    if found != SCHEMA:
+        raise InputError(f"{path} has the schema '{found[:60]}', not '{SCHEMA}': it is of another version of caloforge")
+
+
 def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
     for name in ("showers", "incident_energies"):
         if not isinstance(file.get(name), h5py.Dataset) or file[name].dtype.kind not in "fiu":
@@ -228,8 +239,6 @@ def _check_shapes(file: Any, path: Path, detector: Detector) -> None:
     shape = file["showers"].shape
     if len(shape) != 2 or shape[1] != detector.n_cells:
         raise InputError(f"{path}: showers have shape {shape}, {detector.name} needs (N, {detector.n_cells})")
-    if 4 * shape[0] * shape[1] > MAX_BYTES:
-        raise InputError(f"{path}: {shape[0]} showers need over {MAX_BYTES >> 30} GiB; split the file")
     _check_sizes(file, path, shape[0])
 
 
@@ -255,7 +264,9 @@ def _read_incidents(file: Any, rows: slice) -> Incidents:
     values["shower_id"] = ids
     for name, (attribute, dtype) in INCIDENT_FIELDS.items():
         if name in file:
-            values[attribute] = file[name][rows].astype(dtype).reshape(values[attribute].shape)
+            found = file[name][rows]
+            found = whole_numbers(found, np.dtype(dtype), name) if name in WHOLE else found.astype(dtype)
+            values[attribute] = found.reshape(values[attribute].shape)
     return Incidents(energy=energy, **values)
 
 

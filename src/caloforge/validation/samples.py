@@ -10,6 +10,7 @@ from caloforge.particles import particle_name
 from caloforge.showers import Showers
 from caloforge.showers.digests import common
 from caloforge.showers.lineage import learned_from
+from caloforge.showers.values import notes as read_notes
 from caloforge.units import show_energy
 from caloforge.validation.moments import Floats, chunks
 
@@ -243,7 +244,8 @@ def _cut(reference: Showers, others: dict[str, Showers], split: bool) -> Samples
     if n < FEWEST:
         halved = ", a half of the sample" if split and smallest in ("reference", "floor") else ""
         raise InputError(f"'{smallest}' has {n} showers{halved}; at least {FEWEST} per side are needed")
-    notes = []
+    samples = {"reference": reference, **others}
+    notes = [f"'{name}': {note}." for name, showers in samples.items() for note in read_notes(showers.provenance)]
     if n < sizes["reference"]:
         notes.append(
             f"All samples are cut to the {n} showers of '{smallest}' (the reference has {sizes['reference']})."

@@ -1,0 +1,69 @@
+"""Numbers of files, checked before they are believed."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.errors import InputError
+
+
+def cell_energies(energies: NDArray[Any], threshold: float) -> str | None:
+    """Check cell energies [MeV]; set those between minus the threshold and zero to zero, in place.
+
+    Generated samples hold cells that rounding made negative; the readout's threshold sets them to zero anyway.
+
+    Returns:
+        How many were set to zero and the lowest, as a sentence, or None.
+
+    Raises:
+        InputError: energies that are not finite, or negative by more than the threshold.
+    """
+    if not energies.size:
+        return None
+    lowest, highest = energies.min(), energies.max()  # NaN where any is
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        raise InputError("showers hold values that are not finite")
+    if lowest >= 0:
+        return None
+    if lowest <= -threshold:
+        raise InputError(f"showers hold negative energies, the lowest is {lowest:g} MeV")
+    negative = energies < 0
+    energies[negative] = 0
+    return f"{int(negative.sum())} negative cell energies read as zero, the lowest is {lowest:g} MeV"
+
+
+def noted(provenance: dict[str, Any], note: str | None) -> dict[str, Any]:
+    """Provenance with a note of what reading has changed, where it has."""
+    return provenance if note is None else provenance | {"notes": [*notes(provenance), note]}
+
+
+def notes(provenance: dict[str, Any]) -> list[str]:
+    """What reading has changed, in sentences."""
+    found = provenance.get("notes")
+    return [str(note)[:300] for note in found[:10]] if isinstance(found, list) else []
+
+
+def whole_numbers(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    """Integers of a type from numbers of any.
+
+    Raises:
+        InputError: numbers that are not whole, not finite, or outside the range of the type.
+    """
+    limits = np.iinfo(dtype)
+    if values.size and not (values.min() >= limits.min and values.max() <= limits.max):
+        raise InputError(f"{name} is not finite or leaves the range of {dtype}")
+    if values.dtype.kind == "f" and not (values == np.rint(values)).all():
+        raise InputError(f"{name} holds numbers that are not whole")
+    return values.astype(dtype)
+
+
+def fast_energies(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Energies [MeV] that a fast simulation made.
+
+    Raises:
+        InputError: negative or not finite.
+    """
+    if values.size and not (values.min() >= 0 and values.max() < np.inf):
+        raise InputError("fast_energy is negative or not finite")
+    return values.astype(np.float64)

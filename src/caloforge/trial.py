@@ -1,0 +1,183 @@
+"""Files of others are opened in a child process first, under limits of time and memory.
+
+Libraries that read binary files (HDF5, ONNX Runtime) crash on some damaged or hostile files, and never return from
+others. A child takes that risk: it lives from one trial to the next, ends after a while without work, and with its
+parent. What it has come through, the parent opens itself.
+"""
+
+import importlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from caloforge.errors import InputError, RunError
+
+WALL = 60.0  # seconds a trial may take where it waits for a disk rather than computes
+IDLE = 20.0  # seconds without a trial after which the child ends
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+_lock = threading.Lock()
+_children: dict[int, "_Child"] = {}  # by process id of the parent: a forked one needs a child of its own
+
+
+class _Child:
+    """The child and the two ends of a pipe."""
+
+    def __init__(self) -> None:
+        self.connection, theirs = Pipe()
+        command = [sys.executable, "-P", "-m", "caloforge.trial", str(theirs.fileno())]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=os.environ | ONE_THREAD, pass_fds=[theirs.fileno()],
+        )  # fmt: skip
+        theirs.close()
+        self.close = weakref.finalize(self, _end, self.connection, self.process)
+
+    def begin(self, request: dict[str, Any]) -> bool:
+        """Send a request; False where the child has ended before it took it."""
+        try:
+            self.connection.send_bytes(json.dumps(request).encode())
+            return self.connection.poll(WALL) and self.connection.recv_bytes() == b"begun"
+        except (EOFError, OSError):
+            return False
+
+    def answer(self) -> dict[str, Any]:
+        """Outcome of the request.
+
+        Raises:
+            EOFError, OSError, TimeoutError: the child died, or does not answer.
+        """
+        if not self.connection.poll(WALL):
+            raise TimeoutError
+        outcome: dict[str, Any] = json.loads(self.connection.recv_bytes())
+        return outcome
+
+
+def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
+    connection.close()
+    process.kill()
+    process.wait()
+
+
+def attempt(task: str, path: Path, *, seconds: int, memory: int) -> Any:
+    """Let the child call `task`, "module:function", with the path of a file.
+
+    Args:
+        task: called with the path; raises InputError where the file is to be refused.
+        path: the file.
+        seconds: of CPU time that the call may take.
+        memory: bytes that the call may take.
+
+    Returns:
+        What the function returns, of types that JSON knows.
+
+    Raises:
+        InputError: the function refuses the file, fails, crashes, or passes a limit.
+        RunError: no child can be started.
+    """
+    request = {"task": task, "path": os.path.abspath(path), "seconds": seconds, "memory": memory}  # noqa: PTH100
+    with _lock:
+        child = _begun(request)
+        try:
+            outcome = child.answer()
+        except BaseException as error:
+            del _children[os.getpid()]
+            code = None if isinstance(error, TimeoutError) else _code(child)
+            child.close()
+            if isinstance(error, EOFError | OSError):
+                raise InputError(f"{path} is damaged: {_reason(code, seconds)}") from None
+            raise
+    if "refused" in outcome:
+        raise InputError(outcome["refused"].replace(request["path"], str(path)))
+    return outcome["result"]
+
+
+def _begun(request: dict[str, Any]) -> _Child:
+    """A child at work on a request; one that has ended for want of work is replaced."""
+    for _ in range(3):
+        child = _children.get(os.getpid())
+        if child is None:
+            try:
+                child = _children[os.getpid()] = _Child()
+            except OSError as error:
+                raise RunError(f"no process can be started to try files in: {error.strerror}") from None
+        if child.begin(request):
+            return child
+        del _children[os.getpid()]
+        child.close()
+    raise RunError("the process that tries files of others does not start")
+
+
+def _code(child: _Child) -> int | None:
+    try:
+        return child.process.wait(5)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _reason(code: int | None, seconds: int) -> str:
+    if code is None:
+        return f"opening it takes over {WALL:.0f} s"
+    if code == -signal.SIGXCPU:
+        return f"opening it takes over {seconds} s"
+    return (
+        f"the library that reads it crashes on it ({signal.Signals(-code).name})" if code < 0 else "it cannot be read"
+    )
+
+
+def main(descriptor: int) -> None:
+    """Answer requests until the parent is gone or has had none for a while."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    try:
+        while connection.poll(IDLE):
+            request = json.loads(connection.recv_bytes())
+            connection.send_bytes(b"begun")
+            connection.send_bytes(json.dumps(_try(request)).encode())
+    except (EOFError, OSError):
+        pass
+
+
+def _try(request: dict[str, Any]) -> dict[str, Any]:
+    module, _, name = request["task"].partition(":")
+    call: Callable[[Path], Any] = getattr(importlib.import_module(module), name)
+    path = Path(request["path"])
+    try:
+        _limit(request["seconds"], request["memory"])
+        return {"result": call(path)}
+    except InputError as error:
+        return {"refused": str(error)}
+    except MemoryError:
+        return {"refused": f"{path} needs over {request['memory'] >> 20} MiB of memory to be opened"}
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        return {"refused": f"{path} cannot be read: {said or type(error).__name__}"}
+    finally:
+        _limit(None, None)
+
+
+def _limit(seconds: int | None, memory: int | None) -> None:
+    """Limit CPU time and memory from now on; None lifts the limit."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    times = None if seconds is None else int(used.ru_utime + used.ru_stime) + 1 + seconds
+    pages = Path("/proc/self/statm")
+    held = int(pages.read_text().split()[0]) * resource.getpagesize() if pages.exists() else None
+    space = None if memory is None or held is None else held + memory
+    for kind, value in ((resource.RLIMIT_CPU, times), (resource.RLIMIT_AS, space)):
+        _, hard = resource.getrlimit(kind)
+        if hard == resource.RLIM_INFINITY or (value is not None and value < hard):
+            resource.setrlimit(kind, (resource.RLIM_INFINITY if value is None else value, hard))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
