@@ -39,6 +39,12 @@ SHOTS = {
     "inside": [("e-", 1e4, (0, 0, -5), (0, 0, 1))],
 }
 ANGLES = {(-11, 2e4): 0.0, (22, 5e3): np.arccos(0.8), (22, 8e3): 0.0}  # to the axis of B
+LEARNED = {
+    "two": ["/process/msc/StepLimit UseSafety", "/process/msc/RangeFactor 0.04"],
+    "failing": ["/process/msc/StepLimit Minimal", "/process/msc/RangeFactor 0.2"],  # option1's own
+    "inside": "not a list",
+    "misused": [],
+}
 kept = []
 
 
@@ -60,7 +66,7 @@ class OneCell:
         return Showers(self.detector, incidents, energies, {"seed": seed})
 
     def provenance(self):
-        return {}
+        return {"training": {"showers": {"physics": [{"list": "em", "multiple_scattering": LEARNED[SCENE]}]}}}
 
     def close(self):
         pass

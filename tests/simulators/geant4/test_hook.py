@@ -35,6 +35,7 @@ class Scene:
     arrays: dict[str, np.ndarray]
     report: dict[str, Any]
     replayed: Showers
+    said: str
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def start(name, small, folder):
     done = subprocess.run([sys.executable, SCENE, name, folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     with np.load(folder / "result.npz") as arrays:
-        return Scene(dict(arrays), json.loads((folder / "result.json").read_text()), replayed)
+        return Scene(dict(arrays), json.loads((folder / "result.json").read_text()), replayed, done.stderr)
 
 
 def test_replayed_cells_arrive_unchanged_and_flagged(play):
@@ -139,6 +140,18 @@ def test_misuse_is_refused(play):
     frame, particle, *_ = play("misused").report["refusals"]
     assert "frame 'detector'" in frame
     assert "no particle 'muon'" in particle
+
+
+def test_other_multiple_scattering_than_learned_is_told_once(play):
+    told = play("two").said
+    wanted = "apply: /process/msc/StepLimit UseSafety; /process/msc/RangeFactor 0.04"
+    assert told.count("another multiple scattering than the fast simulation has learned") == 1
+    assert wanted in told
+
+
+@pytest.mark.parametrize("scene", ["failing", "inside", "misused"])
+def test_the_same_or_an_unknown_multiple_scattering_is_not_told(play, scene):
+    assert "multiple scattering" not in play(scene).said
 
 
 def test_the_example_speeds_up_an_application_in_ten_lines():

@@ -5,6 +5,7 @@ application as hits. Nothing flows back into Geant4, so a batch may span many ev
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -18,6 +19,7 @@ from caloforge.showers import Incidents, Showers
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.geant4.hook_geometry import entrance_slab, volumes_below
 from caloforge.simulators.geant4.hook_hits import FastHits, HitMap
+from caloforge.simulators.geant4.hook_physics import difference, learned_commands
 from caloforge.simulators.geant4.hook_placement import Placement
 from caloforge.simulators.geant4.hook_scorers import EntranceScorer, InsideScorer, attach
 from caloforge.simulators.geant4.hook_trigger import Trigger, contained
@@ -111,6 +113,7 @@ class Hook:
         self._along = simulator.detector.readout.frame == "shower"
         self._accepts_one = getattr(simulator, "accepts_one", None)
         self._accepts = None if self._accepts_one else getattr(simulator, "accepts", None)
+        self._compared = False
         self._forget()
 
     def _forget(self) -> None:
@@ -125,6 +128,7 @@ class Hook:
         Raises:
             InputError: the trigger names a particle that the application does not know.
         """
+        self._compare_physics()
         attach(EntranceScorer(self._offer), volume, self.trigger.particles, self.trigger.energy)
 
     def watch_inside(self, *volumes: g4.G4LogicalVolume) -> None:
@@ -139,9 +143,18 @@ class Hook:
                 f"{detector.name}: cells of frame '{detector.readout.frame}' do not follow the particle, so showers "
                 "that start inside cannot be placed; watch the entrance, or use a detector of frame 'shower'"
             )
+        self._compare_physics()
         for volume in volumes:
             scorer = InsideScorer(self._offer, self.trigger.energy[0])
             attach(scorer, volume, self.trigger.particles, self.trigger.energy)
+
+    def _compare_physics(self) -> None:
+        """Warn, once, where the application tracks with other settings than those behind the simulator's showers."""
+        if self._compared:
+            return
+        self._compared = True
+        if said := difference(learned_commands(self.simulator.provenance())):
+            warnings.warn(f"{self.simulator.name}: {said}", stacklevel=3)
 
     def end_event(self) -> None:
         """Simulate what is queued if it spans `batch_events` events; call in EndOfEventAction for hits by event.
