@@ -70,7 +70,7 @@ def simulate(detector, particle, energy, n, seed=1, **settings):
 
 
 def test_positrons_in_calogan():
-    """All but the leakage and nuclear binding is deposited; the mean of 25 is known to 0.3 %, the first layer to 2 %."""
+    """All but the leakage and nuclear binding is deposited; the mean of 25 is known to 0.3 %, the layer to 2 %."""
     detector = Detector.load("calogan-ecal")
     energies = simulate(detector, "e+", 1e4, 25)
     total = energies.sum(1) / (1e4 + 2 * ELECTRON_MASS)

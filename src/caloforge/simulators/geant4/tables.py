@@ -23,7 +23,14 @@ FOLDERS = {
 }
 MM2 = 1e-22  # one barn
 IONS = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "he3": (2, 3), "alpha": (2, 4)}
-SOURCES = ("tables.py", "bremsstrahlung.py", "photons.py", "hadrons.py", "photonuclear.py", "data/bremsstrahlung_fit_f2.json")
+SOURCES = (
+    "tables.py",
+    "bremsstrahlung.py",
+    "photons.py",
+    "hadrons.py",
+    "photonuclear.py",
+    "data/bremsstrahlung_fit_f2.json",
+)
 # the lightest stable ions, which Geant4 wants to find: Z A level [keV] - lifetime 2J moment
 STATES = "1 2 0 - -1 2 0\n2 4 0 - -1 0 0\n"
 
