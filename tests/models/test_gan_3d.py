@@ -191,7 +191,7 @@ def test_cells_below_the_threshold_are_empty(fitted):
 def test_profiles_are_standardised_sums(fitted):
     model, showers = fitted
     batch = Batch.of(showers)
-    response = showers.energies.astype(np.float64) / showers.incidents.energy[:, None]
+    response = showers.thresholded().astype(np.float64) / showers.incidents.energy[:, None]
     image = response.reshape(len(showers), *model.grid)
     slow = []
     for axis in range(3):

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from caloforge.detector import symmetries
-from caloforge.models.transforms import HitCells, LayerShapes, LayerShares, NormalScores, logistic, to_normal
+from caloforge.models.transforms import LayerShapes, LayerShares, logistic
 
 
 @pytest.fixture(scope="module")
@@ -16,70 +15,10 @@ def cells(showers):
     return torch.from_numpy(showers.energies)
 
 
-def test_scores_are_normal_and_round_trip():
-    generator = torch.Generator().manual_seed(1)
-    columns = [torch.randn(4000, generator=generator).exp(), 1e-3 * torch.rand(4000, generator=generator)]
-    transform = NormalScores(2)
-    transform.fit(columns, torch.zeros(2))
-    values = torch.stack(columns, 1)
-    scores = transform(values)
-    assert scores.mean(0).abs().max() < 0.05
-    assert (scores.std(0) - 1).abs().max() < 0.05
-    assert ((transform.inverse(scores) - values).abs() / values.std(0)).max() < 1e-5
-    wide = torch.linspace(-5, 5, 101)[:, None].expand(-1, 2)
-    assert (transform(transform.inverse(wide)) - wide).abs().max() < 1e-2
-
-
-def test_scores_grow_through_ties():
-    transform = NormalScores(1)
-    transform.fit([torch.cat([torch.zeros(500), torch.ones(500)])], torch.zeros(1))
-    grid = torch.linspace(-4, 4, 401)[:, None]
-    assert (torch.diff(transform.inverse(grid), dim=0) > 0).all()
-
-
-def test_normal_quantiles():
-    assert float(to_normal(torch.tensor(0.975))) == pytest.approx(1.95996, abs=1e-4)
-    assert torch.isfinite(to_normal(torch.tensor([0.0, 1.0]))).all()
-
-
 def test_logistic_keeps_its_accuracy_at_small_shares():
     x = torch.linspace(-80, 80, 1001)
     expected = torch.sigmoid(x.double())
     assert (logistic(x) / expected - 1).abs().max() < 1e-6
-
-
-def test_hits_round_trip(small, cells):
-    transform = HitCells(small.n_cells, 0.01)
-    transform.fit(cells, torch.arange(small.n_cells))
-    uniform = torch.rand(cells.shape, generator=torch.Generator().manual_seed(2))
-    scores = transform(cells, uniform)
-    expected = torch.where(cells >= 0.01, cells, 0.0)
-    back = transform.inverse(scores)
-    assert ((back > 0) == (expected > 0)).all()
-    assert ((back - expected).abs() <= 1e-4 * expected).all()
-    hit = back > 0
-    again = transform(back, uniform)
-    assert (again - scores)[hit].abs().max() < 1e-3
-    assert (again - scores)[~hit].abs().max() < 1e-6
-    assert (scores.mean(0)).abs().max() < 0.15
-    assert (scores.std(0) - 1).abs().max() < 0.15
-
-
-def test_symmetric_cells_share_their_scores(small, cells):
-    permutations = torch.from_numpy(symmetries(small))
-    transform = HitCells(small.n_cells, 0.01)
-    transform.fit(cells, permutations.min(0).values)
-    for permutation in permutations:
-        assert torch.equal(transform.quantiles.values[:, permutation], transform.quantiles.values)
-
-
-def test_cells_that_are_never_hit_stay_empty():
-    transform = HitCells(2, 0.01)
-    cells = torch.tensor([[0.0, 5.0], [0.0, 7.0], [0.0, 0.0]]).repeat(200, 1)
-    transform.fit(cells, torch.arange(2))
-    drawn = transform.inverse(torch.randn(2000, 2, generator=torch.Generator().manual_seed(3)))
-    assert (drawn[:, 0] > 0).float().mean() < 0.01
-    assert (drawn[:, 1] > 0).float().mean() == pytest.approx(2 / 3, abs=0.06)
 
 
 def test_shares_round_trip(small, showers, cells):

@@ -51,10 +51,9 @@ def slow_layers(model, decoded, energy):
     basis = [1.0, t, t * t]
     left, found = None, []
     for i, score in enumerate(decoded):
-        knots = layers.shares.quantiles
-        at, to = knots.scores[:, i].double().numpy(), knots.values[:, i].double().numpy()
-        k = min(max(int(np.searchsorted(at, score)) - 1, 0), len(at) - 2)
-        scaled = to[k] + (score - at[k]) * (to[k + 1] - to[k]) / (at[k + 1] - at[k])
+        scores = torch.zeros(1, len(decoded))
+        scores[0, i] = score
+        scaled = float(layers.shares.quantiles.inverse(scores)[0, i])
         mean, log_width = (sum(b * float(c) for b, c in zip(basis, w[:, i], strict=True))
                            for w in (layers.mean, layers.log_width))  # fmt: skip
         ratio = mean + scaled * math.exp(log_width)

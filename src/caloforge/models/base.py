@@ -18,7 +18,7 @@ class Batch:
     """Showers as tensors.
 
     Attributes:
-        cells: deposited energies float32 (N, n_cells) [MeV].
+        cells: deposited energies float32 (N, n_cells) [MeV], zero below the threshold.
         incidents: network inputs by name, as an exported model takes them.
     """
 
@@ -27,9 +27,9 @@ class Batch:
 
     @classmethod
     def of(cls, showers: Showers) -> "Batch":
-        """All showers."""
+        """All showers as they are read out, cells below the detector's threshold empty."""
         inputs = network_inputs(showers.incidents)
-        return cls(torch.from_numpy(showers.energies), {k: torch.from_numpy(v) for k, v in inputs.items()})
+        return cls(torch.from_numpy(showers.thresholded()), {k: torch.from_numpy(v) for k, v in inputs.items()})
 
     def __len__(self) -> int:
         return len(self.cells)

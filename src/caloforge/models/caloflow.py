@@ -128,6 +128,8 @@ class CaloFlow(Model):
         drawn = self.layer_flow.inverse(for_layers, conditions)
         columns = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
         layers = self.layers.inverse(drawn, incidents["energy"])
+        if isinstance(self.cells, CellScores):
+            return self.cells.share_out(columns, layers)
         return self.layers.share_out(self.cells.weights(columns), layers, self._cut)
 
     @property

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.models.transforms import HitCells, layer_sums, logistic
+from caloforge.models.hit_cells import HitCells
+from caloforge.models.transforms import layer_sums, logistic
 
 ALPHA = 1e-6  # keeps logits finite
 LEAST_SHARE = 1e-12  # of a layer's energy
@@ -15,7 +16,7 @@ class CellScores(nn.Module):
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.hits = HitCells(detector.n_cells, detector.readout.threshold)
+        self.hits = HitCells(detector, detector.readout.threshold)
 
     def fit(self, cells: Tensor, orbits: Tensor) -> None:
         """Fit to cells (N, n_cells) [MeV], those of one orbit (n_cells,) pooled."""
@@ -26,9 +27,9 @@ class CellScores(nn.Module):
         scores: Tensor = self.hits(cells, torch.rand_like(cells))
         return scores
 
-    def weights(self, scores: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV] of scores, all above zero."""
-        return self.hits.weights(scores)
+    def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV] of scores, thresholded, that sum to the layers (N, n_layers) [MeV]."""
+        return self.hits.share_out(scores, layers)
 
 
 class CellLogits(nn.Module):

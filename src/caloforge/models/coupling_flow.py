@@ -15,7 +15,8 @@ from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.transforms import HitCells, LayerShapes, LayerShares, layer_sums
+from caloforge.models.hit_cells import HitCells
+from caloforge.models.transforms import LayerShapes, LayerShares, layer_sums
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -58,12 +59,9 @@ class CouplingFlowModel(Model):
         self.shapes = shapes
         self.conditions = Conditions(domain)
         self.shares = LayerShares(n_layers, readout.sampling_fraction, readout.threshold)
-        self.hits = HitCells(n_cells, readout.threshold)
+        self.hits = HitCells(detector, readout.threshold)
         self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(config.layers))
         self.cell_flow = CouplingFlow(n_cells, self.conditions.size + sum(self.sizes), **_sizes(config.cells))
-        self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
-
-    cell_layer: Tensor
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores of layers and cells, cells pooled over the detector's symmetries."""
@@ -83,28 +81,18 @@ class CouplingFlowModel(Model):
         return -(layers + cells).mean() / self.detector.n_cells
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded."""
-        cells = self.raw_cells(noise, **incidents)
-        return torch.where(cells >= self.hits.threshold, cells, 0.0)
-
-    def raw_cells(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV] whose sums are flow I's layer energies."""
+        """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""
         conditions = self.conditions(**incidents)
         for_layers, for_cells = noise.split([sum(self.sizes), self.detector.n_cells], 1)
         drawn = self.layer_flow.inverse(for_layers, conditions)
         scores = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
         layers = self.shares.inverse(drawn[:, : self.sizes[0]], incidents["energy"])
-        return self._normalised(scores, layers)
+        return self.hits.share_out(scores, layers)
 
     def _layers(self, cells: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV], those below the threshold spread evenly up to it."""
         layers = layer_sums(cells, self.detector)
         return torch.where(layers < self.shares.floor, self.shares.floor * (1 - torch.rand_like(layers)), layers)
-
-    def _normalised(self, scores: Tensor, layers: Tensor) -> Tensor:
-        """Cells scaled to their layer's energy; in a layer without hits the cell nearest to one takes it."""
-        cells = self.hits.weights(scores)
-        return cells * (layers / layer_sums(cells, self.detector)).index_select(1, self.cell_layer)
 
 
 def _sizes(config: FlowConfig) -> dict[str, int]:

@@ -22,12 +22,13 @@ from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
 from caloforge.models.cell_scale import CellScale, Scale
 from caloforge.models.coupling_flow import FlowConfig, Width
 from caloforge.models.flow import CouplingFlow
+from caloforge.models.hit_cells import nearly
 from caloforge.models.loops import loop
 from caloforge.models.masked_convolutions import BlockedNetwork, State
 from caloforge.models.mixtures import LogisticMixture
 from caloforge.models.response_match import ResponseMatch
 from caloforge.models.tilt import moments, tilted, wanted
-from caloforge.models.transforms import LayerShapes, LayerShares, nearly
+from caloforge.models.transforms import LayerShapes, LayerShares
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 

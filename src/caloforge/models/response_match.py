@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.energy_scale import EnergyScale
-from caloforge.models.transforms import growing
+from caloforge.models.normal_scores import growing
 from caloforge.showers.domain import Domain
 
 NODES = 8  # ranges of energy, with equally many showers each, whose quantiles are kept

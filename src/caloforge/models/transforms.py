@@ -1,23 +1,12 @@
-"""Transforms of showers to numbers a network likes, as modules: fit, forward, inverse; they travel with the model."""
-
-import math
+"""Layers of showers as numbers a network likes: modules with fit, forward and inverse that travel with the model."""
 
 import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
+from caloforge.models.normal_scores import NormalScores
 
 LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
-MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
-NEAREST = -8.0  # from a hit, beyond which all empty cells weigh alike
-NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
-NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
-
-
-def to_normal(probability: Tensor) -> Tensor:
-    """Standard normal quantile."""
-    scores: Tensor = torch.special.ndtri(probability)
-    return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
 
 
 def logistic(x: Tensor) -> Tensor:
@@ -25,123 +14,9 @@ def logistic(x: Tensor) -> Tensor:
     return torch.exp(x.clamp(max=0.0)) / (1 + torch.exp(-x.abs()))
 
 
-def nearly(above: Tensor) -> Tensor:
-    """Weights of cells by how far `above` (negative) they are from a hit: above zero however far that is."""
-    return NEVER * torch.exp(5 * above.clamp(NEAREST, 0.0))
-
-
 def layer_sums(cells: Tensor, detector: Detector) -> Tensor:
     """Layer energies (N, n_layers) of cells (N, n_cells)."""
     return torch.stack([cells[:, layer.slice].sum(1) for layer in detector.layers], 1)
-
-
-class NormalScores(nn.Module):
-    """Each column mapped to a standard normal by its own quantiles: piecewise linear, straight beyond the last knots.
-
-    Attributes:
-        values, scores: matching knots (n_knots, D), both growing.
-    """
-
-    values: Tensor
-    scores: Tensor
-
-    def __init__(self, size: int, n_knots: int = 24) -> None:
-        super().__init__()
-        grid = torch.linspace(-3.0, 3.0, n_knots)[:, None].repeat(1, size)
-        self.register_buffer("values", grid)
-        self.register_buffer("scores", grid.clone())
-
-    def fit(
-        self, samples: list[Tensor], below: Tensor, lowest: float | None = None, group: Tensor | None = None
-    ) -> None:
-        """Fit to the present values of columns.
-
-        Args:
-            samples: tensors of values, of any lengths.
-            below: probability that a value of each sample is absent; absent values rank below all present ones.
-            lowest: value of the first knots; by default each sample's own minimum.
-            group: sample (D,) that each column follows; by default each its own.
-        """
-        pairs = [self._knots(sample.double(), float(part), lowest) for sample, part in zip(samples, below, strict=True)]
-        values, scores = (torch.stack([growing(knots) for knots in side], 1) for side in zip(*pairs, strict=True))
-        columns = torch.arange(len(samples)) if group is None else group
-        self.values.copy_(values[:, columns])
-        self.scores.copy_(scores[:, columns])
-
-    def _knots(self, sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, Tensor]:
-        if len(sample) == 0:
-            assert lowest is not None
-            sample = lowest + torch.linspace(0.0, 1.0, 3, dtype=torch.float64)
-        edge = 0.5 / (len(sample) + 1)
-        first, last = to_normal(torch.tensor([below or edge, 1 - edge * (1 - below)], dtype=torch.float64)).tolist()
-        scores = torch.linspace(first, last, len(self.values), dtype=torch.float64)
-        ranks = (torch.special.ndtr(scores) - below) / (1 - below)
-        values = torch.quantile(sample, ranks.clamp(0.0, 1.0))
-        if lowest is not None:
-            values[0] = lowest
-        return values, scores
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Scores (N, D) of values (N, D), at most 5.2 in size however far a value lies outside the fitted ones."""
-        return _piecewise(values, self.values, self.scores).clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
-
-    def inverse(self, scores: Tensor) -> Tensor:
-        """Values (N, D) of scores (N, D)."""
-        return _piecewise(scores, self.scores, self.values)
-
-
-def growing(knots: Tensor) -> Tensor:
-    """Knots (K, ...) with steps above zero, so that both directions stay well defined."""
-    steps = torch.diff(knots, dim=0)
-    steps = torch.maximum(steps, MIN_STEP * steps.mean() + 1e-7)
-    return torch.cat([knots[:1], knots[:1] + torch.cumsum(steps, 0)])
-
-
-def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
-    """Piecewise linear map (N, D) through the knots (at, to), each (K, D)."""
-    low = (x[:, None] >= at[1:-1]).sum(1)
-    slope = torch.diff(to, dim=0) / torch.diff(at, dim=0)
-    return to.gather(0, low) + (x - at.gather(0, low)) * slope.gather(0, low)
-
-
-class HitCells(nn.Module):
-    """Cell energies to normal scores: empty cells become noise below the score of the threshold.
-
-    Half of the cells and more are empty; a cell's own share of empty showers, its occupied energies' quantiles (on a
-    logarithmic scale) and one threshold make every cell standard normal over the training showers.
-    """
-
-    def __init__(self, size: int, threshold: float) -> None:
-        super().__init__()
-        self.threshold = max(threshold, LEAST_ENERGY)
-        self.quantiles = NormalScores(size)
-
-    @property
-    def edge(self) -> Tensor:
-        """Score (D,) above which a cell is hit."""
-        return self.quantiles.scores[0]
-
-    def fit(self, cells: Tensor, orbits: Tensor) -> None:
-        """Fit to cells (N, D) [MeV], pooling cells of the same orbit, since symmetry makes them alike."""
-        names, group = orbits.unique(return_inverse=True)
-        pooled = [cells[:, orbits == name].flatten() for name in names]
-        hit = [values[values >= self.threshold].log() for values in pooled]
-        absent = [(len(v) - len(h) + 0.5) / (len(v) + 1) for v, h in zip(pooled, hit, strict=True)]
-        self.quantiles.fit(hit, torch.tensor(absent), math.log(self.threshold), group)
-
-    def forward(self, cells: Tensor, uniform: Tensor) -> Tensor:
-        """Scores (N, D) of cells (N, D) [MeV]; empty cells take the noise `uniform` (N, D)."""
-        empty = to_normal(uniform * torch.special.ndtr(self.edge))
-        hit: Tensor = self.quantiles(cells.clamp(min=self.threshold).log())
-        return torch.where(cells >= self.threshold, hit, empty)
-
-    def inverse(self, scores: Tensor) -> Tensor:
-        """Cells (N, D) [MeV] of scores (N, D), zero below the threshold."""
-        return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
-
-    def weights(self, scores: Tensor) -> Tensor:
-        """The same, but all above zero: in a layer without hits the cell nearest to one outweighs the others."""
-        return self.inverse(scores) + nearly(scores - self.edge)
 
 
 class LayerShares(nn.Module):

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.hit_cells import HitCells
 from caloforge.models.impact import ImpactConditions
 from caloforge.models.layer_scores import LayerScores, cell_cut
 from caloforge.models.networks import Widths, dense
 from caloforge.models.response_match import ResponseMatch
-from caloforge.models.transforms import HitCells
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
@@ -69,7 +69,7 @@ class VAEModel(Model):
         self.conditions = ImpactConditions(detector, domain)
         self.layers = LayerScores(detector, domain)
         self.response = ResponseMatch(domain, DRAWS)
-        self.hits = HitCells(detector.n_cells, self.cut)
+        self.hits = HitCells(detector, self.cut)
         given = self.conditions.size
         self.encoder = dense([n + given, *config.hidden, 2 * config.latent], nn.ELU, bias=1.0)
         self.decoder = dense([config.latent + given, *reversed(config.hidden), 2 * n], nn.ELU, bias=1.0)
@@ -123,7 +123,7 @@ class VAEModel(Model):
         scores, cells = self._draw(noise, **incidents)
         layers = self.layers.inverse(scores, incidents["energy"])
         layers = layers * self.response(layers.sum(1, keepdim=True), incidents["energy"])
-        return self.layers.share_out(self.hits.weights(cells), layers, self.cut)
+        return self.hits.share_out(cells, layers)
 
     def settle(self) -> None:
         """Match the response of what the present weights draw."""

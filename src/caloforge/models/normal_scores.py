@@ -1,0 +1,154 @@
+"""Quantities as standard normal numbers, each by its own quantiles."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+KNOTS = 129  # quantiles kept of each sample
+MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
+NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
+RESOLVED = 2  # values of a sample between its first two knots, if knots can lie so densely
+SMOOTHED = 4  # values of a sample at least between knots that are independent
+FREE = 8  # values beyond the last such knot before a tail
+LEAST_SPAN = 0.01  # between the outermost scores, of a cell that is hardly ever hit
+LEAST_BEND = 0.01  # smallest first step between knots, in mean steps
+
+
+def to_normal(probability: Tensor) -> Tensor:
+    """Standard normal quantile."""
+    scores: Tensor = torch.special.ndtri(probability)
+    return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
+
+
+def growing(knots: Tensor) -> Tensor:
+    """Knots (K, ...) with steps above zero, so that both directions stay well defined."""
+    step = MIN_STEP * torch.diff(knots, dim=0).mean() + 1e-7
+    ramp = step * torch.arange(len(knots), dtype=knots.dtype, device=knots.device).view(-1, *[1] * (knots.ndim - 1))
+    return torch.cummax(knots - ramp, 0).values + ramp
+
+
+def interpolated(table: Tensor, places: Tensor) -> Tensor:
+    """Values of a table at places between its first, 0, and its last, linear between them, for tables of any size."""
+    places = places.clamp(0, len(table) - 1)
+    low = places.long().clamp(max=max(len(table) - 2, 0))
+    high = (low + 1).clamp(max=len(table) - 1)
+    return torch.lerp(table[low], table[high], places - low)
+
+
+class NormalScores(nn.Module):
+    """Each column mapped to a standard normal by its own quantiles, straight beyond the last knots.
+
+    Knots are dense where values begin above absent ones, since a cell's spectrum there is steep and its scores are
+    near the middle of the normal distribution; further up they are even in the score. With t from 0 to 1 between the
+    first and last score, knots are even in w, where t = b w + (1 - b) w^2 and b is the first step over the mean one.
+    Values are linear in w between knots. So the inverse finds its knots by arithmetic, not by comparing.
+
+    Attributes:
+        values: tables of knots (n_samples, KNOTS), strictly increasing.
+        rows: table (D,) of each column.
+        first, last: scores (D,) of the outermost knots.
+        bend: b (D,), 1 where knots are even in the score.
+    """
+
+    values: Tensor
+    rows: Tensor
+    first: Tensor
+    last: Tensor
+    bend: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.linspace(-3.0, 3.0, KNOTS)[None])
+        self.register_buffer("rows", torch.zeros(size, dtype=torch.int64))
+        self.register_buffer("first", torch.full((size,), -3.0))
+        self.register_buffer("last", torch.full((size,), 3.0))
+        self.register_buffer("bend", torch.ones(size))
+
+    def fit(
+        self, samples: list[Tensor], below: Tensor, lowest: float | None = None, group: Tensor | None = None
+    ) -> None:
+        """Fit to the present values of columns.
+
+        Args:
+            samples: tensors of values, of any lengths.
+            below: probability that a value of each sample is absent; absent values rank below all present ones.
+            lowest: value of the first knots; by default each sample's own minimum.
+            group: sample (D,) that each column follows; by default each its own.
+        """
+        tables = [_table(sample.double(), float(part), lowest) for sample, part in zip(samples, below, strict=True)]
+        first, last, bend = torch.tensor([ends for _, ends in tables], device=self.first.device).float().T
+        rows = torch.arange(len(samples), device=self.rows.device) if group is None else group.to(self.rows.device)
+        self.values = torch.stack([values for values, _ in tables]).to(self.values)
+        for buffer, fitted in ((self.first, first), (self.last, last), (self.bend, bend)):
+            buffer.copy_(fitted[rows])
+        self.rows.copy_(rows)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Scores (N, D) of values (N, D), at most 5.2 in size however far a value lies outside the fitted ones."""
+        knots = self.values[self.rows]
+        columns = values.detach().T.contiguous()
+        low = (torch.searchsorted(knots, columns, right=True) - 1).clamp(0, knots.shape[1] - 2)
+        below, above = (knots.gather(1, low + step).T for step in (0, 1))
+        w = (low.T + (values - below) / (above - below)) / (knots.shape[1] - 1)
+        t = w * (self.bend + (1 - self.bend) * w.clamp(min=0.0))
+        return (self.first + (self.last - self.first) * t).clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
+
+    def inverse(self, scores: Tensor) -> Tensor:
+        """Values (N, D) of scores (N, D)."""
+        size = self.values.shape[1]
+        t = (scores - self.first) / (self.last - self.first)
+        root = (self.bend.square() + 4 * (1 - self.bend) * t.clamp(min=0.0)).sqrt()
+        place = 2 * (size - 1) * t / (self.bend + root)
+        low = place.detach().long().clamp(0, size - 2)  # after the conversion, which no rule keeps from any integer
+        table, at = self.values.flatten(), size * self.rows + low
+        below = table[at]
+        return below + (place - low) * (table[at + 1] - below)
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Take tables of any number and length."""
+        found = state.get(f"{prefix}values")
+        if isinstance(found, Tensor) and found.ndim == 2:
+            self.values = torch.empty_like(found, device=self.values.device)
+        super()._load_from_state_dict(state, prefix, *args)
+
+
+def _table(sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, tuple[float, float, float]]:
+    """Knots (KNOTS,) of a sample, and scores of the outermost and bend."""
+    before = 0.5  # the first value of a sample stands for the ranks around it, a lowest value for rank zero
+    if lowest is not None:
+        before = 0.0
+        start = sample.new_tensor([lowest])
+        sample = torch.cat([start, sample if len(sample) else start + 1.0])
+    ordered, n = sample.sort().values, len(sample)
+    edge = 0.5 / (n + 1)
+    resolved = below + (1 - below) * RESOLVED / n
+    ends = torch.tensor([below or edge, resolved, 1 - edge * (1 - below)], dtype=torch.float64)
+    first, second, last = to_normal(ends).tolist()
+    last = max(last, first + LEAST_SPAN)
+    bend = min(max((KNOTS - 1) * (second - first) / (last - first), LEAST_BEND), 1.0)
+    w = torch.linspace(0.0, 1.0, KNOTS, dtype=torch.float64, device=sample.device)
+    scores = first + (last - first) * w * (bend + (1 - bend) * w)
+    ranks = (torch.special.ndtr(scores) - below) / (1 - below)
+    values = interpolated(ordered, ranks * n - before)
+    free = (0 if lowest is not None else FREE, FREE)
+    return growing(_smoothed(values, w, ranks * n, free)), (first, last, bend)
+
+
+def _smoothed(values: Tensor, w: Tensor, ranks: Tensor, free: tuple[int, int]) -> Tensor:
+    """Values at w, made linear between knots that lie some values of the sample apart, since what single values say of
+    the density between them is chance.
+
+    Args:
+        values: of the knots.
+        w: their places.
+        ranks: of the knots, in values of the sample.
+        free: values of the sample below the second knot kept, and above the last but one: their slopes go on outwards.
+    """
+    kept = torch.diff((ranks / SMOOTHED + 0.5).floor(), prepend=ranks.new_tensor([-1.0])) > 0
+    kept &= (ranks >= free[0]) & (ranks <= ranks[-1] - free[1])
+    kept[0] = kept[-1] = True
+    at = kept.nonzero()[:, 0]
+    low = (torch.searchsorted(at, torch.arange(len(w), device=w.device), right=True) - 1).clamp(max=len(at) - 2)
+    left, right = at[low], at[low + 1]
+    return torch.lerp(values[left], values[right], (w - w[left]) / (w[right] - w[left]))
