@@ -57,7 +57,9 @@ def bare(connection: Connection, toml: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     kernel.silence()
     detector = Detector.from_toml(toml)
-    manager = kernel.initialise(Plates(detector, cells=False), "em", build, physics.multiple_scattering(detector))
+    manager = kernel.initialise(
+        Plates(detector, cells=False), physics.DEFAULT, build, physics.multiple_scattering(detector)
+    )
     while True:
         incidents, seeds = wire.unpack(connection.recv_bytes())
         started = time.process_time()

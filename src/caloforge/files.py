@@ -37,8 +37,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """
     check_regular(path)
     check_writable(path.parent)
-    beside = path.with_name(f"{_stem(path.name)}.{Process.current().mark}.{secrets.token_hex(4)}.part")
-    os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
+    beside, descriptor = new_beside(path)
+    os.close(descriptor)
     try:
         yield beside
         if sync:
@@ -48,6 +48,16 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
             sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def new_beside(path: Path) -> tuple[Path, int]:
+    """Make and open a file beside `path`, under a name that nobody can foresee and that tells which process made it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    beside = path.with_name(f"{_stem(path.name)}.{Process.current().mark}.{secrets.token_hex(4)}.part")
+    return beside, os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def write_text(path: Path, text: str, *, errors: str = "strict") -> None:

@@ -1,9 +1,11 @@
 """What made a result: versions, machine, command."""
 
+import hashlib
 import platform
 import shlex
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import caloforge
 
 PACKAGES = ("numpy", "h5py", "onnxruntime", "torch", "geant4_pybind", "xraydb", "scikit-learn")
+SOURCES = ("seeds.py", "units.py", "detector/**/*.py", "showers/**/*.py", "simulators/**/*.py", "production/*.py")
 
 
 def versions() -> dict[str, str]:
@@ -22,6 +25,15 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def code() -> str:
+    """Version of caloforge, with a digest of the sources that showers depend on: between releases the version stays."""
+    package, digest = Path(caloforge.__file__).parent, hashlib.sha256()
+    for path in sorted(path for name in SOURCES for path in package.glob(name)):
+        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
+    return f"{caloforge.__version__} (sources {digest.hexdigest()[:12]})"
 
 
 def command() -> dict[str, Any]:

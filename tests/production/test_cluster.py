@@ -5,9 +5,10 @@ from functools import partial
 
 import pytest
 
-from caloforge.errors import RunError
+from caloforge.errors import InputError, RunError
 from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.production.workers import Job, pool
+from caloforge.provenance import code
 from caloforge.simulators import create
 
 distributed = pytest.importorskip("distributed")
@@ -33,6 +34,9 @@ class LostClient:
         self.answers -= 1
         return {"worker": 1}
 
+    def run(self, function, **_):
+        return {"tcp://there:2": function()}
+
     def submit(self, *_, **__):
         raise RuntimeError("closed")
 
@@ -46,6 +50,16 @@ def test_a_lost_scheduler_is_named(order, tmp_path, monkeypatch, answers, reason
     words = rf"the Dask cluster at tcp://there:1 is gone: {reason}; finished shards are kept, --resume goes on"
     with pytest.raises(RunError, match=words):
         produce(order, tmp_path / "run.h5", cluster="tcp://there:1", quiet=True)
+
+
+@pytest.mark.parametrize("answer", ["0.2 (sources 0123)", AttributeError("code")])
+def test_a_worker_of_another_version_is_named(order, tmp_path, monkeypatch, answer):
+    client = LostClient(9)
+    client.run = lambda *_, **__: {"tcp://there:2": code(), "tcp://there:3": answer}
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: client)
+    with pytest.raises(InputError, match=r"worker tcp://there:3 has caloforge (0\.2|of another version)"):
+        produce(order, tmp_path / "run.h5", cluster="tcp://there:1", quiet=True)
+    assert not list(tmp_path.iterdir())
 
 
 class IdleClient(LostClient):
@@ -65,8 +79,9 @@ class IdleClient(LostClient):
         assert force
         self.cancelled += tasks
 
-    def run(self, function):
+    def run(self, function, **_):
         self.ran.append(function)
+        return {}
 
 
 def test_what_is_left_on_the_workers_is_ended(order, monkeypatch):
@@ -75,4 +90,4 @@ def test_what_is_left_on_the_workers_is_ended(order, monkeypatch):
     with pool(job, 1, "tcp://there:1") as runners:
         runners.submit(job, order.source.draw(0, 1, 1))
     assert client.cancelled == client.tasks
-    assert client.ran == [job.close]
+    assert client.ran == [code, job.close]

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from caloforge import provenance
 from caloforge.errors import InputError, RunError
 from caloforge.production import Order, Source, SourceConfig, produce, workers
 from caloforge.production.shards import SHARD_SIZE, ShardFolder, split
@@ -171,7 +172,7 @@ class Tabled(Unreliable):
 
 def physics_of(version="0.1.3", **tables):
     lists = [{"list": name, "cut_mm": 0.7, "tables": {"G4LEDATA": label}} for name, label in tables.items()]
-    return {"geant4_pybind": version, "physics": lists, "versions": {"caloforge": "any"}}
+    return {"geant4_pybind": version, "physics": lists, "code": provenance.code()}
 
 
 def test_resume_with_other_tables_is_refused(order, tmp_path):
@@ -220,7 +221,7 @@ def test_official_tables_that_appear_later_are_noticed(order, small, tmp_path, m
     folder = ShardFolder(tmp_path / "run.h5", asked.fingerprint)
     folder.open(resume=False, force=False)
     showers = order.make().simulate(order.source.draw(0, SHARD_SIZE, 5), 5)
-    folder.save(split(0, N)[0], replace(showers, provenance=make().provenance()))
+    folder.save(split(0, N)[0], replace(showers, provenance=make().provenance() | {"code": provenance.code()}))
     probe = tmp_path / "data" / "G4EMLOW8.8" / "brem_SB" / "br82"
     probe.parent.mkdir(parents=True)
     probe.touch()
@@ -233,7 +234,8 @@ def test_shards_of_workers_with_other_physics_are_refused(order, tmp_path):
     folder = ShardFolder(tmp_path / "run.h5", order.fingerprint)
     folder.open(resume=False, force=False)
     showers, shards = order.make().simulate(order.source.draw(0, 1, 5), 5), split(0, N)
-    for made_by in (physics_of(em="a"), physics_of(em="a", FTFP_BERT="b"), {"simulator": "gflash", "physics": "text"}):
+    text = {"simulator": "gflash", "physics": "text", "code": provenance.code()}
+    for made_by in (physics_of(em="a"), physics_of(em="a", FTFP_BERT="b"), text):
         folder.save(shards[0], replace(showers, provenance=made_by))
     for made_by, words in (
         (physics_of(FTFP_BERT="c"), "G4LEDATA of FTFP_BERT was b, is c"),
@@ -329,3 +331,76 @@ def test_unreachable_cluster_is_refused(order, tmp_path):
     with pytest.raises(InputError, match="no Dask scheduler"):
         produce(order, tmp_path / "run.h5", cluster="nonsense", quiet=True)
     assert not list(tmp_path.iterdir())
+
+
+class Rival(Unreliable):
+    """A simulator that, when first asked, has another production try the same output."""
+
+    def __init__(self, inner, rival):
+        super().__init__(inner, failing=-1, times=0)
+        self.rival, self.refused = rival, None
+
+    def simulate(self, incidents, seed):
+        if self.refused is None:
+            with pytest.raises(InputError) as told:
+                self.rival()
+            self.refused = str(told.value)
+        return super().simulate(incidents, seed)
+
+
+@pytest.mark.parametrize("how", [{"force": True}, {"resume": True}, {}])
+def test_two_productions_of_one_output_do_not_mix(order, tmp_path, how):
+    output = tmp_path / "run.h5"
+    other = replace(order, seed=8) if "force" in how else order
+    made = Rival(order.make(), lambda: produce(other, output, quiet=True, **how))
+    produce(replace(order, make=lambda: made), output, workers=1, quiet=True)
+    assert "is being written by process" in made.refused
+    produce(order, tmp_path / "plain.h5", quiet=True)
+    assert_same_file(output, tmp_path / "plain.h5")
+
+
+def test_a_shard_of_another_order_is_made_again_and_never_joined(order, tmp_path):
+    output, shards = tmp_path / "run.h5", split(0, N)
+    other = ShardFolder(output, replace(order, seed=8).fingerprint)
+    other.open(resume=False, force=False)
+    showers = order.make().simulate(order.source.draw(0, SHARD_SIZE, 8), 8)
+    other.save(shards[0], replace(showers, provenance={"code": provenance.code()}))
+    foreign = other.file(shards[0]).read_bytes()
+    folder = ShardFolder(output, order.fingerprint)
+    folder.open(resume=False, force=True)
+    folder.file(shards[0]).write_bytes(foreign)
+    with pytest.raises(InputError, match="holds showers of another order"):
+        folder.load(shards[0])
+    produce(order, output, resume=True, quiet=True)
+    produce(order, tmp_path / "plain.h5", quiet=True)
+    assert_same_file(output, tmp_path / "plain.h5")
+
+
+def test_a_worker_of_another_version_is_refused(order, tmp_path, monkeypatch):
+    ours = provenance.code()
+    versions = iter([*[ours] * 2, "0.2 (sources 0123)", *[ours] * 9])
+    with monkeypatch.context() as patch:
+        patch.setattr(workers.provenance, "code", lambda: next(versions))
+        with pytest.raises(InputError, match=r"begun with caloforge .*, and 0\.2 \(sources 0123\) goes on now"):
+            produce(order, tmp_path / "run.h5", workers=1, quiet=True)
+    assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)
+
+
+def test_resume_after_an_upgrade_is_refused(order, tmp_path, monkeypatch):
+    failing = Unreliable(order.make(), failing=N // 2, times=99)
+    with pytest.raises(RunError):
+        produce(replace(order, make=lambda: failing), tmp_path / "run.h5", quiet=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "code", lambda: "0.2 (sources 0123)")
+        with pytest.raises(InputError, match=r"and 0\.2 \(sources 0123\) goes on now; go on with the former"):
+            produce(order, tmp_path / "run.h5", resume=True, quiet=True)
+    assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)
+
+
+def test_force_removes_shards_only(order, tmp_path):
+    parts = tmp_path / "run.h5.parts"
+    parts.mkdir()
+    (parts / "thesis.tex").touch()
+    with pytest.raises(InputError, match=r"thesis\.tex is nothing that a production has made"):
+        produce(order, tmp_path / "run.h5", force=True, quiet=True)
+    assert (parts / "thesis.tex").exists()

@@ -65,8 +65,7 @@ def models() -> None:
 
 def physics() -> None:
     """Say which Geant4 data are found, which physics lists they allow, and how to get the official data."""
-    from caloforge.particles import pdg_code
-    from caloforge.simulators.geant4 import available, physics_lines
+    from caloforge.simulators.geant4 import available, physics_line
 
     found = available()
     data = Table("data set", "state", "folder", title="Geant4 data", title_justify="left")
@@ -75,4 +74,4 @@ def physics() -> None:
     lists = Table("physics list", "usable", title="Physics lists", title_justify="left")
     for row in found["lists"]:
         lists.add_row(row["name"], f"no: {', '.join(row['missing'])} missing" if row["missing"] else "yes")
-    console.print(data, lists, found["how"], physics_lines(pdg_code(name) for name in ("e-", "pi+")), sep="\n")
+    console.print(data, lists, found["how"], physics_line(), sep="\n")

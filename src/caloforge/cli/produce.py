@@ -146,9 +146,9 @@ def _produce(
     if not (resume and output.exists()):
         check_output(output, force=force)
     if order.simulator.startswith("geant4") and not quiet:
-        from caloforge.simulators.geant4 import physics_lines
+        from caloforge.simulators.geant4 import physics_line
 
-        console.print(physics_lines(order.source.pdgs))
+        console.print(physics_line())
     made = run_order(order, output, workers=workers, cluster=cluster, resume=resume, force=force, quiet=quiet)
     if not quiet:
         console.print(_summary(output) if made else f"{output} is complete already")

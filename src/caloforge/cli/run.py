@@ -25,11 +25,11 @@ def run(
     from caloforge import pipeline
     from caloforge.bench import read_report
     from caloforge.cli.judge import bench_table
-    from caloforge.simulators.geant4 import physics_lines
+    from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
     whole = pipeline.load(config, out, workers)
-    console.print(physics_lines(whole.source.pdgs))
+    console.print(physics_line())
     whole.open(resume=resume, force=force)
     whole.execute()
     folder = whole.folder

@@ -7,6 +7,7 @@ from typing import Any
 
 from caloforge.errors import InputError, RunError
 from caloforge.production.workers import Job
+from caloforge.provenance import code
 from caloforge.showers import Incidents, Showers
 
 
@@ -14,7 +15,7 @@ class DaskPool:
     """Shards as Dask tasks; results come back to this process, which writes them.
 
     Raises:
-        InputError: Dask is not installed, or no scheduler answers at the address.
+        InputError: Dask is not installed, no scheduler answers at the address, or a worker has another caloforge.
     """
 
     def __init__(self, address: str) -> None:
@@ -28,6 +29,17 @@ class DaskPool:
             raise InputError(f"no Dask scheduler answers at '{address}': {error}") from None
         self._address = address
         self._tasks: set[Any] = set()
+        self._check_code()
+
+    def _check_code(self) -> None:
+        with self._answering():
+            found: dict[str, Any] = self._client.run(code, on_error="return")
+        for worker, theirs in found.items():
+            if theirs != code():
+                self._client.close()
+                theirs = theirs if isinstance(theirs, str) else "of another version"
+                raise InputError(f"worker {worker} has caloforge {theirs}, this process has {code()}; "
+                                 "install the same on both")  # fmt: skip
 
     @property
     def threads(self) -> int:

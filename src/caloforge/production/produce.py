@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge import provenance
+from caloforge.claims import claim
 from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError
 from caloforge.files import check_output, digest
@@ -87,35 +88,37 @@ def produce(
         False if the output was there already, complete, and `resume` was given.
 
     Raises:
-        InputError: the output exists, a production of another order or physics is unfinished there, or the simulator
-            refuses the incidents.
+        InputError: the output exists, another process writes it, a production of another order, code or physics is
+            unfinished there, or the simulator refuses the incidents.
         RunError: shards failed three times, the cluster is gone, or the disk is full; finished ones are kept.
     """
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: at least 1 worker is needed")
-    folder = sh.ShardFolder(output, order.fingerprint)
-    replace = force or (resume and folder.is_begun)  # begun beside an output, it was to replace that
-    if output.exists() and resume and not replace:
-        if order.is_in(output):
-            return False
-        raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
-    check_output(output, force=replace)
-    simulator = order.make()  # one that cannot be made is told before anything is written
-    physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own
-    simulator.close()
-    todo = sh.split(order.first_id, order.n)
-    try:
-        folder.open(resume=resume, force=force)
-        missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
-        if missing:
-            folder.check_physics(physics)
-        _fill(folder, order, missing, workers or default_workers(), cluster, quiet)
-        sh.merge(folder, todo, output, _provenance(order))
-    except OSError as error:
-        raise RunError(f"cannot write showers: {error.strerror or error}; finished shards are kept in {folder.path}, "
-                       "--resume goes on") from None  # fmt: skip
-    folder.remove()
-    return True
+    with claim(output) as claimed:
+        folder = sh.ShardFolder(output, order.fingerprint)
+        replace = force or (resume and folder.is_begun)  # begun beside an output, it was to replace that
+        if output.exists() and resume and not replace:
+            if order.is_in(output):
+                return False
+            raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
+        check_output(output, force=replace)
+        simulator = order.make()  # one that cannot be made is told before anything is written
+        physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own
+        simulator.close()
+        todo = sh.split(order.first_id, order.n)
+        try:
+            folder.open(resume=resume, force=force)
+            missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
+            if missing:
+                folder.check_made({"code": provenance.code(), **physics})
+            _fill(folder, order, missing, workers or default_workers(), cluster, quiet)
+            claimed.check()
+            sh.merge(folder, todo, output, _provenance(order))
+        except OSError as error:
+            raise RunError(f"cannot write showers: {error.strerror or error}; finished shards are kept in "
+                           f"{folder.path}, --resume goes on") from None  # fmt: skip
+        folder.remove()
+        return True
 
 
 def _fill(

@@ -3,9 +3,12 @@
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError
-from caloforge.files import check_writable, read_text, write_text
+from caloforge.files import check_writable, read_text, remove_leftovers, write_text
 from caloforge.showers import Showers, read
 from caloforge.showers.hdf5 import (
     FAST,
@@ -25,6 +28,7 @@ from caloforge.showers.hdf5 import (
 )
 
 SHARD_SIZE = 20
+MADE = re.compile(r"order\.json|shard-\d{9,}-\d+\.h5|\..+\.part")
 MARGIN = 2**18  # [bytes] of a file beside its energies: incidents, detector, provenance and HDF5's own
 
 
@@ -55,7 +59,9 @@ class ShardFolder:
     def __init__(self, output: Path, order: dict[str, Any]) -> None:
         self.path = output.with_name(f"{output.name}.parts")
         self.order = json.loads(json.dumps(order))
+        self.order_digest = sha256(json.dumps(self.order, sort_keys=True).encode()).hexdigest()
         self._physics: dict[str, Any] = {}
+        self._code: str | None = None
 
     @property
     def is_begun(self) -> bool:
@@ -72,10 +78,11 @@ class ShardFolder:
         """
         check_writable(self.path.parent)
         if self.path.exists() and force:
-            shutil.rmtree(self.path)
+            self._clear()
         if self.path.exists():
             self._check_same_order(resume)
             check_writable(self.path)
+            remove_leftovers(self.path)
             return
         _check_space(self.path.parent, MARGIN)
         self.path.mkdir()
@@ -98,12 +105,17 @@ class ShardFolder:
                 return f"was begun with another {key}"
         return ""
 
-    def check_physics(self, provenance: dict[str, Any]) -> None:
-        """Refuse showers of other physics than those met so far: one file has one physics.
+    def check_made(self, provenance: dict[str, Any]) -> None:
+        """Refuse showers of other code or physics than those met so far: one file has one of each.
 
         Raises:
-            InputError: another version of Geant4, other settings or tables.
+            InputError: another version of caloforge or Geant4, other settings or tables.
         """
+        code = str(provenance.get("code", "of another version"))
+        self._code = self._code or code
+        if code != self._code:
+            raise InputError(f"{self.path} was begun with caloforge {self._code}, and {code} goes on now; "
+                             "go on with the former, or use --force to restart")  # fmt: skip
         for name, value in _physics(provenance).items():
             known = self._physics.setdefault(name, value)
             if value != known:
@@ -121,8 +133,9 @@ class ShardFolder:
             InputError: it is of other physics than those before.
             OSError: the disk is full or fails.
         """
-        self.check_physics(showers.provenance)
+        self.check_made(showers.provenance)
         _check_space(self.path, showers.energies.nbytes + MARGIN)
+        showers = replace(showers, provenance={**showers.provenance, "order": self.order_digest})
         write(self.file(shard), showers, sync=False)  # a shard that a power cut damages is made again
 
     def is_finished(self, shard: Shard, wanted: NDArray[np.int64]) -> bool:
@@ -138,16 +151,46 @@ class ShardFolder:
             showers = read(file)
         except InputError:
             showers = None
-        if showers is None or not np.array_equal(showers.incidents.shower_id, wanted):
+        if showers is None or not self._is_ordered(showers) or not np.array_equal(showers.incidents.shower_id, wanted):
             file.unlink()
             return False
-        self.check_physics(showers.provenance)
+        self.check_made(showers.provenance)
         return True
+
+    def load(self, shard: Shard) -> Showers:
+        """Read a finished shard.
+
+        Raises:
+            InputError: it was damaged since, or it is of another order or code.
+        """
+        showers = read(self.file(shard))
+        if not self._is_ordered(showers):
+            raise InputError(f"{self.file(shard)} holds showers of another order; --resume makes them again")
+        self.check_made(showers.provenance)
+        return showers
+
+    def _is_ordered(self, showers: Showers) -> bool:
+        return bool(showers.provenance.get("order") == self.order_digest)
 
     def remove(self, *, only_empty: bool = False) -> None:
         """Remove the folder; with `only_empty`, only if it holds no shard."""
         if not only_empty or not any(self.path.glob("shard-*.h5")):
-            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError, InputError):
+                self._clear()
+
+    def _clear(self) -> None:
+        """Remove the folder with all that productions write into it.
+
+        Raises:
+            InputError: it holds other things.
+        """
+        found = sorted(self.path.iterdir()) if self.path.is_dir() and not self.path.is_symlink() else [self.path]
+        for entry in found:
+            if entry.is_dir() or not MADE.fullmatch(entry.name):
+                raise InputError(f"{entry} is nothing that a production has made; move it, or give another output")
+        for entry in found:
+            entry.unlink(missing_ok=True)
+        self.path.rmdir()
 
 
 def _physics(provenance: dict[str, Any]) -> dict[str, Any]:
@@ -190,7 +233,7 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
     with created(output) as file:
         begin, made, lists = 0, dict[str, Any](), dict[str, Any]()
         for shard in shards:
-            showers = read(folder.file(shard))
+            showers = folder.load(shard)
             made = made or showers.provenance
             lists = {one["list"]: one for one in _physics_lists(showers.provenance)} | lists
             if not begin:

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from caloforge import provenance
 from caloforge.errors import InputError, RunError
 from caloforge.production.shards import Shard
 from caloforge.showers import Incidents, Showers
@@ -33,8 +34,9 @@ class Job:
     seed: int
 
     def run(self, incidents: Incidents) -> Showers:
-        """Simulate the incidents of one shard with this thread's own simulator."""
-        return self._own_simulator().simulate(incidents, self.seed)
+        """Simulate the incidents of one shard with this thread's own simulator; the provenance says by which code."""
+        showers = self._own_simulator().simulate(incidents, self.seed)
+        return replace(showers, provenance={**showers.provenance, "code": provenance.code()})
 
     def _own_simulator(self) -> Simulator:
         thread = threading.get_ident()

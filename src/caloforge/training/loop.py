@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from caloforge.claims import claim
 from caloforge.detector import symmetries
 from caloforge.errors import InputError, RunError
 from caloforge.files import check_writable, write_text
@@ -61,15 +62,19 @@ def train(
         quiet: show no progress bar.
 
     Raises:
-        InputError: showers that overlap, are too few or of different detectors, a folder that holds another training.
+        InputError: showers that overlap, are too few or of different detectors, a folder that holds another training,
+            or that another process trains in.
         RunError: the loss is no longer finite; the last checkpoint is kept. Or no held-out loss ever was.
     """
     _check(training, selection)
-    folder = _open(config, training, selection, run, resume=resume)
-    trainer = Trainer(config, training, selection, folder)
-    if resume and folder.checkpoint_file.is_file():
-        trainer.restore(load_state(folder.checkpoint_file))
-    return trainer.run(quiet=quiet)
+    check_writable(run.parent)
+    run.mkdir(exist_ok=True)
+    with claim(run):
+        folder = _open(config, training, selection, run, resume=resume)
+        trainer = Trainer(config, training, selection, folder)
+        if resume and folder.checkpoint_file.is_file():
+            trainer.restore(load_state(folder.checkpoint_file))
+        return trainer.run(quiet=quiet)
 
 
 def _check(training: Showers, selection: Showers) -> None:
@@ -83,8 +88,6 @@ def _check(training: Showers, selection: Showers) -> None:
 
 def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
     folder, teacher = RunFolder(run), describe_teacher(config)
-    check_writable(run.parent)
-    run.mkdir(exist_ok=True)
     if not folder.config_file.exists():
         folder.describe(config, Domain.of_showers(training), training, selection, teacher)
         return folder

@@ -98,7 +98,7 @@ def test_fast_and_tracked_energy_make_up_the_incident_energy(parametrised, parti
     available = energy + 2 * ELECTRON_MASS * (particle == "e+")
     leaked = 1 - run.showers.energies.sum(axis=1) / available
     assert (leaked > -1e-6).all()
-    assert (leaked < 0.03).all()
+    assert (leaked < 0.1).all(), "neutrons of photonuclear reactions leave, and their binding energy is spent"
     assert (run.showers.fast_energy > 0).tolist() == [False, False, True, True]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.simulators.geant4 import available, datasets, physics, physics_lines, tables
+from caloforge.simulators.geant4 import available, datasets, physics, physics_line, tables
 
 
 @pytest.fixture
@@ -36,11 +36,10 @@ def test_computed_tables_allow_all_but_high_precision_neutrons():
 
 @pytest.mark.usefixtures("bare")
 def test_the_line_says_what_is_approximate():
-    assert "tables computed from formulas and xraydb" in physics_lines([11])
-    assert "neutron" not in physics_lines([11])
-    assert "neutron, light-ion and photonuclear cross sections are approximate" in physics_lines([211])
-    both = physics_lines([211, 22, -11]).splitlines()
-    assert [line.split()[2] for line in both] == ["em", "FTFP_BERT"]
+    assert physics_line().startswith("Geant4 physics FTFP_BERT (option1, safe multiple scattering, cut 0.7 mm)")
+    assert "tables computed from formulas and xraydb" in physics_line("em")
+    assert "neutron" not in physics_line("em")
+    assert "neutron, light-ion and photonuclear cross sections are approximate" in physics_line()
 
 
 def test_official_data_are_found_below_one_folder(bare, tmp_path):
@@ -49,14 +48,14 @@ def test_official_data_are_found_below_one_folder(bare, tmp_path):
     assert datasets.find()["G4LEDATA"].folder == (tmp_path / "G4EMLOW8.8").resolve()
     assert physics.provenance("FTFP_BERT")["tables"]["G4LEDATA"] == "official G4EMLOW8.8"
     assert physics.provenance("FTFP_BERT")["approximate"] == ""
-    assert "official Geant4 data" in physics_lines([211])
+    assert "official Geant4 data" in physics_line()
     assert datasets.environment()["G4PARTICLEXSDATA"] == str((tmp_path / "G4PARTICLEXS4.2").resolve())
 
 
 def test_a_wrong_folder_is_not_used_and_said_so(bare, tmp_path):
     bare.setenv("G4LEDATA", str(tmp_path))
     assert datasets.find()["G4LEDATA"].state == "computed"
-    assert f"{tmp_path} holds no brem_SB/br82" in physics_lines([11])
+    assert f"{tmp_path} holds no brem_SB/br82" in physics_line("em")
     assert physics.provenance("em")["tables"]["G4LEDATA"] == f"computed {tables.version()}"
 
 
@@ -66,10 +65,6 @@ def test_refused_lists():
         physics.check("FTFP_BRT")
     with pytest.raises(InputError, match="needs G4NEUTRONHPDATA"):
         physics.check("QGSP_BERT_HP")
-
-
-def test_default_list_follows_the_particle():
-    assert [physics.default_for(pdg) for pdg in (11, -11, 22, 211, 13)] == ["em", "em", "em", "FTFP_BERT", "FTFP_BERT"]
 
 
 def test_steps_are_folded_in_one_material_only():

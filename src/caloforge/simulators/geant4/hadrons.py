@@ -1,7 +1,7 @@
-"""Approximate cross sections of neutrons, light ions and photons on nuclei, where Geant4's own data are absent.
+"""Approximate cross sections of neutrons and light ions on nuclei, where Geant4's own data are absent.
 
-Geant4 takes those of pions, protons and kaons from its code; it uses the ones here up to 20 MeV (130 MeV for photons),
-and scales its Glauber-Gribov cross sections to them above.
+Geant4 takes those of pions, protons and kaons from its code; it uses the ones here up to 20 MeV, and scales its
+Glauber-Gribov cross sections to them above.
 """
 
 import numpy as np
@@ -74,20 +74,3 @@ def ion_inelastic(z: int, energy: Floats, charge: int, nucleons: int) -> Floats:
     barrier = 1.44 * charge * z / (RADIUS * a ** (1 / 3) + size + 1.5)
     passed = np.maximum(1 - barrier / energy, 0)
     return np.asarray(passed * black_disc(a, energy * nucleons, size))
-
-
-def photonuclear(z: int, energy: Floats) -> Floats:
-    """Photonuclear absorption [barn]: the giant dipole resonance with 1.2 Thomas-Reiche-Kuhn sums, and quasi-deuterons.
-
-    J. S. Levinger, Phys. Lett. B 82 (1979) 181, with L = 6.5 and damping 60 MeV.
-    """
-    if z == 1:
-        return np.zeros_like(energy)
-    a = mass_number(z)
-    nz_a = (a - z) * z / a * 1e-3
-    centre = 31.2 * a ** (-1 / 3) + 20.6 * a ** (-1 / 6)
-    width = 0.026 * centre**1.91
-    peak = 1.2 * 60 * nz_a * 2 / (np.pi * width)
-    resonance = peak / (1 + ((energy**2 - centre**2) / (energy * width)) ** 2)
-    deuteron = 61.2 * np.maximum(energy - 2.224, 0) ** 1.5 / energy**3
-    return np.where(energy > 6, resonance, 0) + 6.5 * nz_a * deuteron * np.exp(-60 / energy)

@@ -12,6 +12,7 @@ from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators import Simulator, create
+from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.hook_trigger import Trigger
 from caloforge.simulators.geant4.simulator import Geant4Simulator
@@ -59,7 +60,7 @@ class HookedGeant4(Geant4Simulator):
         batch_events: int = 50,
         *,
         inside: bool = False,
-        physics: str | None = None,
+        physics: str = lists.DEFAULT,
     ) -> None:
         super().__init__(detector, physics)
         if not 0 < threshold < np.inf or batch_events < 1:
@@ -106,11 +107,11 @@ class HookedGeant4(Geant4Simulator):
         if len(np.unique(names)) < len(names) or (names >= MAX_EVENT).any():
             raise InputError("events need different shower ids below 2**43")
 
-    def _run(self, name: str, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
+    def _run(self, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
         """Rows of energies in blocks."""
         request = {"run": len(incidents), "seed": seed}
         done = 0
-        process = self._process(name, cells=bool(self._on_axis(incidents).all()))
+        process = self._process(cells=bool(self._on_axis(incidents).all()))
         for answer, data in process.ask(request, wire.pack(incidents, seed)):
             if "stats" in answer:
                 self._stats.append(answer["stats"])
@@ -121,11 +122,12 @@ class HookedGeant4(Geant4Simulator):
             self._fast_energy.update(zip(incidents.shower_id[done : done + n].tolist(), fast.tolist(), strict=True))
             done += n
 
-    def _setup(self, name: str, *, cells: bool) -> dict[str, Any]:
-        return super()._setup(name, cells=cells) | self._hook
+    def _setup(self, *, cells: bool) -> dict[str, Any]:
+        return super()._setup(cells=cells) | self._hook
 
-    def _provenance(self, names: list[str]) -> dict[str, Any]:
-        return super()._provenance(names) | {"hook": self._hook | {"fast": self._fast_provenance}}
+    def provenance(self) -> dict[str, Any]:
+        """Version, physics and settings, with the hook's and those of the fast simulation."""
+        return super().provenance() | {"hook": self._hook | {"fast": self._fast_provenance}}
 
 
 def taken_particles(simulator: Simulator) -> list[str]:
@@ -143,7 +145,7 @@ def simulate(
     threshold: float = 1000.0,
     batch_events: int = 50,
     inside: bool = False,
-    physics: str | None = None,
+    physics: str = lists.DEFAULT,
 ) -> HookedRun:
     """Simulate events in Geant4 with a fast simulation inside, energies in MeV.
 

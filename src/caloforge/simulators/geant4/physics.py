@@ -1,11 +1,10 @@
 """Physics lists: which exist, which data they need, and how they are described; imports no Geant4."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
-from caloforge.particles import ELECTROMAGNETIC
 from caloforge.simulators.geant4 import datasets, tables
 
 CUT = 0.7  # production cut [mm], Geant4's default
@@ -13,12 +12,12 @@ CUT = 0.7  # production cut [mm], Geant4's default
 ACCURATE_MSC = ("/process/msc/StepLimit UseSafety", "/process/msc/RangeFactor 0.04")
 FOLDED_STEPS = "/process/em/transportationWithMsc MultipleSteps"
 EM = "em"
-HADRONIC = "FTFP_BERT"
+DEFAULT = "FTFP_BERT"  # for every particle: photons and electrons have nuclear reactions, too
 _BASE = ("G4LEDATA", "G4ENSDFSTATEDATA")
 _HADRONIC = (*_BASE, "G4PARTICLEXSDATA", "G4LEVELGAMMADATA")
 LISTS = {
     EM: _BASE,
-    HADRONIC: _HADRONIC,
+    DEFAULT: _HADRONIC,
     "FTFP_BERT_ATL": _HADRONIC,
     "QGSP_BERT": _HADRONIC,
     "QGSP_FTFP_BERT": _HADRONIC,
@@ -47,11 +46,6 @@ def check(name: str) -> str:
 
 def _absent(name: str, sets: dict[str, datasets.DataSet]) -> list[str]:
     return [variable for variable in LISTS[name] if sets[variable].state == "absent"]
-
-
-def default_for(pdg: int) -> str:
-    """Physics list for one incident: electromagnetic for e-, e+ and photons, else hadronic."""
-    return EM if pdg in ELECTROMAGNETIC else HADRONIC
 
 
 def multiple_scattering(detector: Detector) -> tuple[str, ...]:
@@ -83,12 +77,8 @@ def _approximate(name: str, sets: dict[str, datasets.DataSet]) -> str:
     return "neutron, light-ion and photonuclear cross sections" if hadronic else ""
 
 
-def physics_lines(pdgs: Iterable[int]) -> str:
-    """One line for each list that particles of these PDG codes run with: its tables, and what is approximate."""
-    return "\n".join(_line(name) for name in sorted({default_for(pdg) for pdg in pdgs}, key=list(LISTS).index))
-
-
-def _line(name: str) -> str:
+def physics_line(name: str = DEFAULT) -> str:
+    """One line on a physics list: its tables, and what is approximate."""
     sets = datasets.find()
     computed = [variable for variable in LISTS[name] if sets[variable].state == "computed"]
     source = "official Geant4 data"

@@ -25,8 +25,8 @@ ON_AXIS = 0.02  # [mm] from the axis, within which volumes serve as a mesh along
 class Geant4Simulator(Simulator):
     """Full simulation with Geant4 (Nucl. Instrum. Meth. A 506 (2003) 250), cells scored in C++.
 
-    Each shower depends on its incident, its shower_id and the seed only. `physics` names one list for all incidents;
-    by default each incident gets its own: "em" for e-, e+ and photons, "FTFP_BERT" for all others.
+    Each shower depends on its incident, its shower_id and the seed only. `physics` names the physics list of all
+    incidents; "em", without nuclear reactions and decays, is for e-, e+ and photons.
     Processes start with the first call of simulate, live until close(), and are replaced when they died.
 
     Raises:
@@ -36,13 +36,13 @@ class Geant4Simulator(Simulator):
     name = "geant4"
     _module = "caloforge.simulators.geant4.worker"
 
-    def __init__(self, detector: Detector, physics: str | None = None) -> None:
+    def __init__(self, detector: Detector, physics: str = lists.DEFAULT) -> None:
         if find_spec("geant4_pybind") is None:
             raise InputError("Geant4 is not installed: pip install caloforge[geant4]")
         self.detector = detector
-        self._physics = lists.check(physics) if physics else None
+        self._physics = lists.check(physics)
         self._msc = lists.multiple_scattering(detector)
-        self._processes: dict[tuple[str, bool], Process] = {}
+        self._processes: dict[bool, Process] = {}
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Simulate showers; energies are raw: no threshold.
@@ -55,23 +55,21 @@ class Geant4Simulator(Simulator):
         self._check(incidents)
         if self.detector.readout.frame == "window":
             window_offsets(self.detector, incidents.theta, incidents.phi, incidents.position)
-        names = [self._physics or lists.default_for(pdg) for pdg in incidents.pdg.tolist()]
         energies = np.empty((len(incidents), self.detector.n_cells), np.float32)
-        kinds = list(zip(names, self._on_axis(incidents).tolist(), strict=True))
-        for kind in sorted(set(kinds)):
-            rows = np.array([i for i, other in enumerate(kinds) if other == kind])
+        on_axis = self._on_axis(incidents)
+        for kind in (False, True):
+            rows = np.flatnonzero(on_axis == kind)
             done = 0
-            for part in self._run(kind[0], incidents[rows], seed):
+            for part in self._run(incidents[rows], seed) if rows.size else ():
                 energies[rows[done : done + len(part)]] = part
                 done += len(part)
-        used = sorted(set(names)) or [self._physics or lists.EM]
-        return Showers(self.detector, incidents, energies, self._provenance(used))
+        return Showers(self.detector, incidents, energies, self.provenance())
 
-    def _run(self, name: str, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
+    def _run(self, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
         """Rows of energies in chunks."""
         done = 0
         try:
-            process = self._process(name, cells=bool(self._on_axis(incidents).all()))
+            process = self._process(cells=bool(self._on_axis(incidents).all()))
             for _, data in process.ask({"run": len(incidents)}, wire.pack(incidents, seed)):
                 part = np.frombuffer(data, np.float32).reshape(-1, self.detector.n_cells)
                 yield part
@@ -80,18 +78,18 @@ class Geant4Simulator(Simulator):
             first = incidents.shower_id[min(done, len(incidents) - 1)]
             raise RunError(f"{error} (at or after shower {first} of seed {seed})") from None
 
-    def _process(self, name: str, *, cells: bool) -> Process:
-        """The process of a physics list, with cells as volumes or with whole plates."""
-        process = self._processes.get((name, cells))
+    def _process(self, *, cells: bool) -> Process:
+        """The process with cells as volumes, or with whole plates."""
+        process = self._processes.get(cells)
         if process is None or not process.alive:
             if process:
                 process.close()
-            process = self._processes[name, cells] = Process(self._module, self._setup(name, cells=cells))
+            process = self._processes[cells] = Process(self._module, self._setup(cells=cells))
         return process
 
-    def _setup(self, name: str, *, cells: bool) -> dict[str, Any]:
+    def _setup(self, *, cells: bool) -> dict[str, Any]:
         """First message to a process."""
-        return {"detector": self.detector.toml, "physics": name, "msc": self._msc, "cells": cells}
+        return {"detector": self.detector.toml, "physics": self._physics, "msc": self._msc, "cells": cells}
 
     def _on_axis(self, incidents: Incidents) -> NDArray[np.bool_]:
         """Incidents whose cells lie where the detector's volumes are (N,): all, unless a mesh follows the particle."""
@@ -104,7 +102,7 @@ class Geant4Simulator(Simulator):
             others = set(incidents.pdg.tolist()) - ELECTROMAGNETIC
             if others:
                 name = particle_name(min(others))
-                raise InputError(f"physics 'em' is for e-, e+ and gamma, not {name}; use {lists.HADRONIC}")
+                raise InputError(f"physics 'em' is for e-, e+ and gamma, not {name}; use {lists.DEFAULT}")
         x, y, z = incidents.position.T
         reach = np.hypot(x, y) if self.detector.is_cylinder else np.maximum(np.abs(x), np.abs(y))
         if (reach > self.detector.half_width).any():
@@ -114,14 +112,11 @@ class Geant4Simulator(Simulator):
             raise InputError("entry points must lie on the front face, z = 0")
 
     def provenance(self) -> dict[str, Any]:
-        """Versions, physics lists, settings, and where the tables come from."""
-        return self._provenance([self._physics] if self._physics else [lists.EM, lists.HADRONIC])
-
-    def _provenance(self, names: list[str]) -> dict[str, Any]:
+        """Version, physics list, settings, and where the tables come from."""
         return {
             "simulator": self.name,
             "geant4_pybind": version("geant4_pybind"),
-            "physics": [lists.provenance(name, self._msc) for name in names],
+            "physics": [lists.provenance(self._physics, self._msc)],
         }
 
     def close(self) -> None:

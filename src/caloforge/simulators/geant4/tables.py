@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError
-from caloforge.simulators.geant4 import bremsstrahlung, hadrons, photons
+from caloforge.simulators.geant4 import bremsstrahlung, hadrons, photons, photonuclear
 
 Floats = NDArray[np.float64]
 FOLDERS = {
@@ -23,7 +23,14 @@ FOLDERS = {
 }
 MM2 = 1e-22  # one barn
 IONS = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "he3": (2, 3), "alpha": (2, 4)}
-SOURCES = ("tables.py", "bremsstrahlung.py", "photons.py", "hadrons.py", "data/bremsstrahlung_fit_f2.json")
+SOURCES = (
+    "tables.py",
+    "bremsstrahlung.py",
+    "photons.py",
+    "hadrons.py",
+    "photonuclear.py",
+    "data/bremsstrahlung_fit_f2.json",
+)
 # the lightest stable ions, which Geant4 wants to find: Z A level [keV] - lifetime 2J moment
 STATES = "1 2 0 - -1 2 0\n2 4 0 - -1 0 0\n"
 
@@ -131,7 +138,7 @@ def _write_hadronic(folder: Path) -> None:
         "neutron/inel": lambda z: _hadronic(slow, hadrons.neutron_inelastic(z, slow)),
         "neutron/el": lambda z: _hadronic(slow, hadrons.neutron_elastic(z, slow)),
         "neutron/cap": lambda z: _hadronic(slow, hadrons.neutron_capture(z, slow)),
-        "gamma/inel": lambda z: _hadronic(gamma, hadrons.photonuclear(z, gamma)),
+        "gamma/inel": lambda z: _hadronic(gamma, photonuclear.absorption(z, hadrons.mass_number(z), gamma)),
     }
     for ion, (charge, nucleons) in IONS.items():
         writers[f"{ion}/inel"] = partial(_ion, energies=fast, charge=charge, nucleons=nucleons)
