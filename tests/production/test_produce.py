@@ -226,7 +226,7 @@ def test_official_tables_that_appear_later_are_noticed(order, small, tmp_path, m
     probe.parent.mkdir(parents=True)
     probe.touch()
     monkeypatch.setenv("GEANT4_DATA_DIR", str(tmp_path / "data"))
-    with pytest.raises(InputError, match=r"G4LEDATA of em was computed \w+, is official G4EMLOW8.8 now"):
+    with pytest.raises(InputError, match=r"G4LEDATA of FTFP_BERT was computed \w+, is official G4EMLOW8.8 now"):
         produce(asked, tmp_path / "run.h5", resume=True, quiet=True)
 
 
