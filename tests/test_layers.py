@@ -26,7 +26,8 @@ ALLOWED = {
 }
 ALLOWED["run_config"] = CORE | {"production"}
 ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
-ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight"}
+ALLOWED["manifest"] = CORE
+ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest"}
 ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),

@@ -4,7 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -100,6 +104,7 @@ def test_the_whole_life(config, tmp_path, monkeypatch):
     inside = read(tmp_path / "run" / "inside_geant4.h5")
     assert len(inside) == 20
     assert 0.5 < inside.energies.sum(1).mean() / 200 < 1.5
+    assert run.manifest.foreign() == []  # it lists all that it has made
     ids = [read(run.showers_file(name)).incidents.shower_id for name in ("train", "select", "test")]
     assert np.unique(np.concatenate(ids)).size == 800
     _assert_second_call_does_nothing(config, tmp_path / "run")
@@ -132,17 +137,148 @@ def test_force_replaces_runs_only(config, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").touch()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"thesis holds other things than a run"):
+    with pytest.raises(InputError, match=r"thesis\.tex was made by no run; move it"):
         pipeline.load(config, tmp_path / "thesis").open(resume=False, force=True)
     assert (tmp_path / "thesis" / "thesis.tex").exists()
     for resume in (True, False):
         with pytest.raises(InputError, match="file is a file; give a folder"):
             pipeline.load(config, tmp_path / "file").open(resume=resume, force=not resume)
-    run = pipeline.load(config, tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.toml").write_text('name = "mine"')
+    for how in ({"resume": False, "force": True}, {"resume": True, "force": False}):
+        with pytest.raises(InputError, match=r"mine/config\.toml was made by no run|made from another config"):
+            pipeline.load(config, tmp_path / "mine").open(**how)
+    assert (tmp_path / "mine" / "config.toml").read_text() == 'name = "mine"'
+
+
+def faked(config, folder, done):
+    """A run whose steps only write their files and tell their titles."""
+    run = pipeline.load(config, folder)
+    run.console = Console(soft_wrap=True, width=1000)
+
+    def working(step):
+        def work():
+            done.append(step.title)
+            for file in step.results:
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(f"{file.name} whole")
+
+        return replace(step, work=work)
+
+    run.__dict__["steps"] = [working(step) for step in run.steps]
+    return run
+
+
+def test_force_removes_what_the_run_has_made_and_nothing_else(config, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    run = faked(config, Path(), [])
     run.open(resume=False, force=False)
-    (run.folder / "left").touch()
-    run.open(resume=False, force=True)
-    assert not (run.folder / "left").exists()
+    run.execute()
+    (tmp_path / "run" / "showers" / "test.h5.parts").mkdir()
+    (tmp_path / "run" / "showers" / "test.h5.parts" / "order.json").touch()
+    assert run.manifest.foreign() == []
+    for mine in (
+        "notes.txt",
+        "report/figure.png",
+        "showers/other.h5",
+        "showers/test.h5.parts/thesis.tex",
+        "training/sub",
+    ):
+        (tmp_path / "run" / mine).touch()
+        before = sorted(Path().rglob("*"))
+        with pytest.raises(InputError, match=f"{mine} was made by no run; move it"):
+            faked(config, Path(), []).open(resume=False, force=True)
+        assert sorted(Path().rglob("*")) == before
+        (tmp_path / "run" / mine).unlink()
+    faked(config, Path(), []).open(resume=False, force=True)
+    assert sorted(path.name for path in Path().rglob("*")) == ["config.toml", "manifest.json", "showers"]
+
+
+@pytest.mark.parametrize("how", ["emptied", "cut", "missing"])
+def test_a_step_is_done_only_if_its_results_are_whole(config, tmp_path, capsys, how):
+    done = []
+    run = faked(config, tmp_path / "run", done)
+    run.open(resume=False, force=False)
+    run.execute()
+    titles = [step.title for step in run.steps]
+    assert done == titles
+    for number, step in enumerate(run.steps):
+        for file in step.results:
+            done.clear()
+            file.unlink() if how == "missing" else file.write_bytes(file.read_bytes()[:5] if how == "cut" else b"")
+            again = faked(config, tmp_path / "run", done)
+            again.open(resume=True, force=False)
+            again.execute()
+            state = "missing" if how == "missing" else "damaged"
+            assert f"{file} is {state}: {step.title} is done again" in capsys.readouterr().out
+            assert done == (titles[:1] if number == 0 else titles[number:])
+            assert file.read_text() == f"{file.name} whole"
+    done.clear()
+    again = faked(config, tmp_path / "run", done)
+    again.open(resume=True, force=False)
+    again.execute()
+    assert done == []
+
+
+def test_two_runs_in_one_folder_are_told_apart(config, tmp_path):
+    """Neither while one is at work, nor between its opening and its work, is there a mixture."""
+    done = []
+    run, refused = faked(config, tmp_path / "run", done), []
+    changed = config.read_text().replace('name = "tiny"', 'name = "tiny"\nseed = 2')
+    (tmp_path / "other.toml").write_text(changed)
+
+    def rival():
+        for how in ({"resume": False, "force": True}, {"resume": True, "force": False}):
+            with pytest.raises(InputError) as told:
+                pipeline.load(config, tmp_path / "run").open(**how)
+            refused.append(str(told.value))
+        run.steps[0] = plain
+        plain.work()
+
+    plain = run.steps[0]
+    run.steps[0] = replace(plain, work=rival)
+    run.open(resume=False, force=False)
+    run.execute(last="Geant4 showers")
+    assert len(refused) == 2
+    assert all("is being written by process" in said for said in refused)
+    pipeline.load(tmp_path / "other.toml", tmp_path / "run").open(resume=False, force=True)
+    with pytest.raises(InputError, match="another run has begun in"):
+        run.execute()
+
+
+def test_runs_that_share_showers_wait_for_each_other(config, tmp_path, monkeypatch):
+    """While the first makes them, the second waits; then it finds them made."""
+    shared = pipeline.load(config, tmp_path / "first").config.model_dump()
+    shared["showers"]["folder"] = str(tmp_path / "showers")
+    at_work, made, go = [], [], threading.Event()
+
+    def produce(_, file, **__):
+        at_work.append(file)
+        assert go.wait(60)
+        assert len(at_work) == len(made) + 1
+        made.append(file)
+        file.touch()
+
+    monkeypatch.setattr(pipeline, "produce", produce)
+    monkeypatch.setattr(pipeline.Order, "is_in", lambda *_: True)
+
+    def work(name):
+        run = pipeline.Run(RunConfig.build(shared, "toy"), tmp_path / name)
+        run.console = Console(quiet=True)
+        run.open(resume=False, force=False)
+        run.execute(last="Geant4 showers")
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(work, "first")
+        while not at_work:
+            time.sleep(0.01)
+        second = pool.submit(work, "second")
+        time.sleep(0.3)
+        go.set()
+        first.result()
+        second.result()
+    assert made == [tmp_path / "showers" / f"{name}.h5" for name in ("train", "select", "test")]
 
 
 def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
@@ -177,7 +313,7 @@ def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small)
     run.console = Console(quiet=True)
     run.open(resume=False, force=True)
     write(tmp_path / "showers" / "train.h5", toy(small, 300, seed=1))
-    with pytest.raises(InputError, match=r"train\.h5 holds other showers .* delete .*showers or name another"):
+    with pytest.raises(InputError, match=r"train\.h5 holds other showers .*; name another \[showers\] folder"):
         run.execute(last="Geant4 showers")
     assert len(read(tmp_path / "showers" / "train.h5")) == 300
 
@@ -209,8 +345,9 @@ def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path
         run.open(resume=True, force=False)
         run.execute(last="training")
 
+    monkeypatch.setattr(pipeline.Order, "is_in", lambda *_: True)
+    pipeline.load(tmp_path / "run.toml", tmp_path / "run").open(resume=False, force=False)
     for name, n, first in (("train", 300, 0), ("select", 100, 300), ("test", 400, 400)):
-        (tmp_path / "run" / "showers").mkdir(parents=True, exist_ok=True)
         write(tmp_path / "run" / "showers" / f"{name}.h5", toy(small, n, seed=1, first_id=first))
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_train_step", dying_step)

@@ -1,8 +1,8 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; every step resumes."""
 
-import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,10 +13,12 @@ import tomli_w
 from rich.console import Console
 
 from caloforge import preflight, units
+from caloforge.claims import claim
 from caloforge.config import read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import check_writable, write_text
+from caloforge.manifest import Manifest
 from caloforge.production import Order, Source, produce
 from caloforge.run_config import RunConfig
 from caloforge.seeds import next_seed
@@ -26,13 +28,13 @@ from caloforge.simulators import Replay, answer, create
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: done when its last output is there, unless its work checks that itself, `always`.
+    """One step of a run: done when its results are whole, unless its work checks that itself, `always`.
 
     Until it is done, `table` of the config, which it alone reads, may change.
     """
 
     title: str
-    output: Path
+    results: tuple[Path, ...]
     work: Callable[[], None]
     always: bool = False
     table: str | None = None
@@ -50,6 +52,7 @@ class Run:
 
         self.config, self.folder, self.workers = config, folder, workers
         self.console = Console(highlight=False, soft_wrap=True)
+        self.manifest = Manifest(folder)
         self.detector = Detector.load(config.detector)
         self.source = Source.from_config(config.incidents, self.detector)
         learning = {
@@ -68,72 +71,120 @@ class Run:
     @cached_property
     def steps(self) -> list[Step]:
         """What is done, in order."""
+        from caloforge.training.run import RunFolder
+
         at, shared = self.folder, self.config.showers.folder is not None
+        showers = tuple(self.showers_file(name) for name in ("train", "select", "test"))
+        report = at / "report" / "metrics.json", at / "report" / "report.html"
         return [
-            Step("Geant4 showers", self.showers_file("test"), self.make_showers, always=shared),
-            Step("training", at / "training" / "model.pt", self.train),
-            Step("export", self.model_file, self.export),
-            Step("Geant4 with the model inside", at / "inside_geant4.h5", self.simulate_inside, table="inside"),
-            Step("timing", at / "bench.json", self.bench, table="bench"),
-            Step("validation", at / "report" / "report.html", self.validate, table="validation"),
+            Step("Geant4 showers", showers, self.make_showers, always=shared),
+            Step("training", RunFolder(at / "training").results, self.train),
+            Step("export", (self.model_file,), self.export),
+            Step("Geant4 with the model inside", (at / "inside_geant4.h5",), self.simulate_inside, table="inside"),
+            Step("timing", (at / "bench.json",), self.bench, table="bench"),
+            Step("validation", report, self.validate, table="validation"),
         ]
+
+    @property
+    def saved(self) -> Path:
+        """The config as the run began with it."""
+        return self.folder / "config.toml"
+
+    @cached_property
+    def wanted(self) -> dict[str, Any]:
+        """The config as it is saved."""
+        return self.config.model_dump(mode="json", exclude_none=True)
 
     def open(self, *, resume: bool, force: bool) -> None:
         """Make the run directory, or take up an existing one.
 
         Raises:
-            InputError: it exists without `resume` or `force`, was made from another config, cannot be written, or
-                its teacher is not trained yet.
+            InputError: it exists without `resume` or `force`, was made from another config, holds what no run has made,
+                is another process's at present, cannot be written, or its teacher is not trained yet.
         """
         if force or not (self.folder / "training" / "model.pt").exists():
             preflight.check_teacher(self.config, self.learning)
-        saved = self.folder / "config.toml"
-        wanted = self.config.model_dump(mode="json", exclude_none=True)
-        self._check_folder(saved, wanted, resume=resume, force=force)
-        if force and self.folder.exists():
-            shutil.rmtree(self.folder)
+        self._check_folder(resume=resume, force=force)
         for folder in (self.folder, self.showers_file("test").parent):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
-            folder.mkdir(parents=True, exist_ok=True)
-        write_text(saved, tomli_w.dumps(wanted))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with claim(self.folder):
+            self._check_folder(resume=resume, force=force)
+            if force:
+                self.manifest.clear()
+            self.showers_file("test").parent.mkdir(parents=True, exist_ok=True)
+            results = (file for step in self.steps for file in step.results)
+            self.manifest.begin([self.saved, self.folder / "training" / "best.pt", *results])
+            write_text(self.saved, tomli_w.dumps(self.wanted))
 
-    def _check_folder(self, saved: Path, wanted: dict[str, Any], *, resume: bool, force: bool) -> None:
+    def _check_folder(self, *, resume: bool, force: bool) -> None:
         """Whether the run directory may be made, replaced or taken up; steps to come may have been changed."""
-        if not self.folder.exists():
-            return
-        if not self.folder.is_dir():
+        if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file; give a folder with --out")
+        if not self.folder.exists() or not any(path.suffix != ".lock" for path in self.folder.iterdir()):
+            return
         if force:
-            if any(self.folder.iterdir()) and not saved.exists():
-                raise InputError(f"{self.folder} holds other things than a run; --force would delete them, so empty it")
+            self.manifest.check_own()
             return
         if not resume:
             raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
-        if not saved.exists():
-            return
-        to_come = {step.table for step in self.steps if not step.output.exists()}
-        if changed := preflight.changed_tables(saved, wanted) - to_come:
+        to_come = {step.table for step in self.steps if not self.manifest.has(step.results)}
+        if self.saved.exists() and (changed := preflight.changed_tables(self.saved, self.wanted) - to_come):
             raise InputError(f"{self.folder} was made from another config ({', '.join(sorted(changed))}); "
                              "use --force, or --out for another folder")  # fmt: skip
+        if not self.manifest.exists and not self.saved.exists():
+            self.manifest.check_own()
 
     def execute(self, last: str | None = None) -> None:
-        """Do every step that is not done, up to the one titled `last`."""
-        for number, step in enumerate(self.steps, 1):
-            if step.output.exists() and not step.always:
-                self.console.print(f"{number}/{len(self.steps)} {step.title}: done already")
-            else:
+        """Do every step whose results are not whole, up to the one titled `last`; what follows a new model, too.
+
+        Raises:
+            InputError: another process is at work in the folder, or has begun another run in it.
+        """
+        with claim(self.folder):
+            if preflight.changed_tables(self.saved, self.wanted):
+                raise InputError(f"another run has begun in {self.folder}; give another folder with --out")
+            again = False
+            for number, step in enumerate(self.steps, 1):
                 begin = time.perf_counter()
-                self.console.rule(f"{number}/{len(self.steps)} {step.title}", align="left")
-                step.work()
-                self.console.print(f"{step.title}: {time.perf_counter() - begin:.0f} s, {step.output}")
-            if step.title == last:
-                return
+                if not again and not step.always and self._is_done(step):
+                    self.console.print(f"{number}/{len(self.steps)} {step.title}: done already")
+                else:
+                    self.console.rule(f"{number}/{len(self.steps)} {step.title}", align="left")
+                    again = again or number > 1  # showers that are made again are the same
+                    self._do(step, anew=again)
+                    self.console.print(f"{step.title}: {time.perf_counter() - begin:.0f} s, {step.results[-1]}")
+                if step.title == last:
+                    return
+
+    def _is_done(self, step: Step) -> bool:
+        """Whether all results are whole; says which are not, and removes those so that they are made again."""
+        damaged = self.manifest.damaged(step.results)
+        for file in damaged:
+            how = "damaged" if file.exists() else "missing"
+            self.console.print(f"{file} is {how}: {step.title} is done again", markup=False)
+            file.unlink(missing_ok=True)
+        return not damaged and self.manifest.has(step.results)
+
+    def _do(self, step: Step, *, anew: bool) -> None:
+        own = [file for file in step.results if file.is_relative_to(self.folder)]
+        self.manifest.forget(own)
+        if anew and step.title != "training":  # which goes on from its checkpoint
+            for file in own:
+                file.unlink(missing_ok=True)
+        step.work()
+        self.manifest.record(own)
 
     def make_showers(self) -> None:
         """Independent Geant4 showers for training, selection and test: disjoint ids of one seed.
 
         Labels left out are left out of training and selection; the test has them all.
         """
+        shared = self.config.showers.folder is not None
+        with claim(self.showers_file("test").parent, wait=True) if shared else nullcontext():
+            self._make_showers()
+
+    def _make_showers(self) -> None:
         counts, first = self.config.showers, 0
         complete = Source.from_config(self.config.incidents.complete(), self.detector)
         wanted = (("train", counts.train, self.source), ("select", counts.select, self.source),
@@ -145,8 +196,7 @@ class Run:
             if not file.exists():
                 produce(order, file, workers=self.workers, resume=True)
             elif not order.is_in(file):
-                raise InputError(f"{file} holds other showers than this run asks for; delete {file.parent} "
-                                 "or name another [showers] folder")  # fmt: skip
+                raise InputError(f"{file} holds other showers than this run asks for; name another [showers] folder")
             first += n
 
     def showers_file(self, name: str) -> Path:

@@ -72,7 +72,7 @@ def train(
     with claim(run):
         folder = _open(config, training, selection, run, resume=resume)
         trainer = Trainer(config, training, selection, folder)
-        if resume and folder.checkpoint_file.is_file():
+        if resume and folder.has_begun:
             trainer.restore(load_state(folder.checkpoint_file))
         return trainer.run(quiet=quiet)
 
@@ -88,15 +88,19 @@ def _check(training: Showers, selection: Showers) -> None:
 
 def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
     folder, teacher = RunFolder(run), describe_teacher(config)
-    if not folder.config_file.exists():
-        folder.describe(config, Domain.of_showers(training), training, selection, teacher)
-        return folder
-    if not resume:
+    if folder.config_file.exists() and not resume:
         raise InputError(f"{run} already holds a training; resume it or give another folder")
-    if folder.config != config or folder.provenance["training"]["fingerprint"] != fingerprint(training, selection):
-        raise InputError(f"{run} holds a training with another config or other showers; give another folder")
-    if folder.provenance["training"].get("teacher") != teacher:
-        raise InputError(f"{run} was begun with another teacher than is now in {config.teacher}; give another folder")
+    if folder.config_file.exists() and folder.config != config:
+        raise InputError(f"{run} holds a training with another config; give another folder")
+    if folder.provenance_file.exists():
+        begun = folder.provenance["training"]
+        if begun["fingerprint"] != fingerprint(training, selection):
+            raise InputError(f"{run} holds a training with other showers; give another folder")
+        if begun.get("teacher") != teacher:
+            raise InputError(f"{run} was begun with another teacher than is now in {config.teacher}; "
+                             "give another folder")  # fmt: skip
+    if not folder.is_described:
+        folder.describe(config, Domain.of_showers(training), training, selection, teacher)
     return folder
 
 
@@ -146,6 +150,8 @@ class Trainer:
 
     def _finish(self) -> None:
         """Only a training that has ended has a model, so that an interrupted one is never taken for it."""
+        if not self.folder.losses_file.exists():
+            self._write_losses()
         if self.folder.best_file.exists():
             self.folder.best_file.replace(self.folder.model_file)
         elif not self.folder.model_file.exists():
@@ -210,9 +216,11 @@ class Trainer:
             self.best = (held_out, self.step)
             save_state(self.folder.best_file, self.average.state_dict())
         self.losses.append({"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": held_out})
-        lines = "".join(json.dumps(line) + "\n" for line in self.losses)
-        write_text(self.folder.losses_file, lines)
+        self._write_losses()
         save_state(self.folder.checkpoint_file, self.state())
+
+    def _write_losses(self) -> None:
+        write_text(self.folder.losses_file, "".join(json.dumps(line) + "\n" for line in self.losses))
 
     def _held_out_loss(self) -> float:
         """Mean loss of the averaged weights on the selection showers, with the same noise each time."""

@@ -74,6 +74,22 @@ class RunFolder:
         """One JSON line per evaluation."""
         return self.path / "losses.jsonl"
 
+    @property
+    def is_described(self) -> bool:
+        """Whether all is written that is known before the first step."""
+        return all(file.exists() for file in self.results[:4])
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a checkpoint, and the best weights up to it, without which it cannot be gone on from."""
+        return self.checkpoint_file.is_file() and (self.best_file.is_file() or self.model_file.is_file())
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """All files of a training that has ended, its model last."""
+        described = self.config_file, self.detector_file, self.domain_file, self.provenance_file
+        return (*described, self.losses_file, self.checkpoint_file, self.model_file)
+
     @cached_property
     def config(self) -> TrainingConfig:
         """Configuration of the training."""
@@ -158,7 +174,8 @@ def load_state(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except Exception as error:
-        raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+        reason = (str(error).splitlines() or ["it is empty"])[0]
+        raise InputError(f"cannot read {path}: {reason}") from None
     return state
 
 
