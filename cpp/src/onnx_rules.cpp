@@ -55,9 +55,13 @@ void check_known(Name name, const Scope& scope) {
     throw Error("'" + shown(name) + "' is used before it is made: its nodes form a cycle, or are not sorted");
 }
 
+/// Number of elements that a tensor's shape claims; huge where it holds a negative number.
 std::uint64_t elements(const Message& tensor) {
   std::uint64_t size = 1;
-  for (const std::int64_t n : tensor.numbers(1)) size = n < 0 ? huge : times(size, static_cast<std::uint64_t>(n));
+  for (const std::int64_t n : tensor.numbers(1)) {
+    if (n < 0) return huge;
+    size = times(size, static_cast<std::uint64_t>(n));
+  }
   return size;
 }
 
@@ -69,9 +73,7 @@ Message checked_tensor(Name bytes) {
     throw Error("it keeps its weights in other files; save it as one file");
   std::uint64_t stored = 0;
   for (const std::uint64_t field : {4, 5, 6, 7, 9, 10, 11}) stored += tensor.bytes(field);
-  const Numbers dims = tensor.numbers(1);
-  if (std::any_of(dims.begin(), dims.end(), [](std::int64_t n) { return n < 0; }) ||
-      elements(tensor) > per_byte * stored)
+  if (elements(tensor) > per_byte * stored)
     throw Error("a tensor claims " + std::to_string(elements(tensor)) + " elements and stores " +
                 std::to_string(stored) + " bytes");
   return tensor;

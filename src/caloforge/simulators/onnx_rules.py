@@ -24,6 +24,7 @@ SHAPED = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"OneHot": 1, b"Pad":
 DATA = (4, 5, 6, 7, 9, 10, 11)  # fields of a tensor that hold its elements
 PER_BYTE = 4  # elements that a byte holds at most
 INT32, INT64 = 6, 7
+HUGE = 2**62
 MOST = 64  # elements of a constant whose numbers are looked at
 
 
@@ -139,9 +140,9 @@ def check_tensor(tensor: Message) -> Message:
     if tensor.all(13) or any(tensor.numbers(14)):
         raise InputError("it keeps its weights in other files; save it as one file")
     stored = sum(9 if isinstance(value, int) else len(value) + 1 for k in DATA for value in tensor.fields.get(k, []))
-    dims = list(tensor.numbers(1))
-    if any(n < 0 for n in dims) or math.prod(dims) > PER_BYTE * stored:
-        raise InputError(f"a tensor claims the shape {dims[:8]} and stores {stored} bytes")
+    claimed = HUGE if any(n < 0 for n in tensor.numbers(1)) else min(math.prod(tensor.numbers(1)), HUGE)
+    if claimed > PER_BYTE * stored:
+        raise InputError(f"a tensor claims {claimed} elements and stores {stored} bytes")
     return tensor
 
 
