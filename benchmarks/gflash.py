@@ -1,12 +1,13 @@
 """GFlash against Geant4: mean longitudinal profile per X0, radius of 90 % containment, response, resolution, time.
 
-python benchmarks/gflash.py prints the first table of docs/gflash.md, with --detectors 60 the second.
+python benchmarks/gflash.py prints the first table of docs/gflash.md; --low the second, --detectors 60 the last.
 """
 
 import argparse
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,21 @@ from caloforge.detector.materials import matter
 from caloforge.production import Source, SourceConfig
 from caloforge.showers import Incidents, Showers, read, write
 from caloforge.simulators import create
+from caloforge.simulators.gflash import simulator as limits
 from caloforge.simulators.gflash.stack import effective_medium
 
 Floats = NDArray[np.float64]
 
 FAST = 1000  # showers of GFlash
+LOW = {30: 500, 50: 500, 100: 500, 200: 400, 300: 300, 500: 200, 1000: 150, 3000: 60}  # energies [MeV] and showers
+CRYSTALS = """
+name = "crystals"
+[[layer]]
+copies = 25
+plates = [{material = "G4_PbWO4", thickness = "9 mm"}]
+counts = ["G4_PbWO4"]
+cells = {kind = "cartesian", n = [9, 9], size = ["22 mm", "22 mm"]}
+"""
 
 LEAD_ARGON = (("G4_Pb", "2 mm"), ("G4_lAr", "4 mm"))
 # plates of one unit, which of them count, units, width of a ring [mm]
@@ -120,6 +131,31 @@ def compare(stack: str, energy: float, n: int, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def low_rows() -> Iterator[str]:
+    """Geant4, then GFlash, from 30 MeV to 3 GeV in crystals and in lead and argon, as lines of Markdown."""
+    limits.LEAST_ENERGY = 0.0
+    crystals, argon = Detector.from_toml(CRYSTALS), fine_detector("Pb/LAr, argon counts")
+    simulators = [(create(name, crystals), create(name, argon)) for name in ("geant4", "gflash")]
+    for energy, n in LOW.items():
+        incidents = Incidents.make("e-", np.full(n, float(energy)))
+        pairs = [[simulator.simulate(incidents, 1) for simulator in pair] for pair in simulators]
+        hottest = [pair[0].energies.reshape(n, 25, -1).sum(1).max(1).mean() / energy for pair in pairs]
+        radius = [containment_radius(pair[1]) for pair in pairs]
+        depth, deep = ([mean_depth(pair[i]) for pair in pairs] for i in (0, 1))
+        cells = [f"{a:.{digits}f}, {b:.{digits}f}" for (a, b), digits in
+                 zip((hottest, depth, radius, deep), (3, 1, 1, 1), strict=True)]  # fmt: skip
+        yield f"| {energy} | {n} | {' | '.join(cells)} |"
+    for pair in simulators:
+        for simulator in pair:
+            simulator.close()
+
+
+def mean_depth(showers: Showers) -> float:
+    """Mean depth of the energy [mm]."""
+    layers = showers.detector.sum_layers(showers.energies).sum(0)
+    return float(layers @ np.array([layer.z for layer in showers.detector.layers]) / layers.sum())
+
+
 def sampling_detectors() -> list[Detector]:
     """The presets of which only some matter counts, and one that becomes so."""
     names = ("par04-siw", "clic-ecal", "atlas-barrel", "fcc-lar")
@@ -154,10 +190,14 @@ def main() -> None:
     parser.add_argument("--energies", type=float, nargs="+", default=[10, 30, 100], help="GeV")
     parser.add_argument("--stacks", nargs="+", default=list(STACKS), choices=list(STACKS))
     parser.add_argument("-o", "--output", type=Path, help="JSON with all figures")
-    parser.add_argument("--detectors", type=int, metavar="N", help="second table instead, of N Geant4 showers each")
+    parser.add_argument("--low", action="store_true", help="the table of low energies instead")
+    parser.add_argument("--detectors", type=int, metavar="N", help="the last table instead, of N Geant4 showers each")
     arguments = parser.parse_args()
     if len(arguments.showers) != len(arguments.energies):
         parser.error("--showers and --energies go together, one number each")
+    if arguments.low:
+        print("\n".join(low_rows()))
+        return
     if arguments.detectors:
         print("| detector | e-hat | visible Geant4 | GFlash | ratio | resolution | depth [mm] |\n" + "|---" * 7 + "|")
         for detector in sampling_detectors():

@@ -25,7 +25,7 @@ from caloforge.showers import read, write
 pytestmark = pytest.mark.skipif(
     not all(find_spec(name) for name in ("geant4_pybind", "torch")), reason="needs the extras geant4 and train"
 )
-LEFT_OUT = 'labels = "100 MeV:300 MeV:50 MeV"\nper_label = 1\nleave_out = "100 MeV:100 MeV:50 MeV"'
+LEFT_OUT = 'labels = "200 MeV:300 MeV:50 MeV"\nper_label = 1\nleave_out = "300 MeV:300 MeV:50 MeV"'
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
 
 
@@ -44,7 +44,7 @@ name = "tiny"
 detector = "{folder / "small.toml"}"
 [incidents]
 particle = "e-"
-energy = "100 MeV:300 MeV"
+energy = "200 MeV:300 MeV"
 [showers]
 train = 300
 select = 100
@@ -69,16 +69,17 @@ energies = ["200 MeV"]
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('energies = ["200 MeV"]', 'energies = ["200 MeV", "1 GeV"]', "1 GeV is outside .* 100 MeV .. 300 MeV"),
+        ('energies = ["200 MeV"]', 'energies = ["200 MeV", "1 GeV"]', "1 GeV is outside .* 200 MeV .. 300 MeV"),
         ('energies = ["200 MeV"]', 'energies = ["-1 MeV"]', "positive"),
         ('energy = "200 MeV"', 'energy = "5 GeV"', r"\[inside\] 5 GeV is outside"),
         ('"e-"', '"pi+"', "gflash simulates e-, e\\+ and gamma, not pi\\+"),
+        ('"200 MeV:300 MeV"', '"100 MeV:300 MeV"', "gflash simulates 200 MeV and more, not 100 MeV"),
         ('["gflash"]', '["glfash"]', "unknown simulator 'glfash'; did you mean 'gflash'"),
         ('["gflash"]', '["nowhere.onnx"]', "no such file: nowhere.onnx"),
         ('"tiny"', '"gflash"', "a run cannot be called 'gflash'"),
         ("seeds = 1", 'recipe = "defualt"', "defualt"),
         ('"coupling-flow"', '"gan-3d"', "layers that share one grid"),
-        ('energy = "100 MeV:300 MeV"', LEFT_OUT, "leave_out takes an end of the labels"),
+        ('energy = "200 MeV:300 MeV"', LEFT_OUT, "leave_out takes an end of the labels"),
     ],
 )
 def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old, new, said):

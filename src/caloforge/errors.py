@@ -12,6 +12,10 @@ class RunError(RuntimeError):
     """Something failed while running; the message says what was kept (exit code 1)."""
 
 
+class AccuracyWarning(UserWarning):
+    """A result is less accurate than elsewhere; the message says where and by how much."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Name the known word nearest to `word`, or the known words, the first dozen at most, where none is near."""
     known = sorted(known)

@@ -9,11 +9,11 @@ from caloforge.config import parse_toml, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import read_text
-from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.production import Source
 from caloforge.run_config import RunConfig
 from caloforge.showers.domain import Domain
 from caloforge.simulators import check_name
+from caloforge.simulators.gflash import check_incidents
 from caloforge.validation.recipes import find_recipe
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def _check_energies(config: RunConfig, detector: Detector, source: Source) -> No
 
 def _check_competitors(config: RunConfig, source: Source) -> None:
     competitors = config.validation.competitors
-    if "gflash" in competitors and source.pdg not in ELECTROMAGNETIC:
-        raise InputError(f"[validation] gflash simulates e-, e+ and gamma, not {particle_name(source.pdg)}")
+    if "gflash" in competitors:
+        check_incidents([source.pdg], source.energy[0])
     for name in competitors:
         if name != "frozen":  # whose library is made by the run
             check_name(name)

@@ -1,12 +1,14 @@
 """GFlash against its published formulae, against energy conservation and against symmetry."""
 
 import math
+import warnings
+from threading import Lock
 
 import numpy as np
 import pytest
 
 from caloforge.detector import Detector
-from caloforge.errors import InputError
+from caloforge.errors import AccuracyWarning, InputError
 from caloforge.showers import Incidents
 from caloforge.simulators.gflash import GFlash
 from caloforge.simulators.gflash.cascade import start_points
@@ -120,7 +122,7 @@ def test_positron_adds_its_annihilation(crystal):
     rng = np.random.default_rng(1)
     assert start_points(-11, 1000.0, rng) == [(1000.0 + 2 * ELECTRON_MASS, 0.0)]
     assert start_points(11, 1000.0, rng) == [(1000.0, 0.0)]
-    electron, positron = (crystal.simulate(Incidents.make(p, 20.0), 1).energies.sum() for p in ("e-", "e+"))
+    electron, positron = (crystal.simulate(Incidents.make(p, 250.0), 1).energies.sum() for p in ("e-", "e+"))
     assert positron - electron > 0.5
 
 
@@ -227,7 +229,34 @@ def test_refuses_a_detector_without_matter():
         GFlash(Detector.from_toml(VACUUM))
 
 
-@pytest.mark.parametrize("energy", [0.01, 1.0, 10.0, 1e6])
+@pytest.mark.parametrize("energy", [0.001, 100.0, 199.9])
+def test_refuses_energies_below_its_own(crystal, energy):
+    incidents = Incidents.make("e-", np.array([5000.0, energy]))
+    with pytest.raises(InputError, match=r"gflash simulates 200 MeV and more, not .*; use geant4"):
+        crystal.simulate(incidents, 1)
+    assert crystal.accepts(incidents).tolist() == [True, False]
+    assert not crystal.accepts_one(11, energy, 0.0, 0.0, (0.0, 0.0))
+
+
+def test_warns_where_showers_are_too_wide(crystal, monkeypatch):
+    monkeypatch.setattr("caloforge.simulators.gflash.simulator.NOT_WARNED", Lock())
+    with pytest.warns(AccuracyWarning, match="gflash is meant for 1 GeV and more; below, its showers are too wide"):
+        crystal.simulate(Incidents.make("gamma", [300.0, 2000.0]), 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        crystal.simulate(Incidents.make("e-", [1000.0]), 1)
+    assert crystal.provenance()["energies"] == {"refused_below_MeV": 200.0, "too_wide_below_MeV": 1000.0}
+
+
+def test_accepts_what_it_can_shower(crystal):
+    known = {"e-": True, "e+": True, "gamma": True, "pi+": False, "mu-": False}
+    for name, takes in known.items():
+        incidents = Incidents.make(name, [1000.0])
+        assert crystal.accepts(incidents).tolist() == [takes]
+        assert crystal.accepts_one(int(incidents.pdg[0]), 1000.0, 0.0, 0.0, (0.0, 0.0)) == takes
+
+
+@pytest.mark.parametrize("energy", [200.0, 500.0, 1e6])
 def test_extreme_energies_stay_finite(crystal, energy):
     showers = crystal.simulate(Incidents.make("e-", np.full(3, energy)), 1)
     assert np.isfinite(showers.energies).all()

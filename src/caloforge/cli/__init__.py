@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from typing import NoReturn
 
 import typer
@@ -42,6 +43,7 @@ def _options(
 def main() -> NoReturn:
     """Run the command line; 0 done, 1 failed while running, 2 bad input."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin lose a core's time slices to a neighbour
+    warnings.formatwarning = _one_line
     try:
         app()
     except InputError as error:
@@ -61,6 +63,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(0)
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning for the terminal, without the place in the code that Python adds."""
+    return f"warning: {message}\n"
 
 
 def _leave(message: str, code: int) -> NoReturn:

@@ -1,5 +1,8 @@
 """GFlash: energy spots around the axis of each electromagnetic cascade, gathered into cells."""
 
+import warnings
+from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,7 @@ import caloforge
 from caloforge import seeds
 from caloforge.detector import Detector
 from caloforge.detector.window import window_offsets
-from caloforge.errors import InputError
+from caloforge.errors import AccuracyWarning, InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.base import Simulator
@@ -17,6 +20,37 @@ from caloforge.simulators.gflash.cascade import draw, start_points
 from caloforge.simulators.gflash.cells import Axis, CellFinder
 from caloforge.simulators.gflash.profiles import ALPHA_RISE, EQUAL_LN_Y, T_RISE
 from caloforge.simulators.gflash.stack import GAP_SPREAD, Floats, effective_medium, nodes
+from caloforge.units import show_energy
+
+LEAST_ENERGY = 200.0  # MeV: below, showers have the wrong shape
+MEANT_FROM = 1000.0  # MeV: below, R90 in lead and argon is too large by 18 % and more (docs/gflash.md)
+NOT_WARNED = Lock()  # held for good by the thread that warned first
+
+
+def check_incidents(pdgs: Iterable[int], least_energy: float) -> None:
+    """Refuse particles and energies that the parametrisation does not describe.
+
+    Args:
+        pdgs: PDG codes.
+        least_energy: lowest kinetic energy [MeV].
+
+    Raises:
+        InputError: particles other than e-, e+, gamma; energies below 200 MeV.
+    """
+    for pdg in pdgs:
+        if pdg not in ELECTROMAGNETIC:
+            raise InputError(f"gflash simulates e-, e+ and gamma, not {particle_name(pdg)}; use geant4")
+    if least_energy < LEAST_ENERGY:
+        raise InputError(
+            f"gflash simulates {show_energy(LEAST_ENERGY)} and more, not {show_energy(least_energy)}; use geant4"
+        )
+
+
+def _warn_of_low_energies() -> None:
+    """Warn, once in a process, that showers below 1 GeV are too wide."""
+    if NOT_WARNED.acquire(blocking=False):
+        said = f"gflash is meant for {show_energy(MEANT_FROM)} and more; below, its showers are too wide"
+        warnings.warn(said, AccuracyWarning, stacklevel=4)
 
 
 class GFlash(Simulator):
@@ -43,8 +77,8 @@ class GFlash(Simulator):
         """Simulate showers, each from its own random stream.
 
         Raises:
-            InputError: particles other than e-, e+, gamma; a start inside a detector whose cells do not follow;
-            a window that leaves its grid.
+            InputError: particles other than e-, e+, gamma; energies below 200 MeV; a start inside a detector whose
+            cells do not follow; a window that leaves its grid.
         """
         seeds.check_seed(seed)
         self._check(incidents)
@@ -54,10 +88,21 @@ class GFlash(Simulator):
             energies[row] = self._shower(incidents, row, first[row], seed)
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
+    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) are of particles and energies that the parametrisation describes."""
+        return np.isin(incidents.pdg, list(ELECTROMAGNETIC)) & (incidents.energy >= LEAST_ENERGY)
+
+    def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
+        """The same of one particle, in plain numbers [MeV, rad, mm]."""
+        return pdg in ELECTROMAGNETIC and energy >= LEAST_ENERGY
+
     def _check(self, incidents: Incidents) -> None:
-        for pdg in np.unique(incidents.pdg):
-            if int(pdg) not in ELECTROMAGNETIC:
-                raise InputError(f"gflash simulates e-, e+ and gamma, not {particle_name(int(pdg))}; use geant4")
+        if not len(incidents):
+            return
+        least = float(incidents.energy.min())
+        check_incidents(np.unique(incidents.pdg).tolist(), least)
+        if least < MEANT_FROM:
+            _warn_of_low_energies()
         frame = self.detector.readout.frame
         if frame != "shower" and (np.abs(incidents.position[:, 2]) > 0.1).any():
             raise InputError(f"a shower that starts inside needs frame 'shower'; {self.detector.name} has '{frame}'")
@@ -91,6 +136,7 @@ class GFlash(Simulator):
         return {
             "simulator": "gflash",
             "physics": "hep-ex/0001020",
+            "energies": {"refused_below_MeV": LEAST_ENERGY, "too_wide_below_MeV": MEANT_FROM},
             "ours": {"t_rise": T_RISE, "alpha_rise": ALPHA_RISE, "equal_ln_y": EQUAL_LN_Y, "gap_spread": GAP_SPREAD},
             "versions": {"caloforge": caloforge.__version__, "numpy": np.__version__},
             "medium": {"z_eff": medium.z_eff, "x0_mm": medium.x0, "moliere_mm": medium.moliere,
