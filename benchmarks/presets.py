@@ -63,7 +63,7 @@ class Stack:
     @cached_property
     def detector(self) -> Detector:
         """One readout layer per unit of plates, in rings."""
-        spec, half = self.preset.spec, self.preset.half_width
+        spec, half = self.preset.spec, max(self.preset.half_widths)
         edges = [0.0, *np.geomspace(INNERMOST, half, RINGS).round(6).tolist()[:-1], half]
         values = {"kind": "cylindrical", "n": (1, RINGS), "r_edges": tuple(f"{edge!r} mm" for edge in edges)}
         rings = CylindricalCells.build(values, "rings")

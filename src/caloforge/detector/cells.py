@@ -128,6 +128,11 @@ class CylindricalCells(_Grid):
         """Outer radius [mm]."""
         return float(self.edges[1][-1])
 
+    @property
+    def half_widths(self) -> tuple[float, float]:
+        """Half widths [mm] of the rings in x and y: the outer radius."""
+        return self.half_extent, self.half_extent
+
     @cached_property
     def edges(self) -> tuple[Floats, Floats]:
         """Edges of the cells in phi (n_phi+1,) [rad] and r (n_r+1,) [mm]."""

@@ -67,10 +67,9 @@ def describe(detector: Detector) -> RenderableType:
 
 def _numbers(detector: Detector) -> Table:
     table = Table(show_header=False, box=None)
-    size = "radius" if detector.is_cylinder else "half width"
     readout = detector.readout
     rows = [
-        ("size", f"depth {detector.depth:.6g} mm, {size} {detector.half_width:.6g} mm"),
+        ("size", f"depth {detector.depth:.6g} mm, face {detector.face}"),
         *_matter_rows(detector),
         ("readout", f"frame {readout.frame}, threshold {show_energy(readout.threshold)}, "
                     f"sampling fraction of the response {readout.sampling_fraction:g}"),

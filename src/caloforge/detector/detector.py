@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from caloforge.config import read_file
 from caloforge.detector.cells import CartesianCells, CylindricalCells
@@ -132,14 +132,29 @@ class Detector:
         return self.layers[-1].z_max
 
     @cached_property
-    def half_width(self) -> float:
-        """Half the transverse size of the plates, or their radius [mm]."""
-        return self.spec.half_width or max(layer.cells.half_extent for layer in self.spec.layer)
+    def half_widths(self) -> tuple[float, float]:
+        """Half the size of the plates in x and y; the radius of discs in both [mm]."""
+        return self.spec.half_widths
 
     @property
     def is_cylinder(self) -> bool:
-        """Whether the plates are discs (every layer has cylindrical cells) or squares."""
-        return all(layer.cells.kind == "cylindrical" for layer in self.spec.layer)
+        """Whether the plates are discs (every layer has cylindrical cells) or rectangles."""
+        return self.spec.is_cylinder
+
+    @property
+    def face(self) -> str:
+        """Shape and size of the front face in words."""
+        x, y = self.half_widths
+        if self.is_cylinder:
+            return f"a disc of radius {x:g} mm"
+        return f"+-{x:g} mm" if x == y else f"+-{x:g} mm in x, +-{y:g} mm in y"
+
+    def distance_to_side(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """How far points lie from the nearest side of the plates [mm], negative outside."""
+        half_x, half_y = self.half_widths
+        if self.is_cylinder:
+            return np.asarray(half_x - np.hypot(x, y))
+        return np.minimum(half_x - np.abs(x), half_y - np.abs(y))
 
     @cached_property
     def cell_layer(self) -> NDArray[np.int64]:

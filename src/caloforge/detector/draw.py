@@ -12,8 +12,10 @@ from caloforge.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 MAX_GRIDS = 6
+FAR = 2.5  # plates that are wider than the cells by more are not shown whole
 FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -35,7 +37,7 @@ def draw(detector: Detector, path: Path) -> None:
     _draw_side(parts[0, 0].add_subplot(), detector)
     axes = parts[1, 0].subplots(1, len(grids), squeeze=False)[0]
     for axis, (title, cells) in zip(axes, grids, strict=True):
-        _draw_grid(axis, title, cells)
+        _draw_grid(axis, title, cells, detector)
     with replacing(path) as beside:
         figure.savefig(beside, dpi=150, format=path.suffix[1:].lower())
 
@@ -57,7 +59,7 @@ def _draw_side(axis: "Axes", detector: Detector) -> None:
         for plate in layer.spec.plates * layer.spec.repeat:
             bars[plate.material].append((z, plate.thickness))
             z += plate.thickness
-    half = detector.half_width
+    half = detector.half_widths[0]
     for name, pieces in bars.items():
         counted = any(name in spec.counts for spec in detector.spec.layer)
         axis.broken_barh(pieces, (-half, 2 * half), color=colours[name], alpha=0.5 if counted else 0.9,
@@ -68,19 +70,36 @@ def _draw_side(axis: "Axes", detector: Detector) -> None:
     axis.legend(fontsize="small", loc="upper right")
 
 
-def _draw_grid(axis: "Axes", title: str, cells: CartesianCells | CylindricalCells) -> None:
+def _draw_grid(axis: "Axes", title: str, cells: CartesianCells | CylindricalCells, detector: Detector) -> None:
     from matplotlib.collections import LineCollection
 
+    axis.add_patch(_outline(detector.half_widths, round_=detector.is_cylinder, facecolor="0.85", edgecolor="C3"))
+    axis.add_patch(_outline(_half_widths(cells), round_=cells.kind == "cylindrical", facecolor="white"))
     lines = _cartesian_lines(cells) if isinstance(cells, CartesianCells) else _cylindrical_lines(cells)
     axis.add_collection(LineCollection(lines, colors="black", linewidths=0.4))
-    half_x, half_y = _half_widths(cells)
-    axis.set(xlim=(-half_x, half_x), ylim=(-half_y, half_y), xlabel="x [mm]", aspect="equal")
-    axis.set_title(f"{title}: {cells.shape[0]} x {cells.shape[1]}", fontsize="small")
+    x, y = (_reach(width, plate) for width, plate in zip(_half_widths(cells), detector.half_widths, strict=True))
+    axis.set(xlim=(-x, x), ylim=(-y, y), xlabel="x [mm]", aspect="equal")
+    axis.set_title(f"{title}: {cells.shape[0]} x {cells.shape[1]}\nplates: {detector.face}", fontsize="small")
+
+
+def _outline(half_widths: tuple[float, float], *, round_: bool, **style: Any) -> "Patch":
+    """A rectangle or disc around the axis: the plates, grey where no cell covers them, or the cells."""
+    from matplotlib.patches import Ellipse, Rectangle
+
+    x, y = half_widths
+    style = {"edgecolor": "none"} | style
+    return Ellipse((0, 0), 2 * x, 2 * y, **style) if round_ else Rectangle((-x, -y), 2 * x, 2 * y, **style)
+
+
+def _reach(cells: float, plate: float) -> float:
+    """Half of what a picture shows [mm]: the plates, or only the cells where the plates reach far beyond."""
+    return 1.05 * (plate if plate <= FAR * cells else cells)
 
 
 def _half_widths(cells: CartesianCells | CylindricalCells) -> tuple[float, float]:
-    x, y = (-cells.edges[0][0], -cells.edges[1][0]) if isinstance(cells, CartesianCells) else (cells.half_extent,) * 2
-    return 1.05 * float(x), 1.05 * float(y)
+    if isinstance(cells, CartesianCells):
+        return -float(cells.edges[0][0]), -float(cells.edges[1][0])
+    return cells.half_widths
 
 
 def _cartesian_lines(cells: CartesianCells) -> list[Any]:

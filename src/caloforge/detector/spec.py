@@ -4,16 +4,32 @@ import math
 from typing import Annotated, Literal, Self
 
 import tomli_w
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from caloforge.config import Strict
 from caloforge.detector.cells import Cells, Count
-from caloforge.units import Density, Energy, Length
+from caloforge.units import Density, Energy, Length, length
 
 MAX_CELLS = 10_000_000
 MAX_PLATES = 100_000
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.+-]{0,63}$")]
 Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+def _read_widths(value: object) -> float | tuple[float, float]:
+    """One length or two in mm; two equal ones are one."""
+    words = value if isinstance(value, list | tuple) else [value]
+    lengths = [float(word) if isinstance(word, float) else length(str(word)) for word in words]
+    if len(lengths) not in (1, 2) or not all(0 < width <= 1e6 for width in lengths):
+        raise ValueError("half_width is one length, or two for x and y, above 0 and up to 1 km")
+    return lengths[0] if len(set(lengths)) == 1 else (lengths[0], lengths[1])
+
+
+def _show_widths(value: float | tuple[float, float]) -> str | list[str]:
+    return [f"{width!r} mm" for width in value] if isinstance(value, tuple) else f"{value!r} mm"
+
+
+HalfWidth = Annotated[float | tuple[float, float], BeforeValidator(_read_widths), PlainSerializer(_show_widths)]
 
 
 class Material(Strict):
@@ -97,23 +113,21 @@ class DetectorSpec(Strict):
     """A whole detector file.
 
     Attributes:
-        half_width: half the transverse size of the plates [mm]; by default that of the largest layer of cells.
-            A cylinder's radius where every layer is cylindrical.
+        half_width: half the size of the plates in x and y [mm], one number where both are equal; by default they are
+            as wide as the widest layer of cells in x and in y. A cylinder's radius where every layer is cylindrical.
     """
 
     name: Name
     description: str = ""
     readout: Readout = Readout()
-    half_width: Annotated[Length, Field(gt=0, le=1e6)] | None = None
+    half_width: HalfWidth | None = None
     incidents: IncidentDefaults = IncidentDefaults()
     material: dict[Name, Material] = Field(default_factory=dict)
     layer: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        largest = max(layer.cells.half_extent for layer in self.layer)
-        if self.half_width is not None and self.half_width < largest * (1 - 1e-9):
-            raise ValueError(f"half_width {self.half_width:g} mm is less than the cells' {largest:g} mm")
+        self._check_widths()
         cells = sum(layer.copies * math.prod(layer.cells.fixed_shape) for layer in self.layer)
         if cells > MAX_CELLS:
             raise ValueError(f"{cells} cells are more than the {MAX_CELLS} allowed")
@@ -122,6 +136,31 @@ class DetectorSpec(Strict):
             raise ValueError(f"{plates} plates are more than the {MAX_PLATES} allowed")
         self._check_frame()
         return self
+
+    @property
+    def is_cylinder(self) -> bool:
+        """Whether the plates are discs, since every layer has cylindrical cells, or rectangles."""
+        return all(layer.cells.kind == "cylindrical" for layer in self.layer)
+
+    @property
+    def half_widths(self) -> tuple[float, float]:
+        """Half the size of the plates in x and y; the radius of discs in both [mm]."""
+        if self.half_width is None:
+            return self._widest
+        return self.half_width if isinstance(self.half_width, tuple) else (self.half_width, self.half_width)
+
+    @property
+    def _widest(self) -> tuple[float, float]:
+        """Half widths of the widest layers of cells in x and y [mm]."""
+        x, y = zip(*(layer.cells.half_widths for layer in self.layer), strict=True)
+        return max(x), max(y)
+
+    def _check_widths(self) -> None:
+        if self.is_cylinder and isinstance(self.half_width, tuple):
+            raise ValueError("plates with cylindrical cells only are discs: half_width is their radius, one length")
+        for axis, width, cells in zip("xy", self.half_widths, self._widest, strict=True):
+            if width < cells * (1 - 1e-9):
+                raise ValueError(f"half_width {width:g} mm is less than the cells' {cells:g} mm in {axis}")
 
     def _check_frame(self) -> None:
         kinds = {layer.cells.kind for layer in self.layer}

@@ -17,9 +17,9 @@ Operation = Callable[[Indices], Indices]
 def symmetries(detector: Detector) -> Indices:
     """Permutations (n_symmetries, n_cells) such that showers[:, p] is as probable as showers; identity first.
 
-    Rectangular cells: reflections in x and y, and the swap of x and y where every layer is square. Rings: rotations
-    by multiples of the largest angle that maps every layer onto itself, and reflections. The frame "window" has none,
-    since its directions and entry points are not symmetric.
+    Rectangular cells: reflections in x and y, and the swap of x and y where plates and layers are square. Rings:
+    rotations by multiples of the largest angle that maps every layer onto itself, and reflections. The frame "window"
+    has none, since its directions and entry points are not symmetric.
     """
     return np.stack([_permute(detector, operation) for operation in _operations(detector)])
 
@@ -45,7 +45,9 @@ def _cartesian(detector: Detector) -> list[Operation]:
     def flip(x: int, y: int, swap: bool) -> Operation:
         return lambda grid: grid[::x, ::y].T if swap else grid[::x, ::y]
 
-    swaps = (False, True) if all(_is_square(layer.cells) for layer in detector.layers) else (False,)
+    x_width, y_width = detector.half_widths
+    square = x_width == y_width and all(_is_square(layer.cells) for layer in detector.layers)
+    swaps = (False, True) if square else (False,)
     return [flip(x, y, swap) for swap, x, y in itertools.product(swaps, (1, -1), (1, -1))]
 
 

@@ -15,7 +15,6 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import read_text
 from caloforge.particles import pdg_code
-from caloforge.production.spectrum import describe_face, reach
 from caloforge.showers import Incidents
 from caloforge.showers.hdf5 import read_incidents
 
@@ -89,10 +88,10 @@ def _check(path: Path, incidents: Incidents, detector: Detector) -> None:
     ids, counts = np.unique(incidents.shower_id, return_counts=True)
     if (counts > 1).any():
         raise InputError(f"{path}: shower_id {ids[counts.argmax()]} occurs {counts.max()} times; ids must be unique")
-    distance = reach(detector, *incidents.position[:, :2].T)
-    if (distance >= detector.half_width).any():
-        raise InputError(f"{path}: the particle of row {distance.argmax()} misses the face of {detector.name}, "
-                         f"{describe_face(detector)}")  # fmt: skip
+    distance = detector.distance_to_side(*incidents.position[:, :2].T)
+    if (distance <= 0).any():
+        raise InputError(f"{path}: the particle of row {distance.argmin()} misses the face of {detector.name}, "
+                         f"{detector.face}")  # fmt: skip
 
 
 def _read_csv(path: Path) -> Incidents:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import Field
 
 from caloforge import seeds, units
@@ -122,8 +122,8 @@ class Source:
         if max(map(abs, theta)) >= np.pi / 2:
             raise InputError("theta must be below pi/2, the particle must fly into the calorimeter")
         x, y = parse_position(config.position or defaults.position or DEFAULT_POSITION)
-        if reach(detector, max(map(abs, x)), max(map(abs, y))) >= detector.half_width:
-            raise InputError(f"position reaches outside the face of {detector.name}, {describe_face(detector)}")
+        if detector.distance_to_side(max(map(abs, x)), max(map(abs, y))) <= 0:
+            raise InputError(f"position reaches outside the face of {detector.name}, {detector.face}")
         return cls(
             pdg_code(config.particle), energy, config.spectrum == "log", labels, config.per_label or 1,
             theta, parse_range(config.phi or defaults.phi or "0 rad", "angle"), x, y,
@@ -186,17 +186,6 @@ def parse_range(text: str, kind: Literal["energy", "length", "angle"]) -> tuple[
     if len(parts) == 2 and parts[0] >= parts[1]:
         raise InputError(f"{kind} range '{text}' is empty: the second value must exceed the first")
     return parts[0], parts[-1]
-
-
-def reach(detector: Detector, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-    """How far from the axis entry points lie [mm], as the face is measured: a disc by radius, a square by x and y."""
-    return np.asarray(np.hypot(x, y) if detector.is_cylinder else np.maximum(np.abs(x), np.abs(y)))
-
-
-def describe_face(detector: Detector) -> str:
-    """Shape and size of the front face."""
-    shape = "a disc of radius " if detector.is_cylinder else "+-"
-    return f"{shape}{detector.half_width:g} mm"
 
 
 def _kept_labels(config: SourceConfig) -> tuple[float, ...]:

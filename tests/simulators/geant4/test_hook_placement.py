@@ -18,7 +18,7 @@ def test_a_cell_centre_lies_in_its_cell(preset):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_points_outside_the_cells_lie_in_none(preset):
     detector = Detector.load(preset)
-    far = 3 * detector.half_width
+    far = 3 * max(detector.half_widths)
     points = np.array(
         [[0, 0, -1], [0, 0, detector.depth + 1], [far, 0, 1], [0, -far, 1], [far, far, detector.depth / 2]]
     )

@@ -277,7 +277,7 @@ def test_refused_incidents(simulator, small):
     few = Incidents.make("e-", [100.0])
     for particle, settings, message in (
         (9999999, {}, "Geant4 knows no particle with PDG code 9999999"),
-        ("e-", {"position": (100, 0, 0)}, "outside the front face: 100 mm from the axis, the plates end at 80 mm"),
+        ("e-", {"position": (100, 0, 0)}, r"outside the front face: x = 100 mm, y = 0 mm; the face is \+-80 mm"),
         ("e-", {"position": (0, 0, 5)}, "must lie on the front face"),
     ):
         with pytest.raises(InputError, match=message):

@@ -81,9 +81,9 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
     def Construct(self) -> g4.G4VPhysicalVolume:
         """World with the entrance slab and, for each `[[layer]]` table, columns of cells or one envelope."""
         detector, vacuum = self.detector, find_material("G4_Galactic", {})
-        half = detector.half_width
-        face = Tube(0, half) if detector.is_cylinder else Box(half, half)
-        world = Volume.make("world", Box(half + MARGIN, half + MARGIN), 2 * (detector.depth + MARGIN), vacuum)
+        x, y = detector.half_widths
+        face = Tube(0, x) if detector.is_cylinder else Box(x, y)
+        world = Volume.make("world", Box(x + MARGIN, y + MARGIN), 2 * (detector.depth + MARGIN), vacuum)
         self.entrance = world.place("entrance", face, ENTRANCE, -ENTRANCE / 2, vacuum).logical
         z, start, self.groups = 0.0, 0, []
         for index, spec in enumerate(detector.spec.layer):
@@ -151,10 +151,8 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
 
     def _fills(self, cells: Cells) -> bool:
         """Whether the cells cover the whole plates."""
-        half = self.detector.half_width
-        if cells.kind == "cartesian":
-            return all(math.isclose(width, half) for width in cells.half_widths)
-        return self.detector.is_cylinder and cells.edges[1][0] == 0 and math.isclose(cells.half_extent, half)
+        fills = all(map(math.isclose, cells.half_widths, self.detector.half_widths))
+        return fills if cells.kind == "cartesian" else fills and self.detector.is_cylinder and cells.edges[1][0] == 0
 
     def _material(self, name: str) -> g4.G4Material:
         return find_material(name, self.detector.spec.material)

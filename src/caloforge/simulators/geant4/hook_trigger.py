@@ -49,21 +49,14 @@ def contained(detector: Detector, margin: float) -> Condition:
     Raises:
         InputError: the margin is as wide as the detector.
     """
-    reach = detector.half_width - margin
-    if reach <= 0:
-        raise InputError(f"margin {margin:g} mm leaves nothing of {detector.name} ({detector.half_width:g} mm wide)")
+    if margin >= min(detector.half_widths):
+        raise InputError(f"margin {margin:g} mm leaves nothing of {detector.name}, whose face is {detector.face}")
 
     def stays_inside(incidents: Incidents) -> NDArray[np.bool_]:
         direction = incidents.direction
         to_back = (detector.depth - incidents.position[:, 2]) / direction[:, 2]
         ends = incidents.position + to_back[:, None] * direction
-        return (off_axis(detector, incidents.position) <= reach) & (off_axis(detector, ends) <= reach)
+        begin, end = (detector.distance_to_side(*points[:, :2].T) for points in (incidents.position, ends))
+        return (begin >= margin) & (end >= margin)
 
     return stays_inside
-
-
-def off_axis(detector: Detector, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance (N,) [mm] of points (N, 3) from the axis, as the detector's sides measure it: round or square."""
-    transverse = np.abs(points[:, :2])
-    distance: NDArray[np.float64] = np.hypot(*transverse.T) if detector.is_cylinder else transverse.max(axis=1)
-    return distance

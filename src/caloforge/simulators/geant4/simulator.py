@@ -104,10 +104,11 @@ class Geant4Simulator(Simulator):
                 name = particle_name(min(others))
                 raise InputError(f"physics 'em' is for e-, e+ and gamma, not {name}; use {lists.DEFAULT}")
         x, y, z = incidents.position.T
-        reach = np.hypot(x, y) if self.detector.is_cylinder else np.maximum(np.abs(x), np.abs(y))
-        if (reach > self.detector.half_width).any():
-            raise InputError(f"entry point outside the front face: {reach.max():g} mm from the axis, "
-                             f"the plates end at {self.detector.half_width:g} mm")  # fmt: skip
+        outside = self.detector.distance_to_side(x, y) < 0
+        if outside.any():
+            first = outside.argmax()
+            raise InputError(f"entry point outside the front face: x = {x[first]:g} mm, y = {y[first]:g} mm; "
+                             f"the face is {self.detector.face}")  # fmt: skip
         if np.any(z != 0):
             raise InputError("entry points must lie on the front face, z = 0")
 
