@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from caloforge.simulators.geant4 import cache, tables
+from caloforge.simulators.geant4 import tables
 
 # environment variable -> official folder name, and a file that a complete set holds
 OFFICIAL = {
@@ -37,7 +37,7 @@ class DataSet:
         """For provenance: the official folder's name, or the version of the computed tables."""
         if self.state == "official" and self.folder:
             return f"official {self.folder.name}"
-        return f"computed {cache.version()}" if self.state == "computed" else "absent"
+        return f"computed {tables.version()}" if self.state == "computed" else "absent"
 
 
 def find() -> dict[str, DataSet]:
@@ -49,20 +49,13 @@ def _find(variable: str, prefix: str, probe: str) -> DataSet:
     named, base = os.environ.get(variable), os.environ.get("GEANT4_DATA_DIR")
     candidates = [Path(named)] if named else sorted(Path(base).glob(f"{prefix}*"), reverse=True) if base else []
     for folder in candidates:
-        if _holds(folder, probe):
+        if folder.is_dir() and (folder / probe).exists():
             return DataSet(variable, "official", folder.resolve())
     remark = f"{candidates[0]} holds no {probe} and is not used" if candidates else ""
     if variable not in tables.FOLDERS:
         return DataSet(variable, "absent", None, remark)
-    computed = cache.tables_folder() / tables.FOLDERS[variable]
+    computed = tables.cache_folder() / f"geant4-tables-{tables.version()}" / tables.FOLDERS[variable]
     return DataSet(variable, "computed", computed, remark)
-
-
-def _holds(folder: Path, probe: str) -> bool:
-    try:
-        return folder.is_dir() and (folder / probe).exists()
-    except OSError:  # a folder that this user may not look into
-        return False
 
 
 def environment() -> dict[str, str]:
@@ -73,7 +66,7 @@ def environment() -> dict[str, str]:
     """
     sets = find()
     if any(found.state == "computed" for found in sets.values()):
-        cache.ensure()
+        tables.ensure()
     folders = {variable: str(found.folder) for variable, found in sets.items() if found.folder}
     # the package asks whether to download the data where this variable is missing
-    return {"GEANT4_DATA_DIR": os.environ.get("GEANT4_DATA_DIR") or str(cache.cache_folder()), **folders}
+    return {"GEANT4_DATA_DIR": os.environ.get("GEANT4_DATA_DIR") or str(tables.cache_folder()), **folders}

@@ -5,7 +5,7 @@ from typing import Any
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
-from caloforge.simulators.geant4 import cache, datasets
+from caloforge.simulators.geant4 import datasets, tables
 
 CUT = 0.7  # production cut [mm], Geant4's default
 # option1's own step limit loses 15 % of the visible energy of a sampling calorimeter against option0
@@ -83,7 +83,7 @@ def physics_line(name: str = DEFAULT) -> str:
     computed = [variable for variable in LISTS[name] if sets[variable].state == "computed"]
     source = "official Geant4 data"
     if computed:
-        source = f"tables computed from formulas and xraydb ({cache.cache_folder()})"
+        source = f"tables computed from formulas and xraydb ({tables.cache_folder()})"
     if 0 < len(computed) < len(LISTS[name]):
         source += f" for {', '.join(computed)}, official data else"
     approximate = _approximate(name, sets)

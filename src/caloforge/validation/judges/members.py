@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError, nearest
-from caloforge.validation.judges import trees
+from caloforge.validation.judges import network, pairs, resnet3d, trees
 from caloforge.validation.judges.inputs import Inputs, Sample
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,12 @@ MEMBERS: dict[str, Member] = {
     "trees_shapes": Member("boosted trees on shapes of hits", ("shapes",), trees.fit),
     "trees_cells": Member("boosted trees on log cells", ("cells",), trees.fit),
     "trees_all": Member("boosted trees on features, shapes and log cells", ("features", "shapes", "cells"), trees.fit),
-}
+    "trees_pairs": Member("boosted trees on the most wrong columns and products", ("features", "shapes", "cells"),
+                          pairs.fit),
+    "network": Member("network on features and shapes", ("features", "shapes"), network.fit),
+    "network_cells": Member("network on log cells, with symmetries", ("cells",), network.fit),
+    "resnet3d": Member("three-dimensional residual network", ("cells",), resnet3d.fit, needs_grid=True),
+}  # fmt: skip
 
 
 def find_members(names: Sequence[str] | None, inputs: Inputs) -> dict[str, Member]:

@@ -51,19 +51,32 @@ class Trees:
 
 
 def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Trees:
+    """Boost on the columns of the views; see `boost`."""
+    return boost(views, [sample.inputs.matrix(views) for sample in (train, select)], [train, select], seed)
+
+
+def boost(views: Sequence[str], matrices: Sequence[NDArray[np.float32]], samples: Sequence[Sample], seed: int) -> Trees:
     """Boost until the loss on the selection part has not improved for 40 trees.
 
-    Source: Ke et al., LightGBM, NeurIPS 2017.
+    Args:
+        views: what the columns are of.
+        matrices: columns of the training and of the selection part.
+        samples: both parts.
+        seed: of the columns and showers drawn for each tree.
 
     Raises:
         InputError: LightGBM is not installed.
+
+    Source: Ke et al., LightGBM, NeurIPS 2017.
     """
     try:
         import lightgbm
     except ImportError:
         raise InputError("the judges of validation need LightGBM; install the extra: caloforge[report]") from None
-    parts = [lightgbm.Dataset(s.inputs.matrix(views), s.labels, weight=s.weights, params=SETTINGS)
-             for s in (train, select)]  # fmt: skip
+    parts = [
+        lightgbm.Dataset(matrix, sample.labels, weight=sample.weights, params=SETTINGS)
+        for matrix, sample in zip(matrices, samples, strict=True)
+    ]
     parts[1].reference = parts[0]
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
     settings = SETTINGS | {"seed": seed % 2**31}
