@@ -125,7 +125,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         InputError: the folder is missing or cannot be written.
     """
-    _check_lengths(folder / "x")
+    check_lengths(folder / "x")
     try:
         if not folder.is_dir():
             raise InputError(f"folder {folder} does not exist")
@@ -140,7 +140,7 @@ def check_regular(path: Path) -> None:
     Raises:
         InputError: something else is at `path`.
     """
-    _check_lengths(path)
+    check_lengths(path)
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -194,7 +194,12 @@ def check_no_input(path: Path, inputs: Iterable[Path | None]) -> None:
                 raise InputError(f"output {path} is an input of this command; give another name")
 
 
-def _check_lengths(path: Path) -> None:
+def check_lengths(path: Path) -> None:
+    """Refuse a name, or a folder's path, that is longer than file systems take.
+
+    Raises:
+        InputError: as said.
+    """
     name, folder = os.fsencode(path.name), os.fsencode(path.absolute().parent)
     if len(name) > MAX_NAME:
         raise InputError(f"the name {path.name[:40]}... has {len(name)} bytes; at most {MAX_NAME} are possible")

@@ -17,7 +17,7 @@ from caloforge.claims import claim
 from caloforge.config import read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.files import check_writable, write_text
+from caloforge.files import check_lengths, check_writable, write_text
 from caloforge.manifest import Manifest
 from caloforge.production import Order, Source, produce
 from caloforge.run_config import RunConfig
@@ -104,6 +104,7 @@ class Run:
         """
         if force or not (self.folder / "training" / "model.pt").exists():
             preflight.check_teacher(self.config, self.learning)
+        check_lengths(self.folder / "report" / self.model_file.name)
         self._check_folder(resume=resume, force=force)
         for folder in (self.folder, self.showers_file("test").parent):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))

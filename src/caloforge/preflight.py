@@ -9,6 +9,7 @@ from caloforge.config import parse_toml, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import read_text
+from caloforge.limits import check_showers
 from caloforge.production import Source
 from caloforge.run_config import RunConfig
 from caloforge.showers.domain import Domain
@@ -26,6 +27,8 @@ def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detecto
     Raises:
         InputError: as said.
     """
+    for n in (config.showers.train, config.showers.select, config.showers.test, config.inside.n):
+        check_showers(n, detector.n_cells)
     _check_model(learning, detector, source)
     _check_energies(config, detector, source)
     find_recipe(config.validation.recipe)

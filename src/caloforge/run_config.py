@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from caloforge.config import PositiveEnergy, Strict
+from caloforge.limits import MAX_SHOWERS
 from caloforge.production import SourceConfig
 from caloforge.seeds import SEED_LIMIT
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MAX_SHOWERS)]
 
 
 class ShowerCounts(Strict):
@@ -20,7 +21,7 @@ class ShowerCounts(Strict):
 
     train: Count
     select: Count
-    test: Annotated[int, Field(ge=400)]
+    test: Annotated[int, Field(ge=400, le=MAX_SHOWERS)]
     folder: str | None = None
 
 

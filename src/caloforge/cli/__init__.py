@@ -1,18 +1,21 @@
 """The command line: one verb per kind of work."""
 
 import os
+import signal
 import sys
 import warnings
 from typing import NoReturn
 
 import typer
 
-from caloforge import __version__
+from caloforge import __version__, terminal
 from caloforge.cli import describe, judge, learn, produce, run
 from caloforge.errors import InputError, RunError
 from caloforge.extras import EXTRAS, missing
 
 INTERRUPTED = 130  # typer's exit code of Ctrl-C
+STOPPED = "stopped; what was finished is kept, and --resume goes on where the command has it"
+TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(
     name="caloforge",
@@ -41,28 +44,45 @@ def _options(
 
 
 def main() -> NoReturn:
-    """Run the command line; 0 done, 1 failed while running, 2 bad input."""
+    """Run the command line; 0 done, 1 failed while running, 2 bad input.
+
+    What cannot be printed does not change that, except for verbs that do nothing but print.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin lose a core's time slices to a neighbour
     warnings.formatwarning = _one_line
+    terminal.protect()
+    signal.signal(signal.SIGTERM, _terminate)
+    code, message = _run()
+    if message:
+        print(message, file=sys.stderr)  # noqa: T201
+    if error := terminal.lost():
+        code = code or int(_only_prints(sys.argv[1:]))
+        if not terminal.was_closed(error):
+            print(f"standard output took no more: {error.strerror}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+def _run() -> tuple[int, str]:
+    """Exit code, and what is to be said of it."""
     try:
         app()
     except InputError as error:
-        _leave(f"error: {error}", 2)
+        return 2, f"error: {error}"
     except RunError as error:
-        _leave(f"failed: {error}", 1)
+        return 1, f"failed: {error}"
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        _leave(f"error: {missing(package)}", 2)
+        return 2, f"error: {missing(package)}"
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return 1, f"failed: {error.strerror or error}{where}"
     except SystemExit as error:
-        if error.code == INTERRUPTED:
-            _leave("stopped; what was finished is kept, and --resume goes on where the command has it", 1)
-        raise
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    sys.exit(0)
+        stopped = error.code in (INTERRUPTED, TERMINATED)
+        code = 1 if error.code == INTERRUPTED or isinstance(error.code, str) else int(error.code or 0)
+        return code, STOPPED if stopped else ""
+    return 0, ""
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:
@@ -70,6 +90,11 @@ def _one_line(message: Warning | str, *_: object, **__: object) -> str:
     return f"warning: {message}\n"
 
 
-def _leave(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr)  # noqa: T201
-    sys.exit(code)
+def _terminate(*_: object) -> NoReturn:
+    """End on SIGTERM as on Ctrl-C: children and claims go with the process."""
+    sys.exit(TERMINATED)
+
+
+def _only_prints(words: list[str]) -> bool:
+    verb = next((word for word in words if not word.startswith("-")), "")
+    return verb in ("", "detectors", "models", "physics", "info", "runs") or bool({"-h", "--help"} & set(words))

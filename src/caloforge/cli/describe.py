@@ -36,7 +36,7 @@ def detectors(
     if draw is not None:
         from caloforge.detector.draw import draw as picture
 
-        check_output(draw, force=force)
+        check_output(draw, force=force, inputs=[Path(name)])
         picture(detector, draw)
     console.print(describe(detector))
 

@@ -10,12 +10,12 @@ from caloforge.cli.options import DetectorName, Force, Phi, Position, Quiet, The
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.extras import VALIDATION, check_installed
-from caloforge.files import check_output, check_writable
+from caloforge.files import check_no_input, check_output, check_regular, check_writable
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, read
-from caloforge.simulators import Simulator, answer, create, kind_and_file, labelled
+from caloforge.simulators import Simulator, answer, create, file_of, kind_and_file, labelled
 from caloforge.simulators.learned import LearnedSimulator
 
 
@@ -53,7 +53,7 @@ def validate(
     check_judges(recipe, seeds)
     shown = read_report(timings) if timings else None
     found = Detector.load(detector) if detector else None
-    check_folder(output, force=force)
+    check_folder(output, [reference, floor, training, timings, *map(file_of, candidates)], force=force)
     true = read(reference, found)
     others = {floor: None, training: None}
     extra = {path: read(path, true.detector) for path in others if path is not None}
@@ -75,14 +75,18 @@ def validate(
         console.print(f"report: {output / 'report.html'}")
 
 
-def check_folder(folder: Path, *, force: bool) -> None:
+def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> None:
     """See that the output folder can be made and filled.
 
     Raises:
-        InputError: it holds metrics already and `force` is not given, or cannot be written.
+        InputError: it holds metrics already and `force` is not given, cannot be written, or what would be written is an
+            input.
     """
-    if (folder / "metrics.json").exists() and not force:
-        raise InputError(f"{folder} holds a validation already; use --force to replace it")
+    for name in ("metrics.json", "report.html"):
+        check_regular(folder / name)
+        check_no_input(folder / name, inputs)
+        if (folder / name).exists() and not force:
+            raise InputError(f"{folder} holds a validation already, {name}; use --force to replace it")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output {folder} is a file; give a folder")
     check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
@@ -121,7 +125,7 @@ def bench(
     """Time simulators at batch 1, 10, 100, 1000 on one thread, and Geant4 in the same run."""
     from caloforge import bench as benchmark
 
-    check_output(output, force=force)
+    check_output(output, force=force, inputs=[Path(detector), *map(file_of, simulator)])
     found = Detector.load(detector)
     simulators = {label: create(name, found) for label, name in labelled(simulator).items()}
     try:

@@ -44,8 +44,9 @@ def export(
     from caloforge.export import export as write_model
     from caloforge.training import check_trained
 
-    check_output(output, force=force)
-    summary = write_model(check_trained(run), output)
+    trained = check_trained(run)
+    check_output(output, force=force, inputs=trained.iterdir(), suffixes=(".onnx",))
+    summary = write_model(trained, output)
     console.print(f"{output}: {summary}")
 
 
@@ -58,6 +59,6 @@ def wrap(
     """Wrap a network trained elsewhere into one ONNX file with physical units, which every verb takes."""
     from caloforge.export.foreign_model import import_model
 
-    check_output(output, force=force)
+    check_output(output, force=force, inputs=[model, spec], suffixes=(".onnx",))
     import_model(model, spec, output)
     console.print(f"{output}: imported from {model}")

@@ -26,7 +26,8 @@ from caloforge.cli.options import (
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import check_output
-from caloforge.production import IncidentFile, Order, Source, SourceConfig
+from caloforge.limits import check_batch
+from caloforge.production import SUFFIXES, IncidentFile, Order, Source, SourceConfig
 from caloforge.production import produce as run_order
 from caloforge.showers import read
 from caloforge.simulators import Simulator, create, file_of
@@ -77,6 +78,7 @@ def produce(
         n = _all_rows(source, first_id)
     make = partial(create, simulator, found)
     order = Order(found, simulator, make, source, n, seed, first_id, file_of(simulator))
+    _check(order, output, [incidents, Path(detector)], resume=resume, force=force)
     _produce(order, output, workers, cluster, resume, force, quiet)
 
 
@@ -124,6 +126,7 @@ def simulate(
     make = _hooked(simulator, found, threshold, batch_events, inside)
     label = f"geant4 with {simulator} above {threshold}{', inside, too' if inside else ''}"
     order = Order(found, label, make, source, n, seed, first_id, file_of(simulator))
+    _check(order, output, [Path(detector)], resume=resume, force=force)
     _produce(order, output, workers, None, resume, force, quiet)
 
 
@@ -133,18 +136,21 @@ def _hooked(
     from caloforge.simulators.geant4 import HookedGeant4
 
     limit = units.energy(threshold)
-    if limit <= 0 or batch_events < 1:
-        raise InputError("--threshold must be positive and --batch-events at least 1")
+    if limit <= 0:
+        raise InputError("--threshold must be positive")
+    check_batch(batch_events)
     make = partial(HookedGeant4, detector, simulator, threshold=limit, batch_events=batch_events, inside=inside)
     make().close()  # what does not fit is told before anything starts
     return make
 
 
+def _check(order: Order, output: Path, inputs: list[Path | None], *, resume: bool, force: bool) -> None:
+    check_output(output, force=force or resume, inputs=[order.file, *inputs], suffixes=SUFFIXES)
+
+
 def _produce(
     order: Order, output: Path, workers: int | None, cluster: str | None, resume: bool, force: bool, quiet: bool
 ) -> None:
-    if not (resume and output.exists()):
-        check_output(output, force=force)
     if order.simulator.startswith("geant4") and not quiet:
         from caloforge.simulators.geant4 import physics_line
 
@@ -156,10 +162,12 @@ def _produce(
 
 def _summary(output: Path) -> str:
     showers = read(output)
-    response = showers.energies.sum(1, dtype=float) / showers.incidents.energy
+    visible = showers.energies.sum(1, dtype=float)
+    response = visible / showers.incidents.energy
     low, high = (units.show_energy(e) for e in (showers.incidents.energy.min(), showers.incidents.energy.max()))
     size = output.stat().st_size / 2**20
+    empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles leave nothing here"
     return (
         f"{output}: {len(showers)} showers of {', '.join(showers.incidents.particles)}, {low} to {high}, in "
-        f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB"
+        f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{empty}"
     )

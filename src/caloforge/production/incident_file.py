@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import read_text
+from caloforge.limits import check_angle, check_energy
 from caloforge.particles import pdg_code
 from caloforge.showers import Incidents
 from caloforge.showers.hdf5 import read_incidents
@@ -85,6 +86,12 @@ def _check(path: Path, incidents: Incidents, detector: Detector) -> None:
         raise InputError(f"{path} lists no incidents")
     if (incidents.pdg == 0).any():
         raise InputError(f"{path} does not say the particles: PDG code 0 in row {(incidents.pdg == 0).argmax()}")
+    try:
+        for energy in (incidents.energy.min(), incidents.energy.max()):
+            check_energy(float(energy))
+        check_angle(float(np.abs(incidents.phi).max()))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     ids, counts = np.unique(incidents.shower_id, return_counts=True)
     if (counts > 1).any():
         raise InputError(f"{path}: shower_id {ids[counts.argmax()]} occurs {counts.max()} times; ids must be unique")

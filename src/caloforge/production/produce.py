@@ -1,6 +1,5 @@
 """Production: any simulator, any number of showers, in shards that survive whatever happens to the workers."""
 
-import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from caloforge.claims import claim
 from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError
 from caloforge.files import check_output, digest
+from caloforge.limits import check_showers, check_workers, cores
 from caloforge.production import shards as sh
 from caloforge.production.spectrum import IncidentSource
 from caloforge.production.workers import Job, describe_failures, pool, simulate_all
@@ -20,6 +20,8 @@ from caloforge.progress import bar
 from caloforge.seeds import check_seed
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators import Simulator
+
+SUFFIXES = (".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,7 @@ class Order:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        if self.n < 1:
-            raise InputError(f"-n {self.n}: the number of showers must be at least 1")
+        check_showers(self.n, self.detector.n_cells)
         self.source.check(self.first_id, self.n)
 
     @cached_property
@@ -69,7 +70,7 @@ class Order:
 
 def default_workers() -> int:
     """Cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    return cores()
 
 
 def produce(
@@ -92,8 +93,8 @@ def produce(
             unfinished there, or the simulator refuses the incidents.
         RunError: shards failed three times, the cluster is gone, or the disk is full; finished ones are kept.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers}: at least 1 worker is needed")
+    if workers is not None:
+        check_workers(workers)
     with claim(output) as claimed:
         folder = sh.ShardFolder(output, order.fingerprint)
         replace = force or (resume and folder.is_begun)  # begun beside an output, it was to replace that
@@ -101,7 +102,7 @@ def produce(
             if order.is_in(output):
                 return False
             raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
-        check_output(output, force=replace)
+        check_output(output, force=replace, inputs=(order.file,), suffixes=SUFFIXES)
         simulator = order.make()  # one that cannot be made is told before anything is written
         physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own
         simulator.close()

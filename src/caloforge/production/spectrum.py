@@ -11,6 +11,7 @@ from caloforge import seeds, units
 from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.limits import MAX_LABELS, MAX_SHOWERS, check_angle, check_energy
 from caloforge.particles import pdg_code
 from caloforge.showers import Incidents
 
@@ -34,7 +35,7 @@ class SourceConfig(Strict):
     energy: str | None = None
     spectrum: Literal["uniform", "log"] = "uniform"
     labels: str | None = None
-    per_label: int | None = Field(default=None, ge=1)
+    per_label: int | None = Field(default=None, ge=1, le=MAX_SHOWERS)
     leave_out: str | None = None
     theta: str | None = None
     phi: str | None = None
@@ -118,15 +119,19 @@ class Source:
         energy = parse_range(config.energy, "energy") if config.energy else (labels[0], labels[-1])
         if energy[0] <= 0:
             raise InputError(f"energy must be positive, '{config.energy or config.labels}' is not")
+        for end in energy:
+            check_energy(end)
         theta = parse_range(config.theta or defaults.theta or "0 rad", "angle")
         if max(map(abs, theta)) >= np.pi / 2:
             raise InputError("theta must be below pi/2, the particle must fly into the calorimeter")
         x, y = parse_position(config.position or defaults.position or DEFAULT_POSITION)
         if detector.distance_to_side(max(map(abs, x)), max(map(abs, y))) <= 0:
             raise InputError(f"position reaches outside the face of {detector.name}, {detector.face}")
+        phi = parse_range(config.phi or defaults.phi or "0 rad", "angle")
+        for end in phi:
+            check_angle(end)
         return cls(
-            pdg_code(config.particle), energy, config.spectrum == "log", labels, config.per_label or 1,
-            theta, parse_range(config.phi or defaults.phi or "0 rad", "angle"), x, y,
+            pdg_code(config.particle), energy, config.spectrum == "log", labels, config.per_label or 1, theta, phi, x, y
         )  # fmt: skip
 
     @property
@@ -209,9 +214,10 @@ def parse_labels(text: str) -> tuple[float, ...]:
     if len(parts) != 3 or parts[2] <= 0 or parts[1] < parts[0]:
         raise InputError(f"labels '{text}' must read 'first:last:step', for example '10 GeV:14 GeV:0.1 GeV'")
     first, last, step = parts
-    count = int(np.floor((last - first) / step + 1e-9)) + 1
-    if count > 100_000:
-        raise InputError(f"labels '{text}' are {count} energies; at most 100000 make sense")
+    steps = (last - first) / check_energy(step)
+    if steps >= MAX_LABELS:
+        raise InputError(f"labels '{text}' are {steps:.6g} energies; at most {MAX_LABELS} make sense")
+    count = int(np.floor(steps + 1e-9)) + 1
     return tuple(round(first + i * step, 9) for i in range(count))
 
 

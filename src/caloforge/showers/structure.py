@@ -7,10 +7,10 @@ from typing import Any
 import h5py
 
 from caloforge.errors import InputError
+from caloforge.limits import MAX_BYTES
 from caloforge.trial import attempt
 
 SECONDS, MEMORY = 3, 256 * 2**20  # what looking at a file's structure may take
-MAX_BYTES = 32 * 2**30
 MAX_OBJECTS = 10_000
 MAX_TEXT = 16 * 2**20  # bytes of an attribute
 PACKED, SLACK = 1100, 2**16  # a file claims at most PACKED times what it stores (gzip's best is 1032), plus SLACK bytes

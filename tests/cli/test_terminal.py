@@ -1,0 +1,72 @@
+"""Whatever standard output is, the work is kept, the exit code is true, and no traceback is printed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from caloforge.showers import read
+
+MAIN = "from caloforge.cli import main; main()"
+PRODUCE = ["produce", "--detector", "calogan-ecal", "--particle", "e+", "--energy", "1 GeV", "-n", "3", "--seed", "1",
+           "--simulator", "gflash", "-o", "out.h5"]  # fmt: skip
+
+
+def run(folder, words, redirect="", **environment):
+    command = ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-c", MAIN, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | environment)
+
+
+@pytest.mark.parametrize("redirect", ["> /dev/full", ">&-", "> /dev/full 2>&1", ">&- 2>&- <&-"])
+def test_work_is_done_whatever_becomes_of_what_it_prints(tmp_path, redirect):
+    result = run(tmp_path, PRODUCE, redirect)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(read(tmp_path / "out.h5")) == 3
+    if redirect == "> /dev/full":
+        assert result.stderr.endswith("standard output took no more: No space left on device\n")
+
+
+@pytest.mark.parametrize("words", [["detectors"], ["detectors", "calogan-ecal"], ["--version"], ["produce", "--help"]])
+def test_what_only_prints_has_failed_if_it_cannot(tmp_path, words):
+    result = run(tmp_path, words, "> /dev/full")
+    assert result.returncode == 1
+    assert result.stderr == "standard output took no more: No space left on device\n"
+
+
+def test_a_reader_that_has_had_enough_is_no_error_to_speak_of(tmp_path):
+    result = run(tmp_path, ["detectors"], "| true")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["detectors"], ["detectors", "calogan-ecal"], ["produce", "--help"]])
+def test_plain_characters_where_the_terminal_has_no_others(tmp_path, words):
+    result = run(tmp_path, words, LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.isascii()
+    assert result.stdout
+
+
+def test_symbols_are_spelt_out(tmp_path):
+    code = "from caloforge import terminal; terminal.protect(); print('1 ± 2 µm → é 中')"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert result.stdout == "1 +- 2 um -> e ?\n", result.stderr
+
+
+def test_terminated_work_says_so_and_leaves_no_claim(tmp_path):
+    words = [word if word != "3" else "100000" for word in PRODUCE]
+    command = [sys.executable, "-c", MAIN, *words, "--quiet"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out.h5.parts/shard-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert said.startswith("stopped; what was finished is kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.h5.parts"]
