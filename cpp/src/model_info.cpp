@@ -63,7 +63,10 @@ ModelInfo ModelInfo::parse(const std::string& json) {
                  root.at("threshold").as_number("threshold"),
                  {},
                  read_ranges(root.at("ranges")),
-                 root.at("python_only").as_boolean("python_only")};
+                 root.at("python_only").as_boolean("python_only"),
+                 {}};
+  const Value* digest = root.find("digest");
+  if (digest && digest->kind != Value::Kind::null) info.digest = digest->as_string("digest");
   for (const Value& pdg : root.at("pdgs").as_array("pdgs")) info.pdgs.push_back(pdg.as_integer("pdgs"));
   return info;
 }

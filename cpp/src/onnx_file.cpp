@@ -1,76 +1,19 @@
 #include "onnx_file.hpp"
 
+#include "protobuf.hpp"
+#include "sha256.hpp"
+
 #include <caloforge/error.hpp>
 
 #include <cstdint>
 #include <fstream>
-#include <string_view>
 
 namespace caloforge {
 
 namespace {
 
 constexpr std::uint64_t graph_field = 7, metadata_field = 14;
-
-/// One field of a protobuf message: its number and, where it has a length, its bytes.
-struct Field {
-  std::uint64_t number;
-  std::string_view bytes;
-};
-
-/// Walks over the fields of a protobuf message (protobuf.dev/programming-guides/encoding).
-class Fields {
- public:
-  explicit Fields(std::string_view message) : rest_(message) {}
-
-  bool finished() const { return rest_.empty(); }
-
-  Field next() {
-    const std::uint64_t tag = varint();
-    switch (tag & 7) {
-      case 0: varint(); return {tag >> 3, {}};
-      case 1: return {tag >> 3, take(8)};
-      case 2: return {tag >> 3, take(varint())};
-      case 5: return {tag >> 3, take(4)};
-      default: throw Error("it is not an ONNX model");
-    }
-  }
-
- private:
-  std::string_view take(std::uint64_t size) {
-    if (size > rest_.size()) throw Error("it is truncated or not an ONNX model");
-    const std::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return bytes;
-  }
-
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = static_cast<unsigned char>(take(1)[0]);
-      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    throw Error("it is not an ONNX model");
-  }
-
-  std::string_view rest_;
-};
-
-/// Key and value of a StringStringEntryProto.
-struct Entry {
-  std::string_view key, value;
-};
-
-Entry read_entry(std::string_view message) {
-  Entry entry;
-  for (Fields fields(message); !fields.finished();) {
-    const Field field = fields.next();
-    if (field.number == 1) entry.key = field.bytes;
-    if (field.number == 2) entry.value = field.bytes;
-  }
-  return entry;
-}
+constexpr std::size_t digest_size = 64;
 
 }  // namespace
 
@@ -87,18 +30,27 @@ std::string read_file(const std::string& path) {
 }
 
 std::string onnx_metadata(const std::string& model, const std::string& key) {
-  bool graph = false;
+  const Message message(model);
+  if (!message.has(graph_field)) throw Error("it is not an ONNX model");
   std::string found;
-  for (Fields fields(model); !fields.finished();) {
-    const Field field = fields.next();
-    graph = graph || field.number == graph_field;
-    if (field.number != metadata_field) continue;
-    const Entry entry = read_entry(field.bytes);
-    if (entry.key == key) found = entry.value;
+  for (const std::string_view bytes : message.all(metadata_field)) {
+    const Message entry(bytes);
+    if (entry.text(1) == key) found = entry.text(2);
   }
-  if (!graph) throw Error("it is not an ONNX model");
   if (found.empty()) throw Error("it has no metadata key '" + key + "': it was not exported by caloforge");
   return found;
+}
+
+void check_digest(const std::string& model, const std::string& digest) {
+  if (digest.empty()) return;
+  const std::size_t place = model.find(digest);
+  if (digest.size() == digest_size && place != std::string::npos &&
+      model.find(digest, place + 1) == std::string::npos) {
+    std::string content = model;
+    content.replace(place, digest_size, digest_size, '0');
+    if (sha256(content) == digest) return;
+  }
+  throw Error("it is damaged or was changed: its content does not match the digest in its metadata");
 }
 
 }  // namespace caloforge

@@ -2,7 +2,9 @@
 
 #include <caloforge/simulator.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +28,22 @@ class Runtime {
 
   /// Run `rows` rows; data[i] belongs to inputs()[i]; fills (rows, columns) of the output `showers`.
   virtual void run(std::size_t rows, const std::vector<const void*>& data, float* showers, std::size_t columns) = 0;
+
+  /// Run one row and forget it; false where that takes over ten seconds, in which case the call is given up.
+  virtual bool runs_in_time(const std::vector<const void*>& data) = 0;
 };
+
+/// Time that a first call has had: ten seconds of CPU, or a minute where the machine has other work.
+class Patience {
+ public:
+  bool is_over() const;
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::clock_t used_ = std::clock();
+};
+
+constexpr std::chrono::milliseconds look{50};  // between looks at a first call
 
 constexpr const char* output_name = "showers";
 

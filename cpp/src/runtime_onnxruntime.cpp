@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 
 namespace caloforge {
 
@@ -18,6 +19,7 @@ namespace {
 Ort::SessionOptions settings(const Options& options) {
   if (options.precision != Precision::f32) throw Error("ONNX Runtime computes in f32 only");
   Ort::SessionOptions settings;
+  settings.AddConfigEntry("session.load_model_format", "ONNX");  // whatever else the bytes may look like
   settings.SetIntraOpNumThreads(1);  // the caller's own thread computes, so several callers compute at once
   return settings;
 }
@@ -48,14 +50,7 @@ class OnnxRuntime : public Runtime {
   const std::vector<Port>& inputs() const override { return inputs_; }
 
   void run(std::size_t rows, const std::vector<const void*>& data, float* showers, std::size_t columns) override try {
-    std::vector<Ort::Value> values;
-    std::vector<const char*> names;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      values.push_back(tensor(inputs_[i], rows, const_cast<void*>(data[i])));
-      names.push_back(inputs_[i].name.c_str());
-    }
-    const Ort::RunOptions defaults{nullptr};
-    const auto out = session_.Run(defaults, names.data(), values.data(), values.size(), &output_name, 1);
+    const auto out = call(rows, data, Ort::RunOptions{nullptr});
     const auto shape = out[0].GetTensorTypeAndShapeInfo();
     if (shape.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape.GetElementCount() != rows * columns)
       throw Error("output 'showers' is not float32 of one column per cell");
@@ -64,7 +59,31 @@ class OnnxRuntime : public Runtime {
     fail(error);
   }
 
+  bool runs_in_time(const std::vector<const void*>& data) override {
+    Ort::RunOptions options;
+    std::future<void> done = std::async(std::launch::async, [&] { call(1, data, options); });
+    const Patience patience;
+    bool in_time = true;
+    while (done.wait_for(look) != std::future_status::ready)
+      if (patience.is_over()) {
+        options.SetTerminate();
+        in_time = false;
+      }
+    if (in_time) done.get();
+    return in_time;
+  }
+
  private:
+  std::vector<Ort::Value> call(std::size_t rows, const std::vector<const void*>& data, const Ort::RunOptions& options) {
+    std::vector<Ort::Value> values;
+    std::vector<const char*> names;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      values.push_back(tensor(inputs_[i], rows, const_cast<void*>(data[i])));
+      names.push_back(inputs_[i].name.c_str());
+    }
+    return session_.Run(options, names.data(), values.data(), values.size(), &output_name, 1);
+  }
+
   Ort::Value tensor(const Port& port, std::size_t rows, void* data) const {
     const std::array<std::int64_t, 2> shape{static_cast<std::int64_t>(rows), port.columns};
     const std::size_t count = rows * static_cast<std::size_t>(port.columns);

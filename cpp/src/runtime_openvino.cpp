@@ -56,6 +56,20 @@ class OpenVino : public Runtime {
     give_back(std::move(request));
   }
 
+  bool runs_in_time(const std::vector<const void*>& data) override {
+    ov::InferRequest request = take();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) feed(request, i, 1, data[i]);
+    const Patience patience;
+    request.start_async();
+    while (!request.wait_for(look))
+      if (patience.is_over()) {
+        request.cancel();
+        return false;
+      }
+    give_back(std::move(request));
+    return true;
+  }
+
  private:
   void feed(ov::InferRequest& request, std::size_t i, std::size_t rows, const void* data) const {
     const ov::Shape shape{rows, static_cast<std::size_t>(inputs_[i].columns)};
@@ -87,7 +101,9 @@ class OpenVino : public Runtime {
 class Guarded : public Runtime {
  public:
   Guarded(const std::string& model, const Options& options) try : runtime_(model, options) {
-  } catch (const ov::Exception& error) {
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
     fail(error);
   }
 
@@ -95,9 +111,13 @@ class Guarded : public Runtime {
 
   void run(std::size_t rows, const std::vector<const void*>& data, float* showers, std::size_t columns) override try {
     runtime_.run(rows, data, showers, columns);
-  } catch (const ov::Exception& error) {
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
     fail(error);
   }
+
+  bool runs_in_time(const std::vector<const void*>& data) override { return runtime_.runs_in_time(data); }
 
  private:
   OpenVino runtime_;

@@ -1,4 +1,5 @@
 #include "onnx_file.hpp"
+#include "onnx_rules.hpp"
 #include "runtime.hpp"
 
 #include <caloforge/noise.hpp>
@@ -103,9 +104,27 @@ struct Simulator::Implementation {
 
   Implementation(const std::string& model, const Options& chosen)
       : options(chosen), json(onnx_metadata(model, metadata_key)), info(ModelInfo::parse(json)) {
+    check_onnx_rules(model);
+    check_digest(model, info.digest);
     if (info.python_only) throw Error("it needs a loop around the network and runs in Python only");
     runtime = open_runtime(model, options);
     for (const Port& port : runtime->inputs()) wanted.push_back(&check_port(port, info));
+    check_time();
+  }
+
+  /// Refuse a network whose first call does not end; another failure is told by the call that meets it.
+  void check_time() const {
+    const Incident first{info.ranges.energy.low, info.ranges.theta.low, info.ranges.phi.low, info.ranges.x.low,
+                         info.ranges.y.low, 0, info.pdgs.empty() ? 0 : info.pdgs.front(), 0};
+    const std::vector<float> noise(info.noise);
+    const Batch batch(info, wanted, &first, 1);
+    bool in_time = true;
+    try {
+      in_time = runtime->runs_in_time(batch.pointers(wanted, noise.data()));
+    } catch (const std::exception&) {
+      return;
+    }
+    if (!in_time) throw Error("its first call takes over ten seconds");
   }
 
   void check(const Incident& incident) const {

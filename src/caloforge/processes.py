@@ -1,8 +1,11 @@
 """Which process wrote a file or holds a lock, and whether it is known to be dead."""
 
+import fcntl
 import os
 import platform
 import re
+import select
+import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +79,28 @@ def _start_time(pid: int) -> int:
     except (OSError, IndexError, ValueError):
         return 0
     return 0 if state in "ZX" else int(rest[18])
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process has been stopped, by SIGSTOP as a rule, and waits to be continued."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0] in "Tt"
+    except (OSError, IndexError):
+        return False
+
+
+def end_with_writer(descriptor: int) -> None:
+    """Let the kernel end this process once nobody holds the other end of a pipe.
+
+    A signal does so whatever foreign code is at work, where a thread of Python would wait for it to return.
+    """
+    if not hasattr(os, "O_ASYNC"):
+        return
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([descriptor], [], [], 0)[0]:  # the end of the pipe: the writer was gone before
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @cache

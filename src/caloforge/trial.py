@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.errors import InputError, RunError
+from caloforge.processes import end_with_writer
 
 WALL = 60.0  # seconds a trial may take where it waits for a disk rather than computes
 IDLE = 20.0  # seconds without a trial after which the child ends
@@ -35,13 +36,15 @@ class _Child:
 
     def __init__(self) -> None:
         self.connection, theirs = Pipe()
-        command = [sys.executable, "-P", "-m", "caloforge.trial", str(theirs.fileno())]
+        lifeline, held = os.pipe()
+        command = [sys.executable, "-P", "-m", "caloforge.trial", str(theirs.fileno()), str(lifeline)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=os.environ | ONE_THREAD, pass_fds=[theirs.fileno()],
+            env=os.environ | ONE_THREAD, pass_fds=[theirs.fileno(), lifeline],
         )  # fmt: skip
         theirs.close()
-        self.close = weakref.finalize(self, _end, self.connection, self.process)
+        os.close(lifeline)
+        self.close = weakref.finalize(self, _end, self.connection, self.process, held)
 
     def begin(self, request: dict[str, Any]) -> bool:
         """Send a request; False where the child has ended before it took it."""
@@ -63,10 +66,11 @@ class _Child:
         return outcome
 
 
-def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
+def _end(connection: Connection, process: subprocess.Popen[bytes], held: int) -> None:
     connection.close()
     process.kill()
     process.wait()
+    os.close(held)
 
 
 def attempt(task: str, path: Path, *, seconds: int, memory: int) -> Any:
@@ -135,9 +139,10 @@ def _reason(code: int | None, seconds: int) -> str:
     )
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, lifeline: int) -> None:
     """Answer requests until the parent is gone or has had none for a while."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_writer(lifeline)
     connection = Connection(descriptor)
     try:
         while connection.poll(IDLE):
@@ -180,4 +185,4 @@ def _limit(seconds: int | None, memory: int | None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:3]))

@@ -31,8 +31,10 @@ def close(a, b, threshold):
 
 
 def edited(path, folder, change):
-    """The model with other metadata."""
+    """The model after a change, without the digest that would tell it."""
     model = onnx.load(path)
+    card = model.metadata_props[0]
+    card.value = json.dumps(json.loads(card.value) | {"digest": None})
     change(model)
     onnx.save(model, folder / "edited.onnx")
     return folder / "edited.onnx"
@@ -122,10 +124,10 @@ def test_broken_files_are_refused(toy_onnx, tmp_path):
     with pytest.raises(InputError, match="no such file"):
         LearnedSimulator(tmp_path / "absent.onnx")
     (tmp_path / "short.onnx").write_bytes(toy_onnx.read_bytes()[:2000])
-    with pytest.raises(InputError, match="not a readable ONNX"):
+    with pytest.raises(InputError, match="not a usable ONNX model"):
         LearnedSimulator(tmp_path / "short.onnx")
     (tmp_path / "text.onnx").write_text("no model")
-    with pytest.raises(InputError, match="not a readable ONNX"):
+    with pytest.raises(InputError, match="not a usable ONNX model"):
         LearnedSimulator(tmp_path / "text.onnx")
 
 
@@ -167,6 +169,34 @@ def test_unknown_inputs_are_refused(toy_onnx, tmp_path):
 
     with pytest.raises(InputError, match=r"unknown input 'enrgy'; did you mean 'energy'"):
         LearnedSimulator(edited(toy_onnx, tmp_path, rename))
+
+
+def test_a_changed_bit_is_told(toy_onnx, tmp_path):
+    """Wherever it is: weights, card, or the digest itself."""
+    whole, path = toy_onnx.read_bytes(), tmp_path / "changed.onnx"
+    raw = whole.index(onnx.load(toy_onnx).graph.initializer[0].raw_data)
+    for at in (raw + 2, whole.index(b'"threshold":') + 14, whole.index(b'"digest":"') + 12):
+        content = bytearray(whole)
+        content[at] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"does not match the digest|is not a|String should match"):
+            LearnedSimulator(path)
+
+
+def test_files_without_a_digest_open_and_say_so(toy_onnx, tmp_path, caplog):
+    simulator = LearnedSimulator(with_card(toy_onnx, tmp_path, name="old"))
+    assert "holds no digest" in caplog.text
+    assert simulator.provenance()["digest"] is None
+    assert len(LearnedSimulator(toy_onnx).provenance()["digest"]) == 64
+
+
+def test_a_fixed_batch_is_told(toy_onnx, tmp_path):
+    def fix(model):
+        for entry in model.graph.input:
+            entry.type.tensor_type.shape.dim[0].dim_value = 1
+
+    with pytest.raises(InputError, match="has a fixed batch of 1: export with a free batch axis"):
+        LearnedSimulator(edited(toy_onnx, tmp_path, fix))
 
 
 def test_closed_twice(toy_onnx, incidents):

@@ -32,6 +32,7 @@ struct ModelInfo {
   std::vector<std::int64_t> pdgs;
   Ranges ranges;
   bool python_only;  ///< needs a loop outside the graph
+  std::string digest;  ///< SHA-256 of the file, its own place taken as zeros; empty in files of older versions
 
   /// Read from the metadata's JSON text; throws Error where it is not a model of a known schema.
   static ModelInfo parse(const std::string& json);

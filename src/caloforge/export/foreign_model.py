@@ -18,12 +18,12 @@ from caloforge.export.graph import check_graph
 from caloforge.files import replacing
 from caloforge.particles import pdg_code
 from caloforge.showers import Incidents
-from caloforge.simulators.learned import LearnedSimulator
-from caloforge.simulators.model_card import METADATA_KEY, DetectorCard, ModelCard, Ranges
+from caloforge.simulators.learned import LearnedSimulator, check_batch
+from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges
+from caloforge.simulators.onnx_file import read_onnx, sealed
 from caloforge.units import energy as read_energy
 
 OPSET, IR_VERSION = 20, 10
-MAX_BYTES = 2**31 - 1
 PREFIX = "foreign_"
 COLUMNS = {"energy": 1, "theta": 1, "phi": 1, "position": 3, "pdg": 1}
 FUNCTIONS = {"log": "Log", "log10": "Log", "sqrt": "Sqrt", "exp": "Exp"}
@@ -41,10 +41,8 @@ def import_model(model: Path, spec: Path, output: Path) -> None:
     foreign = load(model)
     check_fit(wanted, foreign, detector, str(spec))
     wrapped = wrap(foreign, wanted, detector)
-    entry = wrapped.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card(wanted, detector, model).to_json()
     with replacing(output) as beside:
-        beside.write_bytes(wrapped.SerializeToString())
+        beside.write_bytes(sealed(wrapped.SerializeToString(), card(wanted, detector, model), trusted=False))
         _try_out(beside, model)
 
 
@@ -52,39 +50,16 @@ def load(path: Path) -> onnx.ModelProto:
     """Foreign network at our opset, all names prefixed.
 
     Raises:
-        InputError: no such file, too large, not ONNX, with data outside the file, random nodes or foreign operators.
+        InputError: no such file, or one that breaks the rules of `onnx_rules`.
     """
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is larger than the 2 GiB that an ONNX file may have")
+    content, _ = read_onnx(path)
     try:
-        model = onnx.load_from_string(path.read_bytes())
-        _check_self_contained(model, path)
+        model = onnx.load_from_string(content)
         onnx.checker.check_model(model)
-        if {entry.domain for entry in model.opset_import} - {"", "ai.onnx"} or model.functions:
-            raise InputError(f"{path} uses operators or functions outside the ONNX standard")
         model = onnx.version_converter.convert_version(model, OPSET)
-    except InputError:
-        raise
     except Exception as error:
         raise InputError(f"{path} is not a usable ONNX model: {str(error).strip().splitlines()[0][:200]}") from None
     return onnx.compose.add_prefix(model, PREFIX)
-
-
-def _check_self_contained(model: onnx.ModelProto, path: Path) -> None:
-    for tensor in _tensors(model.graph):
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            raise InputError(f"{path} keeps its weights in other files; save it as one file")
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from ([attribute.t] if attribute.HasField("t") else [])
-            for inner in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-                yield from _tensors(inner)
 
 
 def check_fit(spec: ForeignSpec, foreign: onnx.ModelProto, detector: Detector, source: str) -> None:
@@ -99,6 +74,9 @@ def check_fit(spec: ForeignSpec, foreign: onnx.ModelProto, detector: Detector, s
     named = [entry.name for entry in spec.input]
     for name in (n for n in named if n not in asked or named.count(n) > 1):
         raise InputError(f"{source}: '{name}' is not one input of the network; {nearest(name, asked)}")
+    for tensor in (i for i in foreign.graph.input if i.name not in fixed):
+        first = tensor.type.tensor_type.shape.dim[:1]
+        check_batch(source, tensor.name.removeprefix(PREFIX), [d.dim_value for d in first if d.HasField("dim_value")])
     if asked - set(named):
         raise InputError(f"{source} does not describe the network's input '{min(asked - set(named))}'")
     if spec.output.name not in given:

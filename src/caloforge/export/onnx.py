@@ -23,7 +23,9 @@ from caloforge.models import Model
 from caloforge.seeds import generator
 from caloforge.showers.domain import network_inputs
 from caloforge.showers.incidents import Incidents
-from caloforge.simulators.model_card import METADATA_KEY, DetectorCard, ModelCard, Ranges
+from caloforge.simulators import onnx_rules
+from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges
+from caloforge.simulators.onnx_file import sealed
 from caloforge.training.run import RunFolder, load_model
 
 OPSET = 20
@@ -75,9 +77,8 @@ def export(run: Path, output: Path) -> ExportSummary:
     model = load_model(run).requires_grad_(False)
     graph = to_onnx(model)
     check_graph(graph)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card(model, folder).to_json()
-    content = graph.SerializeToString()
+    content = sealed(graph.SerializeToString(), card(model, folder))
+    onnx_rules.check(content)
     parity, flips = check_parity(content, model)
     with replacing(output) as beside:
         beside.write_bytes(content)

@@ -1,5 +1,6 @@
 """The learned simulator: an exported network run by ONNX Runtime, with neither PyTorch nor Geant4."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from caloforge.seeds import check_seed, normal_noise
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Inputs, network_inputs
 from caloforge.simulators.base import Simulator
-from caloforge.simulators.model_card import METADATA_KEY, ModelCard
+from caloforge.simulators.onnx_file import OnnxFile, Session
 
 CHUNK = 100  # showers per call of the network; larger batches are no faster and need more memory
 NOISE_STREAM = "noise"
 OUTPUT = "showers"
+LOG = logging.getLogger("caloforge")
 INPUT_NAMES = ("energy", "theta", "phi", "position", "pdg", NOISE_STREAM)
 
 
@@ -39,19 +41,23 @@ class LearnedSimulator(Simulator):
         self, path: Path | str, detector: Detector | None = None, *, outside: bool = False, threads: int = 1
     ) -> None:
         self._path = Path(path)
-        self._session = _session(self._path, threads)
-        self.card = ModelCard.parse(_metadata(self._session), str(self._path))
+        file = OnnxFile.read(self._path)
+        self.card = file.card
         self.detector = self.card.built_detector(str(self._path))
         if detector is not None and detector != self.detector:
             own, wanted = (f"'{d.name}' (hash {d.hash[:12]})" for d in (self.detector, detector))
             raise InputError(f"{self._path} is a model of detector {own}, not of {wanted}")
+        if self.card.digest is None:
+            LOG.warning("%s holds no digest, so that damage to it is not told; export it again", self._path)
+        file.try_out()
         self._domain = None if outside else self.card.domain
+        self._session: Session | None = _session(file, threads)
         self._inputs = self._checked_inputs()
         self.name = self._path.stem
 
     def _checked_inputs(self) -> tuple[str, ...]:
-        asked = tuple(entry.name for entry in self._session.get_inputs())
-        given = tuple(entry.name for entry in self._session.get_outputs())
+        assert self._session is not None
+        asked, given = self._session.inputs, self._session.outputs
         unknown = [name for name in asked if name not in INPUT_NAMES]
         if unknown:
             raise InputError(
@@ -59,7 +65,9 @@ class LearnedSimulator(Simulator):
             )
         if given != (OUTPUT,):
             raise InputError(f"{self._path} gives {', '.join(given)}, not '{OUTPUT}' alone")
-        return asked
+        for name, shape in asked.items():
+            check_batch(str(self._path), name, shape)
+        return tuple(asked)
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Showers of incidents.
@@ -69,8 +77,6 @@ class LearnedSimulator(Simulator):
             RunError: the network fails, or gives values that are no energies.
         """
         check_seed(seed)
-        if self._session is None:
-            raise RunError(f"simulator '{self.name}' is closed")
         known = self._known(incidents)
         if self._domain is not None:
             self._domain.check(known)
@@ -98,8 +104,10 @@ class LearnedSimulator(Simulator):
     def _run(self, feeds: Inputs, shower_id: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
         if NOISE_STREAM in self._inputs:
             feeds[NOISE_STREAM] = normal_noise(seed, shower_id, self.card.noise, NOISE_STREAM)
+        if self._session is None:
+            raise RunError(f"simulator '{self.name}' is closed")
         try:
-            cells: NDArray[np.float32] = self._session.run([OUTPUT], feeds)[0]
+            cells: NDArray[np.float32] = self._session.run(OUTPUT, feeds)
         except Exception as error:
             raise RunError(f"the network of {self._path} fails: {str(error).splitlines()[0]}") from None
         shape = (len(shower_id), self.detector.n_cells)
@@ -115,31 +123,31 @@ class LearnedSimulator(Simulator):
             "simulator": "learned",
             "file": self._path.name,
             "model": self.card.name,
+            "digest": self.card.digest,
             "caloforge": __version__,
             "versions": self.card.versions,
             "training": self.card.training,
         }
 
     def close(self) -> None:
-        """Release the network."""
+        """Release the network, and stop a call that another thread is waiting for."""
+        if self._session is not None:
+            self._session.close()
         self._session = None
 
 
-def _session(path: Path, threads: int) -> Any:
-    import onnxruntime
+def check_batch(source: str, name: str, shape: Sequence[Any]) -> None:
+    """Refuse an input whose first axis, that of the showers, is a fixed number.
 
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
+    Raises:
+        InputError: the message names `source`, the input and the number.
+    """
+    if shape and isinstance(shape[0], int):
+        raise InputError(f"{source}: input '{name}' has a fixed batch of {shape[0]}: export with a free batch axis")
+
+
+def _session(file: OnnxFile, threads: int) -> Session:
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return Session(file.content, threads)
     except Exception as error:
-        raise InputError(f"{path} is not a readable ONNX model: {str(error).splitlines()[0][:200]}") from None
-
-
-def _metadata(session: Any) -> str | None:
-    text: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    return text
+        raise InputError(f"{file.path} is not a readable ONNX model: {str(error).splitlines()[0][:200]}") from None

@@ -14,6 +14,7 @@ from caloforge.showers.domain import Domain, Range
 
 METADATA_KEY = "caloforge"
 MAX_TEXT = 16 * 2**20
+NO_DIGEST = "0" * 64
 
 
 class DetectorCard(Strict):
@@ -39,6 +40,7 @@ class ModelCard(Strict):
     Attributes:
         noise: standard normal numbers per shower.
         threshold: cells below it [MeV] read zero.
+        digest: SHA-256 of the file, in which this place counts as 64 zeros; None in files of versions before it.
         python_only: the model needs a loop around its graph, which other hosts refuse.
     """
 
@@ -50,6 +52,7 @@ class ModelCard(Strict):
     noise: Annotated[int, Field(ge=1, le=2 * MAX_CELLS)]
     threshold: Annotated[float, Field(ge=0)]
     ranges: Ranges
+    digest: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
     python_only: bool = False
     versions: dict[str, str] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

@@ -150,7 +150,7 @@ def test_events_of_the_same_number_are_refused(hooked):
 def test_a_model_of_pions_takes_pions(toy_onnx, small, tmp_path):
     model = onnx.load(toy_onnx)
     card = model.metadata_props[0]
-    card.value = json.dumps(json.loads(card.value) | {"pdgs": [211]})
+    card.value = json.dumps(json.loads(card.value) | {"pdgs": [211], "digest": None})
     onnx.save(model, tmp_path / "pions.onnx")
     simulator = HookedGeant4(small, str(tmp_path / "pions.onnx"))
     try:

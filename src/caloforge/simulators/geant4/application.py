@@ -128,4 +128,4 @@ def make_simulator(name: str, detector: Detector) -> Simulator:
 
 
 if __name__ == "__main__":
-    serve(Application, int(sys.argv[1]))
+    serve(Application, *map(int, sys.argv[1:3]))

@@ -1,11 +1,13 @@
 """A Geant4 process and how it ends: by its parent's wish, with its parent, or by a crash that is reported."""
 
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -13,8 +15,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from caloforge.errors import InputError, RunError
+from caloforge.processes import is_stopped
 from caloforge.simulators.geant4 import datasets, wire
 
+LOG = logging.getLogger("caloforge")
+LOOK = 2.0  # [s] between looks at a process that says nothing
+STOPPED = 60.0  # [s] that a process may be stopped
 PATIENCE = 5.0  # [s] until a process that should end is killed
 _EXCEPTION = re.compile(r"\*\*\* G4Exception : (\S+)\s+issued by : ([^\n]*)\n(.*?)\n\*\*\*", re.DOTALL)
 
@@ -31,13 +37,15 @@ class Process:
         with tempfile.TemporaryFile() as log:
             self._log = os.dup(log.fileno())
         self._connection, child = Pipe()
-        command = [sys.executable, "-P", "-m", module, str(child.fileno())]
+        lifeline, held = os.pipe()
+        command = [sys.executable, "-P", "-m", module, str(child.fileno()), str(lifeline)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment,
-            pass_fds=[child.fileno()],
+            pass_fds=[child.fileno(), lifeline],
         )  # fmt: skip
         child.close()
-        self._end = weakref.finalize(self, _end, self._connection, self._process, self._log)
+        os.close(lifeline)
+        self._end = weakref.finalize(self, _end, self._connection, self._process, [self._log, held])
         try:
             wire.send(self._connection, setup)
             self.hello = self._receive()[0]
@@ -85,6 +93,7 @@ class Process:
 
     def _receive(self) -> tuple[dict[str, Any], bytes]:
         try:
+            self._wait()
             header, payload = wire.receive(self._connection)
         except (EOFError, OSError):
             raise RunError(self._post_mortem()) from None
@@ -93,6 +102,24 @@ class Process:
         if header.get("error"):
             raise RunError(f"Geant4 process failed: {header['message']}")
         return header, payload
+
+    def _wait(self) -> None:
+        """Wait for a message; a shower may take as long as it wants, but not a process that does not run.
+
+        Raises:
+            RunError: the process has been stopped for a minute; it is ended.
+        """
+        stopped = None
+        while not self._connection.poll(LOOK):
+            if not is_stopped(self.pid):
+                stopped = None
+            elif stopped is None:
+                stopped = time.monotonic()
+                LOG.warning("the Geant4 process %d is stopped (SIGSTOP); it is ended unless it goes on within %.0f s: "
+                            "kill -CONT %d", self.pid, STOPPED, self.pid)  # fmt: skip
+            elif time.monotonic() - stopped > STOPPED:
+                self.close()
+                raise RunError(f"the Geant4 process {self.pid} was stopped (SIGSTOP) for {STOPPED:.0f} s and was ended")
 
     def _post_mortem(self) -> str:
         """What happened to a process that died."""
@@ -120,7 +147,7 @@ def _tail(descriptor: int) -> str:
     return os.pread(descriptor, 2**16, max(0, size - 2**16)).decode(errors="replace")
 
 
-def _end(connection: Connection, process: subprocess.Popen[bytes], log: int) -> None:
+def _end(connection: Connection, process: subprocess.Popen[bytes], descriptors: list[int]) -> None:
     """Closing the connection ends an idle child at once; a busy one is killed."""
     connection.close()
     try:
@@ -128,4 +155,5 @@ def _end(connection: Connection, process: subprocess.Popen[bytes], log: int) -> 
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    os.close(log)
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 import geant4_pybind as g4
 
 from caloforge.errors import InputError
+from caloforge.processes import end_with_writer
 from caloforge.simulators.geant4 import kernel, wire
 
 POLL = 2.0  # [s] between looks whether the parent lives
@@ -26,9 +27,13 @@ class Application(Protocol):
         ...
 
 
-def serve(make: Callable[[Connection, dict[str, Any]], Application], descriptor: int) -> NoReturn:
-    """Set up as the first message on a file descriptor says, and answer the others; never returns."""
+def serve(make: Callable[[Connection, dict[str, Any]], Application], descriptor: int, lifeline: int) -> NoReturn:
+    """Set up as the first message on a connection says, and answer the others; never returns.
+
+    The parent holds the other end of the pipe `lifeline`: without it this process ends, whatever it is doing.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_writer(lifeline)
     connection = Connection(descriptor)
     kernel.silence()
     try:

@@ -1,4 +1,4 @@
-"""The Geant4 process: `python -m caloforge.simulators.geant4.worker FILE_DESCRIPTOR`, started by `process.Process`."""
+"""The Geant4 process: `python -m caloforge.simulators.geant4.worker CONNECTION LIFELINE`, made by `process.Process`."""
 
 import os
 import sys
@@ -175,4 +175,4 @@ def complete(incidents: Incidents, seeds: NDArray[np.int64], shoot: Shoot) -> No
 
 
 if __name__ == "__main__":
-    serve(Application, int(sys.argv[1]))
+    serve(Application, *map(int, sys.argv[1:3]))
