@@ -2,6 +2,7 @@
 // host_probe window DETECTOR.toml THETA PHI X Y   prints whether the windows fit, and the centres of their cells
 // host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
 // host_probe open MODEL...                   opens every file, damaged or not, and counts those that open
+// host_probe serve                           opens the files that standard input names, one a line
 // host_probe read DETECTOR.toml...           reads every file, damaged or not, and counts those that make sense
 // host_probe learned MODEL PDG ENERGY ID [X Y Z]   prints the shower as simulated for a particle at that point (seed 7)
 #include <caloforge/shower_source.hpp>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -60,10 +62,32 @@ void print_good(int n, char** paths, Open open) {
   std::printf("%d of %d\n", good, n);
 }
 
+/// How opening a model through the C interface and simulating one shower ends.
+const char* outcome_of(const std::string& path) {
+  const std::unique_ptr<caloforge_model, void (*)(caloforge_model*)> model(caloforge_open(path.c_str(), ""),
+                                                                          caloforge_close);
+  if (!model) return "refused";
+  const caloforge::ModelInfo info = caloforge::ModelInfo::parse(caloforge_info(model.get()));
+  const caloforge::Ranges& ranges = info.ranges;
+  const caloforge_incident incident{ranges.energy.low, ranges.theta.low, ranges.phi.low, ranges.x.low, ranges.y.low, 0,
+                                    info.pdgs.at(0), 0};
+  std::vector<float> shower(info.n_cells);
+  const auto done = caloforge_simulate(model.get(), 1, &incident, 1, nullptr, shower.data(), shower.size());
+  return done < 0 ? "failed" : "read";
+}
+
+/// Opens the file that each line of standard input names and says how that ends.
+void serve() {
+  for (std::string path; std::getline(std::cin, path);) {
+    std::printf("%s\n", outcome_of(path));
+    std::fflush(stdout);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const std::string verb = argc > 2 ? argv[1] : "";
+  const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "cells" && argc == 3)
     print_cells(argv[2]);
   else if (verb == "window" && argc == 7)
@@ -72,6 +96,8 @@ int main(int argc, char** argv) try {
     print_shower(caloforge::ReplayShowers(argv[2]), argc - 3, argv + 3);
   else if (verb == "learned" && (argc == 6 || argc == 9))
     print_shower(caloforge::LearnedShowers(argv[2]), argc - 3, argv + 3);
+  else if (verb == "serve")
+    serve();
   else if (verb == "open")
     print_good(argc - 2, argv + 2, [](const char* path) { caloforge::LearnedShowers{path}; });
   else if (verb == "read")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from tests.attack import graphs
+from tests.attack import graphs, mutations
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
@@ -92,3 +92,11 @@ def test_digests_are_those_of_python(build: Path, run_program: Callable[..., str
     assert (
         run_program(build / "tests" / "caloforge_digest", path).strip() == hashlib.sha256(path.read_bytes()).hexdigest()
     )
+
+
+def test_mutations_break_nothing(build: Path) -> None:  # noqa: ARG001
+    """The short form; `make attack` runs the long one, under the sanitizers where they were built."""
+    figures = mutations.run("onnx-cpp", 40, seed=4)
+    assert not figures["said"], figures
+    assert figures["refused"] > 8
+    assert figures["memory_MB"] < 500
