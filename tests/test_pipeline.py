@@ -55,6 +55,7 @@ cells = {{hidden = 16, blocks = 2}}
 [training]
 steps = 30
 [validation]
+recipe = "quick"
 seeds = 1
 [inside]
 n = 20
@@ -77,7 +78,7 @@ energies = ["200 MeV"]
         ('["gflash"]', '["glfash"]', "unknown simulator 'glfash'; did you mean 'gflash'"),
         ('["gflash"]', '["nowhere.onnx"]', "no such file: nowhere.onnx"),
         ('"tiny"', '"gflash"', "a run cannot be called 'gflash'"),
-        ("seeds = 1", 'recipe = "defualt"', "defualt"),
+        ('recipe = "quick"', 'recipe = "defualt"', "defualt"),
         ('"coupling-flow"', '"gan-3d"', "layers that share one grid"),
         ('energy = "200 MeV:300 MeV"', LEFT_OUT, "leave_out takes an end of the labels"),
     ],

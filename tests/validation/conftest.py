@@ -37,4 +37,5 @@ def with_energies():
 @pytest.fixture(scope="session")
 def small_recipe():
     """Seconds instead of minutes."""
-    return Recipe(name="test", hidden=(32,), epochs=10, patience=3, bootstraps=40, largest=600)
+    return Recipe(name="test", hidden=(32,), epochs=10, patience=3, bootstraps=40, largest=600,
+                  judges=("trees_features",), folds=3, curve=(1 / 2,))  # fmt: skip

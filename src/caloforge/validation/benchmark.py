@@ -18,11 +18,13 @@ from caloforge.validation.analysis import EnergyRegression, Identification
 from caloforge.validation.classifier_threads import single_threaded
 from caloforge.validation.distances import compare, energy_bins
 from caloforge.validation.features import high_level
+from caloforge.validation.judges import judge, record
 from caloforge.validation.manifold import memorisation, precision_recall
 from caloforge.validation.physics_distances import physics_distances
 from caloforge.validation.progress import steps
 from caloforge.validation.recipes import Recipe, find_recipe
 from caloforge.validation.samples import Samples, check_apart, check_unseen, prepare
+from caloforge.validation.significance import worst_observable
 from caloforge.validation.table import MANY_LAYERS, Table, defined, observable_table
 from caloforge.validation.views import classifier_scores
 
@@ -75,7 +77,7 @@ def validate(
     samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
     make_folder(out)
     started = time.perf_counter()
-    with steps(progress, samples) as tick:
+    with steps(progress, samples, chosen) as tick:
         metrics = measure(samples, chosen, seed, seeds, tick, training=training, background=background)
         metrics["seconds"] = round(time.perf_counter() - started, 1)
         metrics["timings"] = timings
@@ -111,7 +113,7 @@ def measure(
     background: Showers | None = None,
 ) -> Metrics:
     """All metrics as one dictionary, as in metrics.json."""
-    judge = Judge(samples.reference, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
+    judge = Judge(samples, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
     results = {name: judge(name, showers) for name, showers in samples.compared.items()}
     tick("analyses")
     with single_threaded():
@@ -144,13 +146,14 @@ def _analyses(
 
 
 class Judge:
-    """Scores any sample against one reference."""
+    """Scores any sample against the reference of `samples`."""
 
     def __init__(
-        self, reference: Showers, recipe: Recipe, seeds: list[int], tick: Tick, training: Showers | None
+        self, samples: Samples, recipe: Recipe, seeds: list[int], tick: Tick, training: Showers | None
     ) -> None:
+        reference = samples.reference
         self._reference, self._recipe, self._seeds, self._tick = reference, recipe, seeds, tick
-        self._training = training
+        self._whole, self._training = samples.whole, training
         self._table = defined(observable_table(reference))
         self._features = high_level(reference)
         self._bins = energy_bins(reference.incidents.energy)
@@ -159,6 +162,10 @@ class Judge:
         """Every metric of one sample."""
         self._tick(f"{name}: observables")
         metrics = {"n": len(showers), "provenance": showers.provenance} | self._distances(showers)
+        verdict = judge(self._reference, self._whole.get(name, showers), seed=self._seeds[0], folds=self._recipe.folds,
+                        members=self._recipe.judges, curve=self._recipe.curve,
+                        tick=lambda what: self._tick(f"{name}: {what}"))  # fmt: skip
+        metrics |= record(verdict)
         with single_threaded():
             metrics |= classifier_scores(
                 self._reference, showers, self._recipe, self._seeds, lambda what: self._tick(f"{name}: {what}")
@@ -170,6 +177,7 @@ class Judge:
         table = observable_table(showers)
         metrics = {
             "observables": compare(self._table, table, recipe.bootstraps, seed),
+            "worst_observable": worst_observable(self._table, table),
             "energy_bins": self._in_bins(table, showers),
             "cells": cell_tests.cell_means(reference, showers),
             "correlations": cell_tests.layer_correlations(reference, showers),

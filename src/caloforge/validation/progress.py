@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from caloforge.progress import bar
 from caloforge.validation.features import VIEWS
+from caloforge.validation.judges.members import find_members
+from caloforge.validation.judges.verdict import n_steps
+from caloforge.validation.recipes import Recipe
 from caloforge.validation.samples import Samples
 
 PER_SAMPLE = len(VIEWS) + 4  # observables, distances, every view, trees, analysis
@@ -12,10 +15,12 @@ COMMON = 2  # analysis networks, report
 
 
 @contextmanager
-def steps(shown: bool, samples: Samples) -> Iterator[Callable[[str], None]]:
+def steps(shown: bool, samples: Samples, recipe: Recipe) -> Iterator[Callable[[str], None]]:
     """Give a function that names the step that begins; the bar counts the steps that ended."""
     with bar(quiet=not shown, transient=True) as progress:
-        task = progress.add_task("validate", total=PER_SAMPLE * len(samples.compared) + COMMON)
+        members = find_members(recipe.judges, samples.reference.detector)
+        trainings = n_steps(len(members), recipe.folds, recipe.curve)
+        task = progress.add_task("validate", total=(PER_SAMPLE + trainings) * len(samples.compared) + COMMON)
         first = True
 
         def tick(what: str) -> None:

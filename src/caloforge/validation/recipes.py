@@ -23,6 +23,9 @@ class Recipe:
         bootstraps: resamplings for the errors of observables.
         largest: showers per side used for neighbours and kernel distances; None for all.
         learn: showers per class that a classifier is trained on; by default 60 %.
+        judges: members of the judge, by name; by default all that the detector allows.
+        folds: of the judge's cross-validation.
+        curve: shares of the showers at which the judge's strongest member is trained again.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Recipe:
     bootstraps: int = 100
     largest: int | None = 5000
     learn: int | None = None
+    judges: tuple[str, ...] | None = None
+    folds: int = 5
+    curve: tuple[float, ...] = (1 / 8, 1 / 4, 1 / 2)
 
     def split(self, n: int) -> tuple[int, int, int]:
         """Showers per class for training, selection and test."""
@@ -55,7 +61,16 @@ PUBLISHED_SPLITS = {121_000: (80_000, 20_000, 21_000), 120_800: (80_000, 20_000,
 
 RECIPES = {
     "default": Recipe(name="default"),
-    "quick": Recipe(name="quick", epochs=20, patience=3, bootstraps=50, largest=2000),
+    "quick": Recipe(
+        name="quick",
+        epochs=20,
+        patience=3,
+        bootstraps=50,
+        largest=2000,
+        judges=("trees_features", "trees_shapes"),
+        folds=3,
+        curve=(1 / 2,),
+    ),
     "calochallenge": Recipe(
         name="calochallenge",
         hidden=(2048, 2048, 2048),

@@ -15,6 +15,7 @@ from caloforge.units import show_energy
 from caloforge.validation.moments import Floats, chunks
 
 FEWEST, FEW = 200, 5000
+MOST = 3  # times the showers of Geant4 that a candidate may have for the training of the judge
 FALSE_ALARM = 1e-4  # of refusing two samples of one spectrum, per quantity and pair of samples
 UNWEIGHTING_BINS = 30
 
@@ -29,6 +30,7 @@ class Samples:
         candidates: showers to judge, by name.
         notes: what was cut, split, or is too small, in sentences.
         split: whether floor and reference are halves of one sample.
+        whole: the candidates before they were cut: further showers of theirs help to train the judge.
     """
 
     reference: Showers
@@ -36,6 +38,7 @@ class Samples:
     candidates: dict[str, Showers]
     notes: tuple[str, ...]
     split: bool
+    whole: dict[str, Showers]
 
     @property
     def compared(self) -> dict[str, Showers]:
@@ -255,4 +258,4 @@ def _cut(reference: Showers, others: dict[str, Showers], split: bool) -> Samples
                      "so that an AUC near 0.5 means little.")  # fmt: skip
     cut = {name: showers[:n] for name, showers in others.items()}
     floor = cut.pop("floor")
-    return Samples(reference[:n], floor, cut, tuple(notes), split)
+    return Samples(reference[:n], floor, cut, tuple(notes), split, {name: others[name][: MOST * n] for name in cut})

@@ -9,7 +9,9 @@ from rich.table import Table
 
 Metrics = dict[str, Any]
 Verdict = Literal["floor", "good", "near", "far", "plain"]
-NEAR, FAR = 3.0, 0.15  # standard errors above the floor; AUC above the floor
+Compared = Literal["ideal", "above", "floor", "below floor"]
+NEAR, FAR = 3.0, 0.15  # standard errors; AUC above the floor
+CERTAIN = 5.0  # standard errors
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,10 @@ class Metric:
         meaning: one sentence for the reader.
         best: the value of a perfect simulator.
         read: value and error from the metrics of one sample; None where not measured.
-        scale: difference from the floor that counts as far.
+        scale: difference that counts as far.
         digits: decimals shown.
+        compared: with "ideal" the value must agree with `best` on both sides, with "above" it must not lie above
+            `best`; with "floor" it must agree with the floor on both sides, with "below floor" not be worse than it.
     """
 
     key: str
@@ -33,6 +37,12 @@ class Metric:
     read: Callable[[Metrics], tuple[float, float] | None]
     scale: float
     digits: int = 3
+    compared: Compared = "below floor"
+
+
+def _headline(metrics: Metrics) -> tuple[float, float] | None:
+    found = metrics.get("auc")
+    return found and (found["mean"], found["error"])
 
 
 def _auc(view: str) -> Callable[[Metrics], tuple[float, float] | None]:
@@ -41,6 +51,11 @@ def _auc(view: str) -> Callable[[Metrics], tuple[float, float] | None]:
         return score and (score["mean"], max(score["error"], score["std"]))
 
     return read
+
+
+def _worst(metrics: Metrics) -> tuple[float, float] | None:
+    found = metrics.get("worst_observable")
+    return found and (found["errors"], 1.0)
 
 
 def _observable(name: str, key: str) -> Callable[[Metrics], tuple[float, float] | None]:
@@ -68,33 +83,86 @@ def _copied(metrics: Metrics) -> tuple[float, float] | None:
     return found and (found["copied"], found["copied_error"])
 
 
+GATES = (
+    Metric(
+        "auc",
+        "AUC",
+        "headline: the strongest of several classifiers, each shower scored by one that has seen neither it nor its "
+        "fold, and the classifier chosen without it",
+        0.5,
+        _headline,
+        FAR,
+        compared="above",
+    ),
+    Metric("response", "response", "mean response over Geant4's", 1, _observable("response", "mean_ratio"), 0.02, 4,
+           "ideal"),
+    Metric("resolution", "resolution", "width of the response over Geant4's", 1, _observable("response", "std_ratio"),
+           0.2, compared="ideal"),
+    Metric("worst_observable", "worst observable",
+           "significance, in standard errors, of the largest Kolmogorov-Smirnov distance among all observables, the "
+           "number of observables counted", 0, _worst, 10, 1, "above"),
+)  # fmt: skip
 COLUMNS = (
+    *GATES,
     Metric("auc_low", "AUC low", "network on cell energies over incident energy", 0.5, _auc("low"), FAR),
     Metric("auc_low_normed", "AUC normed", "network on cells over their layer's energy", 0.5, _auc("low_normed"), FAR),
     Metric("auc_high", "AUC high", "network on CaloChallenge's high-level features", 0.5, _auc("high"), FAR),
     Metric("auc_high_trees", "AUC trees", "boosted trees on the same features", 0.5, _auc("high_trees"), FAR),
-    Metric("auc_log", "AUC log", "network on logarithms of cell energies, the strictest view", 0.5, _auc("log"), FAR),
+    Metric("auc_log", "AUC log", "network on logarithms of cell energies", 0.5, _auc("log"), FAR),
     Metric("auc_fixed", "AUC fixed", "network on features in a narrow slice of energy", 0.5, _auc("fixed"), FAR),
-    Metric("response", "response", "mean response over Geant4's", 1, _observable("response", "mean_ratio"), 0.02, 4),
-    Metric(
-        "resolution", "resolution", "width of the response over Geant4's", 1, _observable("response", "std_ratio"), 0.2
-    ),
-    Metric("fpd", "FPD ×10³", "Fréchet physics distance of the features", 0, _distance("fpd"), 5.0, 2),
-    Metric("kpd", "KPD ×10³", "kernel physics distance of the features", 0, _distance("kpd"), 1.0, 3),
-    Metric("precision", "precision", "share of showers within Geant4's manifold", 1, _share("precision"), 0.2),
-    Metric("coverage", "coverage", "share of Geant4's manifold reached", 1, _share("coverage"), 0.2),
+    Metric("fpd", "FPD ×10³", "Fréchet physics distance of the features", 0, _distance("fpd"), 5.0, 2, "floor"),
+    Metric("kpd", "KPD ×10³", "kernel physics distance of the features", 0, _distance("kpd"), 1.0, 3, "floor"),
+    Metric("precision", "precision", "share of showers within Geant4's manifold", 1, _share("precision"), 0.2,
+           compared="floor"),
+    Metric("coverage", "coverage", "share of Geant4's manifold reached", 1, _share("coverage"), 0.2, compared="floor"),
     Metric("copied", "copied", "share of showers copied from the training set", 0, _copied, 0.1),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of the verdict: the number, its error, and how it stands against the floor."""
+    """One entry of the verdict: the number, its error, how it stands against Geant4, and what to know of it."""
 
     value: float | None
     error: float | None
     verdict: Verdict
     text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Overall:
+    """The verdict on a candidate: the worst of headline, response, width of the response and worst observable.
+
+    Attributes:
+        verdict: "good" only where none of them fails by three standard errors.
+        word: the verdict in words.
+        reasons: those that fail, each with its number of standard errors.
+    """
+
+    verdict: Verdict
+    word: str
+    reasons: tuple[str, ...]
+
+
+WORDS = {"good": "not told apart", "near": "told apart", "far": "clearly off"}
+
+
+def overall(metrics: Metrics, found: Metrics) -> Overall:
+    """The verdict on one candidate of `metrics`."""
+    cells = [(gate, _cell(gate, found, gate.read(metrics["floor"]))) for gate in GATES]
+    failed = [(gate, cell) for gate, cell in cells if cell.verdict in ("near", "far")]
+    verdict: Verdict = "far" if any(c.verdict == "far" for _, c in failed) else "near" if failed else "good"
+    return Overall(verdict, WORDS[verdict], tuple(_reason(gate, cell, found) for gate, cell in failed))
+
+
+def _reason(gate: Metric, cell: Cell, found: Metrics) -> str:
+    value, error = cell.value or 0.0, cell.error or 0.0
+    off = abs(value - gate.best) / error if error > 0 else math.inf
+    name = gate.label
+    if gate.key == "worst_observable":
+        name += f" ({str(found[gate.key]['name']).replace('_', ' ')})"
+    return f"{name}: {off:.3g} standard errors"
 
 
 def verdict_rows(metrics: Metrics) -> tuple[list[Metric], dict[str, list[Cell]]]:
@@ -115,33 +183,73 @@ def _cell(column: Metric, metrics: Metrics, floor: tuple[float, float] | None) -
         column.digits if error <= 0 else min(column.digits + 1, max(column.digits, 1 - math.floor(math.log10(error))))
     )
     text = f"{value:.{digits}f} ± {error:.{digits}f}"
-    return Cell(value, error, _judge(column, value, error, floor), text)
+    return Cell(value, error, _judge(column, value, error, floor), text, _matched(column, metrics))
+
+
+UNMATCHED = {"response": "unmatched_mean_ratio", "resolution": "unmatched_width_ratio"}
+
+
+def _matched(column: Metric, metrics: Metrics) -> str:
+    """What to know of a number that the model's match of the response makes right by construction."""
+    match = metrics.get("provenance", {}).get("response_match")
+    if not match or column.key not in UNMATCHED:
+        return ""
+    ratios = match.get(UNMATCHED[column.key]) or []
+    return f"matched; {min(ratios):.3f} to {max(ratios):.3f} unmatched" if ratios else "matched by construction"
 
 
 def _judge(column: Metric, value: float, error: float, floor: tuple[float, float] | None) -> Verdict:
-    """Good within three standard errors of the floor, near within the column's scale of it, else far."""
+    """Good within three standard errors, near within the column's scale, else far."""
     if floor is None:
         return "floor"
-    worse = abs(value - column.best) - abs(floor[0] - column.best)
-    if worse <= NEAR * math.hypot(error, floor[1]):
+    if column.compared in ("ideal", "above"):
+        off, allowed = value - column.best, NEAR * error
+        off = abs(off) if column.compared == "ideal" else off
+    else:
+        off, allowed = abs(value - floor[0]), NEAR * math.hypot(error, floor[1])
+        if column.compared == "below floor":
+            off = abs(value - column.best) - abs(floor[0] - column.best)
+    if off <= allowed:
         return "good"
-    return "near" if worse <= column.scale else "far"
+    return "near" if off <= column.scale else "far"
 
 
 STYLES = {"floor": "dim", "good": "green", "near": "yellow", "far": "red", "plain": "dim"}
 
 
+def told_apart(found: Metrics) -> str:
+    """Showers per class at which the headline first lies three standard errors above 0.5."""
+    at, smallest = found["auc"]["told_apart_at"], found["auc"]["curve"][0][0]
+    return f"> {found['auc']['n']}" if at is None else f"≤ {at}" if at == smallest else f"{at}"
+
+
 def summary_table(metrics: Metrics) -> Table:
-    """The verdict for the terminal: metrics down, floor and candidates across, coloured by distance to the floor."""
+    """The verdict for the terminal: metrics down, floor and candidates across, coloured by distance to Geant4."""
     columns, rows = verdict_rows(metrics)
     reference = metrics["reference"]
     title = f"{reference['n']} showers per side against Geant4, recipe {metrics['recipe']}"
-    notes = ["Green: as good as the floor within 3 standard errors.", *metrics["notes"]]
+    notes = ["Green: as good as Geant4 within 3 standard errors.", *where_it_shows(metrics), *metrics["notes"]]
     table = Table(title=title, title_justify="left", caption="\n".join(notes), caption_justify="left")
     table.add_column("metric")
     for name in rows:
         table.add_column(name, justify="right")
+    verdicts = [overall(metrics, found) for found in metrics["candidates"].values()]
+    table.add_row("verdict", "", *(f"[{STYLES[one.verdict]}]{one.word}[/]" for one in verdicts))
     for i, column in enumerate(columns):
-        cells = (row[i] for row in rows.values())
-        table.add_row(column.label, *(f"[{STYLES[cell.verdict]}]{cell.text}[/]" for cell in cells))
+        table.add_row(column.label, *(_shown(row[i]) for row in rows.values()))
+        if column.key == "auc":
+            samples = (metrics["floor"], *metrics["candidates"].values())
+            table.add_row("told apart at, showers", *(f"[dim]{told_apart(found)}[/]" for found in samples))
     return table
+
+
+def _shown(cell: Cell) -> str:
+    note = f"\n[dim]{cell.note}[/]" if cell.note else ""
+    return f"[{STYLES[cell.verdict]}]{cell.text}[/]{note}"
+
+
+def where_it_shows(metrics: Metrics) -> list[str]:
+    """A sentence per candidate on what tells it from Geant4."""
+    return [
+        f"{name}: {found['where']['sentence']}" for name, found in metrics["candidates"].items() if "where" in found
+    ]

@@ -77,7 +77,7 @@ def test_same_seed_same_scores(name, boxes):
 @pytest.mark.parametrize("name", ["network_cells", "resnet3d"])
 def test_scores_do_not_change_under_the_symmetries(name, boxes):
     problem = make_problem(boxes(120, 43), boxes(120, 44), 2, seed=3)
-    fitted = problem.train(name, MEMBERS[name], 0).fitted
+    fitted = problem.train(name, MEMBERS[name], 0).fitted[0]
     inputs, permutation = problem.inputs, problem.inputs.symmetries[-1]
     cells = replace(inputs.columns["cells"], values=inputs.columns["cells"].values[:, permutation])
     mirrored = replace(inputs, columns=inputs.columns | {"cells": cells})

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ from caloforge.detector import Detector, preset_names
 from caloforge.showers import Incidents, Showers
 from caloforge.validation.judges.hits import hit_edges
 from caloforge.validation.judges.inputs import VIEWS, make_inputs
+from caloforge.validation.judges.where import FAMILIES, family_of
 
 ONE_CELL = """
 name = "one-cell"
@@ -52,6 +54,7 @@ def test_every_detector_has_finite_columns_with_a_name_each(toml):
     assert matrix.shape == (40, len(names))
     assert len(set(names)) == len(names)
     assert np.isfinite(matrix).all()
+    assert {family_of(name) for name in names} <= set(FAMILIES)
 
 
 def test_features_hold_the_ratios(columns, small):
@@ -68,7 +71,7 @@ def test_features_hold_the_ratios(columns, small):
 def test_hits_between_energies_add_up_to_all(columns, small):
     cells, _, found = columns
     own = cells[:, small.layers[1].slice]
-    between = [c for name, c in found.items() if name.startswith("layer 1: hits between")]
+    between = [c for name, c in found.items() if re.match("layer 1: (faint )?hits between", name)]
     last = [c for name, c in found.items() if name.startswith("layer 1: hits from")][-1]
     assert len(between) > 3
     np.testing.assert_array_equal(sum(between) + last, (own > 0).sum(axis=1))

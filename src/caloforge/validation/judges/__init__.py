@@ -1,6 +1,7 @@
 """The judge of validation: members that learn to tell Geant4 showers from others, and the verdict of the strongest."""
 
 from caloforge.validation.judges.members import MEMBERS
+from caloforge.validation.judges.record import record
 from caloforge.validation.judges.verdict import Verdict, judge
 
-__all__ = ["MEMBERS", "Verdict", "judge"]
+__all__ = ["MEMBERS", "Verdict", "judge", "record"]

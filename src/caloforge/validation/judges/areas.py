@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+LEAST = 0.3  # standard errors: less is taken for this much where significances are interpolated
 
 
 def placements(scores: Floats, labels: Floats) -> Floats:
@@ -36,20 +37,20 @@ def area(scores: Floats, labels: Floats) -> float:
 def area_over_folds(scores: Sequence[Floats], labels: Sequence[Floats]) -> tuple[float, float]:
     """Mean of the folds' areas and its standard error; every shower is ranked against its own fold only.
 
-    Folds are of equal size.
+    Folds are of equal size. The error is not taken below that of half a shower, which holds where all are told apart.
     """
     ranks = [placements(s, t) for s, t in zip(scores, labels, strict=True)]
     joined, label = np.concatenate(ranks), np.concatenate(list(labels))
     variance = sum(joined[label == k].var(ddof=1) / (label == k).sum() for k in (0, 1))
     mean = np.mean([rank[t == 1].mean() for rank, t in zip(ranks, labels, strict=True)])
-    return float(mean), float(np.sqrt(variance))
+    return float(mean), max(float(np.sqrt(variance)), 0.5 / max(1, int((label == 1).sum())))
 
 
 def told_apart(curve: Sequence[tuple[int, float, float]], deviations: float = 3.0) -> int | None:
     """Showers per class at which the area first lies so many standard errors above 0.5; None where it never does.
 
-    Between points the significance is interpolated in the logarithm of the showers; the error at n showers is that of
-    the largest sample times the root of its size over n. Below the first point no smaller number is claimed.
+    Between points the logarithm of the significance is interpolated in that of the showers. The error at n showers is
+    that of the largest sample times the root of its size over n. Below the first point no smaller number is claimed.
     """
     largest, _, error = curve[-1]
     sizes = np.array([n for n, _, _ in curve], np.float64)
@@ -60,5 +61,6 @@ def told_apart(curve: Sequence[tuple[int, float, float]], deviations: float = 3.
     k = int(above[0])
     if k == 0:
         return int(sizes[0])
-    part = (deviations - significance[k - 1]) / (significance[k] - significance[k - 1])
+    before, at = np.log(np.maximum(significance[k - 1 : k + 1], LEAST) / deviations)
+    part = -before / (at - before)
     return int(np.ceil(np.exp(np.log(sizes[k - 1]) + part * np.log(sizes[k] / sizes[k - 1]))))

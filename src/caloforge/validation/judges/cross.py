@@ -11,29 +11,34 @@ from numpy.typing import NDArray
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers
-from caloforge.validation.judges.areas import area, area_over_folds
+from caloforge.validation.judges.areas import area_over_folds
 from caloforge.validation.judges.inputs import Inputs, Sample, make_inputs
 from caloforge.validation.judges.members import Fitted, Member
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Result = TypeVar("Result")
-SELECT = 0.2  # share of the training folds that stops the training and chooses the member
+PARTS = 4  # of the training folds, of which one stops a training
+ENOUGH = 20_000  # showers per class, times trainings per fold: where showers are many, one training is enough
 FEWEST = 40  # Geant4 showers per fold
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One member of one fold.
+    """One member on one fold.
 
     Attributes:
-        fitted: the member, trained without the fold.
-        select: area under the curve on the part that stopped its training.
-        test: scores of the fold's showers, in the order of `Problem.tested`.
+        fitted: trained without the fold, one for each part that stopped a training.
+        held: rows of those parts, which belong to the other folds (M,).
+        out: scores of `held`, each by the one of `fitted` that was not trained on it (M,).
+        strength: mean area under the curve of the parts.
+        test: scores of the fold's showers, the mean over `fitted`.
     """
 
-    fitted: Fitted
-    select: float
+    fitted: tuple[Fitted, ...]
+    held: Indices
+    out: Floats
+    strength: float
     test: Floats
 
 
@@ -68,30 +73,35 @@ class Problem:
         """Area under the curve and its error, of scores of each fold's showers."""
         return area_over_folds(scores, [self.labels[self.tested(fold)] for fold in range(self.n_folds)])
 
-    def parts(self, fold: int, share: float) -> tuple[Sample, Sample]:
-        """Training and selection part for one fold, of a share of the other folds' showers, at random per class."""
-        rng = np.random.default_rng([self.seed, fold, *b"select"])
-        learn, select = [], []
-        for label in (0.0, 1.0):
+    def parts(self, fold: int, share: float = 1.0) -> list[Indices]:
+        """Rows of a share of the other folds' showers, at random per class, in `PARTS` parts."""
+        rng = np.random.default_rng([self.seed, fold, *b"parts"])
+        classes = []
+        for label in (1.0, 0.0):
             rows = rng.permutation(np.flatnonzero((self.folds != fold) & (self.labels == label)))
-            rows = rows[: round(share * len(rows))]
-            cut = round(SELECT * len(rows))
-            select.append(rows[:cut])
-            learn.append(rows[cut:])
-        return self._sample(np.concatenate(learn)), self._sample(np.concatenate(select))
+            classes.append(np.array_split(rows[: round(share * len(rows))], PARTS))
+        return [np.concatenate(pair) for pair in zip(*classes, strict=True)]
 
-    def _sample(self, rows: Indices) -> Sample:
+    def sample(self, rows: Indices) -> Sample:
+        """Rows with weights that make both classes count alike."""
         labels = self.labels[rows]
         true = labels.mean()
         return Sample(self.inputs[rows], labels, np.where(labels == 1, 0.5 / true, 0.5 / (1 - true)))
 
     def train(self, name: str, member: Member, fold: int, share: float = 1.0) -> Trained:
-        """Train one member without the fold and score the fold with it."""
-        train, select = self.parts(fold, share)
-        seed = int(np.random.SeedSequence([self.seed, fold, *name.encode()]).generate_state(1)[0])
-        fitted = member.fit(member.views, train, select, seed)
-        chosen = area(fitted(select.inputs), select.labels)
-        return Trained(fitted, chosen, fitted(self.inputs[self.tested(fold)]))
+        """Train one member without the fold, stopped by each of some parts in turn, and score the fold with it."""
+        parts = self.parts(fold, share)
+        fits = min(member.fits, max(1, round(ENOUGH / (share * self.n))))
+        seeds = np.random.SeedSequence([self.seed, fold, *name.encode()]).generate_state(fits)
+        fitted, out = [], []
+        for k, seed in enumerate(seeds.tolist()):
+            train, select = (self.sample(r) for r in (np.concatenate(parts[:k] + parts[k + 1 :]), parts[k]))
+            fitted.append(member.fit(member.views, train, select, seed))
+            out.append(fitted[k](select.inputs))
+        test = self.inputs[self.tested(fold)]
+        strength = area_over_folds(out, [self.labels[rows] for rows in parts[:fits]])[0]
+        scores = np.mean([one(test) for one in fitted], axis=0)
+        return Trained(tuple(fitted), np.concatenate(parts[:fits]), np.concatenate(out), strength, scores)
 
 
 def make_problem(reference: Showers, candidate: Showers, n_folds: int, seed: int) -> Problem:
@@ -119,11 +129,11 @@ def _deal(size: int, tested: int, n_folds: int, rng: np.random.Generator) -> Ind
     return folds
 
 
-def in_parallel(work: Sequence[Callable[[], Result]], tick: Callable[[], None]) -> list[Result]:
-    """Results in order, as many at once as there are cores, each on one thread."""
+def in_parallel(work: Sequence[Callable[[], Result]], ended: Callable[[int], None]) -> list[Result]:
+    """Results in order, as many at once as there are cores, each on one thread; `ended` hears of each in order."""
+    results = []
     with ThreadPoolExecutor(min(len(work), os.cpu_count() or 1)) as pool:
-        results = []
-        for result in pool.map(lambda one: one(), work):
+        for k, result in enumerate(pool.map(lambda one: one(), work)):
             results.append(result)
-            tick()
+            ended(k)
     return results

@@ -14,6 +14,7 @@ from caloforge.validation.judges.sections import sections
 from caloforge.validation.moments import Energies, Floats, chunks
 
 HOTTEST = 5
+FAINT = 10  # times the threshold: hits below are called faint
 Table = dict[str, NDArray[Any]]
 Indices = NDArray[np.int64]
 
@@ -73,11 +74,12 @@ def _products(logs: NDArray[np.float32], after: Indices) -> NDArray[np.float32]:
 
 def _hits(cells: Energies, count: NDArray[Any], edges: Floats) -> Table:
     faintest = np.where(cells > 0, cells, np.float32(np.inf)).min(axis=1)
-    table: Table = {"faintest hit": np.where(count > 0, np.log10(np.where(count > 0, faintest, 1)), -9)}
+    table: Table = {"faintest hit, log10 of MeV": np.where(count > 0, np.log10(np.where(count > 0, faintest, 1)), -9)}
     above = [(cells >= np.float32(edge)).sum(axis=1) for edge in edges]
     for k, edge in enumerate(edges):
         last = k == len(edges) - 1
-        name = f"hits from {edge:g} MeV on" if last else f"hits between {edge:g} and {edges[k + 1]:g} MeV"
+        faint = "faint " if not last and edges[k + 1] <= FAINT * edges[0] else ""
+        name = f"hits from {edge:g} MeV on" if last else f"{faint}hits between {edge:g} and {edges[k + 1]:g} MeV"
         table[name] = above[k] if last else above[k] - above[k + 1]
     return table
 

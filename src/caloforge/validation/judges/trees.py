@@ -10,18 +10,18 @@ from caloforge.validation.judges.inputs import Inputs, Sample
 
 Floats = NDArray[np.float64]
 MOST_TREES = 400
-PATIENCE = 40
+PATIENCE = 30
+LEAVES = (4, 16)
 SETTINGS = {
     "objective": "binary",
     "metric": "binary_logloss",
-    "learning_rate": 0.05,
-    "num_leaves": 31,
+    "learning_rate": 0.06,
     "min_data_in_leaf": 20,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.3,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 1.0,
-    "max_bin": 127,
+    "max_bin": 63,
     "deterministic": True,
     "force_col_wise": True,
     "num_threads": 1,
@@ -56,7 +56,7 @@ def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Trees
 
 
 def boost(views: Sequence[str], matrices: Sequence[NDArray[np.float32]], samples: Sequence[Sample], seed: int) -> Trees:
-    """Boost until the loss on the selection part has not improved for 40 trees.
+    """Boost small and large trees until the loss on the selection part stalls, and keep what it prefers.
 
     Args:
         views: what the columns are of.
@@ -79,6 +79,6 @@ def boost(views: Sequence[str], matrices: Sequence[NDArray[np.float32]], samples
     ]
     parts[1].reference = parts[0]
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    settings = SETTINGS | {"seed": seed % 2**31}
-    booster = lightgbm.train(settings, parts[0], MOST_TREES, valid_sets=[parts[1]], callbacks=[stop])
-    return Trees(views, booster)
+    boosters = [lightgbm.train(SETTINGS | {"seed": seed % 2**31, "num_leaves": leaves}, parts[0], MOST_TREES,
+                               valid_sets=[parts[1]], callbacks=[stop]) for leaves in LEAVES]  # fmt: skip
+    return Trees(views, min(boosters, key=lambda one: one.best_score["valid_0"]["binary_logloss"]))

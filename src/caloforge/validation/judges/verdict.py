@@ -18,6 +18,7 @@ from caloforge.validation.judges.where import Where, where_it_shows
 Floats = NDArray[np.float64]
 CURVE = (1 / 8, 1 / 4, 1 / 2)
 FOLDS = 5
+LEAST = 32  # showers per class of a point of the curve
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class Area:
         mean: 0.5 for equal samples.
         error: its standard error.
         n: showers per class, each tested once.
-        select: mean area on the parts that stopped the training.
+        strength: mean area on the parts of the training folds that stopped the training.
     """
 
     mean: float
     error: float
     n: int
-    select: float
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -96,23 +97,26 @@ def judge(
         seed: of folds, selection parts and members; same seed, same figures, on any number of cores.
         folds: parts of the showers that are tested in turn.
         members: names in `MEMBERS`; by default all that the detector allows.
-        curve: shares of the showers at which the strongest member is trained again.
+        curve: shares of the showers at which the strongest member is trained again; smaller ones follow while these
+            are enough to tell the candidate.
         tick: called with what ended, `n_steps` times.
 
     Raises:
         InputError: another detector, an unknown member or one that needs a regular grid, or too few showers.
     """
+    found = find_members(members, reference.detector)
     problem = make_problem(reference, candidate, folds, seed)
-    found = find_members(members, problem.inputs)
     with single_threaded():
-        trained = {name: _cross_validate(problem, name, member, tick) for name, member in found.items()}
-        chosen = [max(found, key=lambda name: trained[name][k].select) for k in range(folds)]
-        shares = sorted(share for share in curve if round(share * problem.n) >= folds * 8)
-        points = [_point(problem, found, chosen, share, tick) for share in shares]
+        trained = _cross_validate(problem, found, tick)
+        chosen = [max(found, key=lambda name: trained[name][k].strength) for k in range(folds)]
+        point = partial(_point, problem, found, chosen)
+        points = [point(share, tick) for share in sorted(curve) if share * problem.n >= LEAST]
+        mean, error = problem.area([trained[name][k].test for k, name in enumerate(chosen)])
+        points.append((problem.n, mean, error))
+        while curve and points[0][0] >= 2 * LEAST and told_apart(points) == points[0][0]:
+            points.insert(0, point(points[0][0] / 2 / problem.n, silent))
         where = where_it_shows(problem, found, trained)
     areas = {name: _area(problem, parts) for name, parts in trained.items()}
-    mean, error = problem.area([trained[name][k].test for k, name in enumerate(chosen)])
-    points.append((problem.n, mean, error))
     strongest = Counter(chosen).most_common(1)[0][0]
     headline = Headline(mean, error, strongest, problem.n, tuple(chosen), tuple(points))
     return Verdict(headline, areas, told_apart(headline.curve), where)
@@ -123,9 +127,14 @@ def n_steps(members: int, folds: int = FOLDS, curve: Sequence[float] = CURVE) ->
     return folds * (members + len(curve))
 
 
-def _cross_validate(problem: Problem, name: str, member: Member, tick: Callable[[str], None]) -> list[Trained]:
-    work = [partial(problem.train, name, member, fold) for fold in range(problem.n_folds)]
-    return in_parallel(work, lambda: tick(member.label))
+def _cross_validate(
+    problem: Problem, members: dict[str, Member], tick: Callable[[str], None]
+) -> dict[str, list[Trained]]:
+    """Every member on every fold."""
+    work = [(name, fold) for name in members for fold in range(problem.n_folds)]
+    results = in_parallel([partial(problem.train, name, members[name], fold) for name, fold in work],
+                          lambda k: tick(members[work[k][0]].label))  # fmt: skip
+    return {name: [results[k] for k, (other, _) in enumerate(work) if other == name] for name in members}
 
 
 def _point(
@@ -134,10 +143,10 @@ def _point(
     """Showers per class, area and error of the chosen members where they learn from a share of the showers."""
     work = [partial(problem.train, name, members[name], fold, share) for fold, name in enumerate(chosen)]
     n = round(share * problem.n)
-    scores = [one.test for one in in_parallel(work, lambda: tick(f"{n} showers"))]
+    scores = [one.test for one in in_parallel(work, lambda _: tick(f"{n} showers"))]
     return (n, *problem.area(scores))
 
 
 def _area(problem: Problem, parts: list[Trained]) -> Area:
     mean, error = problem.area([part.test for part in parts])
-    return Area(mean, error, problem.n, float(np.mean([part.select for part in parts])))
+    return Area(mean, error, problem.n, float(np.mean([part.strength for part in parts])))

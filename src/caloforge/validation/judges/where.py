@@ -1,5 +1,6 @@
 """Where it shows: the columns by which the strongest trees tell a candidate from Geant4, in words of physics."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,22 @@ from caloforge.validation.judges.members import Member
 from caloforge.validation.judges.trees import Trees
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 SHOWN = 12
-TRIED = 40  # columns with the largest gains, whose permutation is tried
 MOST = 2000  # showers of a fold that are permuted
+FAMILIES = {
+    "what is known of the incident": r"log E_inc|theta|cos phi|sin phi|entry point|is ",
+    "the response": r"E_tot / E_inc|log E_tot",
+    "the energies of the layers": r"E / E_|log E$|log of the ratio|.*in depth|layer of the maximum",
+    "faint hits": r"faint",
+    "the numbers of hits": r"hits (above|between|from)",
+    "the energies of the hits": r"(sum|mean|spread|skewness) of log E",
+    "isolated hits and neighbours": r"isolated|hit neighbours|likeness",
+    "the hottest cells": r".*hottest|share of cell",
+    "the lateral shape": r"centre in|width in|third moment|fourth moment|distance",
+    "single cells": r"cell ",
+}
 
 
 @dataclass(frozen=True)
@@ -23,13 +36,15 @@ class Column:
 
     Attributes:
         name: what it is, in words.
-        drop: loss of area under the curve when its values are exchanged between showers.
+        family: its kind, one of `FAMILIES`.
+        share: its part in the decrease of the loss by all splits of the trees.
         reference, candidate: means over Geant4's showers and the candidate's.
         shift: difference of the means in Geant4's standard deviations.
     """
 
     name: str
-    drop: float
+    family: str
+    share: float
     reference: float
     candidate: float
     shift: float
@@ -41,54 +56,90 @@ class Where:
 
     Attributes:
         member: the trees.
-        columns: most important first.
-        cells: share of the gain by each cell (n_cells,); None where the trees do not see cells.
+        families: loss of area when all columns of a kind are exchanged together, by kind, largest first.
+        columns: those that the trees gain most by, largest share first.
+        cells: share of each cell in the gain of the strongest trees that see cells (n_cells,); None where none do.
     """
 
     member: str
+    families: dict[str, float]
     columns: tuple[Column, ...]
     cells: Floats | None
 
 
 def where_it_shows(problem: Problem, members: dict[str, Member], trained: dict[str, list[Trained]]) -> Where | None:
-    """Columns by permutation importance on showers that the trees have not seen; None where no member is trees.
+    """Columns by their gain, and kinds of columns by permutation importance on showers that the trees have not seen.
 
+    Kinds, since columns that say the same stand in for each other. None where no member is trees.
     Source: Breiman, Machine Learning 45 (2001) 5.
     """
-    trees = {name: parts for name, parts in trained.items() if isinstance(parts[0].fitted, Trees)}
-    if not trees:
+    strength = {name: float(np.mean([part.strength for part in parts])) for name, parts in trained.items()
+                if isinstance(parts[0].fitted[0], Trees)}  # fmt: skip
+    if not strength:
         return None
-    name = max(trees, key=lambda n: np.mean([part.select for part in trees[n]]))
-    views = members[name].views
-    fitted = [part.fitted for part in trees[name] if isinstance(part.fitted, Trees)]
-    gains = np.mean([one.gains / max(one.gains.sum(), 1e-30) for one in fitted], axis=0)
-    tried = np.argsort(-gains, kind="stable")[:TRIED]
-    drops = _drops(problem, fitted[0], tried[gains[tried] > 0])
-    best = sorted(drops, key=lambda k: -drops[k])[:SHOWN]
-    columns = tuple(_column(problem, views, k, drops[k]) for k in best if drops[k] > 0)
-    cells = gains[-problem.inputs.detector.n_cells :] if "cells" in views else None
-    return Where(name, columns, cells)
+    strongest = sorted(strength, key=lambda name: -strength[name])
+    name = strongest[0]
+    trees = [_first_trees(part) for part in trained[name]]
+    names = problem.inputs.names(members[name].views)
+    gains, family = _gains(trees), [family_of(column) for column in names]
+    groups = {kind: np.flatnonzero([f == kind for f in family]) for kind in FAMILIES if kind in family}
+    drops = _drops(problem, trees, groups)
+    kinds = sorted(drops, key=lambda kind: -drops[kind])
+    best = [int(k) for k in np.argsort(-gains, kind="stable")[:SHOWN] if gains[k] > 0]
+    columns = [_column(problem, members[name], k, names[k], family[k], float(gains[k])) for k in best]
+    cells = _cells(problem, members, trained, strongest)
+    return Where(name, {kind: drops[kind] for kind in kinds}, tuple(columns), cells)
 
 
-def _drops(problem: Problem, trees: Trees, columns: NDArray[np.int64]) -> dict[int, float]:
-    """Loss of area for each column, in the first fold."""
-    rows = problem.tested(0)
-    rng = np.random.default_rng([problem.seed, *b"where"])
-    rows = rng.permutation(rows)[: 2 * MOST]
-    labels, matrix = problem.labels[rows], problem.inputs[rows].matrix(trees.views)
-    whole = area(trees.score(matrix), labels)
-    drops = {}
-    for k in columns.tolist():
-        kept = matrix[:, k].copy()
-        matrix[:, k] = rng.permutation(kept)
-        drops[k] = whole - area(trees.score(matrix), labels)
-        matrix[:, k] = kept
-    return drops
+def _first_trees(part: Trained) -> Trees:
+    first = part.fitted[0]
+    assert isinstance(first, Trees)
+    return first
 
 
-def _column(problem: Problem, views: tuple[str, ...], k: int, drop: float) -> Column:
-    inputs = problem.inputs
-    values = inputs.matrix(views)[:, k].astype(np.float64)
-    true, other = values[problem.labels == 1], values[problem.labels == 0]
+def _gains(trees: list[Trees]) -> Floats:
+    return np.asarray(np.mean([one.gains / max(one.gains.sum(), 1e-30) for one in trees], axis=0))
+
+
+def _cells(
+    problem: Problem, members: dict[str, Member], trained: dict[str, list[Trained]], strongest: list[str]
+) -> Floats | None:
+    for name in strongest:
+        if "cells" in members[name].views:
+            gains = _gains([_first_trees(part) for part in trained[name]])
+            return gains[-problem.inputs.detector.n_cells :]
+    return None
+
+
+def family_of(name: str) -> str:
+    """The kind of a column, one of `FAMILIES`, by its name."""
+    bare = re.sub(r"^layers? [^:]*: ", "", name)
+    return next(kind for kind, pattern in FAMILIES.items() if re.match(pattern, bare))
+
+
+def _drops(problem: Problem, trees: list[Trees], groups: dict[str, Indices]) -> dict[str, float]:
+    """Loss of area when the columns of a group are exchanged between showers, the mean over folds."""
+    lost = dict.fromkeys(groups, 0.0)
+    for fold, one in enumerate(trees):
+        rng = np.random.default_rng([problem.seed, fold, *b"where"])
+        rows = rng.permutation(problem.tested(fold))[: 2 * MOST]
+        labels, matrix = problem.labels[rows], problem.inputs[rows].matrix(one.views)
+        whole = area(one.score(matrix), labels)
+        for name, columns in groups.items():
+            kept = matrix[:, columns].copy()
+            matrix[:, columns] = rng.permutation(kept)
+            lost[name] += (whole - area(one.score(matrix), labels)) / len(trees)
+            matrix[:, columns] = kept
+    return lost
+
+
+def _column(problem: Problem, member: Member, k: int, name: str, family: str, share: float) -> Column:
+    for view in ("conditions", *member.views):
+        values = problem.inputs.view(view)
+        if k < values.shape[1]:
+            break
+        k -= values.shape[1]
+    column = values[:, k].astype(np.float64)
+    true, other = column[problem.labels == 1], column[problem.labels == 0]
     shift = (other.mean() - true.mean()) / max(true.std(), 1e-30)
-    return Column(inputs.names(views)[k], drop, float(true.mean()), float(other.mean()), float(shift))
+    return Column(name, family, share, float(true.mean()), float(other.mean()), float(shift))

@@ -16,6 +16,7 @@ from caloforge.validation.distances import energy_bins, histogram, width_error
 from caloforge.validation.features import lowest
 from caloforge.validation.moments import Floats
 from caloforge.validation.report import maps
+from caloforge.validation.report.judges import judge_figures
 from caloforge.validation.report.plots import Curves, Histograms, curves, distributions
 from caloforge.validation.report.style import REFERENCE, Figure, Labels, styled
 from caloforge.validation.samples import Samples
@@ -70,6 +71,10 @@ def all_figures(samples: Samples, metrics: Metrics) -> list[Figure]:
 
 def _scores(content: Content) -> Iterator[Figure]:
     yield maps.scores(content.metrics)
+
+
+def _judges(content: Content) -> Iterator[Figure]:
+    yield from judge_figures(content.detector, content.metrics)
 
 
 def _averages(content: Content) -> Iterator[Figure]:
@@ -247,5 +252,5 @@ def _column(rows: list[Metrics], key: str) -> tuple[Floats, Floats]:
     return value, error
 
 
-DRAWN = (_scores, _averages, _longitudinal_profile, _distributions, _at_fixed_energies, _against_energy,
+DRAWN = (_judges, _scores, _averages, _longitudinal_profile, _distributions, _at_fixed_energies, _against_energy,
          _lateral_profiles, _cell_energies, _correlations, _neighbours, _regression)  # fmt: skip

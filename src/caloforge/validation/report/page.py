@@ -14,7 +14,7 @@ from caloforge.validation.report.display import display_data
 from caloforge.validation.report.figures import all_figures
 from caloforge.validation.report.style import REFERENCE, Figure
 from caloforge.validation.samples import Samples
-from caloforge.validation.summary import verdict_rows
+from caloforge.validation.summary import overall, told_apart, verdict_rows
 
 try:
     from jinja2 import DictLoader, Environment, StrictUndefined
@@ -23,7 +23,7 @@ except ImportError:
 
 TEMPLATES = files("caloforge.validation.report") / "templates"
 PARTS = ("report.html", "style.css", "page.js", "display.js")
-SECTIONS = ("classifiers", "average showers", "energy", "longitudinal", "layers", "lateral", "cells",
+SECTIONS = ("where it shows", "classifiers", "average showers", "energy", "longitudinal", "layers", "lateral", "cells",
             "photon identification", "memorisation", "analysis")  # fmt: skip
 WORST = 12
 Metrics = dict[str, Any]
@@ -52,6 +52,9 @@ def render(detector: Detector, metrics: Metrics, figures: list[Figure], display:
         reference=metrics["reference"],
         columns=columns,
         rows=rows,
+        verdicts={name: overall(metrics, found) for name, found in metrics["candidates"].items()},
+        told_apart=told_apart,
+        members=member_labels(metrics["floor"]),
         sections=_sections(figures),
         worst=worst_observables(metrics),
         samples={"floor": metrics["floor"], **metrics["candidates"]},
@@ -59,6 +62,11 @@ def render(detector: Detector, metrics: Metrics, figures: list[Figure], display:
         detector=detector,
         display=_script_safe(display),
     )
+
+
+def member_labels(floor: Metrics) -> Metrics:
+    """Labels of the judge's members, by their names in metrics.json."""
+    return {f"auc_{name}": floor[f"auc_{name}"]["label"] for name in floor.get("auc", {}).get("members", [])}
 
 
 def _batches(timings: Metrics) -> list[str]:
