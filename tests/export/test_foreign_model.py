@@ -181,6 +181,14 @@ def test_what_is_not_a_number_is_no_empty_cell(folder: Path) -> None:
         wrapped(folder, SPEC)
 
 
+def test_a_fixed_batch_is_told(folder: Path) -> None:
+    model = onnx.load(folder / "net.onnx")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    (folder / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="has a fixed batch of 1: export with a free batch axis"):
+        wrapped(folder, SPEC)
+
+
 @pytest.mark.parametrize("damage", ["random", "half", "external", "domain", "dice", "missing"])
 def test_strange_files_are_refused(damage: str, folder: Path) -> None:
     path = folder / "net.onnx"
