@@ -46,18 +46,22 @@ Shape read_shape(const Value& cells, const char* key = "n") {
   return {static_cast<std::size_t>(first), static_cast<std::size_t>(second)};
 }
 
-std::vector<Point> cartesian(const Value& cells, const Shape& n) {
+Point read_size(const Value& cells) {
   const std::vector<Value>& size = cells.at("size").as_array("size");
   if (size.size() != 2) throw Error("'size' is not two lengths");
-  const double dx = length(size[0], "size"), dy = length(size[1], "size");
+  return {length(size[0], "size"), length(size[1], "size"), 0};
+}
+
+std::vector<Point> cartesian(const Value& cells, const Shape& n) {
+  const Point size = read_size(cells);
   std::vector<Point> centres;
   for (std::size_t i = 0; i < n.first; ++i)
     for (std::size_t j = 0; j < n.second; ++j)
-      centres.push_back({dx * (i + 0.5 - n.first / 2.0), dy * (j + 0.5 - n.second / 2.0), 0});
+      centres.push_back({size.x * (i + 0.5 - n.first / 2.0), size.y * (j + 0.5 - n.second / 2.0), 0});
   return centres;
 }
 
-std::vector<double> ring_radii(const Value& cells, std::size_t rings) {
+std::vector<double> ring_edges(const Value& cells, std::size_t rings) {
   std::vector<double> edges;
   if (const Value* list = cells.find("r_edges")) {
     for (const Value& edge : list->as_array("r_edges")) edges.push_back(length(edge, "r_edges"));
@@ -66,18 +70,32 @@ std::vector<double> ring_radii(const Value& cells, std::size_t rings) {
     for (std::size_t i = 0; i <= rings; ++i) edges.push_back(r_max * i / rings);
   }
   if (edges.size() != rings + 1) throw Error("'r_edges' does not fit 'n'");
-  std::vector<double> radii;
-  for (std::size_t i = 0; i < rings; ++i) radii.push_back((edges[i] + edges[i + 1]) / 2);
-  return radii;
+  return edges;
+}
+
+/// n + 1 edges from `low` on, a width apart.
+std::vector<double> even_edges(double low, double width, std::size_t n) {
+  std::vector<double> edges;
+  for (std::size_t i = 0; i <= n; ++i) edges.push_back(low + width * static_cast<double>(i));
+  return edges;
+}
+
+Grid read_grid(const Value& cells) {
+  const Shape n = read_shape(cells);
+  if (cells.at("kind").as_string("kind") == "cylindrical")
+    return {0, 0, 0, true, even_edges(0, 2 * pi / n.first, n.first), ring_edges(cells, n.second)};
+  const Point size = read_size(cells);
+  return {0, 0, 0, false, even_edges(-size.x * n.first / 2, size.x, n.first),
+          even_edges(-size.y * n.second / 2, size.y, n.second)};
 }
 
 std::vector<Point> cylindrical(const Value& cells, const Shape& n) {
-  const std::vector<double> radii = ring_radii(cells, n.second);
+  const std::vector<double> edges = ring_edges(cells, n.second);
   std::vector<Point> centres;
   for (std::size_t i = 0; i < n.first; ++i)
     for (std::size_t j = 0; j < n.second; ++j) {
       const double phi = 2 * pi * (i + 0.5) / n.first;
-      const double r = n.first > 1 ? radii[j] : 0;  // a ring that is not cut in phi has its centre on the axis
+      const double r = n.first > 1 ? (edges[j] + edges[j + 1]) / 2 : 0;  // a ring that is not cut in phi has its centre on the axis
       centres.push_back({r * std::cos(phi), r * std::sin(phi), 0});
     }
   return centres;
@@ -100,20 +118,23 @@ double thickness(const Value& layer) {
 Window read_window(const Value& cells) {
   if (cells.at("kind").as_string("kind") != "cartesian") throw Error("windows need cartesian cells");
   const Shape shown = read_shape(cells, "n"), grid = cells.find("grid") ? read_shape(cells, "grid") : shown;
-  const std::vector<Value>& size = cells.at("size").as_array("size");
-  if (size.size() != 2) throw Error("'size' is not two lengths");
-  const auto axis = [&](std::size_t i, std::size_t n, std::size_t of) {
-    return Axis{length(size[i], "size"), static_cast<std::int64_t>(of), static_cast<std::int64_t>(n)};
+  const Point size = read_size(cells);
+  const auto axis = [&](double width, std::size_t n, std::size_t of) {
+    return Axis{width, static_cast<std::int64_t>(of), static_cast<std::int64_t>(n)};
   };
-  return {axis(0, shown.first, grid.first), axis(1, shown.second, grid.second), 0};
+  return {axis(size.x, shown.first, grid.first), axis(size.y, shown.second, grid.second), 0};
 }
 
 void append_layers(const Value& layer, double& z, Cells& cells) {
   const double depth = thickness(layer);
   const Value& table = layer.at("cells");
   const std::vector<Point> plane = transverse(table);
+  const Grid grid = read_grid(table);
   for (std::size_t copy = 0; copy < count(layer, "copies"); ++copy, z += depth) {
     if (cells.centres.size() + plane.size() > most_cells) throw Error("the detector has too many cells");
+    Grid own = grid;
+    own.z_min = z, own.z_max = z + depth, own.start = cells.centres.size();
+    cells.grids.push_back(std::move(own));
     for (const Point& cell : plane) cells.centres.push_back({cell.x, cell.y, z + depth / 2});
     if (cells.frame != "window") continue;
     if (cells.windows.size() == cells.centre_layer) cells.centre_depth = z;

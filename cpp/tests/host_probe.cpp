@@ -1,5 +1,6 @@
 // host_probe cells DETECTOR.toml             prints frame and cell centres
 // host_probe window DETECTOR.toml THETA PHI X Y   prints whether the windows fit, and the centres of their cells
+// host_probe along DETECTOR.toml X Y Z X Y Z ...  prints the cells that steps between two points cross, and their parts
 // host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
 // host_probe open MODEL...                   opens every file, damaged or not, and counts those that open
 // host_probe serve                           opens the files that standard input names, one a line
@@ -40,6 +41,19 @@ void print_window(char** arguments) {
     if (i == cells.windows[layer].end) ++layer;
     const caloforge::Point& p = cells.centres[i];
     std::printf("%.9g %.9g %.9g\n", p.x + shifts[layer].x, p.y + shifts[layer].y, p.z);
+  }
+}
+
+/// One line per step: cell and part, cell and part, ...
+void print_shares(int n, char** arguments) {
+  const caloforge::Cells cells = read_cells(arguments[0]);
+  const auto point = [&](int i) {
+    return caloforge::Point{std::atof(arguments[i]), std::atof(arguments[i + 1]), std::atof(arguments[i + 2])};
+  };
+  for (int i = 1; i + 5 < n; i += 6) {
+    for (const caloforge::Share& share : cells.along(point(i), point(i + 3)))
+      std::printf("%zu %.12g ", share.cell, share.fraction);
+    std::printf("\n");
   }
 }
 
@@ -92,6 +106,8 @@ int main(int argc, char** argv) try {
     print_cells(argv[2]);
   else if (verb == "window" && argc == 7)
     print_window(argv + 2);
+  else if (verb == "along")
+    print_shares(argc - 2, argv + 2);
   else if (verb == "replay" && argc == 6)
     print_shower(caloforge::ReplayShowers(argv[2]), argc - 3, argv + 3);
   else if (verb == "learned" && (argc == 6 || argc == 9))

@@ -1,4 +1,4 @@
-"""One system of units: energies in MeV, lengths in mm, angles in rad, densities in g/cm3."""
+"""One system of units: energies in MeV, lengths in mm, angles in rad, densities in g/cm3, times in ns."""
 
 import math
 import re
@@ -13,6 +13,10 @@ ENERGY = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
 LENGTH = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}
 DENSITY = {"g/cm3": 1.0, "kg/m3": 1e-3}
+TIME = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6}
+BIRKS = {"mm/MeV": 1.0, "cm/MeV": 10.0}
+
+LIGHT_SPEED = 299.792458  # mm/ns
 
 ELECTRON_MASS = 0.51099895  # MeV, PDG 2024
 
@@ -62,6 +66,16 @@ def density(text: str) -> float:
     return parse(text, DENSITY, "density")
 
 
+def time(text: str) -> float:
+    """Time in ns from text such as "150 ns"."""
+    return parse(text, TIME, "time")
+
+
+def birks(text: str) -> float:
+    """Birks' constant kB in mm/MeV from text such as "0.126 mm/MeV"."""
+    return parse(text, BIRKS, "Birks' constant")
+
+
 def show_energy(value: float) -> str:
     """Energy [MeV] as text in the unit a physicist would choose, for example 12500 as "12.5 GeV"."""
     unit = next((u for u in ("TeV", "GeV", "MeV", "keV") if abs(value) >= ENERGY[u]), "eV")
@@ -77,3 +91,5 @@ Length = Annotated[float, *_quantity(length, "mm")]
 Energy = Annotated[float, *_quantity(energy, "MeV")]
 Angle = Annotated[float, *_quantity(angle, "rad")]
 Density = Annotated[float, *_quantity(density, "g/cm3")]
+Time = Annotated[float, *_quantity(time, "ns")]
+Birks = Annotated[float, *_quantity(birks, "mm/MeV")]

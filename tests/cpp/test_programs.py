@@ -10,6 +10,7 @@ from caloforge.detector import Detector
 from caloforge.detector.detector import preset_names
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4.hook_placement import window_points
+from caloforge.simulators.geant4.sharing import share
 from caloforge.simulators.learned import LearnedSimulator
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,42 @@ def test_windows_lie_where_pythons_do(build: Path, run_program: Run, tmp_path: P
         centres = np.array([line.split() for line in told[1:]], float)
         np.testing.assert_allclose(centres, window_points(detector, incidents, cells), atol=1e-4)
     assert run_program(probe, "window", tmp_path / "detector.toml", 0, 0, 1e4, 0).splitlines()[0] == "0"
+
+
+MIXED = """
+name = "mixed"
+[readout]
+frame = "shower"
+[[layer]]
+copies = 2
+plates = [{material = "G4_Si", thickness = "7 mm"}]
+counts = ["G4_Si"]
+cells = {kind = "cylindrical", n = [3, 2], r_edges = ["5 mm", "20 mm", "35 mm"]}
+[[layer]]
+plates = [{material = "G4_Si", thickness = "25 mm"}]
+counts = ["G4_Si"]
+cells = {kind = "cartesian", n = [3, 5], size = ["20 mm", "12 mm"]}
+"""
+
+
+@pytest.mark.parametrize("name", ["calogan-ecal", "par04-siw", "mixed"])
+def test_steps_are_shared_as_python_shares_them(name: str, build: Path, run_program: Run, tmp_path: Path) -> None:
+    detector = Detector.from_toml(MIXED) if name == "mixed" else Detector.load(name)
+    (tmp_path / "detector.toml").write_text(detector.toml)
+    random, reach = np.random.default_rng(5), max(layer.cells.half_extent for layer in detector.layers)
+    size = np.array([reach, reach, detector.depth])
+    start = random.uniform((-1, -1, 0), 1, (60, 3)) * size
+    end = start + random.normal(size=(60, 3)) * size * random.choice([0, 0.01, 0.3], (60, 1))
+    numbers = [repr(x) for x in np.hstack([start, end]).ravel().tolist()]
+    told = run_program(build / "tests" / "caloforge_host_probe", "along", tmp_path / "detector.toml", *numbers)
+    crossed = 0
+    for line, a, b in zip(told.splitlines(), start, end, strict=True):
+        words = line.split()
+        ours = np.bincount(np.array(words[::2], int), np.array(words[1::2], float), detector.n_cells)
+        theirs = np.bincount(*share(detector, np.ones(1), a[None], b[None]), detector.n_cells)
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+        crossed += (theirs > 0).sum() > 1
+    assert crossed > 15
 
 
 def test_replay_plays_row_k_for_event_k(build: Path, small: Detector, run_program: Run, tmp_path: Path) -> None:

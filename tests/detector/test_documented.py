@@ -1,4 +1,4 @@
-"""The detectors written out in docs/detectors.md are detectors, and every key of the format is explained there."""
+"""The detectors written out in the pages are detectors, and docs/detectors.md explains every key of the format."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,8 @@ from caloforge.detector.describe import summarise
 from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Material, Plate, Readout
 
 PAGE = (Path(__file__).parents[2] / "docs" / "detectors.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+SIGNAL = (Path(__file__).parents[2] / "docs" / "signal.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE + SIGNAL, re.DOTALL)
 MODELS = (DetectorSpec, Readout, IncidentDefaults, Material, LayerSpec, Plate, CartesianCells, CylindricalCells)
 
 

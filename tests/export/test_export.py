@@ -8,10 +8,14 @@ import pytest
 import torch
 
 import caloforge
+from caloforge.detector import Detector
 from caloforge.errors import RunError
 from caloforge.export import export
 from caloforge.export import onnx as export_onnx
 from caloforge.export.graph import check_graph
+from caloforge.models import Batch, build
+from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
+from caloforge.showers.domain import Domain
 from caloforge.training import load_model
 
 
@@ -174,3 +178,22 @@ def test_the_exported_graph_keeps_the_rules(graph):
 
 def test_a_model_says_nothing_of_the_machine_that_made_it(toy_onnx):
     assert str(Path(caloforge.__file__).parent).encode() not in toy_onnx.read_bytes()
+
+
+def test_cells_of_each_layer_are_cut_at_its_threshold(small, toy):
+    """Models cut at the lowest threshold; the exported graph at each layer's own."""
+    text = small.toml.replace("[layer.cells]", 'threshold = "2 GeV"\n\n[layer.cells]', 1)
+    detector = Detector.from_toml(text)
+    showers = toy(detector, 300, seed=2)
+    sizes = FlowConfig(blocks=2, hidden=8, bins=4)
+    model = build(CouplingFlowConfig(layers=sizes, cells=sizes), detector, Domain.of_showers(showers)).eval()
+    model.fit(showers)
+    noise = torch.randn(50, model.noise_size, generator=torch.Generator().manual_seed(1))
+    energy = torch.full((50, 1), 1e4)
+    with torch.no_grad():
+        raw, cut = model.sample(noise, energy=energy).numpy(), export_onnx.Sampler(model)(noise, energy).numpy()
+    np.testing.assert_array_equal(cut, np.where(raw >= detector.thresholds, raw, 0))
+    assert (cut != raw).any()
+    seen = Batch.of(showers).cells.numpy()
+    np.testing.assert_array_equal(seen, showers.thresholded())
+    assert (seen != showers.energies).any()

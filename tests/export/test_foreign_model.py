@@ -212,3 +212,21 @@ def test_strange_files_are_refused(damage: str, folder: Path) -> None:
     with pytest.raises(InputError):
         wrapped(folder, SPEC)
     assert not (folder / "out.onnx").exists()
+
+
+def test_layers_have_their_own_thresholds(folder: Path) -> None:
+    """The second layer's is 3 GeV."""
+    layer = DETECTOR.partition("[[layer]]")[2].replace("copies = 2", "")
+    text = f'{DETECTOR.replace("copies = 2", "")}[[layer]]{layer}threshold = "3 GeV"\n'.replace(
+        'cells = {kind = "cartesian", n = [3, 4], size = ["10 mm", "10 mm"]}\nthreshold = "3 GeV"',
+        'threshold = "3 GeV"\ncells = {kind = "cartesian", n = [3, 4], size = ["10 mm", "10 mm"]}',
+    )
+    incidents = Incidents.make("gamma", np.linspace(10e3, 13e3, 20))
+    plain = wrapped(folder, SPEC).simulate(incidents, 7).energies
+    (folder / "cube.toml").write_text(text)
+    simulator = wrapped(folder, SPEC)
+    own = simulator.simulate(incidents, 7).energies
+    limits = np.repeat(np.float32([0.01, 3e3]), 12)
+    assert ((plain > 0) & (plain < limits)).any()
+    np.testing.assert_array_equal(own, np.where(plain >= limits, plain, 0))
+    assert simulator.card.threshold == 0.01

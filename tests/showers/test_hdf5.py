@@ -69,6 +69,7 @@ def test_layout_is_the_documented_one(path, small):
         assert shapes["shower_id"] == ((7,), np.int64)
         assert Detector.from_toml(file.attrs["detector"]) == small
         assert file.attrs["schema"] == "caloforge-showers-1"
+        assert file.attrs["quantity"] == "deposit"
 
 
 def test_no_showers(tmp_path, small):

@@ -1,39 +1,31 @@
 #include "Hits.hh"
 
-#include "Calorimeter.hh"
-
 #include <G4Step.hh>
+#include <G4SystemOfUnits.hh>
 
 #include <algorithm>
-#include <cmath>
 
 namespace {
 
-/// Layers of calogan-ecal: depth in Pb / LAr pairs, cells in x and y.
-struct Layer {
-  G4int pairs, nx, ny;
-};
-constexpr Layer layers[] = {{15, 3, 96}, {58, 12, 12}, {7, 12, 6}};
+/// The detector that showers are learned for and that tracked hits must fill: its layers, as in calogan-ecal.
+constexpr const char* detector = R"(
+[[layer]]
+plates = [{thickness = "90 mm"}]
+cells = {kind = "cartesian", n = [3, 96], size = ["160 mm", "5 mm"]}
+[[layer]]
+plates = [{thickness = "348 mm"}]
+cells = {kind = "cartesian", n = [12, 12], size = ["40 mm", "40 mm"]}
+[[layer]]
+plates = [{thickness = "42 mm"}]
+cells = {kind = "cartesian", n = [12, 6], size = ["40 mm", "80 mm"]}
+)";
 
-/// Cell on the flat axis, layer slowest and y fastest; -1 outside.
-G4int FindCell(const G4ThreeVector& point) {
-  G4double z = point.z();
-  G4int first = 0;
-  for (const Layer& layer : layers) {
-    const G4double depth = layer.pairs * Calorimeter::pair_thickness;
-    if (z < depth) {
-      const auto ix = static_cast<G4int>(std::floor((point.x() / Calorimeter::width + 0.5) * layer.nx));
-      const auto iy = static_cast<G4int>(std::floor((point.y() / Calorimeter::width + 0.5) * layer.ny));
-      const bool inside = ix >= 0 && ix < layer.nx && iy >= 0 && iy < layer.ny;
-      return inside ? first + ix * layer.ny + iy : -1;
-    }
-    z -= depth;
-    first += layer.nx * layer.ny;
-  }
-  return -1;
-}
+caloforge::Point PointOf(const G4ThreeVector& v) { return {v.x() / mm, v.y() / mm, v.z() / mm}; }
 
 }  // namespace
+
+StackSensor::StackSensor(const G4String& name, CellEnergies& cells)
+    : G4VSensitiveDetector(name), cells_(cells), grid_(caloforge::Cells::from_toml(detector)) {}
 
 void CellEnergies::Clear() {
   std::fill(tracked.begin(), tracked.end(), 0);
@@ -43,9 +35,10 @@ void CellEnergies::Clear() {
 G4bool StackSensor::ProcessHits(G4Step* step, G4TouchableHistory*) {
   const G4double energy = step->GetTotalEnergyDeposit();
   if (energy <= 0) return false;
-  const G4ThreeVector middle = (step->GetPreStepPoint()->GetPosition() + step->GetPostStepPoint()->GetPosition()) / 2;
-  const G4int cell = FindCell(middle);
-  if (cell >= 0) cells_.tracked[cell] += energy;
+  const caloforge::Point end = PointOf(step->GetPostStepPoint()->GetPosition());
+  const bool charged = step->GetTrack()->GetDynamicParticle()->GetCharge() != 0;  // others lose energy where steps end
+  const caloforge::Point start = charged ? PointOf(step->GetPreStepPoint()->GetPosition()) : end;
+  for (const caloforge::Share& share : grid_.along(start, end)) cells_.tracked[share.cell] += energy * share.fraction;
   return true;
 }
 

@@ -16,14 +16,15 @@ struct CellEnergies {
   void Clear();
 };
 
-/// Adds tracked energy to the cells of the Pb / LAr stack of `calogan-ecal`.
+/// Adds tracked energy to the cells of the Pb / LAr stack of `calogan-ecal`, each step to all cells that it crosses.
 class StackSensor : public G4VSensitiveDetector {
  public:
-  StackSensor(const G4String& name, CellEnergies& cells) : G4VSensitiveDetector(name), cells_(cells) {}
+  StackSensor(const G4String& name, CellEnergies& cells);
   G4bool ProcessHits(G4Step* step, G4TouchableHistory*) override;
 
  private:
   CellEnergies& cells_;
+  caloforge::Cells grid_;
 };
 
 /// Adds fast-simulated energy to the same cells.

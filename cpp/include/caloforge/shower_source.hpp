@@ -25,16 +25,35 @@ struct Window {
   std::size_t end;
 };
 
+/// Cells of one layer by their edges: x and y [mm], or phi [rad] and r [mm]; the second axis is fastest.
+struct Grid {
+  double z_min, z_max;
+  std::size_t start;  ///< first cell on the flat axis
+  bool rings;
+  std::vector<double> first, second;
+};
+
+/// A cell that a step crosses, and the part of the step in it.
+struct Share {
+  std::size_t cell;
+  double fraction;
+};
+
 /// Cells of a detector: the frame they live in and their centres [mm] in the order of the flat cell axis.
 struct Cells {
   std::string frame;  ///< "detector", "shower" or "window"
   std::vector<Point> centres;
+  std::vector<Grid> grids;       ///< of each layer
   std::vector<Window> windows;   ///< of each layer, where the frame is "window"
   std::size_t centre_layer = 0;  ///< the layer whose hit cell the windows are centred on
   double centre_depth = 0;       ///< where that layer begins [mm]
 
   /// Build from the detector's TOML as caloforge writes it; throws Error.
   static Cells from_toml(const std::string& toml);
+
+  /// Cells that a straight step crosses, in the frame of the cells [mm], each with its part of the step; a cell may come
+  /// several times, and parts outside all cells are left out. Throws Error where cells are windows.
+  std::vector<Share> along(const Point& from, const Point& to) const;
 
   /// An incident as a source sees it: cells that follow the shower are the same all over the face.
   Incident asked(Incident incident) const;

@@ -1,5 +1,6 @@
-"""A detector in words and numbers: depth, Moliere radius, sampling fraction, and its cells."""
+"""A detector in words and numbers: depth, Moliere radius, sampling fraction, its cells and what they hold."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -9,6 +10,7 @@ from rich.text import Text
 from caloforge.detector.cells import CartesianCells, CylindricalCells
 from caloforge.detector.detector import Detector
 from caloforge.detector.materials import matter, mixture
+from caloforge.detector.mip import mip_signal
 from caloforge.detector.sampling import e_over_mip, main_layer, mip_fraction, split_plates
 from caloforge.detector.spec import LayerSpec
 from caloforge.detector.symmetry import count_symmetries
@@ -60,9 +62,9 @@ def summarise(detector: Detector) -> Summary:
 
 
 def describe(detector: Detector) -> RenderableType:
-    """Two tables for the terminal: the detector as a calorimeter, and its layers of cells."""
+    """Three tables for the terminal: the detector as a calorimeter, its layers of cells, and what those hold."""
     title = Text(detector.name, style="bold")
-    return Group(title, Text(detector.spec.description), _numbers(detector), _cells(detector))
+    return Group(title, Text(detector.spec.description), _numbers(detector), _cells(detector), _contents(detector))
 
 
 def _numbers(detector: Detector) -> Table:
@@ -71,7 +73,7 @@ def _numbers(detector: Detector) -> Table:
     rows = [
         ("size", f"depth {detector.depth:.6g} mm, face {detector.face}"),
         *_matter_rows(detector),
-        ("readout", f"frame {readout.frame}, threshold {show_energy(readout.threshold)}, "
+        ("readout", f"frame {readout.frame}, "
                     f"sampling fraction of the response {readout.sampling_fraction:g}"),
         ("cells", f"{detector.n_cells} in {len(detector.layers)} layers, "
                   f"{count_symmetries(detector)} exact symmetries"),
@@ -96,14 +98,45 @@ def _matter_rows(detector: Detector) -> list[tuple[str, str]]:
 
 def _cells(detector: Detector) -> Table:
     table = Table("layers", "z [mm]", "plates", "counts", "grid", "cell size")
+    for name, spec, first in _tables(detector):
+        z_min, z_max = detector.layers[first].z_min, detector.layers[first + spec.copies - 1].z_max
+        table.add_row(name, f"{z_min:.6g} - {z_max:.6g}", _plates(spec), ", ".join(spec.counts), *_grid(spec.cells))
+    return table
+
+
+def _contents(detector: Detector) -> Table:
+    table = Table("layers", "cells hold", "a muon of 10 GeV leaves", "threshold")
+    for name, spec, first in _tables(detector):
+        energy = show_energy(detector.layer_thresholds[first])
+        own = f"{spec.threshold.value:g} MIP = " if spec.threshold and spec.threshold.in_mip else ""
+        table.add_row(name, _signal(spec), _muon(spec, detector), own + energy)
+    return table
+
+
+def _tables(detector: Detector) -> Iterator[tuple[str, LayerSpec, int]]:
+    """Numbers of the layers of each `[[layer]]` table as text, the table, and the first of them."""
     first = 0
     for spec in detector.spec.layer:
         last = first + spec.copies - 1
-        z_min, z_max = detector.layers[first].z_min, detector.layers[last].z_max
-        name = str(first) if first == last else f"{first} - {last}"
-        table.add_row(name, f"{z_min:.6g} - {z_max:.6g}", _plates(spec), ", ".join(spec.counts), *_grid(spec.cells))
+        yield (str(first) if first == last else f"{first} - {last}"), spec, first
         first = last + 1
-    return table
+
+
+def _signal(spec: LayerSpec) -> str:
+    if not spec.holds_signal:
+        return "deposited energy"
+    saturated = "" if spec.birks is None else f"saturated with kB = {spec.birks:g} mm/MeV"
+    gated = "" if spec.time_gate is None else f"within {spec.time_gate:g} ns"
+    weighted = "" if spec.weight == 1.0 else f"times {spec.weight:g}"
+    return "signal: deposits " + ", ".join(filter(None, (saturated, gated, weighted)))
+
+
+def _muon(spec: LayerSpec, detector: Detector) -> str:
+    """Most probable signal, one MIP."""
+    try:
+        return show_energy(float(f"{mip_signal(spec, detector):.4g}"))
+    except InputError:
+        return "unknown"
 
 
 def _plates(spec: LayerSpec) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from caloforge.config import read_file
 from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.mip import mip_signal
 from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Readout
 from caloforge.errors import InputError, nearest
 
@@ -171,6 +172,41 @@ class Detector:
     def cell_volumes(self) -> NDArray[np.float64]:
         """Cell volumes (n_cells,) [mm3], all plates of the layer included."""
         return np.concatenate([layer.cells.areas * (layer.z_max - layer.z_min) for layer in self.layers])
+
+    @cached_property
+    def layer_thresholds(self) -> NDArray[np.float64]:
+        """Energy [MeV] below which the cells of each layer (n_layers,) read zero: the layer's own, or the readout's.
+
+        Raises:
+            InputError: a threshold in MIP in a material of unknown properties.
+        """
+        return np.repeat([self._threshold(spec) for spec in self.spec.layer], [spec.copies for spec in self.spec.layer])
+
+    def _threshold(self, spec: LayerSpec) -> float:
+        own = spec.threshold
+        if own is None:
+            return self.readout.threshold
+        return own.energy(mip_signal(spec, self) if own.in_mip else 0.0)
+
+    @cached_property
+    def thresholds(self) -> NDArray[np.float32]:
+        """Energy [MeV] below which each cell (n_cells,) reads zero, in validation and in exported models."""
+        return self.layer_thresholds.astype(np.float32)[self.cell_layer]
+
+    @property
+    def threshold(self) -> float:
+        """The lowest threshold of all cells [MeV]."""
+        return float(self.layer_thresholds.min())
+
+    @property
+    def has_one_threshold(self) -> bool:
+        """Whether all cells have the same threshold."""
+        return bool((self.layer_thresholds == self.threshold).all())
+
+    @property
+    def quantity(self) -> str:
+        """What cells hold: "deposit", or "signal" where any layer saturates, is gated in time or weighted."""
+        return "signal" if any(spec.holds_signal for spec in self.spec.layer) else "deposit"
 
     @cached_property
     def materials(self) -> tuple[str, ...]:

@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caloforge.detector.detector import Detector
 from caloforge.detector.ionisation import Ionisation
 from caloforge.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from caloforge.detector.detector import Detector
 
 SCALE_ENERGY = 21.2052  # MeV, m_e c2 sqrt(4 pi / alpha), PDG section 34.4.1
 FOUR_ALPHA_RE2_NA = 1 / 716.408  # mol cm2/g, PDG eq. 34.25
@@ -181,7 +184,7 @@ def interaction_length(symbol: str) -> float:
     return float(np.interp(element.z, list(known), list(known.values())) * np.cbrt(element.mass))
 
 
-def matter(name: str, detector: Detector) -> Matter:
+def matter(name: str, detector: "Detector") -> Matter:
     """The matter of a material of a detector, its own mixtures first.
 
     Raises:

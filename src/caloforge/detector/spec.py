@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, m
 
 from caloforge.config import Strict
 from caloforge.detector.cells import Cells, Count
-from caloforge.units import Density, Energy, Length, length
+from caloforge.detector.threshold import Threshold
+from caloforge.units import Birks, Density, Energy, Length, Time, length
 
 MAX_CELLS = 10_000_000
 MAX_PLATES = 100_000
@@ -64,6 +65,10 @@ class LayerSpec(Strict):
     Attributes:
         counts: materials whose deposited energy is recorded.
         cells: the transverse grid, the same for each copy.
+        birks: Birks' constant kB [mm/MeV] of the counted material, whose light saturates; none where it is linear.
+        time_gate: deposits later than this [ns] after light reaches the front face do not count.
+        weight: factor on what the plates record, for example a sampling weight.
+        threshold: of the layer's cells, in place of the readout's, in energy or in MIP.
     """
 
     copies: Count = 1
@@ -71,6 +76,10 @@ class LayerSpec(Strict):
     plates: Annotated[tuple[Plate, ...], Field(min_length=1, max_length=100)]
     counts: Annotated[tuple[Name, ...], Field(min_length=1)]
     cells: Cells
+    birks: Annotated[Birks, Field(gt=0, le=1000)] | None = None
+    time_gate: Annotated[Time, Field(gt=0, le=1e12)] | None = None
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    threshold: Threshold | None = None
 
     @model_validator(mode="after")
     def _counts_exist(self) -> Self:
@@ -78,6 +87,17 @@ class LayerSpec(Strict):
         if absent:
             raise ValueError(f"counts names '{min(absent)}', which is not the material of any plate of the layer")
         return self
+
+    @model_validator(mode="after")
+    def _one_scintillator(self) -> Self:
+        if self.birks is not None and len(set(self.counts)) > 1:
+            raise ValueError(f"birks belongs to one material, but the layer counts {', '.join(self.counts)}")
+        return self
+
+    @property
+    def holds_signal(self) -> bool:
+        """Whether its cells hold a signal (saturated, gated or weighted) rather than the deposited energy."""
+        return self.birks is not None or self.time_gate is not None or self.weight != 1.0
 
     @property
     def thickness(self) -> float:
@@ -90,7 +110,7 @@ class Readout(Strict):
 
     Attributes:
         frame: "detector": cells fixed; "shower": mesh along the particle; "window": a window around the hit cell.
-        threshold: cells below it [MeV] read zero in validation and in exported models.
+        threshold: cells below it [MeV] read zero in validation and in exported models, where a layer names no other.
         sampling_fraction: response = E / (sampling_fraction * E_inc).
         centre_layer: for "window": the layer whose hit cell centres the windows of all layers.
     """

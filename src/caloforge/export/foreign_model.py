@@ -195,7 +195,8 @@ def _collect(graph: Graph, entry: OutputSpec, detector: Detector) -> None:
         value = graph.node("Mul", value, "energy")
     if entry.cells is not None:
         value = _picked(graph, value, np.array(entry.cells))
-    below = graph.node("Less", value, graph.constant([max(detector.readout.threshold, 0.0)]))
+    limits = [detector.threshold] if detector.has_one_threshold else detector.thresholds
+    below = graph.node("Less", value, graph.constant(limits))
     graph.node("Where", below, graph.constant([0.0]), value, output="showers")  # what is not a number stays and is seen
 
 
@@ -235,7 +236,7 @@ def card(spec: ForeignSpec, detector: Detector, model: Path) -> ModelCard:
         n_cells=detector.n_cells,
         pdgs=tuple(sorted(pdg_code(name) for name in spec.particles)),
         noise=max(spec.noise, 1),
-        threshold=detector.readout.threshold,
+        threshold=detector.threshold,
         ranges=Ranges(**dict(spec.ranges)),
         versions={"onnx": onnx.__version__, "opset": str(OPSET)},
         training={"foreign": model.name},

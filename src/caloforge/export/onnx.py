@@ -54,16 +54,22 @@ class ExportSummary:
 
 
 class Sampler(nn.Module):
-    """`Model.sample` with the noise and the named inputs as positional arguments, as the exporter wants."""
+    """`Model.sample` with the noise and the named inputs as positional arguments, as the exporter wants.
+
+    Models cut at the lowest threshold; where layers have their own, the others' cells are cut here.
+    """
+
+    thresholds: Tensor
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
+        self.register_buffer("thresholds", torch.from_numpy(model.detector.thresholds), persistent=False)
 
     def forward(self, noise: Tensor, *incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV]."""
         cells: Tensor = self.model.sample(noise, **dict(zip(self.model.inputs, incidents, strict=True)))
-        return cells
+        return cells if self.model.detector.has_one_threshold else torch.where(cells >= self.thresholds, cells, 0.0)
 
 
 def export(run: Path, output: Path) -> ExportSummary:
@@ -95,7 +101,7 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
         n_cells=detector.n_cells,
         pdgs=domain.pdgs,
         noise=model.noise_size,
-        threshold=detector.readout.threshold,
+        threshold=detector.threshold,
         ranges=Ranges(energy=domain.energy, theta=domain.theta, phi=domain.phi, position=domain.position),
         versions=provenance["versions"] | versions,
         training=provenance["training"],

@@ -134,7 +134,7 @@ class CaloFlow(Model):
 
     @property
     def _cut(self) -> float:
-        return max(self.detector.readout.threshold, LEAST_ENERGY)
+        return max(self.detector.threshold, LEAST_ENERGY)
 
 
 class CaloFlowTeacher(CaloFlow):

@@ -16,7 +16,7 @@ class CellScores(nn.Module):
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.hits = HitCells(detector, detector.readout.threshold)
+        self.hits = HitCells(detector, detector.threshold)
 
     def fit(self, cells: Tensor, orbits: Tensor) -> None:
         """Fit to cells (N, n_cells) [MeV], those of one orbit (n_cells,) pooled."""

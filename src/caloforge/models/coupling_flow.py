@@ -58,8 +58,8 @@ class CouplingFlowModel(Model):
         self.sizes = (n_layers, shapes.size)
         self.shapes = shapes
         self.conditions = Conditions(domain)
-        self.shares = LayerShares(n_layers, readout.sampling_fraction, readout.threshold)
-        self.hits = HitCells(detector, readout.threshold)
+        self.shares = LayerShares(n_layers, readout.sampling_fraction, detector.threshold)
+        self.hits = HitCells(detector, detector.threshold)
         self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(config.layers))
         self.cell_flow = CouplingFlow(n_cells, self.conditions.size + sum(self.sizes), **_sizes(config.cells))
 

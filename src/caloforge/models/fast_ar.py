@@ -107,7 +107,7 @@ class FastArModel(Model):
         self.layer_updates = config.layer_updates
         self.conditions = Conditions(domain)
         self.shapes = shapes
-        self.shares = LayerShares(depth, detector.readout.sampling_fraction, detector.readout.threshold)
+        self.shares = LayerShares(depth, detector.readout.sampling_fraction, detector.threshold)
         self.response = ResponseMatch(domain, DRAWS)
         self.cell_scale = CellScale(depth, self.area)
         self.layer_flow = CouplingFlow(depth + shapes.size, self.conditions.size, **config.layers.model_dump())

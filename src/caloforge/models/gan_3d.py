@@ -124,7 +124,7 @@ class Gan3DModel(Model):
         self.grid = (len(detector.layers), *shared_grid(detector, "gan-3d").shape)
         self.weights, self.short = config.weights, config.bfloat16
         self.conditions = Conditions(domain)
-        self.cells = RectifiedCells(detector.n_cells, config.power, detector.readout.threshold, domain)
+        self.cells = RectifiedCells(detector.n_cells, config.power, detector.threshold, domain)
         self.profiles = Profiles(self.grid)
         self.response = ResponseMatch(domain, DRAWS)
         inputs = config.noise + self.conditions.size

@@ -73,4 +73,4 @@ class LayerScores(EnergyScale):
 
 def cell_cut(detector: Detector) -> float:
     """Energy [MeV] below which a cell counts as empty."""
-    return max(detector.readout.threshold, LEAST_CELL)
+    return max(detector.threshold, LEAST_CELL)

@@ -77,7 +77,7 @@ class LayerShapes(nn.Module):
     def __init__(self, detector: Detector, *, radius: bool = False) -> None:
         super().__init__()
         self.radius, self.per_layer = radius, 6 if radius else 5
-        self.threshold = max(detector.readout.threshold, LEAST_ENERGY)
+        self.threshold = max(detector.threshold, LEAST_ENERGY)
         self.slices = [layer.slice for layer in detector.layers]
         self.quantiles = NormalScores(self.size)
         centres = torch.from_numpy(detector.cell_centres[:, :2]).float()

@@ -22,7 +22,8 @@ class Showers:
     Attributes:
         detector: the detector.
         incidents: what caused them (N).
-        energies: deposited energies float32 (N, n_cells) [MeV], raw: no threshold applied.
+        energies: energies of the cells float32 (N, n_cells) [MeV], raw: no threshold applied. Deposits, or the signal
+            where the detector says so (`detector.quantity`).
         provenance: simulator, versions, physics, seed, command.
         fast_energy: the part of each shower that a fast simulation inside Geant4 made, float64 (N,) [MeV]; None where
             one simulator made everything.
@@ -69,8 +70,8 @@ class Showers:
         )
 
     def thresholded(self) -> NDArray[np.float32]:
-        """Energies with cells below the detector's threshold set to zero (N, n_cells) [MeV]."""
-        return np.where(self.energies >= np.float32(self.detector.readout.threshold), self.energies, np.float32(0))
+        """Energies with cells below the threshold of their layer set to zero (N, n_cells) [MeV]."""
+        return np.where(self.energies >= self.detector.thresholds, self.energies, np.float32(0))
 
 
 def _same(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:

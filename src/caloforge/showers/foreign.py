@@ -168,7 +168,7 @@ def _showers(
 ) -> Showers:
     """Showers with the energies checked."""
     try:
-        note = cell_energies(energies, detector.readout.threshold)
+        note = cell_energies(energies, detector.threshold)
         provenance = noted({"simulator": "file", "file": path.name, "layout": layout}, note)
         return Showers(detector, incidents, energies.astype(np.float32), provenance)
     except InputError as error:

@@ -137,8 +137,9 @@ def write(path: Path, showers: Showers, *, compression: str | None = "lzf", sync
 
 
 def write_attributes(file: Any, detector: Detector, provenance: dict[str, Any]) -> None:
-    """Write schema, detector and provenance as attributes of an open file."""
+    """Write schema, what cells hold, detector and provenance as attributes of an open file."""
     file.attrs["schema"] = SCHEMA
+    file.attrs["quantity"] = detector.quantity
     file.attrs["detector"] = detector.toml
     file.attrs["provenance"] = json.dumps(provenance)
 
@@ -159,7 +160,7 @@ def read(path: Path | str, detector: Detector | None = None, rows: slice = slice
         _check_shapes(file, path, found)
         energies = file["showers"][rows].astype(np.float32, copy=False)
         try:
-            note = cell_energies(energies, found.readout.threshold)
+            note = cell_energies(energies, found.threshold)
             provenance = noted(_read_provenance(file, path), note)
             fast = fast_energies(file[FAST][rows]) if FAST in file else None
             return Showers(found, _read_incidents(file, rows), energies, provenance, fast)

@@ -39,7 +39,7 @@ class ModelCard(Strict):
 
     Attributes:
         noise: standard normal numbers per shower.
-        threshold: cells below it [MeV] read zero.
+        threshold: cells below it [MeV] read zero; the lowest of the detector where layers have their own.
         digest: SHA-256 of the file, in which this place counts as 64 zeros; None in files of versions before it.
         python_only: the model needs a loop around its graph, which other hosts refuse.
     """

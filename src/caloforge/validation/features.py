@@ -74,8 +74,8 @@ def log(showers: Showers) -> Matrix:
 
 
 def lowest(detector: Detector) -> np.float32:
-    """Energy [MeV] that stands for empty cells in logarithms: the threshold, or 1 eV where there is none."""
-    return np.float32(detector.readout.threshold or 1e-6)
+    """Energy [MeV] that stands for empty cells in logarithms: the lowest threshold, or 1 eV where there is none."""
+    return np.float32(detector.threshold or 1e-6)
 
 
 def fixed(showers: Showers) -> Floats:

@@ -15,9 +15,11 @@ from caloforge.detector.cells import Cells
 from caloforge.detector.spec import LayerSpec, Plate
 from caloforge.simulators.geant4.kernel import keep
 from caloforge.simulators.geant4.materials import find_material
+from caloforge.simulators.geant4.steps import SEGMENT, StepScorer, cell_counter, segment
 from caloforge.simulators.geant4.volumes import Box, Tube, Volume
 
 ENTRANCE = 0.01  # thickness of the entrance slab [mm]
+GUN_DISTANCE = 1.0  # of the gun before the front face [mm]
 MARGIN = 1000.0  # vacuum around the plates [mm]
 
 
@@ -31,13 +33,17 @@ class Group:
         shape: layers, and cells per layer along both axes.
         cells: logical volumes of the cells of the counted plates, or these plates where they are not divided.
         depths: levels above a cell's volume where its layer and both cell numbers are found.
+        spec: plates and what their cells hold.
+        steps: the scorer of single steps, where deposits of volumes do not do.
     """
 
     name: str
     start: int
     shape: tuple[int, int, int]
+    spec: LayerSpec
     cells: list[g4.G4LogicalVolume] = field(default_factory=list)
     depths: tuple[int, int, int] = (0, 0, 0)
+    steps: StepScorer | None = None
 
     def take(self, cells: list[Volume]) -> None:
         """Take the cells' volumes."""
@@ -45,28 +51,10 @@ class Group:
         self.depths = cells[0].depth("copy"), cells[0].depth("first"), cells[0].depth("second")
 
 
-class StepScorer(g4.G4VPrimitiveScorer):
-    """Notes energy [MeV] and point [mm] of each deposit: half-way for charged particles, at the end for others."""
-
-    def __init__(self, steps: list[tuple[float, float, float, float]]) -> None:
-        super().__init__("steps", 0)
-        self._steps = steps
-
-    def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
-        """One step."""
-        energy = step.GetTotalEnergyDeposit()
-        if energy > 0:
-            end = step.GetPostStepPoint().GetPosition()
-            if step.GetTrack().GetDynamicParticle().GetCharge() != 0:
-                end = (step.GetPreStepPoint().GetPosition() + end) * 0.5
-            self._steps.append((energy, end.x, end.y, end.z))
-        return True
-
-
 class Calorimeter(g4.G4VUserDetectorConstruction):
     """Plates and cells of a detector in a vacuum world.
 
-    With `cells=False` the plates stay whole, and `steps` collects the deposits (energy, x, y, z) of the counted ones.
+    With `cells=False` the plates stay whole, and single steps are noted in the counted ones.
     """
 
     def __init__(self, detector: Detector, *, cells: bool = True) -> None:
@@ -74,7 +62,6 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         self.detector = detector
         self.divided = cells
         self.groups: list[Group] = []
-        self.steps: list[tuple[float, float, float, float]] = []
         self.entrance: g4.G4LogicalVolume = None
         keep(self)
 
@@ -87,7 +74,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         self.entrance = world.place("entrance", face, ENTRANCE, -ENTRANCE / 2, vacuum).logical
         z, start, self.groups = 0.0, 0, []
         for index, spec in enumerate(detector.spec.layer):
-            group = Group(f"layers{index}", start, (spec.copies, *spec.cells.fixed_shape))
+            group = Group(f"layers{index}", start, (spec.copies, *spec.cells.fixed_shape), spec)
             depth = spec.copies * spec.thickness
             if self.divided and self._are_columns(spec):
                 outer = columns(world, spec.cells, depth, z + depth / 2, vacuum)
@@ -101,16 +88,25 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         return placed
 
     def ConstructSDandField(self) -> None:
-        """One scorer per group: of energies in its cells, in C++, or of steps."""
+        """One scorer per group: of energies in its cells, in C++, or of single steps."""
         for group in self.groups:
             sensitive = g4.G4MultiFunctionalDetector(group.name)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
-            cells = g4.G4PSEnergyDeposit3D("E", *group.shape, *group.depths) if self.divided else None
-            scorer = cells or StepScorer(self.steps)
+            scorer = self._scorer(group)
             sensitive.RegisterPrimitive(scorer)
             for logical in group.cells:
                 logical.SetSensitiveDetector(sensitive)
             keep(sensitive, scorer)
+
+    def _scorer(self, group: Group) -> g4.G4VPrimitiveScorer:
+        spec = group.spec
+        if not self.divided:
+            group.steps = StepScorer(spec, segment, SEGMENT)
+        elif spec.birks is not None or spec.time_gate is not None:
+            group.steps = StepScorer(spec, cell_counter(group.shape, group.depths), 1)
+        else:
+            return g4.G4PSEnergyDeposit3D("E", *group.shape, *group.depths)
+        return group.steps
 
     def _cells(self, envelope: Volume, spec: LayerSpec) -> list[Volume]:
         """Counted plates, divided into cells if any are; layer, sector, ring is the cheapest order along a cylinder."""

@@ -121,18 +121,20 @@ def locate(detector: Detector, points: Floats) -> NDArray[np.int64]:
     for index, layer in enumerate(detector.layers):
         rows = np.flatnonzero(depth == index)
         if rows.size:
-            cell[rows] = _locate_in_layer(layer.cells, points[rows], layer.start)
+            place = locate_in_layer(layer.cells, points[rows])
+            cell[rows] = np.where(place >= 0, layer.start + place, -1)
     return cell
 
 
-def _locate_in_layer(cells: CartesianCells | CylindricalCells, points: Floats, start: int) -> NDArray[np.int64]:
+def locate_in_layer(cells: CartesianCells | CylindricalCells, points: Floats) -> NDArray[np.int64]:
+    """Cell of one layer (N,), from 0, of each point (N, 2 or 3) of the readout frame [mm]; -1 outside every cell."""
     x, y = points[:, 0], points[:, 1]
     if not isinstance(cells, CartesianCells):
         x, y = np.arctan2(y, x) % (2 * math.pi), np.hypot(x, y)
     first, second = (np.searchsorted(e, v, side="right") - 1 for e, v in zip(cells.edges, (x, y), strict=True))
     n_first, n_second = cells.shape
     inside = (first >= 0) & (first < n_first) & (second >= 0) & (second < n_second)
-    return np.where(inside, start + first * n_second + second, -1)
+    return np.where(inside, first * n_second + second, -1)
 
 
 def window_points(detector: Detector, incidents: Incidents, cell: NDArray[np.int64]) -> Floats:

@@ -1,4 +1,4 @@
-"""Deposited energies of one event, by readout cell; imports geant4_pybind, so for child processes only.
+"""Energies of one event, by readout cell; imports geant4_pybind, so for child processes only.
 
 `reader(calorimeter)`, made after Initialize(), reads the events of a run: `load(incidents)` before BeamOn, then one
 `read(event)` in each EndOfEventAction.
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.detector.window import into_window, window_offsets
 from caloforge.showers import Incidents
-from caloforge.simulators.geant4.geometry import Calorimeter
-from caloforge.simulators.geant4.hook_placement import frames_along, locate
+from caloforge.simulators.geant4.geometry import GUN_DISTANCE, Calorimeter
+from caloforge.simulators.geant4.hook_placement import frames_along
+from caloforge.simulators.geant4.sharing import share
+from caloforge.units import LIGHT_SPEED
 
 Cells = NDArray[np.int64]
 Energies = NDArray[np.float64]
@@ -36,29 +38,51 @@ class Hits(Protocol):
 def reader(calorimeter: Calorimeter) -> Hits:
     """The reader for a calorimeter's readout frame."""
     if not calorimeter.divided:
-        return PositionHits(calorimeter)
+        return MeshHits(calorimeter)
     return WindowHits(calorimeter) if calorimeter.detector.readout.frame == "window" else CellHits(calorimeter)
 
 
 class CellHits:
-    """Cells that are volumes, scored in C++."""
+    """Cells that are volumes, scored in C++ or, where they hold a signal, step by step."""
 
     def __init__(self, calorimeter: Calorimeter) -> None:
+        self._groups = calorimeter.groups
         manager = g4.G4SDManager.GetSDMpointer()
-        self._groups = [(manager.GetCollectionID(f"{g.name}/E"), g.start) for g in calorimeter.groups]
+        self._collections = [
+            -1 if group.steps else manager.GetCollectionID(f"{group.name}/E") for group in calorimeter.groups
+        ]
+        self._fronts: Iterator[float] = iter(())
 
     def load(self, incidents: Incidents) -> None:
-        """Nothing to take: the cells stay where they are."""
+        """Take when light reaches the front face; the cells stay where they are."""
+        self._fronts = iter(light_at_front(incidents))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:
         """Cells of the fixed grids that were hit (n,), and their energies [MeV] (n,)."""
-        collections = event.GetHCofThisEvent()
+        collections, front = event.GetHCofThisEvent(), next(self._fronts)
         cells, energies = [], []
-        for identity, start in self._groups:
-            hits = dict(collections.GetHC(identity))
-            cells.append(np.array(list(hits), np.int64) + start)
-            energies.append(np.array(list(hits.values()), np.float64))
+        for group, identity in zip(self._groups, self._collections, strict=True):
+            if group.steps:
+                hit, energy = _sums(*group.steps.take(front))
+            else:
+                hits = dict(collections.GetHC(identity))
+                hit, energy = np.array(list(hits), np.int64), np.array(list(hits.values()), np.float64)
+            cells.append(hit + group.start)
+            energies.append(energy * group.spec.weight)
         return np.concatenate(cells), np.concatenate(energies)
+
+
+def light_at_front(incidents: Incidents) -> list[float]:
+    """When light that leaves with each incident (N,) reaches the front face [ns]."""
+    times: list[float] = (GUN_DISTANCE / incidents.direction[:, 2] / LIGHT_SPEED).tolist()
+    return times
+
+
+def _sums(energies: Energies, places: Energies) -> tuple[Cells, Energies]:
+    """Cells that are hit (n,), each once, and the sums of their energies [MeV] (n,)."""
+    cells, steps = np.unique(places[:, 0].astype(np.int64), return_inverse=True)
+    sums = np.bincount(steps, energies, len(cells)).astype(np.float64)
+    return cells[sums > 0], sums[sums > 0]
 
 
 class WindowHits:
@@ -74,6 +98,7 @@ class WindowHits:
         Raises:
             InputError: a window leaves the grid.
         """
+        self._fixed.load(incidents)
         self._offsets = iter(window_offsets(self._detector, incidents.theta, incidents.phi, incidents.position))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:
@@ -83,25 +108,27 @@ class WindowHits:
         return cells[cells >= 0], energies[cells >= 0]
 
 
-class PositionHits:
-    """A mesh along the particle, filled from the positions of the steps in undivided plates."""
+class MeshHits:
+    """A mesh along the particle, among whose cells the steps in undivided plates are shared."""
 
     def __init__(self, calorimeter: Calorimeter) -> None:
         self._detector: Detector = calorimeter.detector
-        self._steps = calorimeter.steps
-        self._frames: Iterator[tuple[Energies, Energies]] = iter(())
+        self._groups = calorimeter.groups
+        self._frames: Iterator[tuple[Energies, Energies, float]] = iter(())
 
     def load(self, incidents: Incidents) -> None:
         """Take the incidents of the next run."""
-        self._frames = iter(zip(incidents.position, frames_along(incidents.theta, incidents.phi), strict=True))
+        frames = frames_along(incidents.theta, incidents.phi)
+        self._frames = iter(zip(incidents.position, frames, light_at_front(incidents), strict=True))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:  # noqa: ARG002
         """Cells of the mesh that were hit (n,), and their energies [MeV] (n,)."""
-        entry, axes = next(self._frames)
-        steps = np.array(self._steps, np.float64).reshape(-1, 4)
-        self._steps.clear()
-        cells = locate(self._detector, (steps[:, 1:] - entry) @ axes)
+        entry, axes, front = next(self._frames)
         sums = np.zeros(self._detector.n_cells)
-        np.add.at(sums, cells[cells >= 0], steps[cells >= 0, 0])
+        for group in self._groups:
+            assert group.steps is not None
+            energies, ends = group.steps.take(front)
+            start, end = ((ends[:, part] - entry) @ axes for part in (slice(3), slice(3, 6)))
+            np.add.at(sums, *share(self._detector, energies * group.spec.weight, start, end))
         hit = np.flatnonzero(sums)
         return hit, sums[hit]

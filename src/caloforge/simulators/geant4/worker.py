@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import kernel, wire
-from caloforge.simulators.geant4.geometry import Calorimeter
+from caloforge.simulators.geant4.geometry import GUN_DISTANCE, Calorimeter
 from caloforge.simulators.geant4.scoring import Cells, Energies, Hits, reader
 from caloforge.simulators.geant4.serve import serve
 
-GUN_DISTANCE = 1.0  # before the front face [mm]
 CHUNK_BYTES = 2**22
 CHUNK_ROWS = 64
 ATTEMPTS = 5  # to simulate a shower that Geant4 gives up

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import caloforge
 from caloforge import seeds
 from caloforge.detector import Detector
+from caloforge.detector.sampling import electron_signal
 from caloforge.detector.window import window_offsets
 from caloforge.errors import AccuracyWarning, InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
@@ -59,7 +60,8 @@ class GFlash(Simulator):
     Electrons and positrons shower from their entry point; a photon converts at an exponential depth of mean 9/7 X0 into
     two electron cascades. Detectors whose main layer counts every plate get the deposited energy less leakage, others
     the visible energy. The number of spots is the published one, at most 10 000 per cascade (from about 40 GeV in PbWO4
-    on), where a spot then carries E / 10 000.
+    on), where a spot then carries E / 10 000. Where cells hold a signal, deposits are scaled by their layer's weight
+    and by the saturation of minimum-ionising electrons.
 
     Raises:
         InputError: a material of unknown properties, or no matter at all.
@@ -72,6 +74,7 @@ class GFlash(Simulator):
         self.medium = effective_medium(detector)
         self._nodes = nodes(detector, self.medium)
         self._cells = CellFinder(detector, self._nodes)
+        self._signal = electron_signal(detector)
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Simulate showers, each from its own random stream.
@@ -85,7 +88,7 @@ class GFlash(Simulator):
         energies = np.zeros((len(incidents), self.detector.n_cells), np.float32)
         first = self._windows(incidents)
         for row in range(len(incidents)):
-            energies[row] = self._shower(incidents, row, first[row], seed)
+            energies[row] = self._signal * self._shower(incidents, row, first[row], seed)
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:

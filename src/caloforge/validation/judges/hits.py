@@ -19,7 +19,7 @@ def hit_edges(showers: Showers) -> Floats:
     """
     cells = showers[:MOST_SHOWERS].thresholded()
     hits = cells[cells > 0]
-    threshold = showers.detector.readout.threshold
+    threshold = showers.detector.threshold
     if not len(hits):
         return np.array([threshold or 1e-3])
     low = threshold or _series_below(float(np.quantile(hits, 0.001)))
