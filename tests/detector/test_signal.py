@@ -1,6 +1,7 @@
 """What cells hold: signals and thresholds by layer, what a muon leaves."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,7 @@ from rich.console import Console
 from caloforge.detector import Detector, preset_names
 from caloforge.detector.describe import describe
 from caloforge.detector.materials import mixture, nist
-from caloforge.detector.mip import mip_signal, most_probable_loss
-from caloforge.detector.sampling import electron_signal
+from caloforge.detector.mip import electron_signal, mip_signal, most_probable_loss
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.gflash import GFlash
 
@@ -30,6 +30,7 @@ plates = [{material = "G4_Pb", thickness = "4 mm"}, {material = "G4_POLYSTYRENE"
 counts = ["G4_POLYSTYRENE"]
 cells = {kind = "cartesian", n = [1, 1], size = ["200 mm", "200 mm"]}
 """
+SOURCES = sorted((Path(__file__).parents[2] / "src" / "caloforge").rglob("*.py"))
 KEYS = ("birks", "time_gate", "weight", "threshold", "quantity")
 
 
@@ -117,3 +118,9 @@ def test_gflash_scales_to_the_signal():
     )
     np.testing.assert_allclose(signal[:, :4], 4 / (1 + 0.126 * 0.2052) * deposit[:, :4], rtol=1e-3)
     np.testing.assert_array_equal(signal[:, 4], deposit[:, 4])
+
+
+def test_one_place_knows_the_thresholds():
+    """Everything else asks `Detector.thresholds` or `Detector.threshold`: a layer may have its own."""
+    using = [path.name for path in SOURCES if "readout.threshold" in path.read_text(encoding="utf-8")]
+    assert using == ["detector.py"]

@@ -1,8 +1,5 @@
 """What of a shower's energy the counted plates see: sampling units, the calorimeter proper, e / mip."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from caloforge.detector.detector import Detector
 from caloforge.detector.materials import Matter, matter, mixture
 from caloforge.detector.spec import LayerSpec
@@ -32,22 +29,6 @@ def split_plates(detector: Detector, spec: LayerSpec) -> tuple[Plates, Plates]:
     """Plates of one sampling unit whose energy counts, and the others."""
     plates = [(p.material in spec.counts, matter(p.material, detector), p.thickness) for p in spec.plates]
     return [(m, d) for counts, m, d in plates if counts], [(m, d) for counts, m, d in plates if not counts]
-
-
-def electron_signal(detector: Detector) -> NDArray[np.float64]:
-    """Signal over deposit of electromagnetic showers in each cell (n_cells,): weight and saturation of their electrons.
-
-    Electrons are taken as minimum-ionising; those near the end of their range saturate more. Nearly all come within
-    nanoseconds, so that a time gate changes nothing.
-
-    Raises:
-        InputError: a layer that saturates has a material of unknown properties.
-    """
-    factors = []
-    for spec in detector.spec.layer:
-        loss = 0.0 if spec.birks is None else matter(spec.counts[0], detector).min_loss
-        factors += spec.copies * [spec.weight / (1 + (spec.birks or 0.0) * loss)]
-    return np.array(factors)[detector.cell_layer]
 
 
 def minimum_loss(plates: Plates) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import caloforge
 from caloforge import seeds
 from caloforge.detector import Detector
-from caloforge.detector.sampling import electron_signal
+from caloforge.detector.mip import electron_signal
 from caloforge.detector.window import window_offsets
 from caloforge.errors import AccuracyWarning, InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
