@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector, preset_names
-from caloforge.showers import Incidents, Showers
 from caloforge.validation.judges.hits import hit_edges
 from caloforge.validation.judges.inputs import VIEWS, make_inputs
 from caloforge.validation.judges.where import FAMILIES, family_of
@@ -27,17 +26,8 @@ cells = {kind = "cylindrical", n = [6, 3], r_max = "40 mm"}
 """
 
 
-def sparse(detector, n, seed, **incidents):
-    """Showers in which a fifth of the cells is hit."""
-    rng = np.random.default_rng(seed)
-    cells = rng.lognormal(0, 2, (n, detector.n_cells)) * (rng.random((n, detector.n_cells)) < 0.2)
-    cells[1:, 0] += 1
-    cells[0] = 0
-    return Showers(detector, Incidents.make("e-", rng.uniform(1e3, 1e4, n), **incidents), cells.astype(np.float32))
-
-
 @pytest.fixture(scope="module")
-def columns(small):
+def columns(small, sparse):
     """Column of a view by name, of sparse showers in the small detector."""
     showers = sparse(small, 50, 1)
     inputs = make_inputs(showers)
@@ -46,7 +36,7 @@ def columns(small):
 
 
 @pytest.mark.parametrize("toml", [ONE_CELL, MANY, *preset_names()])
-def test_every_detector_has_finite_columns_with_a_name_each(toml):
+def test_every_detector_has_finite_columns_with_a_name_each(toml, sparse):
     detector = Detector.from_toml(toml) if "layer" in toml else Detector.load(toml)
     inputs = make_inputs(sparse(detector, 20, 1), sparse(detector, 20, 2))
     matrix = inputs.matrix(VIEWS)
@@ -77,7 +67,7 @@ def test_hits_between_energies_add_up_to_all(columns, small):
     np.testing.assert_array_equal(sum(between) + last, (own > 0).sum(axis=1))
 
 
-def test_isolated_hits(small, with_energies):
+def test_isolated_hits(small, with_energies, sparse):
     showers = sparse(small, 4, 1)
     cells = np.zeros_like(showers.energies)
     first = small.layers[1].start
@@ -87,7 +77,7 @@ def test_isolated_hits(small, with_energies):
     assert inputs.view("shapes")[:, column].tolist() == [1, 0, 2, 0]
 
 
-def test_conditions_are_those_that_vary(small):
+def test_conditions_are_those_that_vary(small, sparse):
     theta = np.linspace(0.1, 0.2, 30)
     inputs = make_inputs(sparse(small, 30, 1, theta=theta), sparse(small, 30, 2, theta=theta))
     assert inputs.columns["conditions"].names == ("log E_inc", "theta")
@@ -95,20 +85,20 @@ def test_conditions_are_those_that_vary(small):
     assert len(make_inputs(sparse(small, 30, 1)).symmetries) == 4
 
 
-def test_particles_are_conditions(small):
+def test_particles_are_conditions(small, sparse):
     showers = sparse(small, 30, 1)
     pdg = np.where(np.arange(30) % 2, 11, 22).astype(np.int32)
     mixed = replace(showers, incidents=replace(showers.incidents, pdg=pdg))
     assert make_inputs(mixed).columns["conditions"].names == ("log E_inc", "is e-", "is gamma")
 
 
-def test_rows_are_rows_of_every_view(small):
+def test_rows_are_rows_of_every_view(small, sparse):
     inputs = make_inputs(sparse(small, 30, 1), sparse(small, 20, 2))
     rows = np.array([3, 40, 7])
     np.testing.assert_array_equal(inputs[rows][1:].matrix(VIEWS), inputs.matrix(VIEWS)[[40, 7]])
 
 
-def test_energies_that_hits_are_counted_at(small):
+def test_energies_that_hits_are_counted_at(small, sparse):
     edges = hit_edges(sparse(small, 200, 1))
     assert edges[0] == 0.01
     assert 3 <= len(edges) <= 7
