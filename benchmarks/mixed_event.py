@@ -27,7 +27,7 @@ from caloforge.simulators.geant4 import kernel
 from caloforge.simulators.geant4.application import HookedCalorimeter, Tracked
 from caloforge.simulators.geant4.geometry import Calorimeter
 from caloforge.simulators.geant4.hook import HitMap, Hook
-from caloforge.simulators.geant4.physics import DEFAULT
+from caloforge.simulators.geant4.physics import Physics
 from caloforge.simulators.geant4.scoring import reader
 from caloforge.simulators.geant4.worker import Gun
 
@@ -55,7 +55,7 @@ class Events:
             simulator = create(fast, detector)
             self.hook = Hook(simulator, lambda hits: self.hits.add(hits), batch_events=50, clock=process_time)
             calorimeter = HookedCalorimeter(detector, self.hook, inside=False, cells=True)
-        self._manager = kernel.initialise(calorimeter, DEFAULT, self._build)
+        self._manager = kernel.initialise(calorimeter, Physics(), self._build)
         self._cells = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:

@@ -58,7 +58,7 @@ def bare(connection: Connection, toml: str) -> None:
     kernel.silence()
     detector = Detector.from_toml(toml)
     manager = kernel.initialise(
-        Plates(detector, cells=False), physics.DEFAULT, build, physics.multiple_scattering(detector)
+        Plates(detector, cells=False), physics.Physics(), build, physics.multiple_scattering(detector)
     )
     while True:
         incidents, seeds = wire.unpack(connection.recv_bytes())

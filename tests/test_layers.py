@@ -24,7 +24,7 @@ ALLOWED = {
     "validation": CORE | {"detector", "showers"},
     "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
-ALLOWED["run_config"] = CORE | {"production"}
+ALLOWED["run_config"] = CORE | {"production", "simulators"}
 ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
 ALLOWED["manifest"] = CORE
 ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest"}

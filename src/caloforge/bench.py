@@ -16,7 +16,8 @@ from caloforge.errors import InputError
 from caloforge.files import read_text, write_text
 from caloforge.particles import particle_name
 from caloforge.production import Source, SourceConfig
-from caloforge.simulators import Simulator, create
+from caloforge.simulators import GEANT4, Simulator, create
+from caloforge.simulators.geant4 import Physics
 
 BATCHES = (1, 10, 100, 1000)
 SECONDS_PER_BATCH = 1.0
@@ -35,6 +36,7 @@ def bench(
     energies: Sequence[str],
     say: Callable[[str], None],
     batches: Sequence[int] | None = None,
+    physics: Physics | None = None,
 ) -> Report:
     """Time simulators on incidents of the first energy, and Geant4 at every energy.
 
@@ -50,7 +52,8 @@ def bench(
     """
     sources = {units.show_energy(units.energy(e)): Source.from_config(incidents.at(e), detector) for e in energies}
     first = next(iter(sources))
-    geant4 = create("geant4", detector)
+    physics = physics or Physics()
+    geant4 = create(GEANT4, detector, physics)
     try:
         times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
         full = {energy: _time_geant4(geant4, source, energy, say) for energy, source in sources.items()}
@@ -59,7 +62,7 @@ def bench(
     return {
         "threads": 1, "cpu": provenance.cpu(), "particle": particle_name(sources[first].pdg), "energy": first,
         "detector": detector.name, "simulators": times, "geant4_ms": {e: t["ms"] for e, t in full.items()},
-        "geant4": full, "versions": provenance.versions(),
+        "geant4": full, "physics": physics.identity, "versions": provenance.versions(),
     }  # fmt: skip
 
 

@@ -23,7 +23,8 @@ from caloforge.production import Order, Source, produce
 from caloforge.run_config import RunConfig
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
-from caloforge.simulators import Replay, answer, create
+from caloforge.simulators import GEANT4, Replay, answer, create
+from caloforge.simulators.geant4 import Physics
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Run:
             "teacher": config.teacher,
         }
         self.learning = TrainingConfig.build(learning, config.name)
+        config.physics.check(self.detector)
         preflight.check_steps(config, self.learning, self.detector, self.source)
 
     @property
@@ -191,8 +193,9 @@ class Run:
         wanted = (("train", counts.train, self.source), ("select", counts.select, self.source),
                   ("test", counts.test, complete))  # fmt: skip
         for name, n, source in wanted:
-            make = partial(create, "geant4", self.detector)
-            order = Order(self.detector, "geant4", make, source, n, self.config.seed, first)
+            make = partial(create, GEANT4, self.detector, self.config.physics)
+            order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
+                          physics=self.config.physics.identity)  # fmt: skip
             file = self.showers_file(name)
             if not file.exists():
                 produce(order, file, workers=self.workers, resume=True)
@@ -228,8 +231,10 @@ class Run:
         inside = self.config.inside
         source = Source.from_config(self.config.incidents.at(inside.energy), self.detector)
         threshold = units.energy(inside.threshold)
-        make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold)
-        order = Order(self.detector, f"geant4+{self.model_file.name}", make, source, inside.n, self.config.seed)
+        physics = self.config.physics
+        make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold, physics=physics)
+        order = Order(self.detector, f"geant4+{self.model_file.name}", make, source, inside.n, self.config.seed,
+                      physics=physics.identity)  # fmt: skip
         produce(order, self.folder / "inside_geant4.h5", workers=1, resume=True)
 
     def bench(self) -> None:
@@ -238,12 +243,13 @@ class Run:
 
         simulators = {self.config.name: create(str(self.model_file), self.detector)}
         for name, call in self._competitors().items():
-            simulator = create(call, self.detector)
+            simulator = create(call, self.detector, self._physics_of(call))
             if not isinstance(simulator, Replay):  # has its own showers only
                 simulators[name] = simulator
         energies = self.config.bench.energies
         try:
-            report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print)
+            report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print,
+                           physics=self.config.physics)  # fmt: skip
         finally:
             for simulator in simulators.values():
                 simulator.close()
@@ -254,6 +260,9 @@ class Run:
         library = f"frozen={self.showers_file('train')}"
         return {name: library if name == "frozen" else name for name in self.config.validation.competitors}
 
+    def _physics_of(self, call: str) -> Physics | None:
+        return self.config.physics if call == GEANT4 else None
+
     def validate(self) -> None:
         """Judge the model and its competitors on showers that training never saw."""
         from caloforge.bench import read_report
@@ -261,7 +270,8 @@ class Run:
 
         test, config = self.showers("test"), self.config.validation
         calls = {self.config.name: str(self.model_file), **self._competitors()}
-        candidates = {name: answer(call, test, next_seed(self.config.seed)) for name, call in calls.items()}
+        seed = next_seed(self.config.seed)
+        candidates = {name: answer(call, test, seed, self._physics_of(call)) for name, call in calls.items()}
         timings = read_report(self.folder / "bench.json")
         report = self.folder / "report"
         report.mkdir(exist_ok=True)
@@ -276,11 +286,17 @@ class Run:
                 f"{response.mean():.4f} +- {response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip
 
 
-def load(config: Path, out: Path | None, workers: int | None = None) -> Run:
-    """A run from its config file, in `out` or runs/NAME.
+def load(
+    config: Path,
+    out: Path | None,
+    workers: int | None = None,
+    change: Callable[[Physics], Physics] = lambda physics: physics,
+) -> Run:
+    """A run from its config file, in `out` or runs/NAME, with its physics changed.
 
     Raises:
         InputError: the config does not hold together.
     """
     found: RunConfig = read_file(RunConfig, config)
+    found = found.model_copy(update={"physics": change(found.physics)})
     return Run(found, out or Path("runs") / found.name, workers=workers)

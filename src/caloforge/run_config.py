@@ -8,6 +8,7 @@ from caloforge.config import PositiveEnergy, Strict
 from caloforge.limits import MAX_SHOWERS
 from caloforge.production import SourceConfig
 from caloforge.seeds import SEED_LIMIT
+from caloforge.simulators.geant4 import Physics
 
 Count = Annotated[int, Field(ge=1, le=MAX_SHOWERS)]
 
@@ -63,6 +64,7 @@ class RunConfig(Strict):
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
     detector: str
     incidents: SourceConfig
+    physics: Physics = Physics()
     showers: ShowerCounts
     model: dict[str, Any]
     training: dict[str, Any] = Field(default_factory=dict)

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from caloforge.cli.options import DetectorName, Force, Phi, Position, Quiet, Theta, console
+from caloforge.cli.options import (
+    Cut,
+    DetectorName,
+    Force,
+    Phi,
+    PhysicsList,
+    Position,
+    Quiet,
+    Theta,
+    chosen_physics,
+    console,
+)
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.extras import VALIDATION, check_installed
@@ -15,7 +26,8 @@ from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, read
-from caloforge.simulators import Simulator, answer, create, file_of, kind_and_file, labelled
+from caloforge.showers.physics import check_like
+from caloforge.simulators import GEANT4, Simulator, answer, create, file_of, kind_and_file, labelled
 from caloforge.simulators.learned import LearnedSimulator
 
 
@@ -39,6 +51,9 @@ def validate(
     seeds: Annotated[int, typer.Option(help="Classifier trainings per view.")] = 3,
     reweight: Annotated[bool, typer.Option("--reweight", help="Reweight differing energy spectra.")] = False,
     timings: Annotated[Path | None, typer.Option(help="bench.json to show in the report.")] = None,
+    other_physics: Annotated[
+        bool, typer.Option("--other-physics", help="Compare samples of another physics list, cut or tables, too.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -57,9 +72,14 @@ def validate(
     true = read(reference, found)
     others = {floor: None, training: None}
     extra = {path: read(path, true.detector) for path in others if path is not None}
+    if not other_physics:
+        check_like(true, {str(path): showers for path, showers in extra.items()})
+    judged = candidate_showers(candidates, true, seed)
+    if not other_physics:
+        check_like(true, judged)
     metrics = compare(
         true,
-        candidate_showers(candidates, true, seed),
+        judged,
         output,
         floor=extra.get(floor) if floor else None,
         training=extra.get(training) if training else None,
@@ -119,6 +139,8 @@ def bench(
     theta: Theta = None,
     phi: Phi = None,
     position: Position = None,
+    physics: PhysicsList = None,
+    cut: Cut = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -127,10 +149,14 @@ def bench(
 
     check_output(output, force=force, inputs=[Path(detector), *map(file_of, simulator)])
     found = Detector.load(detector)
-    simulators = {label: create(name, found) for label, name in labelled(simulator).items()}
+    tracked = chosen_physics(physics, cut)
+    simulators = {
+        label: create(name, found, tracked if name == GEANT4 else None) for label, name in labelled(simulator).items()
+    }
     try:
         incidents = SourceConfig(particle=particle or _particle(simulators), theta=theta, phi=phi, position=position)
-        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say)
+        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say,
+                                 physics=tracked)  # fmt: skip
     finally:
         for one in simulators.values():
             one.close()

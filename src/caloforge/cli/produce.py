@@ -10,17 +10,20 @@ import typer
 from caloforge import units
 from caloforge.cli.options import (
     Cluster,
+    Cut,
     DetectorName,
     Force,
     Number,
     Output,
     Phi,
+    PhysicsList,
     Position,
     Quiet,
     Resume,
     SeedOption,
     Theta,
     Workers,
+    chosen_physics,
     console,
 )
 from caloforge.detector import Detector
@@ -30,7 +33,9 @@ from caloforge.limits import check_batch
 from caloforge.production import SUFFIXES, IncidentFile, Order, Source, SourceConfig
 from caloforge.production import produce as run_order
 from caloforge.showers import read
-from caloforge.simulators import Simulator, create, file_of
+from caloforge.showers.physics import describe
+from caloforge.simulators import GEANT4, Simulator, create, file_of
+from caloforge.simulators.geant4 import Physics, physics_line
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +69,9 @@ def produce(
     first_id: Annotated[int, typer.Option(help="Id of the first shower; row of --incidents.")] = 0,
     workers: Workers = None,
     cluster: Cluster = None,
-    simulator: Annotated[str, typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.")] = "geant4",
+    simulator: Annotated[str, typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.")] = GEANT4,
+    physics: PhysicsList = None,
+    cut: Cut = None,
     resume: Resume = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -76,10 +83,16 @@ def produce(
     source = _source({key: value for key, value in beam.items() if value is not None}, incidents, found)
     if n is None:
         n = _all_rows(source, first_id)
-    make = partial(create, simulator, found)
-    order = Order(found, simulator, make, source, n, seed, first_id, file_of(simulator))
+    tracked = chosen_physics(physics, cut) if simulator == GEANT4 or physics or cut else None
+    make = partial(create, simulator, found, tracked)
+    order = Order(found, simulator, make, source, n, seed, first_id, file_of(simulator), _identity(tracked))
     _check(order, output, [incidents, Path(detector)], resume=resume, force=force)
-    _produce(order, output, workers, cluster, resume, force, quiet)
+    line = physics_line(tracked) if tracked else ""
+    _produce(order, line, output, workers, cluster, resume, force, quiet)
+
+
+def _identity(physics: Physics | None) -> dict[str, Any] | None:
+    return physics.identity if physics else None
 
 
 def _source(beam: dict[str, Any], file: Path | None, detector: Detector) -> IncidentFile | Source:
@@ -114,6 +127,8 @@ def simulate(
     phi: Phi = None,
     position: Position = None,
     first_id: Annotated[int, typer.Option(help="Id of the first event.")] = 0,
+    physics: PhysicsList = None,
+    cut: Cut = None,
     workers: Workers = 1,
     resume: Resume = False,
     force: Force = False,
@@ -123,25 +138,29 @@ def simulate(
     config = SourceConfig(particle=particle, energy=energy, theta=theta, phi=phi, position=position)
     found = Detector.load(detector)
     source = Source.from_config(config, found)
-    make = _hooked(simulator, found, threshold, batch_events, inside)
+    tracked = chosen_physics(physics, cut)
+    make, learned = _hooked(simulator, found, threshold, batch_events, inside, tracked)
     label = f"geant4 with {simulator} above {threshold}{', inside, too' if inside else ''}"
-    order = Order(found, label, make, source, n, seed, first_id, file_of(simulator))
+    order = Order(found, label, make, source, n, seed, first_id, file_of(simulator), tracked.identity)
     _check(order, output, [Path(detector)], resume=resume, force=force)
-    _produce(order, output, workers, None, resume, force, quiet)
+    line = "\n".join(filter(None, (physics_line(tracked), learned)))
+    _produce(order, line, output, workers, None, resume, force, quiet)
 
 
 def _hooked(
-    simulator: str, detector: Detector, threshold: str, batch_events: int, inside: bool
-) -> Callable[[], Simulator]:
+    simulator: str, detector: Detector, threshold: str, batch_events: int, inside: bool, physics: Physics
+) -> tuple[Callable[[], Simulator], str]:
+    """What makes the simulator, and a line on what its fast simulation has learned from."""
     from caloforge.simulators.geant4 import HookedGeant4
 
     limit = units.energy(threshold)
     if limit <= 0:
         raise InputError("--threshold must be positive")
     check_batch(batch_events)
-    make = partial(HookedGeant4, detector, simulator, threshold=limit, batch_events=batch_events, inside=inside)
-    make().close()  # what does not fit is told before anything starts
-    return make
+    make = partial(HookedGeant4, detector, simulator, limit, batch_events, inside=inside, physics=physics)
+    hooked = make()  # what does not fit is told before anything starts
+    hooked.close()
+    return make, hooked.learned_line
 
 
 def _check(order: Order, output: Path, inputs: list[Path | None], *, resume: bool, force: bool) -> None:
@@ -149,12 +168,17 @@ def _check(order: Order, output: Path, inputs: list[Path | None], *, resume: boo
 
 
 def _produce(
-    order: Order, output: Path, workers: int | None, cluster: str | None, resume: bool, force: bool, quiet: bool
+    order: Order,
+    line: str,
+    output: Path,
+    workers: int | None,
+    cluster: str | None,
+    resume: bool,
+    force: bool,
+    quiet: bool,
 ) -> None:
-    if order.simulator.startswith("geant4") and not quiet:
-        from caloforge.simulators.geant4 import physics_line
-
-        console.print(physics_line())
+    if line and not quiet:
+        console.print(line)
     made = run_order(order, output, workers=workers, cluster=cluster, resume=resume, force=force, quiet=quiet)
     if not quiet:
         console.print(_summary(output) if made else f"{output} is complete already")
@@ -166,8 +190,11 @@ def _summary(output: Path) -> str:
     response = visible / showers.incidents.energy
     low, high = (units.show_energy(e) for e in (showers.incidents.energy.min(), showers.incidents.energy.max()))
     size = output.stat().st_size / 2**20
+    learned = "" if "physics" in showers.provenance else describe(showers.provenance)
+    behind = f"; learned from Geant4's {learned}" if learned else ""
     empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles leave nothing here"
     return (
         f"{output}: {len(showers)} showers of {', '.join(showers.incidents.particles)}, {low} to {high}, in "
-        f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{empty}"
+        f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{behind}"
+        f"{empty}"
     )

@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from caloforge.cli.options import Force, Resume, RunFile, RunFolder, Workers, console
+from caloforge.cli.options import Cut, Force, PhysicsList, Resume, RunFile, RunFolder, Workers, chosen_physics, console
 from caloforge.extras import GEANT4, TRAINING, VALIDATION, check_installed
 
 
@@ -17,6 +17,8 @@ def run(
     config: RunFile,
     out: RunFolder = None,
     workers: Workers = None,
+    physics: PhysicsList = None,
+    cut: Cut = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -28,8 +30,8 @@ def run(
     from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
-    whole = pipeline.load(config, out, workers)
-    console.print(physics_line())
+    whole = pipeline.load(config, out, workers, lambda base: chosen_physics(physics, cut, base))
+    console.print(physics_line(whole.config.physics))
     whole.open(resume=resume, force=force)
     whole.execute()
     folder = whole.folder

@@ -35,6 +35,7 @@ class Order:
         source: where incidents come from.
         n: number of showers; first_id: the source's row of the first; seed: the run's seed.
         file: the file the simulator reads, if any; its content is part of the order.
+        physics: what Geant4 tracks with (`Physics.identity`), where it does.
     """
 
     detector: Detector
@@ -45,6 +46,7 @@ class Order:
     seed: int
     first_id: int = 0
     file: Path | None = None
+    physics: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
@@ -61,6 +63,7 @@ class Order:
             "file": content,
             "source": self.source.fingerprint,
             "seed": self.seed,
+            **({"physics": self.physics} if self.physics else {}),
         }
 
     def is_in(self, output: Path) -> bool:

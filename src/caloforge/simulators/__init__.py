@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
@@ -11,13 +11,16 @@ from caloforge.showers import Showers
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.replay import Replay
 
-__all__ = ["Replay", "Simulator", "answer", "check_name", "create", "file_of", "kind_and_file", "labelled"]
+if TYPE_CHECKING:
+    from caloforge.simulators.geant4.physics import Physics
+
+__all__ = ["GEANT4", "Replay", "Simulator", "answer", "check_name", "create", "file_of", "kind_and_file", "labelled"]
 
 
-def _geant4(detector: Detector) -> Simulator:
-    from caloforge.simulators.geant4 import Geant4Simulator
+def _geant4(detector: Detector, physics: "Physics | None" = None) -> Simulator:
+    from caloforge.simulators.geant4 import Geant4Simulator, Physics
 
-    return Geant4Simulator(detector)
+    return Geant4Simulator(detector, physics or Physics())
 
 
 def _gflash(detector: Detector) -> Simulator:
@@ -38,7 +41,8 @@ def _learned(path: Path, detector: Detector | None) -> Simulator:
     return LearnedSimulator(path, detector)
 
 
-NAMED: dict[str, Callable[[Detector], Simulator]] = {"geant4": _geant4, "gflash": _gflash}
+GEANT4 = "geant4"
+NAMED: dict[str, Callable[..., Simulator]] = {GEANT4: _geant4, "gflash": _gflash}
 FROM_FILE: dict[str, Callable[[Path, Detector | None], Simulator]] = {"frozen": _frozen, "replay": Replay}
 BY_SUFFIX: dict[str, Callable[[Path, Detector | None], Simulator]] = {
     ".h5": Replay,
@@ -76,32 +80,38 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def create(name: str | Path, detector: Detector | str | Path | None = None) -> Simulator:
+def create(
+    name: str | Path, detector: Detector | str | Path | None = None, physics: "Physics | None" = None
+) -> Simulator:
     """Make a simulator from its name: geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx.
 
     Args:
         name: one of these names, or the path of a file.
         detector: detector, preset or TOML file; by default the one that the file names.
+        physics: what Geant4 tracks with; for "geant4" only.
 
     Raises:
-        InputError: unknown name, no detector where none is named, or a file that does not fit the detector.
+        InputError: unknown name, no detector where none is named, a file that does not fit the detector, or physics
+            that is not for this simulator.
     """
     name = str(name)
+    if physics is not None and name != GEANT4:
+        raise InputError(f"a physics list and cuts are Geant4's; '{name}' has none to choose")
     maker = _maker(name)
     if name in NAMED and detector is None:
         raise InputError(f"'{name}' needs a detector, for example create('{name}', 'calogan-ecal')")
     if isinstance(detector, str | Path):
         detector = Detector.load(detector)
-    return maker(detector)
+    return maker(detector) if physics is None else maker(detector, physics)
 
 
-def answer(name: str, reference: Showers, seed: int) -> Showers:
+def answer(name: str, reference: Showers, seed: int, physics: "Physics | None" = None) -> Showers:
     """Showers of a simulator, made and closed again, for the incidents of others.
 
     Raises:
         InputError: unknown name, a file that does not fit, or incidents that the simulator refuses.
     """
-    simulator = create(name, reference.detector)
+    simulator = create(name, reference.detector, physics)
     try:
         return simulator.simulate(reference.incidents, seed)
     finally:
@@ -119,7 +129,7 @@ def check_name(name: str) -> None:
         raise InputError(f"no such file: {kind_and_file(name)[1]}")
 
 
-def _maker(name: str) -> Callable[[Any], Simulator]:
+def _maker(name: str) -> Callable[..., Simulator]:
     if name in NAMED:
         return NAMED[name]
     kind, path = kind_and_file(name)

@@ -54,7 +54,7 @@ class Application(base):
 
 
 ours, theirs = Pipe()
-setup = {"detector": toml, "cells": True, "physics": "em", "msc": ()}
+setup = {"detector": toml, "cells": True, "physics": {"list": "em"}, "msc": ()}
 if fast:
     setup |= {"simulator": fast[0], "particles": ["e-"], "threshold": 1e3, "batch_events": 4, "inside": False}
 scene = Application(theirs, setup)

@@ -19,6 +19,7 @@ import geant4_pybind as g4
 
 from caloforge.simulators.geant4 import kernel
 from caloforge.simulators.geant4.geometry import Calorimeter
+from caloforge.simulators.geant4.physics import Physics
 from caloforge.simulators.geant4.worker import Gun
 
 points = np.load(io.BytesIO(sys.stdin.buffer.read()))
@@ -33,7 +34,7 @@ def build(actions):
     actions.SetUserAction(guns[0])
 
 
-manager = kernel.initialise(Calorimeter(Detector.load(sys.argv[1])), "em", build)
+manager = kernel.initialise(Calorimeter(Detector.load(sys.argv[1])), Physics(list="em"), build)
 guns[0].load(*wire.unpack(wire.pack(Incidents.make("e-", np.array([1.0])), 1)))
 manager.BeamOn(1)  # closes the geometry
 g4.G4GeometryManager.GetInstance().CloseGeometry(True)

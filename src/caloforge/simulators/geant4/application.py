@@ -5,6 +5,7 @@ Calorimeter, gun, physics and scorers are the full simulation's; the hook replac
 
 import sys
 from dataclasses import asdict
+from functools import partial
 from multiprocessing.connection import Connection
 from time import process_time
 from typing import Any
@@ -22,6 +23,8 @@ from caloforge.simulators.geant4.hook import Hook, HookStats
 from caloforge.simulators.geant4.hook_geometry import volumes_below
 from caloforge.simulators.geant4.hook_hits import HitMap
 from caloforge.simulators.geant4.hook_trigger import Trigger
+from caloforge.simulators.geant4.physics import Physics
+from caloforge.simulators.geant4.regions import make_regions
 from caloforge.simulators.geant4.scoring import Cells, Energies, Hits, reader
 from caloforge.simulators.geant4.serve import serve
 from caloforge.simulators.geant4.worker import Gun, Readout, complete
@@ -80,7 +83,9 @@ class Application:
             clock=process_time,
         )
         calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"], cells=setup["cells"])
-        self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
+        physics = Physics.model_validate(setup["physics"])
+        self._manager = kernel.initialise(calorimeter, physics, self._build, setup["msc"],
+                                         partial(make_regions, physics, self._detector))  # fmt: skip
         self._cells = reader(calorimeter)
         self._manager.BeamOn(0)  # reads the cross sections, which are no event's time
 

@@ -3,10 +3,11 @@
 import contextlib
 import io
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import geant4_pybind as g4
+
+from caloforge.showers.physics import tracked_with
 
 STEP_LIMIT = "/process/msc/StepLimit"
 RANGE_FACTOR = "/process/msc/RangeFactor"
@@ -15,19 +16,8 @@ STEP_LIMITS = ("Minimal", "UseSafety", "UseSafetyPlus", "UseDistanceToBoundary")
 
 def learned_commands(provenance: dict[str, Any]) -> list[str]:
     """Multiple-scattering commands of the full simulation behind a model or library, as its provenance names them."""
-    found = [physics.get("multiple_scattering") for physics in _physics(provenance)]
+    found = [physics.get("multiple_scattering") for physics in tracked_with(provenance)]
     return [str(command) for commands in found if isinstance(commands, list) for command in commands]
-
-
-def _physics(value: Any) -> Iterator[dict[str, Any]]:
-    """Every entry of a "physics" list, at any depth of a provenance."""
-    if not isinstance(value, dict):
-        return
-    for key, inner in value.items():
-        if key == "physics" and isinstance(inner, list):
-            yield from (one for one in inner if isinstance(one, dict))
-        else:
-            yield from _physics(inner)
 
 
 def difference(commands: list[str]) -> str:

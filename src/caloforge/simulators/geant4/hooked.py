@@ -11,6 +11,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
+from caloforge.showers.physics import describe
 from caloforge.simulators import Simulator, create
 from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4 import wire
@@ -60,7 +61,7 @@ class HookedGeant4(Geant4Simulator):
         batch_events: int = 50,
         *,
         inside: bool = False,
-        physics: str = lists.DEFAULT,
+        physics: lists.Physics | str = lists.DEFAULT,
     ) -> None:
         super().__init__(detector, physics)
         if not 0 < threshold < np.inf or batch_events < 1:
@@ -78,6 +79,12 @@ class HookedGeant4(Geant4Simulator):
             "batch_events": batch_events,
             "inside": inside,
         }
+
+    @property
+    def learned_line(self) -> str:
+        """One line on the physics that the fast simulation has learned from; empty where it does not tell."""
+        learned = describe(self._fast_provenance)
+        return f"{self._hook['simulator']} has learned from Geant4's {learned}" if learned else ""
 
     def run(self, incidents: Incidents, seed: int) -> HookedRun:
         """Simulate events; the event of an incident has its shower_id as number.
@@ -145,7 +152,7 @@ def simulate(
     threshold: float = 1000.0,
     batch_events: int = 50,
     inside: bool = False,
-    physics: str = lists.DEFAULT,
+    physics: lists.Physics | str = lists.DEFAULT,
 ) -> HookedRun:
     """Simulate events in Geant4 with a fast simulation inside, energies in MeV.
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import geant4_pybind as g4
 
 from caloforge.errors import InputError
-from caloforge.simulators.geant4.physics import ACCURATE_MSC, CUT, EM
+from caloforge.simulators.geant4.physics import ACCURATE_MSC, EM, Physics
 
 LOG_LIMIT = 2**18
 _kept: list[Any] = []  # Geant4 does not keep Python objects alive
@@ -48,14 +48,14 @@ def keep(*objects: Any) -> None:
     _kept.extend(objects)
 
 
-def physics_list(name: str, msc: Sequence[str] = ACCURATE_MSC) -> Any:
-    """Physics list `name` with electromagnetic option1, and the commands for multiple scattering applied."""
+def physics_list(settings: Physics, msc: Sequence[str] = ACCURATE_MSC) -> Any:
+    """Physics list with electromagnetic option1 and its cut, and the commands for multiple scattering applied."""
+    name = settings.list
     constructors = [g4.G4EmStandardPhysics_option1(), *(_hadronic(name) if name != EM else ())]
     physics = g4.G4VModularPhysicsList()
     for constructor in constructors:
         physics.RegisterPhysics(constructor)
     physics.SetVerboseLevel(0)
-    physics.SetDefaultCutValue(CUT)
     apply("/process/em/verbose 0", "/process/em/fluo false", *msc)
     if name != EM:
         apply("/process/had/verbose 0")
@@ -96,21 +96,34 @@ def run_manager() -> Any:
     return manager
 
 
-def initialise(construction: Any, name: str, build: Callable[[Any], None], msc: Sequence[str] = ACCURATE_MSC) -> Any:
-    """Run manager, ready for BeamOn, with physics list `name`; `build(actions)` calls actions.SetUserAction.
+def initialise(
+    construction: Any,
+    physics: Physics,
+    build: Callable[[Any], None],
+    msc: Sequence[str] = ACCURATE_MSC,
+    regions: Callable[[], dict[str, float]] = dict,
+) -> Any:
+    """Run manager, ready for BeamOn, with what to track with; `build(actions)` calls actions.SetUserAction.
+
+    `regions` makes regions once the geometry is there, and tells their production cuts [mm].
 
     Raises:
         InputError: an unknown material, or one whose cross-section tables are missing.
     """
     manager = run_manager()
     manager.SetUserInitialization(construction)
-    manager.SetUserInitialization(physics_list(name, msc))
+    manager.SetUserInitialization(physics_list(physics, msc))
     actions = _Actions(build)
     manager.SetUserInitialization(actions)
     keep(construction, actions)
     apply("/run/verbose 0", "/event/verbose 0", "/tracking/verbose 0")
     manager.Initialize()
-    check_tables(hadronic=name != EM)
+    apply(f"/run/setCut {physics.cut:.9g} mm")  # Initialize would undo an earlier one
+    check_tables(hadronic=physics.list != EM)
+    if cuts := regions():
+        manager.BeamOn(0)  # gives regions the cuts of the world, which may then be changed
+        for region, cut in cuts.items():
+            apply(f"/run/setCutForRegion {region} {cut:.9g} mm")
     return manager
 
 

@@ -1,17 +1,23 @@
-"""Physics lists: which exist, which data they need, and how they are described; imports no Geant4."""
+"""Physics lists and production cuts: which exist, which data they need, how they are described; imports no Geant4."""
 
 from collections.abc import Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
 from caloforge.simulators.geant4 import datasets, tables
+from caloforge.units import Length
 
 CUT = 0.7  # production cut [mm], Geant4's default
 # option1's own step limit loses 15 % of the visible energy of a sampling calorimeter against option0
 ACCURATE_MSC = ("/process/msc/StepLimit UseSafety", "/process/msc/RangeFactor 0.04")
 FOLDED_STEPS = "/process/em/transportationWithMsc MultipleSteps"
 EM = "em"
+NOT_INSTALLED = "geant4_pybind (pip install caloforge[geant4])"
 DEFAULT = "FTFP_BERT"  # for every particle: photons and electrons have nuclear reactions, too
 _BASE = ("G4LEDATA", "G4ENSDFSTATEDATA")
 _HADRONIC = (*_BASE, "G4PARTICLEXSDATA", "G4LEVELGAMMADATA")
@@ -30,18 +36,55 @@ HOW_TO_GET = (
 )
 
 
-def check(name: str) -> str:
-    """Return the name of a physics list if its data are there.
+Cut = Annotated[Length, Field(gt=0, le=1e4)]
 
-    Raises:
-        InputError: unknown list, or one whose data sets are absent.
+
+class Physics(Strict):
+    """What Geant4 tracks particles with, as in the table [physics] of a run.
+
+    Secondary photons, electrons, positrons and protons whose range is below a cut are not made; their energy is
+    deposited on the spot.
+
+    Attributes:
+        list: name of the physics list.
+        cut: production cut [mm].
+        material_cuts: cuts [mm] of plates by their material; they go before those of layers.
+        layer_cuts: cuts [mm] by the number of the [[layer]] table, counted from 0.
     """
-    if name not in LISTS:
-        raise InputError(f"unknown physics list '{name}'; {nearest(name, LISTS)}")
-    absent = _absent(name, datasets.find())
-    if absent:
-        raise InputError(f"physics list {name} needs {', '.join(absent)}; {HOW_TO_GET}")
-    return name
+
+    list: str = DEFAULT
+    cut: Cut = CUT
+    material_cuts: dict[str, Cut] = Field(default_factory=dict)
+    layer_cuts: dict[int, Cut] = Field(default_factory=dict)
+
+    def check(self, detector: Detector) -> None:
+        """See that Geant4 can track with it in a detector.
+
+        Raises:
+            InputError: unknown list, one whose data sets are absent, or cuts of plates that the detector has not.
+        """
+        if self.list not in LISTS:
+            raise InputError(f"unknown physics list '{self.list}'; {nearest(self.list, LISTS)}")
+        if absent := _absent(self.list, datasets.find()):
+            raise InputError(f"physics list {self.list} needs {', '.join(absent)}; {HOW_TO_GET}")
+        for material in set(self.material_cuts) - set(detector.materials):
+            raise InputError(f"material_cuts: {detector.name} has no plate of '{material}'; "
+                             f"{nearest(material, detector.materials)}")  # fmt: skip
+        tables_of_layers = len(detector.spec.layer)
+        for number in set(self.layer_cuts) - set(range(tables_of_layers)):
+            raise InputError(f"layer_cuts: {detector.name} has no [[layer]] table {number}; they are counted from 0 "
+                             f"to {tables_of_layers - 1}")  # fmt: skip
+
+    def describe(self) -> str:
+        """Name, electromagnetic part and cuts in a few words."""
+        own = [f"{name} {cut:g} mm" for name, cut in self.material_cuts.items()]
+        own += [f"layer table {number} {cut:g} mm" for number, cut in self.layer_cuts.items()]
+        return ", ".join([f"{self.list} (option1, safe multiple scattering, cut {self.cut:g} mm", *own]) + ")"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from others; JSON values."""
+        return self.model_dump(mode="json")
 
 
 def _absent(name: str, sets: dict[str, datasets.DataSet]) -> list[str]:
@@ -58,17 +101,22 @@ def multiple_scattering(detector: Detector) -> tuple[str, ...]:
     return (*ACCURATE_MSC, FOLDED_STEPS) if len(materials) == 1 else ACCURATE_MSC
 
 
-def provenance(name: str, msc: Sequence[str] = ACCURATE_MSC) -> dict[str, Any]:
-    """What a shower's physics was: list, constructor, multiple scattering, cut, and where the tables come from."""
+def provenance(physics: Physics, msc: Sequence[str] = ACCURATE_MSC) -> dict[str, Any]:
+    """What a shower's physics was: list, constructor, multiple scattering, cuts, and where the tables come from."""
     sets = datasets.find()
+    own = {
+        "material_cuts_mm": physics.material_cuts,
+        "layer_cuts_mm": {str(n): c for n, c in physics.layer_cuts.items()},
+    }
     return {
-        "list": name,
+        "list": physics.list,
         "electromagnetic": "G4EmStandardPhysics_option1",
-        "multiple_scattering": list(msc),
+        "multiple_scattering": [*msc],
         "fluorescence": False,
-        "cut_mm": CUT,
-        "tables": {variable: sets[variable].label for variable in LISTS[name]},
-        "approximate": _approximate(name, sets),
+        "cut_mm": physics.cut,
+        **{key: value for key, value in own.items() if value},
+        "tables": {variable: sets[variable].label for variable in LISTS[physics.list]},
+        "approximate": _approximate(physics.list, sets),
     }
 
 
@@ -77,9 +125,10 @@ def _approximate(name: str, sets: dict[str, datasets.DataSet]) -> str:
     return "neutron, light-ion and photonuclear cross sections" if hadronic else ""
 
 
-def physics_line(name: str = DEFAULT) -> str:
-    """One line on a physics list: its tables, and what is approximate."""
-    sets = datasets.find()
+def physics_line(physics: Physics | None = None) -> str:
+    """One line on what Geant4 tracks with: list, cuts, tables, and what is approximate."""
+    physics, sets = physics or Physics(), datasets.find()
+    name = physics.list
     computed = [variable for variable in LISTS[name] if sets[variable].state == "computed"]
     source = "official Geant4 data"
     if computed:
@@ -88,18 +137,19 @@ def physics_line(name: str = DEFAULT) -> str:
         source += f" for {', '.join(computed)}, official data else"
     approximate = _approximate(name, sets)
     remarks = [f"{sets[v].variable}: {sets[v].remark}" for v in LISTS[name] if sets[v].remark]
-    parts = [f"Geant4 physics {name} (option1, safe multiple scattering, cut {CUT} mm) on {source}", *remarks]
+    parts = [f"Geant4 physics {physics.describe()} on {source}", *remarks]
     return "; ".join([*parts, f"{approximate} are approximate"] if approximate else parts)
 
 
 def available() -> dict[str, Any]:
-    """Data sets found, the physics lists that they allow, and how to get the official data."""
+    """Data sets found, the physics lists that they and the installation allow, and how to get the official data."""
     sets = datasets.find()
+    absent = [] if find_spec("geant4_pybind") else [NOT_INSTALLED]
     return {
         "data": [
             {"variable": s.variable, "state": s.state, "folder": str(s.folder or ""), "remark": s.remark}
             for s in sets.values()
         ],
-        "lists": [{"name": name, "missing": _absent(name, sets)} for name in LISTS],
+        "lists": [{"name": name, "missing": absent + _absent(name, sets)} for name in LISTS],
         "how": HOW_TO_GET,
     }

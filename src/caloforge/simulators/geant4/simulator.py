@@ -25,22 +25,23 @@ ON_AXIS = 0.02  # [mm] from the axis, within which volumes serve as a mesh along
 class Geant4Simulator(Simulator):
     """Full simulation with Geant4 (Nucl. Instrum. Meth. A 506 (2003) 250), cells scored in C++.
 
-    Each shower depends on its incident, its shower_id and the seed only. `physics` names the physics list of all
-    incidents; "em", without nuclear reactions and decays, is for e-, e+ and photons.
+    Each shower depends on its incident, its shower_id and the seed only. `physics` is what Geant4 tracks with, or the
+    name of a physics list; "em", without nuclear reactions and decays, is for e-, e+ and photons.
     Processes start with the first call of simulate, live until close(), and are replaced when they died.
 
     Raises:
-        InputError: geant4_pybind is not installed, or the physics list is unknown or lacks its data.
+        InputError: geant4_pybind is not installed, or the physics does not fit the data or the detector.
     """
 
     name = "geant4"
     _module = "caloforge.simulators.geant4.worker"
 
-    def __init__(self, detector: Detector, physics: str = lists.DEFAULT) -> None:
+    def __init__(self, detector: Detector, physics: lists.Physics | str = lists.DEFAULT) -> None:
         if find_spec("geant4_pybind") is None:
             raise InputError("Geant4 is not installed: pip install caloforge[geant4]")
         self.detector = detector
-        self._physics = lists.check(physics)
+        self.physics = lists.Physics(list=physics) if isinstance(physics, str) else physics
+        self.physics.check(detector)
         self._msc = lists.multiple_scattering(detector)
         self._processes: dict[bool, Process] = {}
 
@@ -89,7 +90,8 @@ class Geant4Simulator(Simulator):
 
     def _setup(self, *, cells: bool) -> dict[str, Any]:
         """First message to a process."""
-        return {"detector": self.detector.toml, "physics": self._physics, "msc": self._msc, "cells": cells}
+        physics = self.physics.identity
+        return {"detector": self.detector.toml, "physics": physics, "msc": self._msc, "cells": cells}
 
     def _on_axis(self, incidents: Incidents) -> NDArray[np.bool_]:
         """Incidents whose cells lie where the detector's volumes are (N,): all, unless a mesh follows the particle."""
@@ -98,7 +100,7 @@ class Geant4Simulator(Simulator):
         return np.asarray((incidents.theta == 0) & (np.abs(incidents.position[:, :2]).max(axis=1) <= ON_AXIS))
 
     def _check(self, incidents: Incidents) -> None:
-        if self._physics == lists.EM:
+        if self.physics.list == lists.EM:
             others = set(incidents.pdg.tolist()) - ELECTROMAGNETIC
             if others:
                 name = particle_name(min(others))
@@ -117,7 +119,7 @@ class Geant4Simulator(Simulator):
         return {
             "simulator": self.name,
             "geant4_pybind": version("geant4_pybind"),
-            "physics": [lists.provenance(self._physics, self._msc)],
+            "physics": [lists.provenance(self.physics, self._msc)],
         }
 
     def close(self) -> None:

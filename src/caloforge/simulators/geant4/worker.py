@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,6 +15,8 @@ from caloforge.detector import Detector
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import kernel, wire
 from caloforge.simulators.geant4.geometry import GUN_DISTANCE, Calorimeter
+from caloforge.simulators.geant4.physics import Physics
+from caloforge.simulators.geant4.regions import make_regions
 from caloforge.simulators.geant4.scoring import Cells, Energies, Hits, reader
 from caloforge.simulators.geant4.serve import serve
 
@@ -125,7 +128,9 @@ class Application:
         self._connection = connection
         self._detector = Detector.from_toml(setup["detector"])
         calorimeter = Calorimeter(self._detector, cells=setup["cells"])
-        self._manager = kernel.initialise(calorimeter, setup["physics"], self._build, setup["msc"])
+        physics = Physics.model_validate(setup["physics"])
+        self._manager = kernel.initialise(calorimeter, physics, self._build, setup["msc"],
+                                         partial(make_regions, physics, self._detector))  # fmt: skip
         self._cells = self._readout.cells = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:

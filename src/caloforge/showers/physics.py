@@ -1,0 +1,69 @@
+"""The physics behind showers: what Geant4 tracked with, as the provenance of a file, a model or a library tells."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from caloforge.errors import InputError
+from caloforge.showers.container import Showers
+
+# keys of a list's entry by which like showers are told from others, and what they are called
+COMPARED = {
+    "list": "list",
+    "cut_mm": "cut [mm]",
+    "material_cuts_mm": "cuts of materials [mm]",
+    "layer_cuts_mm": "cuts of layers [mm]",
+    "multiple_scattering": "multiple scattering",
+    "tables": "tables",
+}
+
+
+def tracked_with(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Entries of physics lists: those of the showers themselves, else those that a model or library learned from."""
+    own = provenance.get("physics")
+    if isinstance(own, list):
+        return [one for one in own if isinstance(one, dict)]
+    return list(learned_from(provenance))
+
+
+def learned_from(provenance: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every entry of a list "physics" below the first level of a provenance."""
+    for inner in provenance.values():
+        if isinstance(inner, dict):
+            yield from tracked_with(inner)
+
+
+def describe(provenance: Mapping[str, Any]) -> str:
+    """Lists and cuts in a few words; empty where nothing is known."""
+    found = {f"{one.get('list')} (cut {one.get('cut_mm'):g} mm)" for one in tracked_with(provenance) if _has_cut(one)}
+    return ", ".join(sorted(found))
+
+
+def _has_cut(one: Mapping[str, Any]) -> bool:
+    return isinstance(one.get("cut_mm"), int | float)
+
+
+def check_like(reference: Showers, others: Mapping[str, Showers]) -> None:
+    """Refuse to take showers of different physics for alike; showers that do not tell theirs pass.
+
+    Raises:
+        InputError: lists, cuts, multiple scattering or tables differ; the message names the first difference.
+    """
+    known = tracked_with(reference.provenance)
+    for name, showers in others.items():
+        own = tracked_with(showers.provenance)
+        if known and own and (said := _difference(known, own)):
+            raise InputError(f"{name} is of other physics than the reference: {said}; --other-physics compares them "
+                             "all the same")  # fmt: skip
+
+
+def _difference(known: list[dict[str, Any]], own: list[dict[str, Any]]) -> str:
+    for key, word in COMPARED.items():
+        a, b = (sorted({json.dumps(one.get(key), sort_keys=True) for one in side}) for side in (known, own))
+        if a != b:
+            return f"{word} {_plain(b)}, not {_plain(a)}"
+    return ""
+
+
+def _plain(values: list[str]) -> str:
+    return " and ".join(value.replace('"', "") for value in values)
