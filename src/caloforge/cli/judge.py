@@ -1,7 +1,7 @@
 """`validate` and `bench`: how good and how fast simulators are."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -73,10 +73,9 @@ def validate(
     others = {floor: None, training: None}
     extra = {path: read(path, true.detector) for path in others if path is not None}
     if not other_physics:
-        check_like(true, {str(path): showers for path, showers in extra.items()})
+        made = {str(path): showers.provenance for path, showers in extra.items()}
+        check_like(true.provenance, made | provenances(candidates, true))
     judged = candidate_showers(candidates, true, seed)
-    if not other_physics:
-        check_like(true, judged)
     metrics = compare(
         true,
         judged,
@@ -110,6 +109,20 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output {folder} is a file; give a folder")
     check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
+
+
+def provenances(names: list[str], reference: Showers) -> dict[str, dict[str, Any]]:
+    """What each candidate tells of its showers before any is made.
+
+    Raises:
+        InputError: an unknown candidate, or two of the same name.
+    """
+    found = {}
+    for label, name in labelled(names).items():
+        simulator = create(name, reference.detector)
+        found[label] = simulator.provenance()
+        simulator.close()
+    return found
 
 
 def candidate_showers(names: list[str], reference: Showers, seed: int) -> dict[str, Showers]:

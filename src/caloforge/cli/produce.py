@@ -87,8 +87,13 @@ def produce(
     make = partial(create, simulator, found, tracked)
     order = Order(found, simulator, make, source, n, seed, first_id, file_of(simulator), _identity(tracked))
     _check(order, output, [incidents, Path(detector)], resume=resume, force=force)
-    line = physics_line(tracked) if tracked else ""
+    line = _physics_line(tracked, found) if tracked and simulator == GEANT4 else ""
     _produce(order, line, output, workers, cluster, resume, force, quiet)
+
+
+def _physics_line(physics: Physics, detector: Detector) -> str:
+    physics.check(detector)
+    return physics_line(physics)
 
 
 def _identity(physics: Physics | None) -> dict[str, Any] | None:
@@ -143,7 +148,7 @@ def simulate(
     label = f"geant4 with {simulator} above {threshold}{', inside, too' if inside else ''}"
     order = Order(found, label, make, source, n, seed, first_id, file_of(simulator), tracked.identity)
     _check(order, output, [Path(detector)], resume=resume, force=force)
-    line = "\n".join(filter(None, (physics_line(tracked), learned)))
+    line = "\n".join(filter(None, (_physics_line(tracked, found), learned)))
     _produce(order, line, output, workers, None, resume, force, quiet)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from caloforge.errors import InputError
-from caloforge.showers.container import Showers
 
 # keys of a list's entry by which like showers are told from others, and what they are called
 COMPARED = {
@@ -43,15 +42,15 @@ def _has_cut(one: Mapping[str, Any]) -> bool:
     return isinstance(one.get("cut_mm"), int | float)
 
 
-def check_like(reference: Showers, others: Mapping[str, Showers]) -> None:
-    """Refuse to take showers of different physics for alike; showers that do not tell theirs pass.
+def check_like(reference: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to take showers of different physics for alike, by their provenance; those that do not tell it pass.
 
     Raises:
         InputError: lists, cuts, multiple scattering or tables differ; the message names the first difference.
     """
-    known = tracked_with(reference.provenance)
-    for name, showers in others.items():
-        own = tracked_with(showers.provenance)
+    known = tracked_with(reference)
+    for name, provenance in others.items():
+        own = tracked_with(provenance)
         if known and own and (said := _difference(known, own)):
             raise InputError(f"{name} is of other physics than the reference: {said}; --other-physics compares them "
                              "all the same")  # fmt: skip

@@ -22,13 +22,13 @@ def bare(monkeypatch):
 
 def official(folder, *names):
     for name in names:
-        probe = folder / name / datasets.OFFICIAL[variable_of(name)][1]
+        probe = folder / name / datasets.OFFICIAL[variable_of(name)].probe
         probe.parent.mkdir(parents=True)
         probe.write_text("")
 
 
 def variable_of(name):
-    return next(v for v, (prefix, _) in datasets.OFFICIAL.items() if name.startswith(prefix))
+    return next(v for v, known in datasets.OFFICIAL.items() if name.startswith(known.name))
 
 
 @pytest.mark.usefixtures("bare")
@@ -56,6 +56,31 @@ def test_official_data_are_found_below_one_folder(bare, tmp_path):
     assert physics.provenance(physics.Physics())["approximate"] == ""
     assert "official Geant4 data" in physics_line()
     assert datasets.environment()["G4PARTICLEXSDATA"] == str((tmp_path / "G4PARTICLEXS4.2").resolve())
+
+
+def test_another_version_is_named_and_not_used(bare, tmp_path):
+    """Versions compare as numbers: 8.10 is newer than 8.8, and neither it nor 8.2 is what Geant4 11.4 wants."""
+    official(tmp_path, "G4EMLOW8.2")
+    bare.setenv("GEANT4_DATA_DIR", str(tmp_path))
+    found = datasets.find()["G4LEDATA"]
+    assert (found.state, found.remark) == (
+        "computed", f"{tmp_path / 'G4EMLOW8.2'} is of another Geant4, 11.4 wants G4EMLOW8.8; it is not used",
+    )  # fmt: skip
+    assert "11.4 wants G4EMLOW8.8" in physics_line(EM)
+    official(tmp_path, "G4EMLOW8.10")
+    assert "G4EMLOW8.10 is of another" in datasets.find()["G4LEDATA"].remark
+    official(tmp_path, "G4EMLOW8.8")
+    assert datasets.find()["G4LEDATA"].label == "official G4EMLOW8.8"
+
+
+@pytest.mark.parametrize(("folder", "said"), [("G4EMLOW/8.8", ""), ("lowenergy", "tells no version")])
+def test_a_folder_that_the_variable_names(bare, tmp_path, folder, said):
+    (tmp_path / folder / "brem_SB").mkdir(parents=True)
+    (tmp_path / folder / "brem_SB" / "br82").touch()
+    bare.setenv("G4LEDATA", str(tmp_path / folder))
+    found = datasets.find()["G4LEDATA"]
+    assert found.state == "official"
+    assert said in found.remark if said else not found.remark
 
 
 def test_a_wrong_folder_is_not_used_and_said_so(bare, tmp_path):

@@ -1,19 +1,39 @@
 """Where Geant4 finds its data: the official sets that the environment names, else the tables computed here."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from caloforge.simulators.geant4 import tables
 
-# environment variable -> official folder name, and a file that a complete set holds
+GEANT4 = "11.4"
+
+
+@dataclass(frozen=True)
+class Official:
+    """An official data set: its name, the version that Geant4 11.4 wants, and a file that a complete one holds."""
+
+    name: str
+    version: tuple[int, ...]
+    probe: str
+
+    def __str__(self) -> str:
+        return self.name + ".".join(map(str, self.version))
+
+    def version_of(self, folder: Path) -> tuple[int, ...] | None:
+        """Version that a folder's name tells: G4EMLOW8.8, G4EMLOW-8.8 or G4EMLOW/8.8; None where it tells none."""
+        found = re.fullmatch(rf"(?:{self.name})?[-_]?(\d+(?:\.\d+)*)", folder.name)
+        return tuple(map(int, found.group(1).split("."))) if found else None
+
+
 OFFICIAL = {
-    "G4LEDATA": ("G4EMLOW", "brem_SB/br82"),
-    "G4PARTICLEXSDATA": ("G4PARTICLEXS", "neutron/inel82"),
-    "G4ENSDFSTATEDATA": ("G4ENSDFSTATE", "ENSDFSTATE.dat"),
-    "G4LEVELGAMMADATA": ("PhotonEvaporation", "z82.a208"),
-    "G4NEUTRONHPDATA": ("G4NDL", "Elastic/CrossSection"),
-}
+    "G4LEDATA": Official("G4EMLOW", (8, 8), "brem_SB/br82"),
+    "G4PARTICLEXSDATA": Official("G4PARTICLEXS", (4, 2), "neutron/inel82"),
+    "G4ENSDFSTATEDATA": Official("G4ENSDFSTATE", (3, 0), "ENSDFSTATE.dat"),
+    "G4LEVELGAMMADATA": Official("PhotonEvaporation", (6, 1, 2), "z82.a208"),
+    "G4NEUTRONHPDATA": Official("G4NDL", (4, 7, 1), "Elastic/CrossSection"),
+}  # by the environment variable that names it to Geant4
 
 
 @dataclass(frozen=True)
@@ -24,7 +44,7 @@ class DataSet:
         variable: the environment variable that names it to Geant4.
         state: "official", "computed" or "absent".
         folder: where it is or will be; None where absent.
-        remark: why a folder that the environment names is not used.
+        remark: why a folder that the environment names is not used, or is used though its name tells no version.
     """
 
     variable: str
@@ -42,20 +62,36 @@ class DataSet:
 
 def find() -> dict[str, DataSet]:
     """Data sets by variable; nothing is computed yet."""
-    return {variable: _find(variable, *what) for variable, what in OFFICIAL.items()}
+    return {variable: _find(variable, what) for variable, what in OFFICIAL.items()}
 
 
-def _find(variable: str, prefix: str, probe: str) -> DataSet:
-    named, base = os.environ.get(variable), os.environ.get("GEANT4_DATA_DIR")
-    candidates = [Path(named)] if named else sorted(Path(base).glob(f"{prefix}*"), reverse=True) if base else []
-    for folder in candidates:
-        if folder.is_dir() and (folder / probe).exists():
-            return DataSet(variable, "official", folder.resolve())
-    remark = f"{candidates[0]} holds no {probe} and is not used" if candidates else ""
+def _find(variable: str, wanted: Official) -> DataSet:
+    """The wanted version of a set; a folder that names another version, or is not complete, is not used."""
+    folders = _candidates(variable, wanted)
+    complete = [folder for folder in folders if (folder / wanted.probe).exists()]
+    for folder in complete:
+        version = wanted.version_of(folder.resolve()) or wanted.version_of(folder)
+        if version in (wanted.version, None):
+            remark = "" if version else f"{folder} tells no version, Geant4 {GEANT4} wants {wanted}"
+            return DataSet(variable, "official", folder.resolve(), remark)
+    remark = ""
+    if complete:
+        remark = f"{complete[0]} is of another Geant4, {GEANT4} wants {wanted}; it is not used"
+    elif folders:
+        remark = f"{folders[0]} holds no {wanted.probe} and is not used"
     if variable not in tables.FOLDERS:
         return DataSet(variable, "absent", None, remark)
     computed = tables.cache_folder() / f"geant4-tables-{tables.version()}" / tables.FOLDERS[variable]
     return DataSet(variable, "computed", computed, remark)
+
+
+def _candidates(variable: str, wanted: Official) -> list[Path]:
+    """The folder that the set's own variable names, else those below GEANT4_DATA_DIR, the newest first."""
+    named, base = os.environ.get(variable), os.environ.get("GEANT4_DATA_DIR")
+    if named or not base:
+        return [Path(named)] if named else []
+    found = [(wanted.version_of(folder), folder) for folder in Path(base).glob(f"{wanted.name}*")]
+    return [folder for version, folder in sorted(found, reverse=True, key=lambda pair: pair[0] or ()) if version]
 
 
 def environment() -> dict[str, str]:

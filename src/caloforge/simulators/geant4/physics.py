@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from caloforge.config import Strict
 from caloforge.detector import Detector
@@ -57,14 +57,19 @@ class Physics(Strict):
     material_cuts: dict[str, Cut] = Field(default_factory=dict)
     layer_cuts: dict[int, Cut] = Field(default_factory=dict)
 
+    @field_validator("list")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in LISTS:
+            raise ValueError(f"unknown physics list '{name}'; {nearest(name, LISTS)}")
+        return name
+
     def check(self, detector: Detector) -> None:
         """See that Geant4 can track with it in a detector.
 
         Raises:
-            InputError: unknown list, one whose data sets are absent, or cuts of plates that the detector has not.
+            InputError: the list's data sets are absent, or the detector has no such plates as have cuts.
         """
-        if self.list not in LISTS:
-            raise InputError(f"unknown physics list '{self.list}'; {nearest(self.list, LISTS)}")
         if absent := _absent(self.list, datasets.find()):
             raise InputError(f"physics list {self.list} needs {', '.join(absent)}; {HOW_TO_GET}")
         for material in set(self.material_cuts) - set(detector.materials):

@@ -40,7 +40,7 @@ class Geant4Simulator(Simulator):
         if find_spec("geant4_pybind") is None:
             raise InputError("Geant4 is not installed: pip install caloforge[geant4]")
         self.detector = detector
-        self.physics = lists.Physics(list=physics) if isinstance(physics, str) else physics
+        self.physics = lists.Physics.build({"list": physics}, "physics") if isinstance(physics, str) else physics
         self.physics.check(detector)
         self._msc = lists.multiple_scattering(detector)
         self._processes: dict[bool, Process] = {}
