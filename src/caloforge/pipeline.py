@@ -241,15 +241,16 @@ class Run:
         """Time the model and its competitors beside Geant4."""
         from caloforge.bench import bench, write_report
 
-        simulators = {self.config.name: create(str(self.model_file), self.detector)}
+        simulators, physics = {self.config.name: create(str(self.model_file), self.detector)}, self.config.physics
         for name, call in self._competitors().items():
-            simulator = create(call, self.detector, self._physics_of(call))
+            simulator = create(call, self.detector, physics if call == GEANT4 else None)
             if not isinstance(simulator, Replay):  # has its own showers only
                 simulators[name] = simulator
         energies = self.config.bench.energies
         try:
-            report = bench(self.detector, simulators, self.config.incidents, energies, self.console.print,
-                           physics=self.config.physics)  # fmt: skip
+            report = bench(
+                self.detector, simulators, self.config.incidents, energies, self.console.print, physics=physics
+            )
         finally:
             for simulator in simulators.values():
                 simulator.close()
@@ -260,9 +261,6 @@ class Run:
         library = f"frozen={self.showers_file('train')}"
         return {name: library if name == "frozen" else name for name in self.config.validation.competitors}
 
-    def _physics_of(self, call: str) -> Physics | None:
-        return self.config.physics if call == GEANT4 else None
-
     def validate(self) -> None:
         """Judge the model and its competitors on showers that training never saw."""
         from caloforge.bench import read_report
@@ -270,8 +268,10 @@ class Run:
 
         test, config = self.showers("test"), self.config.validation
         calls = {self.config.name: str(self.model_file), **self._competitors()}
-        seed = next_seed(self.config.seed)
-        candidates = {name: answer(call, test, seed, self._physics_of(call)) for name, call in calls.items()}
+        seed, physics = next_seed(self.config.seed), self.config.physics
+        candidates = {
+            name: answer(call, test, seed, physics if call == GEANT4 else None) for name, call in calls.items()
+        }
         timings = read_report(self.folder / "bench.json")
         report = self.folder / "report"
         report.mkdir(exist_ok=True)
