@@ -268,10 +268,8 @@ class Run:
 
         test, config = self.showers("test"), self.config.validation
         calls = {self.config.name: str(self.model_file), **self._competitors()}
-        seed, physics = next_seed(self.config.seed), self.config.physics
-        candidates = {
-            name: answer(call, test, seed, physics if call == GEANT4 else None) for name, call in calls.items()
-        }
+        seed, own = next_seed(self.config.seed), {GEANT4: self.config.physics}
+        candidates = {name: answer(call, test, seed, own.get(call)) for name, call in calls.items()}
         timings = read_report(self.folder / "bench.json")
         report = self.folder / "report"
         report.mkdir(exist_ok=True)
