@@ -2,8 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
+# `make CONSTRAINTS= test` takes the newest versions instead of those in which all tests have passed
+CONSTRAINTS ?= constraints.txt
+# options of uv, for `make test-lowest`: the lowest torch is small with `UV_FLAGS="--torch-backend cpu"`
+UV_FLAGS ?=
+KILLS ?= 50
+MUTATIONS ?= 2000
 
-.PHONY: demo test clean
+.PHONY: demo test test-lowest attack constraints clean
 
 demo: $(VENV)/installed
 	$(BIN)/caloforge run configs/quickstart.toml --resume
@@ -14,11 +21,29 @@ test: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -q
 
+# The lowest versions that pyproject.toml allows; packages below them warn of what their own dependencies drop.
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct $(UV_FLAGS) -e ".[all,dev]"
+	$(LOWEST)/bin/pytest -q -W ignore::DeprecationWarning
+
+# Hours: the long forms of the attacks in tests/attack/, seeded; docs/reliability.md shows the figures.
+attack: $(VENV)/installed
+	$(BIN)/python -m tests.attack.kills $(KILLS)
+	$(BIN)/python -m tests.attack.cluster
+	$(BIN)/python -m tests.attack.mutations $(MUTATIONS)
+	$(BIN)/python -m tests.attack.growth 20000 2000
+
+constraints: $(VENV)/installed
+	echo "# Versions in which all tests pass, for the environment of the Makefile; \`make constraints\` writes them anew." > constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' >> constraints.txt
+
 # One pip call: the torch bound must be resolved together with everything that needs torch.
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[all,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[all,dev]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -35,7 +35,8 @@ class Manifest:
         """List the files that a run will make, before it makes them."""
         values = self._read()
         names = {self._name(path) for path in files if path.is_relative_to(self.folder)}
-        self._write({**values, "made": sorted({*values["made"], *names, NAME})})
+        if not self.exists or not names <= set(values["made"]):
+            self._write({**values, "made": sorted({*values["made"], *names, NAME})})
 
     def record(self, files: Iterable[Path]) -> None:
         """Keep the digests of whole results."""
