@@ -23,7 +23,7 @@ from typing import Any
 from caloforge.errors import InputError, RunError
 from caloforge.processes import end_with_writer
 
-WALL = 60.0  # seconds a trial may take where it waits for a disk rather than computes
+WALL = 120.0  # seconds a trial may take where it waits for a disk rather than computes
 IDLE = 20.0  # seconds without a trial after which the child ends
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 

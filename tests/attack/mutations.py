@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HANG = 10.0  # seconds of CPU time of the process and its children
-WALL = 120.0  # seconds after which a process that waits for something is taken for hung
+WALL = 300.0  # seconds after which a process that waits for something is taken for hung
 EXTREMES = (0, 1, 255, 127, 128)
 SUBJECT = "tests.attack.subject"
 QUIET = {"OMP_NUM_THREADS": "1", "TBB_ENABLE_SANITIZERS": "1"}  # the second for OpenVINO under the address sanitizer

