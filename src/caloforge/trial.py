@@ -25,6 +25,7 @@ from caloforge.processes import end_with_writer
 
 WALL = 120.0  # seconds a trial may take where it waits for a disk rather than computes
 IDLE = 20.0  # seconds without a trial after which the child ends
+SENT = {-signal.SIGTERM, -signal.SIGHUP, -signal.SIGKILL}  # what others send, not what a file does
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 _lock = threading.Lock()
@@ -91,19 +92,28 @@ def attempt(task: str, path: Path, *, seconds: int, memory: int) -> Any:
     """
     request = {"task": task, "path": os.path.abspath(path), "seconds": seconds, "memory": memory}  # noqa: PTH100
     with _lock:
-        child = _begun(request)
-        try:
-            outcome = child.answer()
-        except BaseException as error:
-            del _children[os.getpid()]
-            code = None if isinstance(error, TimeoutError) else _code(child)
-            child.close()
-            if isinstance(error, EOFError | OSError):
-                raise InputError(f"{path} is damaged: {_reason(code, seconds)}") from None
-            raise
+        outcome, code = _once(request)
+        if outcome is None and code in SENT:
+            outcome, code = _once(request)
+    if outcome is None:
+        raise InputError(f"{path} is damaged: {_reason(code, seconds)}")
     if "refused" in outcome:
         raise InputError(outcome["refused"].replace(request["path"], str(path)))
     return outcome["result"]
+
+
+def _once(request: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
+    """Outcome of a request, or the exit code of the child that died of it or was killed, None where it hung."""
+    child = _begun(request)
+    try:
+        return child.answer(), None
+    except BaseException as error:
+        del _children[os.getpid()]
+        code = None if isinstance(error, TimeoutError) else _code(child)
+        child.close()
+        if not isinstance(error, EOFError | OSError):
+            raise
+        return None, code
 
 
 def _begun(request: dict[str, Any]) -> _Child:

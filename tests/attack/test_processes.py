@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caloforge.errors import RunError
+from caloforge import trial
+from caloforge.errors import InputError, RunError
 from caloforge.processes import is_stopped
 from caloforge.showers import Incidents
 
@@ -92,3 +93,15 @@ def test_a_stopped_geant4_is_told_and_given_up(small, monkeypatch, caplog):
         assert np.isfinite(simulator.simulate(Incidents.make("e-", 100.0), 1).energies).all()
     finally:
         simulator.close()
+
+
+def test_a_trial_whose_child_is_killed_by_others_is_made_again(tmp_path, monkeypatch):
+    """That says nothing about the file."""
+    path = tmp_path / "file"
+    path.touch()
+    codes = iter([-signal.SIGTERM, -signal.SIGTERM, -signal.SIGTERM])
+    outcomes = iter([None, {"result": 3}, None, None])
+    monkeypatch.setattr(trial, "_once", lambda _: (next(outcomes), next(codes, None)))
+    assert trial.attempt("a:b", path, seconds=1, memory=1) == 3
+    with pytest.raises(InputError, match=r"crashes on it \(SIGTERM\)|takes over"):
+        trial.attempt("a:b", path, seconds=1, memory=1)

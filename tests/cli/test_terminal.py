@@ -70,3 +70,29 @@ def test_terminated_work_says_so_and_leaves_no_claim(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
     assert said.startswith("stopped; what was finished is kept")
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5.parts"]
+
+
+SWALLOWED = """
+import os, signal, sys, time
+from caloforge import cli
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv.pop()))
+        for _ in range(1000):
+            pass
+def work():
+    Dying()
+    time.sleep(30)
+    print("survived")
+cli.app = work
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_within_a_destructor_is_not_lost(tmp_path, number):
+    command = [sys.executable, "-c", SWALLOWED, str(int(number))]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "survived" not in result.stdout
+    assert "Exception ignored" not in result.stderr
+    assert result.returncode in (128 + signal.SIGTERM, 1, 130, -signal.SIGINT)

@@ -404,3 +404,9 @@ def test_force_removes_shards_only(order, tmp_path):
     with pytest.raises(InputError, match=r"thesis\.tex is nothing that a production has made"):
         produce(order, tmp_path / "run.h5", force=True, quiet=True)
     assert (parts / "thesis.tex").exists()
+
+
+def test_a_production_killed_before_it_wrote_its_order_is_begun_again(order, tmp_path):
+    (tmp_path / "run.h5.parts").mkdir()
+    (tmp_path / "run.h5.parts" / ".order.json-01234567.host-01234567-1-1.01234567.part").touch()
+    assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import warnings
 from typing import NoReturn
 
@@ -52,6 +53,7 @@ def main() -> NoReturn:
     warnings.formatwarning = _one_line
     terminal.protect()
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _send_again
     code, message = _run()
     if message:
         print(message, file=sys.stderr)  # noqa: T201
@@ -78,6 +80,8 @@ def _run() -> tuple[int, str]:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return 1, f"failed: {error.strerror or error}{where}"
+    except KeyboardInterrupt:
+        return 1, STOPPED
     except SystemExit as error:
         stopped = error.code in (INTERRUPTED, TERMINATED)
         code = 1 if error.code == INTERRUPTED or isinstance(error.code, str) else int(error.code or 0)
@@ -93,6 +97,15 @@ def _one_line(message: Warning | str, *_: object, **__: object) -> str:
 def _terminate(*_: object) -> NoReturn:
     """End on SIGTERM as on Ctrl-C: children and claims go with the process."""
     sys.exit(TERMINATED)
+
+
+def _send_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """Python drops exceptions in callbacks and destructors; a signal that came within one comes again after it."""
+    number = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(ignored.exc_type)
+    if number is None:
+        sys.__unraisablehook__(ignored)
+    else:
+        threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 def _only_prints(words: list[str]) -> bool:

@@ -79,14 +79,20 @@ class ShardFolder:
         check_writable(self.path.parent)
         if self.path.exists() and force:
             self._clear()
-        if self.path.exists():
+        if self.path.exists() and not self._is_empty:
             self._check_same_order(resume)
             check_writable(self.path)
             remove_leftovers(self.path)
             return
         _check_space(self.path.parent, MARGIN)
-        self.path.mkdir()
+        self.path.mkdir(exist_ok=True)
+        remove_leftovers(self.path)
         write_text(self.path / "order.json", json.dumps(self.order, indent=1))
+
+    @property
+    def _is_empty(self) -> bool:
+        """Whether a production was killed before it wrote its order here."""
+        return self.path.is_dir() and all(entry.suffix == ".part" for entry in self.path.iterdir())
 
     def _check_same_order(self, resume: bool) -> None:
         if not resume:
