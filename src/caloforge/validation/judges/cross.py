@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Result = TypeVar("Result")
 PARTS = 4  # of the training folds, of which one stops a training
-ENOUGH = 20_000  # showers per class, times trainings per fold: where showers are many, one training is enough
+ENOUGH = 20_000  # showers per class, times trainings per fold: where showers are many, one training is enough,
+VALUES = 2e7  # and where showers times columns are many, more than one is dear
 FEWEST = 40  # Geant4 showers per fold
 
 
@@ -88,10 +89,14 @@ class Problem:
         true = labels.mean()
         return Sample(self.inputs[rows], labels, np.where(labels == 1, 0.5 / true, 0.5 / (1 - true)))
 
+    def _affordable(self, member: Member, share: float) -> int:
+        columns = sum(len(self.inputs.columns[view].names) for view in member.views)
+        return round(min(ENOUGH / (share * self.n), VALUES / (share * self.n * columns)))
+
     def train(self, name: str, member: Member, fold: int, share: float = 1.0) -> Trained:
         """Train one member without the fold, stopped by each of some parts in turn, and score the fold with it."""
         parts = self.parts(fold, share)
-        fits = min(member.fits, max(1, round(ENOUGH / (share * self.n))))
+        fits = min(member.fits, max(1, self._affordable(member, share)))
         seeds = np.random.SeedSequence([self.seed, fold, *name.encode()]).generate_state(fits)
         fitted, out = [], []
         for k, seed in enumerate(seeds.tolist()):

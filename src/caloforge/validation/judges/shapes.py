@@ -74,7 +74,7 @@ def _products(logs: NDArray[np.float32], after: Indices) -> NDArray[np.float32]:
 
 def _hits(cells: Energies, count: NDArray[Any], edges: Floats) -> Table:
     faintest = np.where(cells > 0, cells, np.float32(np.inf)).min(axis=1)
-    table: Table = {"faintest hit, log10 of MeV": np.where(count > 0, np.log10(np.where(count > 0, faintest, 1)), -9)}
+    table: Table = {"faintest hit [MeV]": np.where(count > 0, faintest, 0)}
     above = [(cells >= np.float32(edge)).sum(axis=1) for edge in edges]
     for k, edge in enumerate(edges):
         last = k == len(edges) - 1
