@@ -64,10 +64,10 @@ def _shuffle_nearby(n: int, rng: np.random.Generator, reach: int = 20) -> np.nda
 def findings(metrics: Metrics, floor: Metrics) -> list[str]:
     """Metrics that find the change: AUC five errors above the floor, probabilities below 1e-4, pulls above five."""
     found = []
-    for view in VIEWS:
-        score, base = metrics[f"auc_{view}"], floor[f"auc_{view}"]
+    for name in ("auc", *(f"auc_{view}" for view in VIEWS)):
+        score, base = metrics[name], floor[name]
         if score["mean"] - base["mean"] > 5 * np.hypot(score["error"], base["error"]):
-            found.append(f"auc_{view} {score['mean']:.3f}")
+            found.append(f"{name} {score['mean']:.3f}")
     for test in ("cells", "correlations"):
         if metrics[test]["probability"] < 1e-4:
             found.append(f"{test} {metrics[test]['largest_pull']:+.0f} σ")

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from caloforge.validation.summary import verdict_rows
+from caloforge.validation.summary import Cell, overall, told_apart, verdict_rows, where_it_shows
 from times import milliseconds
 
 DEPTH = "depth_centre"
@@ -16,11 +16,19 @@ BATCHES = (1, 100, 1000)
 
 
 def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
-    """One row per metric of the verdict, then the mean depth centre over Geant4's; floor first."""
+    """The verdict, one row per metric of it, then the mean depth centre over Geant4's; floor first."""
     columns, rows = verdict_rows(metrics)
-    table = [[column.label, *(row[i].text for row in rows.values())] for i, column in enumerate(columns)]
-    found = [sample["observables"][DEPTH] for sample in (metrics["floor"], *metrics["candidates"].values())]
+    table = [[column.label, *(_with_note(row[i]) for row in rows.values())] for i, column in enumerate(columns)]
+    samples = (metrics["floor"], *metrics["candidates"].values())
+    if "auc" in metrics["floor"]:
+        table.insert(1, ["told apart at, showers per class", *map(told_apart, samples)])
+        table.insert(0, ["verdict", "", *(overall(metrics, found).word for found in metrics["candidates"].values())])
+    found = [sample["observables"][DEPTH] for sample in samples]
     return [*table, ["depth centre", *(f"{o['mean_ratio']:.4f} ± {o['mean_ratio_error']:.4f}" for o in found)]]
+
+
+def _with_note(cell: Cell) -> str:
+    return f"{cell.text} ({cell.note})" if cell.note else cell.text
 
 
 def time_rows(measured: dict[str, Any], names: list[str]) -> list[list[str]]:
@@ -45,7 +53,7 @@ def page(run: Path) -> str:
     judges = f"recipe {metrics['recipe']}, {judge['seeds']} networks per view"
     timed = f"times for {times['particle']} of {times['energy']}, one thread, {times['cpu']}"
     head = f"{run.name}: {sizes}; {judges}; {timed}"
-    return "\n".join([head, "", *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join([head, "", *(f"| {' | '.join(row)} |" for row in rows), "", *where_it_shows(metrics)])
 
 
 def main() -> None:

@@ -55,6 +55,13 @@ def test_same_figures_on_one_and_two_cores(gflash, monkeypatch):
     assert verdicts[0].where.columns == verdicts[1].where.columns
 
 
+def test_showers_of_one_incident_share_a_fold(gflash):
+    problem = make_problem(gflash(120, 1), gflash(120, 1), 3, seed=1)
+    np.testing.assert_array_equal(problem.folds[:120], problem.folds[120:])
+    other = make_problem(gflash(120, 1), gflash(120, 2), 3, seed=1)
+    assert not np.array_equal(other.folds[:120], other.folds[120:])
+
+
 def test_fewer_than_two_folds_are_refused(gflash):
     with pytest.raises(InputError, match="folds must be 2 or more"):
         make_problem(gflash(120, 1), gflash(120, 2), 1, seed=1)
