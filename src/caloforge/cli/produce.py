@@ -35,7 +35,7 @@ from caloforge.production import produce as run_order
 from caloforge.showers import read
 from caloforge.showers.physics import describe
 from caloforge.simulators import GEANT4, Simulator, create, file_of
-from caloforge.simulators.geant4 import Physics, physics_line
+from caloforge.simulators.geant4 import HookedGeant4, Physics, physics_line
 
 
 def register(app: typer.Typer) -> None:
@@ -144,20 +144,20 @@ def simulate(
     found = Detector.load(detector)
     source = Source.from_config(config, found)
     tracked = chosen_physics(physics, cut)
-    make, learned = _hooked(simulator, found, threshold, batch_events, inside, tracked)
+    make, hooked = _hooked(simulator, found, threshold, batch_events, inside, tracked)
     label = f"geant4 with {simulator} above {threshold}{', inside, too' if inside else ''}"
     order = Order(found, label, make, source, n, seed, first_id, file_of(simulator), tracked.identity)
     _check(order, output, [Path(detector)], resume=resume, force=force)
-    line = "\n".join(filter(None, (_physics_line(tracked, found), learned)))
+    line = "\n".join(filter(None, (_physics_line(tracked, found), hooked.learned_line)))
     _produce(order, line, output, workers, None, resume, force, quiet)
+    if not quiet:
+        console.print(hooked.fast_line(read(output)))
 
 
 def _hooked(
     simulator: str, detector: Detector, threshold: str, batch_events: int, inside: bool, physics: Physics
-) -> tuple[Callable[[], Simulator], str]:
-    """What makes the simulator, and a line on what its fast simulation has learned from."""
-    from caloforge.simulators.geant4 import HookedGeant4
-
+) -> tuple[Callable[[], Simulator], HookedGeant4]:
+    """What makes the simulator, and one that is closed already but knows what it takes."""
     limit = units.energy(threshold)
     if limit <= 0:
         raise InputError("--threshold must be positive")
@@ -165,7 +165,7 @@ def _hooked(
     make = partial(HookedGeant4, detector, simulator, limit, batch_events, inside=inside, physics=physics)
     hooked = make()  # what does not fit is told before anything starts
     hooked.close()
-    return make, hooked.learned_line
+    return make, hooked
 
 
 def _check(order: Order, output: Path, inputs: list[Path | None], *, resume: bool, force: bool) -> None:

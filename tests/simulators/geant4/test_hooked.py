@@ -158,3 +158,24 @@ def test_a_model_of_pions_takes_pions(toy_onnx, small, tmp_path):
         assert (pions.fast_energy > 0).all()
     finally:
         simulator.close()
+
+
+@pytest.mark.parametrize(
+    ("particle", "energy", "fast", "said"),
+    [
+        ("e+", 5e3, 100.0, "100% of the energy is fast-simulated, in 2 of 2 events; "),
+        ("e+", 5e4, 0.0, "; 2 events were tracked: 50 GeV is outside the model's 1"),
+        ("e+", 5e2, 0.0, "; 2 events were tracked: 500 MeV is below the threshold of 2 GeV"),
+        ("pi+", 5e3, 0.0, "; 2 events were tracked: pi+ is not taken"),
+        ("e-", 5e3, 0.0, "; 2 events were tracked: e- is not a particle of the model, which knows e+"),
+    ],
+)
+def test_the_fast_share_and_the_reason_for_tracking_are_told(small, toy_onnx, particle, energy, fast, said):
+    hooked = HookedGeant4(small, str(toy_onnx), threshold=2e3)
+    cells = np.zeros((2, small.n_cells), np.float32)
+    cells[:, 0] = 100.0
+    showers = Showers(small, Incidents.make(particle, [energy, energy]), cells, {}, np.full(2, fast))
+    line = hooked.fast_line(showers)
+    assert said in line
+    assert f"{toy_onnx} takes e+ from 2 GeV to " in line
+    assert line.startswith("warning: nothing was fast: 0%") == (fast == 0)

@@ -11,6 +11,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
+from caloforge.showers.domain import UNKNOWN_PARTICLE
 from caloforge.showers.physics import describe
 from caloforge.simulators import Simulator, create
 from caloforge.simulators.geant4 import physics as lists
@@ -18,6 +19,7 @@ from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.hook_trigger import Trigger
 from caloforge.simulators.geant4.simulator import Geant4Simulator
 from caloforge.simulators.learned import LearnedSimulator
+from caloforge.units import show_energy
 
 MAX_EVENT = 2**43
 # deciding and queueing, frames, the fast simulation, joining hits; reading what Geant4 tracked
@@ -69,10 +71,11 @@ class HookedGeant4(Geant4Simulator):
         fast = create(simulator_name, detector)
         particles = taken_particles(fast)
         self._fast_provenance = fast.provenance()
+        self._domain = fast.card.domain if isinstance(fast, LearnedSimulator) else None
         fast.close()
         if inside and detector.readout.frame != "shower":
             raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
-        self._hook = {
+        self._hook: dict[str, Any] = {
             "simulator": simulator_name,
             "particles": particles,
             "threshold": threshold,
@@ -85,6 +88,44 @@ class HookedGeant4(Geant4Simulator):
         """One line on the physics that the fast simulation has learned from; empty where it does not tell."""
         learned = describe(self._fast_provenance)
         return f"{self._hook['simulator']} has learned from Geant4's {learned}" if learned else ""
+
+    def fast_line(self, showers: Showers) -> str:
+        """One line on events that it simulated: how much was fast, what it takes, and why Geant4 tracked the rest."""
+        fast = showers.fast_energy if showers.fast_energy is not None else np.zeros(len(showers))
+        share, tracked = fast.sum() / max(showers.energies.sum(dtype=np.float64), 1e-30), showers.incidents[fast == 0]
+        line = (
+            f"{share:.0%} of the energy is fast-simulated, in {len(showers) - len(tracked)} of {len(showers)} "
+            f"events; {self._hook['simulator']} takes {self._takes()}"
+        )
+        reason = self._why_tracked(tracked)
+        line += f"; {len(tracked)} events were tracked{reason}" if len(tracked) else ""
+        return line if share else f"warning: nothing was fast: {line}"
+
+    def _takes(self) -> str:
+        low = self._hook["threshold"]
+        particles, high = self._hook["particles"], np.inf
+        if self._domain is not None:
+            low, high = max(low, self._domain.energy[0]), self._domain.energy[1]
+            known = {particle_name(code) for code in self._domain.pdgs}
+            particles = [name for name in particles if name in known or self._domain.pdgs == UNKNOWN_PARTICLE]
+        to = f" to {show_energy(high)}" if high < np.inf else " on"
+        return f"{', '.join(particles)} from {show_energy(low)}{to}"
+
+    def _why_tracked(self, incidents: Incidents) -> str:
+        """Why the first incident that was tracked was not taken, as far as the incident tells."""
+        if not len(incidents):
+            return ""
+        name, energy = particle_name(int(incidents.pdg[0])), incidents.energy[0]
+        if name not in self._hook["particles"]:
+            return f": {name} is not taken"
+        if energy < self._hook["threshold"]:
+            return f": {show_energy(energy)} is below the threshold of {show_energy(self._hook['threshold'])}"
+        try:
+            if self._domain is not None:
+                self._domain.check(incidents[:1])
+        except InputError as error:
+            return f": {error}"
+        return ""
 
     def run(self, incidents: Incidents, seed: int) -> HookedRun:
         """Simulate events; the event of an incident has its shower_id as number.
