@@ -81,8 +81,8 @@ def test_steps_are_shared_as_python_shares_them(name: str, build: Path, run_prog
     (tmp_path / "detector.toml").write_text(detector.toml)
     random, reach = np.random.default_rng(5), max(layer.cells.half_extent for layer in detector.layers)
     size = np.array([reach, reach, detector.depth])
-    start = random.uniform((-1, -1, 0), 1, (60, 3)) * size
-    end = start + random.normal(size=(60, 3)) * size * random.choice([0, 0.01, 0.3], (60, 1))
+    start = random.uniform((-1, -1, 0), 1, (200, 3)) * size
+    end = start + random.normal(size=(200, 3)) * size * random.choice([0, 0.05, 0.8], (200, 1))
     numbers = [repr(x) for x in np.hstack([start, end]).ravel().tolist()]
     told = run_program(build / "tests" / "caloforge_host_probe", "along", tmp_path / "detector.toml", *numbers)
     crossed = 0
