@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.detector.materials import matter
+from caloforge.detector.sampling import Unit, main_layer
 from caloforge.production import Source, SourceConfig
 from caloforge.showers import Incidents, Showers, read, write
 from caloforge.simulators import create
 from caloforge.simulators.gflash import simulator as limits
-from caloforge.simulators.gflash.stack import effective_medium
 
 Floats = NDArray[np.float64]
 
@@ -67,18 +67,24 @@ cells = {{kind = "cylindrical", n = [1, 45], r_edges = {[f"{edge:.6g} mm" for ed
 """
 
 
+def stored(name: str, detector: Detector, incidents: Incidents, path: Path) -> Showers:
+    """Showers of a simulator, from a file of an earlier run where there is one."""
+    if path.is_file():
+        return read(path, detector)
+    simulator = create(name, detector)
+    try:
+        showers = simulator.simulate(incidents, 1)
+    finally:
+        simulator.close()
+    write(path, showers)
+    return showers
+
+
 def geant4_showers(stack: str, incidents: Incidents, folder: Path) -> Showers:
     """Geant4 showers as the stack's fine detector reads them, from a file of an earlier run where there is one."""
     plates, counts, units, _ = STACKS[stack]
     path = folder / f"{'-'.join(m for m, _ in plates)}-{incidents.energy[0] / 1000:g}GeV-{len(incidents)}.h5"
-    detector = plate_detector(stack)
-    if not path.is_file():
-        geant4 = create("geant4", detector)
-        try:
-            write(path, geant4.simulate(incidents, 1))
-        finally:
-            geant4.close()
-    full = read(path, detector)
+    full = stored("geant4", plate_detector(stack), incidents, path)
     counted = [material in counts for material, _ in plates]
     cells = full.energies.reshape(len(full), units, len(plates), -1)[:, :, counted].sum(2, dtype=np.float64)
     return Showers(fine_detector(stack), incidents, cells.reshape(len(full), -1).astype(np.float32), full.provenance)
@@ -158,26 +164,28 @@ def mean_depth(showers: Showers) -> float:
 
 def sampling_detectors() -> list[Detector]:
     """The presets of which only some matter counts, and one that becomes so."""
-    names = ("par04-siw", "clic-ecal", "atlas-barrel", "fcc-lar")
+    names = ("par04-siw", "clic-ecal", "atlas-barrel", "fcc-lar", "sdhcal")
     calogan = Detector.load("calogan-ecal").toml.replace('"calogan-ecal"', '"calogan-argon"')
     argon = re.sub(r"counts = \[[^]]*\]", 'counts = ["G4_lAr"]', calogan)
     return [*map(Detector.load, names), Detector.from_toml(argon)]
 
 
-def visible_row(detector: Detector, n: int) -> str:
+def visible_row(detector: Detector, n: int, folder: Path) -> str:
     """Visible share, resolution and mean depth of 10 GeV electrons, n of Geant4 and 1000 of GFlash, as Markdown."""
     source = Source.from_config(SourceConfig(particle="e-", energy="10 GeV"), detector)
     z = np.array([layer.z for layer in detector.layers])
     found = []
-    for name, count in (("geant4", n), ("gflash", FAST)):
-        simulator = create(name, detector)
-        layers = detector.sum_layers(simulator.simulate(source.draw(0, count, 1), 1).energies).astype(np.float64)
-        simulator.close()
+    path = folder / f"{detector.name}-{detector.hash[:8]}-{n}.h5"
+    full_showers = stored("geant4", detector, source.draw(0, n, 1), path)
+    fast_showers = create("gflash", detector).simulate(source.draw(0, FAST, 1), 1)
+    for count, showers in ((n, full_showers), (FAST, fast_showers)):
+        layers = detector.sum_layers(showers.energies).astype(np.float64)
         visible = layers.sum(1)
         error = visible.std() / np.sqrt(count) / visible.mean()
         found.append((visible.mean() / 1e4, error, visible.std() / visible.mean(), (layers @ z / visible).mean()))
     (full, e, width, depth), (fast, f, fast_width, fast_depth) = found
-    return (f"| `{detector.name}` | {effective_medium(detector).e_mip:.3f} | {full:.4g} | {fast:.4g} "
+    unit = Unit.of(detector, main_layer(detector))
+    return (f"| `{detector.name}` | {unit.e_over_mip:.3f} | {unit.visible_fraction():.4g} | {full:.4g} | {fast:.4g} "
             f"| {fast / full:.3f} +- {fast / full * np.hypot(e, f):.3f} | {100 * width:.1f}, {100 * fast_width:.1f} % "
             f"| {depth:.1f}, {fast_depth:.1f} |")  # fmt: skip
 
@@ -199,9 +207,10 @@ def main() -> None:
         print("\n".join(low_rows()))
         return
     if arguments.detectors:
-        print("| detector | e-hat | visible Geant4 | GFlash | ratio | resolution | depth [mm] |\n" + "|---" * 7 + "|")
+        print("| detector | e / mip | `detectors` | visible Geant4 | GFlash | ratio | resolution | depth [mm] |")
+        print("|---" * 8 + "|")
         for detector in sampling_detectors():
-            print(visible_row(detector, arguments.detectors), flush=True)
+            print(visible_row(detector, arguments.detectors, arguments.references), flush=True)
         return
     print("| stack | E [GeV] | showers | X0 with > 2 % | worst X0 | off | mean off | R90 Geant4 [mm] | R90 ratio "
           "| visible | ratio | resolution Geant4, GFlash | ms |")  # fmt: skip

@@ -28,7 +28,7 @@ def test_numbers_of_the_calogan_detector():
 def test_sampling_fraction_of_silicon_in_tungsten():
     numbers = summarise(Detector.load("clic-ecal"))
     assert numbers.mip_fraction == pytest.approx(0.5 * 3.877 / (0.5 * 3.877 + 3.5 * 22.1), rel=1e-2)
-    assert numbers.sampling_fraction == pytest.approx(numbers.mip_fraction / (1 + 0.007 * (74 - 14)))
+    assert numbers.sampling_fraction == pytest.approx(0.0185, rel=0.03)  # Geant4: 0.0185 +- 0.0002, no leakage
 
 
 @pytest.mark.parametrize("name", preset_names())

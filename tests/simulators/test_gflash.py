@@ -95,7 +95,7 @@ def test_effective_medium_of_lead_and_argon(sampling, both_count):
     x0 = 6 / (2 / 5.612 + 4 / 140.0)
     assert sampling.medium.x0 == pytest.approx(x0, rel=1e-3)
     assert sampling.medium.inverse_fs == pytest.approx(6 / x0, rel=1e-3)
-    assert sampling.medium.e_mip == pytest.approx(1 / (1 + 0.007 * (82 - 18)))
+    assert sampling.medium.e_mip == pytest.approx(0.700, rel=0.03)  # Geant4: 0.700 +- 0.003
     assert 0.05 < sampling.medium.resolution < 0.1  # Geant4: 2.1 % at 10 GeV
     assert not both_count.medium.sampling
 
@@ -126,10 +126,11 @@ def test_positron_adds_its_annihilation(crystal):
     assert positron - electron > 0.5
 
 
-def test_visible_energy_is_the_sampling_fraction(sampling):
-    counted, dead = 4 * 1.519 * 0.1396, 2 * 1.122 * 1.135
-    expected = sampling.medium.e_mip * counted / (counted + dead)
-    assert layer_means(sampling, 10_000.0, 100).sum() / 10_000 == pytest.approx(expected, rel=0.03)
+def test_visible_energy_is_geant4s(sampling):
+    """Geant4: 0.1879 +- 0.0006 of what is left in 30 X0 of the same plates, which hold 99.8 % of the energy."""
+    assert sampling.medium.visible == pytest.approx(0.1879, rel=0.025)
+    visible = layer_means(sampling, 10_000.0, 100).sum() / 10_000
+    assert visible == pytest.approx(sampling.medium.visible, rel=0.03)
 
 
 def test_stated_sampling_fraction_is_a_unit_and_changes_no_shower(sampling):
@@ -279,10 +280,10 @@ def test_windows_follow_the_impact():
 
 @pytest.mark.parametrize(
     ("preset", "geant4"),
-    [("par04-siw", 0.02730), ("clic-ecal", 0.01741), ("atlas-barrel", 0.2262), ("fcc-lar", 0.1279)],
+    [("par04-siw", 0.0269), ("clic-ecal", 0.0177), ("atlas-barrel", 0.2263), ("fcc-lar", 0.1276), ("sdhcal", 2.985e-5)],
 )
 def test_visible_energy_agrees_with_geant4(preset, geant4):
-    """60 showers of Geant4, 100 of GFlash: errors under 1 %; the published e / mip is up to 8 % below Geant4's."""
+    """60 showers of Geant4, 100 of GFlash: errors under 1 %, 2 % in gas; Geant4 sees less in narrow cells."""
     incidents = Incidents.make("e-", np.full(100, 10_000.0), theta=0.22 if preset == "atlas-barrel" else 0.0)
     visible = GFlash(Detector.load(preset)).simulate(incidents, 1).energies.sum() / (100 * 10_000)
-    assert 0.89 < visible / geant4 < 1.04
+    assert 0.98 < visible / geant4 < 1.07

@@ -11,7 +11,7 @@ from caloforge.detector.cells import CartesianCells, CylindricalCells
 from caloforge.detector.detector import Detector
 from caloforge.detector.materials import matter, mixture
 from caloforge.detector.mip import mip_signal
-from caloforge.detector.sampling import e_over_mip, main_layer, mip_fraction, split_plates
+from caloforge.detector.sampling import Unit, main_layer
 from caloforge.detector.spec import LayerSpec
 from caloforge.detector.symmetry import count_symmetries
 from caloforge.errors import InputError
@@ -27,7 +27,7 @@ class Summary:
         x0, moliere: radiation length and Moliere radius of the medium [mm].
         critical_energy: of the medium [MeV].
         mip_fraction: counted share of a minimum-ionising particle's loss.
-        sampling_fraction: estimate of the counted share of an electron's energy, mip_fraction * e / mip.
+        sampling_fraction: estimate of the counted share of an electron's energy, leakage not included.
     """
 
     depth_x0: float
@@ -47,17 +47,16 @@ def summarise(detector: Detector) -> Summary:
     """
     plates = [(matter(plate.material, detector), plate.thickness * spec.copies * spec.repeat)
               for spec in detector.spec.layer for plate in spec.plates]  # fmt: skip
-    counted, dead = split_plates(detector, main_layer(detector))
-    medium = mixture(counted + dead)
-    mip = mip_fraction(counted, dead)
+    unit = Unit.of(detector, main_layer(detector))
+    medium = mixture(unit.all)
     return Summary(
         depth_x0=sum(thickness / m.x0_mm for m, thickness in plates),
         depth_interaction=sum(thickness / m.interaction_mm for m, thickness in plates),
         x0=medium.x0_mm,
         moliere=medium.moliere_mm,
         critical_energy=medium.critical_energy,
-        mip_fraction=mip,
-        sampling_fraction=mip * e_over_mip(counted, dead),
+        mip_fraction=unit.mip_fraction,
+        sampling_fraction=unit.visible_fraction(),
     )
 
 

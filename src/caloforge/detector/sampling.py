@@ -1,11 +1,169 @@
 """What of a shower's energy the counted plates see: sampling units, the calorimeter proper, e / mip."""
 
+import math
+from dataclasses import dataclass
+
 from caloforge.detector.detector import Detector
-from caloforge.detector.materials import Matter, matter, mixture
+from caloforge.detector.materials import Matter, matter, mixture, periodic_table
 from caloforge.detector.spec import LayerSpec
 from caloforge.errors import InputError
 
 Plates = list[tuple[Matter, float]]  # material and thickness [mm]
+RISE_ENERGY = 3.0  # MeV, of the electrons that cross thin plates
+PLATE, DENSITY = 10.0, 11.35  # g/cm2, g/cm3, where `Fit.plate` and `Fit.dense` have no effect
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters of `response`, fitted to Geant4 by benchmarks/sampling.py.
+
+    Attributes:
+        z0, power: scale and power of the atomic number in what soft photons leave (`_soft`).
+        depth, steepness: thickness [g/cm2] of a counted plate between thin and thick, and steepness of the change.
+        thin_loss, thin_soft: in thin plates, powers of the electrons' loss and of the soft photons' part.
+        compton: in thick plates, power of the electrons per loss.
+        mutual: in thick plates, growth of the soft photons' part where both materials are heavy.
+        plate: growth of the difference with the thickness of the other plates, per ln(thickness).
+        dense: share of the soft photons' part that denser plates keep, per ln(density).
+    """
+
+    z0: float = 63.83
+    power: float = 1.035
+    depth: float = 0.4941
+    steepness: float = 1.127
+    thin_loss: float = -0.6765
+    thin_soft: float = 0.299
+    compton: float = -0.2743
+    mutual: float = 0.6555
+    plate: float = 0.07941
+    dense: float = 0.1008
+
+
+FIT = Fit()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One sampling unit: plates that repeat in depth.
+
+    Attributes:
+        plates: matter, thickness [mm] and whether its energy counts, in order.
+    """
+
+    plates: tuple[tuple[Matter, float, bool], ...]
+
+    @classmethod
+    def of(cls, detector: Detector, spec: LayerSpec) -> "Unit":
+        """The sampling unit of a layer."""
+        return cls(tuple((matter(p.material, detector), p.thickness, p.material in spec.counts) for p in spec.plates))
+
+    @property
+    def all(self) -> Plates:
+        """All plates."""
+        return [(m, d) for m, d, _ in self.plates]
+
+    @property
+    def counted(self) -> Plates:
+        """Plates whose energy counts."""
+        return [(m, d) for m, d, counts in self.plates if counts]
+
+    @property
+    def dead(self) -> Plates:
+        """The other plates."""
+        return [(m, d) for m, d, counts in self.plates if not counts]
+
+    @property
+    def mip_fraction(self) -> float:
+        """Share of a minimum-ionising particle's loss that counts."""
+        return minimum_loss(self.counted) / minimum_loss(self.all)
+
+    @property
+    def e_over_mip(self) -> float:
+        """Response to electrons over that to minimum-ionising particles."""
+        return self.visible_fraction() / self.mip_fraction
+
+    @property
+    def relative_response(self) -> float:
+        """Ratio of e / mip in the counted plates to e / mip in the others; 1 where all count."""
+        if not self.dead:
+            return 1.0
+        visible = self.visible_fraction()
+        return visible / (1 - visible) * minimum_loss(self.dead) / minimum_loss(self.counted)
+
+    def visible_fraction(self, fit: Fit = FIT) -> float:
+        """Share of the energy of an electron's shower that counts, leakage not included.
+
+        Plates share the energy as that of a minimum-ionising particle, times a response fitted to Geant4: first the
+        absorber and all that lies between its plates, then the counted plates and other light matter there.
+        """
+        if not self.dead:
+            return 1.0
+        active = _soft(mixture(self.counted), fit)
+        distance = [0.0 if counts else abs(_soft(m, fit) - active) for m, _, counts in self.plates]
+        absorber = [d > max(distance) / 2 for d in distance]
+        between = [not far for far in absorber]
+        counts = [counted for _, _, counted in self.plates]
+        light = [inside and not counted for inside, counted in zip(between, counts, strict=True)]
+        return self._share(between, absorber, fit) * self._share(counts, light, fit)
+
+    def _share(self, ours: list[bool], others: list[bool], fit: Fit) -> float:
+        """Share of the energy that some plates take from others."""
+        a, p = ([(m, d) for (m, d, _), has in zip(self.plates, which, strict=True) if has] for which in (ours, others))
+        if not p:
+            return 1.0
+        runs = sum(now and not before for before, now in zip([ours[-1], *ours], ours, strict=False))
+        counted = response(a, p, max(runs, 1), fit) * minimum_loss(a)
+        return counted / (counted + minimum_loss(p))
+
+
+def response(a: Plates, p: Plates, runs: int, fit: Fit) -> float:
+    """Ratio of e / mip in plates to e / mip in the plates between them.
+
+    Thick plates keep what soft photons leave in them: Compton electrons as their electrons, photoelectrons as their
+    atomic number. Thin plates are crossed by electrons of their neighbours. In between, the logarithms mix. The
+    published 1 / (1 + 0.007 (Z_p - Z_a)) (hep-ex/0001020, section 3) knows no thickness.
+
+    Args:
+        a: the plates.
+        p: those between them.
+        runs: how many times they alternate in a unit.
+        fit: parameters.
+    """
+    ours, theirs = mixture(a), mixture(p)
+    soft_a, soft_p = _soft(ours, fit), _soft(theirs, fit)
+    soft, gap, plate = soft_a - soft_p, _mass(a) / runs, _mass(p) / runs
+    crossing = fit.thin_loss * math.log(_rise(ours) / _rise(theirs)) + fit.thin_soft * soft
+    absorbed = fit.compton * math.log(_electrons_per_loss(ours) / _electrons_per_loss(theirs))
+    absorbed += soft * (1 + fit.mutual * soft_a * soft_p + fit.plate * math.log(plate / PLATE))
+    thick = 1 / (1 + (fit.depth / gap) ** fit.steepness)
+    kept = fit.dense * math.log(_own_density(p) / DENSITY) * soft_p
+    return math.exp((1 - thick) * crossing + thick * absorbed - kept)
+
+
+def _soft(m: Matter, fit: Fit) -> float:
+    """Logarithm of the energy that soft photons leave per electron: 1 by Compton scattering, more as Z rises."""
+    return math.log(1 + sum(w * (periodic_table()[s].z / fit.z0) ** fit.power for s, w in m.elements))
+
+
+def _rise(m: Matter) -> float:
+    """Loss of an electron of RISE_ENERGY over that of a minimum-ionising particle."""
+    return m.electron_loss(RISE_ENERGY) / (10 * m.min_loss / m.density)
+
+
+def _electrons_per_loss(m: Matter) -> float:
+    """Electrons per mass over the loss of a minimum-ionising particle [mol/MeV/cm2]."""
+    electrons = sum(w * periodic_table()[s].z / periodic_table()[s].mass for s, w in m.elements)
+    return electrons / (10 * m.min_loss / m.density)
+
+
+def _mass(plates: Plates) -> float:
+    """Thickness [g/cm2]."""
+    return sum(m.density * d for m, d in plates) / 10
+
+
+def _own_density(plates: Plates) -> float:
+    """Density of the matter of plates [g/cm3], mean by mass: gaps between them do not count."""
+    return sum(m.density**2 * d for m, d in plates) / sum(m.density * d for m, d in plates)
 
 
 def main_layer(detector: Detector) -> LayerSpec:
@@ -34,16 +192,3 @@ def split_plates(detector: Detector, spec: LayerSpec) -> tuple[Plates, Plates]:
 def minimum_loss(plates: Plates) -> float:
     """Energy loss of a minimum-ionising particle [MeV]."""
     return sum(m.min_loss * d for m, d in plates)
-
-
-def mip_fraction(counted: Plates, dead: Plates) -> float:
-    """Share of a minimum-ionising particle's loss that counts."""
-    return minimum_loss(counted) / minimum_loss(counted + dead)
-
-
-def e_over_mip(counted: Plates, dead: Plates) -> float:
-    """Response to electrons over that to minimum-ionising particles, 1 / (1 + 0.007 (Z_p - Z_a)).
-
-    Soft photons are absorbed in the plates of high Z, which do not count (hep-ex/0001020, section 3).
-    """
-    return 1 / (1 + 0.007 * (mixture(dead).z_eff - mixture(counted).z_eff)) if dead else 1.0

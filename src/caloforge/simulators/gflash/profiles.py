@@ -28,7 +28,8 @@ class Medium:
         critical_energy: [MeV].
         sampling: whether the visible profile differs from the deposited one.
         inverse_fs: 1 / F_S = (d_a + d_p) / X0, thickness of one sampling unit [X0]; 0 where homogeneous.
-        e_mip: e-hat = e / mip, response to electrons over that to minimum-ionising particles; 1 where homogeneous.
+        e_mip: e-hat, e / mip of the counted plates over that of the others; 1 where homogeneous.
+        visible: counted share of the energy.
         resolution: c of sigma / E = c / sqrt(E / GeV) from sampling fluctuations.
     """
 
@@ -39,6 +40,7 @@ class Medium:
     sampling: bool = False
     inverse_fs: float = 0.0
     e_mip: float = 1.0
+    visible: float = 1.0
     resolution: float = 0.0
 
 

@@ -2,14 +2,14 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.detector.materials import SCALE_ENERGY, Matter, matter, mixture
-from caloforge.detector.sampling import Plates, e_over_mip, main_layer, minimum_loss, split_plates
+from caloforge.detector.sampling import Plates, Unit, main_layer, minimum_loss
 from caloforge.simulators.gflash.profiles import Medium
 
 Floats = NDArray[np.float64]
@@ -43,16 +43,16 @@ def effective_medium(detector: Detector) -> Medium:
     Raises:
         InputError: a material whose properties are unknown, or a detector without matter.
     """
-    spec = main_layer(detector)
-    counted, dead = split_plates(detector, spec)
-    whole = mixture(counted + dead)
-    x0, critical, moliere = _effective(counted + dead)
+    unit = Unit.of(detector, main_layer(detector))
+    whole = mixture(unit.all)
+    x0, critical, moliere = _effective(unit.all)
     medium = Medium(whole.z_eff, x0, moliere, critical)
-    if not dead:
+    if not unit.dead:
         return medium
-    unit = sum(d for _, d in counted + dead)
-    resolution = _resolution(counted + dead, critical)
-    return Medium(whole.z_eff, x0, moliere, critical, True, unit / x0, e_over_mip(counted, dead), resolution)
+    thickness = sum(d for _, d in unit.all)
+    resolution = _resolution(unit.all, critical)
+    return replace(medium, sampling=True, inverse_fs=thickness / x0, e_mip=unit.relative_response,
+                   visible=unit.visible_fraction(), resolution=resolution)  # fmt: skip
 
 
 def _effective(plates: Plates) -> tuple[float, float, float]:
@@ -83,8 +83,8 @@ def nodes(detector: Detector, medium: Medium) -> Nodes:
     """Depth nodes of all plates, at most MAX_STEP apart.
 
     Where every plate of the main layer counts, a node holds the integral of the profile over itself. Where not, an
-    active plate holds e-hat times its minimum-ionising loss, times the density of the profile half a sampling unit
-    before its end: the published profile is that of whole units (section 3).
+    active plate holds its part of the visible share of the energy, times the density of the profile half a sampling
+    unit before its end: the published profile is that of whole units (section 3).
     """
     rows = _visible(detector, medium) if medium.sampling else _deposited(detector)
     z_min, z_max, t_min, t_max, share, layer = np.array(rows, np.float64).T
@@ -116,14 +116,13 @@ def _deposited(detector: Detector) -> list[tuple[float, ...]]:
 
 
 def _visible(detector: Detector, medium: Medium) -> list[tuple[float, ...]]:
-    counted, dead = split_plates(detector, main_layer(detector))
-    unit = minimum_loss(counted + dead)
+    mip = minimum_loss(Unit.of(detector, main_layer(detector)).counted)
     rows: list[tuple[float, ...]] = []
     t = 0.0
     for m, thickness, z, counts, layer in _plates(detector):
         end = t + thickness / m.x0_mm
         if counts:
             start = max(end - medium.inverse_fs, 0.0)
-            rows.append((z, z + thickness, start, end, medium.e_mip * m.min_loss * thickness / unit, layer))
+            rows.append((z, z + thickness, start, end, medium.visible * m.min_loss * thickness / mip, layer))
         t = end
     return rows
