@@ -32,8 +32,8 @@ from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
 from caloforge.training import check_trained, load_model
-from caloforge.training.loop import seeded
 from caloforge.training.run import RunFolder
+from caloforge.training.seeding import seeded
 from caloforge.validation.classifier import classify
 from caloforge.validation.classifier_threads import over_seeds, single_threaded
 from caloforge.validation.recipes import find_recipe

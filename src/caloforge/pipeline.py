@@ -216,7 +216,18 @@ class Run:
         """Train the model, resuming from its checkpoint."""
         from caloforge.training import train
 
-        train(self.learning, self.showers("train"), self.showers("select"), self.folder / "training", resume=True)
+        scorer = self._area if self.learning.training.select == "auc" else None
+        summary = train(self.learning, self.showers("train"), self.showers("select"), self.folder / "training",
+                        scorer=scorer, resume=True)  # fmt: skip
+        if summary.remark:
+            self.console.print(f"Warning: {summary.remark}")
+
+    def _area(self, reference: Showers, drawn: Showers) -> float:
+        """Area under the curve of boosted trees on features, which tell drawn showers from Geant4's."""
+        from caloforge.validation.judges import judge
+
+        members, folds = ("trees_features",), preflight.SELECTION_FOLDS
+        return judge(reference, drawn, seed=self.config.seed, folds=folds, members=members, curve=()).auc.mean
 
     def export(self) -> None:
         """Export the trained model to ONNX."""

@@ -15,10 +15,13 @@ from caloforge.run_config import RunConfig
 from caloforge.showers.domain import Domain
 from caloforge.simulators import check_name
 from caloforge.simulators.gflash import check_incidents
+from caloforge.validation.judges.cross import FEWEST
 from caloforge.validation.recipes import find_recipe
 
 if TYPE_CHECKING:
     from caloforge.training import TrainingConfig
+
+SELECTION_FOLDS = 3  # of the judge that picks weights
 
 
 def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detector, source: Source) -> None:
@@ -31,6 +34,7 @@ def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detecto
         check_showers(n, detector.n_cells)
     _check_model(learning, detector, source)
     _check_energies(config, detector, source)
+    _check_selection(config, learning)
     find_recipe(config.validation.recipe)
     _check_competitors(config, source)
 
@@ -41,6 +45,13 @@ def _check_model(learning: "TrainingConfig", detector: Detector, source: Source)
     position = (source.x, source.y, (0.0, 0.0))
     domain = Domain(pdgs=(source.pdg,), energy=source.energy, theta=source.theta, phi=source.phi, position=position)
     build(learning.model, detector, domain)
+
+
+def _check_selection(config: RunConfig, learning: "TrainingConfig") -> None:
+    least = SELECTION_FOLDS * FEWEST
+    if learning.training.select == "auc" and config.showers.select < least:
+        raise InputError(f'[training] select = "auc" needs [showers] select = {least} or more, '
+                         f"not {config.showers.select}")  # fmt: skip
 
 
 def _check_energies(config: RunConfig, detector: Detector, source: Source) -> None:

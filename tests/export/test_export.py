@@ -16,6 +16,7 @@ from caloforge.export.graph import check_graph
 from caloforge.models import Batch, build
 from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
 from caloforge.showers.domain import Domain
+from caloforge.simulators.learned import LearnedSimulator
 from caloforge.training import load_model
 
 
@@ -49,6 +50,19 @@ def test_metadata(graph, small):
     assert set(card["ranges"]) == {"energy", "theta", "phi", "position"}
     assert card["training"]["n_showers"] == 300
     assert card["python_only"] is False
+
+
+def test_a_matched_response_is_told_with_what_it_was(tiny_onnx, toy_onnx):
+    """In the metadata, and so in the provenance of every shower."""
+    model = LearnedSimulator(tiny_onnx("vae"))
+    match = model.card.response_match
+    assert len(match.ranges) == len(match.unmatched_mean_ratio) == len(match.unmatched_width_ratio) == 1
+    assert match.unmatched_width_ratio[0] > 0
+    assert model.provenance()["response_match"]["unmatched_mean_ratio"] == list(match.unmatched_mean_ratio)
+    assert model.card.training["steps"] == 2
+    other = LearnedSimulator(toy_onnx)
+    assert other.card.response_match is None
+    assert "response_match" not in other.provenance()
 
 
 @pytest.mark.parametrize("n", [1, 3, 64])

@@ -63,7 +63,9 @@ def test_held_out_loss_falls(unbroken):
     run, summary = unbroken
     losses = [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
     assert [line["step"] for line in losses] == [7, 14, 21]
-    assert summary.best_loss == min(line["held_out"] for line in losses)
+    for name in ("layers", "cells"):
+        best = min(losses, key=lambda line: line[f"held_out_{name}"])
+        assert summary.best[name] == (best[f"held_out_{name}"], best["step"])
     assert losses[-1]["held_out"] < losses[0]["held_out"] - 0.01
 
 
@@ -92,7 +94,7 @@ def test_resuming_a_finished_training_changes_nothing(unbroken, samples):
     before = (unbroken[0] / "model.pt").read_bytes()
     summary = train(config(), *samples, unbroken[0], resume=True, quiet=True)
     assert summary.steps == 21
-    assert summary.best_loss == unbroken[1].best_loss
+    assert summary.best == unbroken[1].best
     assert (unbroken[0] / "model.pt").read_bytes() == before
 
 
@@ -126,8 +128,8 @@ def test_model_is_rebuilt_from_the_folder_alone(unbroken, small):
 
 def test_weights_whose_slope_is_not_finite_are_not_kept(samples, tmp_path, monkeypatch):
     """A finite loss can have a slope that is not: that of a root at zero."""
-    monkeypatch.setattr("caloforge.models.coupling_flow.CouplingFlowModel.loss", lambda model, _: sum(
-        (0 * p.sum()).sqrt() for p in model.parameters()))  # fmt: skip
+    monkeypatch.setattr("caloforge.models.coupling_flow.CouplingFlowModel.layer_loss", lambda model, _: sum(
+        (0 * p.sum()).sqrt() for p in model.layer_flow.parameters()))  # fmt: skip
     with pytest.raises(RunError, match="loss or its slope is not finite at step 0"):
         train(config(), *samples, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
@@ -185,7 +187,7 @@ def test_unknown_config_key_names_the_nearest():
 
 
 @pytest.mark.parametrize("name", ["model.pt", "checkpoint.pt", "config.toml", "detector.toml", "domain.json",
-                                  "provenance.json", "losses.jsonl"])  # fmt: skip
+                                  "provenance.json", "losses.jsonl", "pace.json", "response.json"])  # fmt: skip
 def test_what_is_missing_of_a_finished_training_is_made_again(unbroken, samples, tmp_path, name):
     shutil.copytree(unbroken[0], tmp_path / "run")
     (tmp_path / "run" / name).unlink()

@@ -3,13 +3,15 @@ import torch
 from caloforge.detector import symmetries
 from caloforge.showers import Incidents, Showers
 from caloforge.training import TrainingConfig
-from caloforge.training.loop import Trainer, _open, seeded
+from caloforge.training.loop import Trainer, _open
+from caloforge.training.seeding import seeded
 
 TOML = 'model = {kind = "coupling-flow", cells = {blocks = 1, hidden = 4}}\ntraining = {batch = 200}'
 
 
 def trainer(showers, selection, run):
     config = TrainingConfig.read(TOML, "toy")
+    run.mkdir(exist_ok=True)
     return Trainer(config, showers, selection, _open(config, showers, selection, run, resume=False))
 
 

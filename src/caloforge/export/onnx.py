@@ -24,8 +24,9 @@ from caloforge.seeds import generator
 from caloforge.showers.domain import network_inputs
 from caloforge.showers.incidents import Incidents
 from caloforge.simulators import onnx_rules
-from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges
+from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges, ResponseCard
 from caloforge.simulators.onnx_file import sealed
+from caloforge.training.response import match_of
 from caloforge.training.run import RunFolder, load_model
 
 OPSET = 20
@@ -104,8 +105,16 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
         threshold=detector.threshold,
         ranges=Ranges(energy=domain.energy, theta=domain.theta, phi=domain.phi, position=domain.position),
         versions=provenance["versions"] | versions,
-        training=provenance["training"],
+        response_match=_response(model, folder),
+        training=provenance["training"] | folder.pace,
     )
+
+
+def _response(model: Model, folder: RunFolder) -> ResponseCard | None:
+    """That the graph matches the response, and what was measured without; None where it does not."""
+    if match_of(model) is None:
+        return None
+    return ResponseCard.build(folder.response or {}, str(folder.response_file))
 
 
 def to_onnx(model: Model) -> onnx.ModelProto:

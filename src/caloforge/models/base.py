@@ -46,7 +46,7 @@ class Batch:
 class Turn:
     """One part of a training step: `repeat` updates of `parameters` along `loss`, each on a fresh batch.
 
-    `optimiser(parameters, lr=...)` makes its optimiser; the learning rate is the schedule's.
+    `optimiser(parameters, lr=..., weight_decay=...)` makes its optimiser; the numbers are the schedule's.
     """
 
     name: str
@@ -63,9 +63,11 @@ class Model(nn.Module, ABC):
         detector: the detector whose cells it fills.
         domain: the incidents it learns from.
         noise_size: standard normal numbers per shower.
+        parts_apart: whether each turn's parameters have a held-out loss, and so a best step, of their own.
         judged: showers that `selection_loss` wants at a time, where there are as many; distances of samples need many.
     """
 
+    parts_apart = False
     judged = 1
 
     def __init__(self, detector: Detector, domain: Domain, noise_size: int) -> None:
@@ -97,6 +99,12 @@ class Model(nn.Module, ABC):
     def selection_loss(self, batch: Batch) -> Tensor:
         """What picks the weights, on showers held out of training; by default the loss."""
         return self.loss(batch)
+
+    def selection_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The selection loss of the whole, or the loss of each turn by its name where parts are apart."""
+        if self.parts_apart:
+            return {turn.name: turn.loss(batch) for turn in self.turns()}
+        return {"whole": self.selection_loss(batch)}
 
     def settle(self) -> None:
         """Set what belongs to weights but is not learned (statistics of batch normalisation); nothing by default.

@@ -16,7 +16,7 @@ from caloforge import units
 from caloforge.config import PositiveEnergy, Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.models.base import Batch, Conditions, Model
+from caloforge.models.base import Batch, Conditions, Model, Turn
 from caloforge.models.cells import CellLogits, CellScores
 from caloforge.models.coupling_flow import Bins, Blocks, Width
 from caloforge.models.distilled import frozen
@@ -115,11 +115,16 @@ class CaloFlow(Model):
 
         A student's takes a step per cell: fit to judge it, too slow to train it.
         """
-        columns, conditions = self.columns(batch)
-        size = self.conditions.size
-        layers = self.layer_flow.log_density(conditions[:, size:], conditions[:, :size])
-        cells = self.cell_flow.log_density(columns, conditions)
-        return -(layers + cells).mean() / self.detector.n_cells
+        return self.layer_loss(batch) + self.cell_loss(batch)
+
+    def layer_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow I, per cell."""
+        drawn = self.layers(batch.cells, batch.incidents["energy"])
+        return -self.layer_flow.log_density(drawn, self.conditions(**batch.incidents)).mean() / self.detector.n_cells
+
+    def cell_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow II given the layers, per cell."""
+        return -self.cell_flow.log_density(*self.columns(batch)).mean() / self.detector.n_cells
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""
@@ -139,6 +144,15 @@ class CaloFlow(Model):
 
 class CaloFlowTeacher(CaloFlow):
     """Both flows learned by likelihood; samples cell after cell."""
+
+    parts_apart = True
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Flow I, then flow II; each with its own optimiser."""
+        return (
+            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss),
+            Turn("cells", list(self.cell_flow.parameters()), self.cell_loss),
+        )
 
     def to_latent(self, columns: Tensor, conditions: Tensor) -> Steps:
         """The way of columns to latent numbers through flow II."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from caloforge.config import Strict
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Conditions, Model
+from caloforge.models.base import Batch, Conditions, Model, Turn
 from caloforge.models.flow import CouplingFlow
 from caloforge.models.hit_cells import HitCells
 from caloforge.models.transforms import LayerShapes, LayerShares, layer_sums
@@ -39,22 +39,27 @@ class CouplingFlowConfig(Strict):
 
     Attributes:
         layers: flow I, the layer energies and shapes given the incident.
+        layer_updates: updates of flow I per step; it is small and has as much to learn.
         cells: flow II, the cells given the layers.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
     cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
 
 
 class CouplingFlowModel(Model):
     """Layers given the incident, then cells given both."""
 
+    parts_apart = True
+
     def __init__(self, config: CouplingFlowConfig, detector: Detector, domain: Domain) -> None:
         n_layers, n_cells = len(detector.layers), detector.n_cells
         shapes = LayerShapes(detector)
         super().__init__(detector, domain, n_layers + shapes.size + n_cells)
         readout = detector.readout
+        self.layer_updates = config.layer_updates
         self.sizes = (n_layers, shapes.size)
         self.shapes = shapes
         self.conditions = Conditions(domain)
@@ -70,15 +75,32 @@ class CouplingFlowModel(Model):
         self.shapes.fit(batch.cells)
         self.hits.fit(batch.cells, self.orbits)
 
+    def turns(self) -> tuple[Turn, ...]:
+        """Flow I, several times, then flow II; each with its own optimiser."""
+        return (
+            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
+            Turn("cells", list(self.cell_flow.parameters()), self.cell_loss),
+        )
+
     def loss(self, batch: Batch) -> Tensor:
         """Negative log likelihood of the scores, of flow I and of flow II given the layers, per cell."""
-        conditions = self.conditions(**batch.incidents)
-        shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
-        drawn = torch.cat([shares, self.shapes(batch.cells)], 1)
+        return self.layer_loss(batch) + self.cell_loss(batch)
+
+    def layer_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow I, per cell."""
+        density = self.layer_flow.log_density(self._drawn(batch), self.conditions(**batch.incidents))
+        return -density.mean() / self.detector.n_cells
+
+    def cell_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow II given the layers, per cell."""
+        conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)
         scores = self.hits(batch.cells, torch.rand_like(batch.cells))
-        layers = self.layer_flow.log_density(drawn, conditions)
-        cells = self.cell_flow.log_density(scores, torch.cat([conditions, drawn], 1))
-        return -(layers + cells).mean() / self.detector.n_cells
+        return -self.cell_flow.log_density(scores, conditions).mean() / self.detector.n_cells
+
+    def _drawn(self, batch: Batch) -> Tensor:
+        """Scores of what flow I draws of a batch."""
+        shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
+        return torch.cat([shares, self.shapes(batch.cells)], 1)
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""

@@ -37,7 +37,6 @@ FITTED = 4000  # showers that the transforms are fitted to
 RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
 
-
 Depth = Annotated[int, Field(ge=0, le=16)]
 
 
@@ -100,6 +99,8 @@ class FastArModel(Model):
         InputError: the layers of the detector do not share one grid.
     """
 
+    parts_apart = True
+
     def __init__(self, config: FastArConfig, detector: Detector, domain: Domain) -> None:
         grid, depth, shapes = shared_grid(detector, "fast-ar"), len(detector.layers), LayerShapes(detector, radius=True)
         super().__init__(detector, domain, depth + shapes.size + detector.n_cells)
@@ -151,8 +152,8 @@ class FastArModel(Model):
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores of layers and the scales of cells, pooled over the detector's symmetries."""
-        totals = torch.from_numpy(showers.thresholded().sum(1, keepdims=True))
-        self.response.fit(totals, Batch.of(showers).incidents)
+        every = Batch.of(showers)
+        self.response.fit(every.cells.sum(1, keepdim=True), every.incidents)
         some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # labels come in turn: no stride
         batch = Batch.of(showers[np.sort(some)])
         cells = self._hits(batch)
@@ -273,8 +274,7 @@ class FastArModel(Model):
 
     def _hits(self, batch: Batch) -> Tensor:
         """Cells (N, Z, cells) [MeV], zero below the threshold."""
-        cells = torch.where(batch.cells >= self._floor, batch.cells, 0.0)
-        return cells.reshape(-1, self.shape[0], self.area)
+        return torch.where(batch.cells >= self._floor, batch.cells, 0.0).reshape(-1, self.shape[0], self.area)
 
     def _layers(self, cells: Tensor) -> Tensor:
         """Layer energies (N, Z) [MeV], empty ones spread evenly up to the threshold."""

@@ -119,7 +119,9 @@ class LearnedSimulator(Simulator):
 
     def provenance(self) -> dict[str, Any]:
         """The exported file, its training and the versions."""
-        return {
+        match = self.card.response_match
+        matched = {"response_match": match.model_dump(mode="json")} if match else {}
+        return matched | {
             "simulator": "learned",
             "file": self._path.name,
             "model": self.card.name,

@@ -34,6 +34,16 @@ class Ranges(Strict):
     position: tuple[Range, Range, Range]
 
 
+class ResponseCard(Strict):
+    """Response of a model before it is matched to Geant4's, on selection showers; empty where it was not measured."""
+
+    ranges: tuple[Range, ...] = ()
+    unmatched_mean_ratio: tuple[float, ...] = ()
+    unmatched_width_ratio: tuple[float, ...] = ()
+    n_showers: tuple[int, ...] = ()
+    n_drawn: tuple[int, ...] = ()
+
+
 class ModelCard(Strict):
     """Metadata of an exported model.
 
@@ -41,6 +51,9 @@ class ModelCard(Strict):
         noise: standard normal numbers per shower.
         threshold: cells below it [MeV] read zero; the lowest of the detector where layers have their own.
         digest: SHA-256 of the file, in which this place counts as 64 zeros; None in files of versions before it.
+        response_match: of a model whose graph maps quantiles of the response to Geant4's, so that mean and width are
+            right by construction: `ranges` of incident energy [MeV], and in each `unmatched_mean_ratio` and
+            `unmatched_width_ratio`, mean and width of E_tot / E_inc over Geant4's without that; None for other models.
         python_only: the model needs a loop around its graph, which other hosts refuse.
     """
 
@@ -53,6 +66,7 @@ class ModelCard(Strict):
     threshold: Annotated[float, Field(ge=0)]
     ranges: Ranges
     digest: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
+    response_match: ResponseCard | None = None
     python_only: bool = False
     versions: dict[str, str] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

@@ -18,15 +18,19 @@ class Schedule(Strict):
     """How a model is trained.
 
     Attributes:
-        steps: training steps, the reproducible way to stop.
-        minutes: wall-clock cap; the learning rate then falls with whichever of steps and time is further.
+        steps: training steps.
+        minutes: time that a training may take; a step is measured before the first, and the number of steps reduced to
+            what fits. It is kept in pace.json: a training with that many `steps` and no `minutes` is the same.
         batch: showers per step.
         learning_rate: highest rate, reached after the first `warmup` of the training.
         decay: how the rate falls from there: along half a "cosine" to zero, or not at all ("none").
-        weight_decay: of AdamW.
+        weight_decay: of AdamW; of the models with optimisers of their own, the weight of the squared norm in the loss.
         clip: largest norm of the gradient.
         average: share of the past kept per step in the running mean of the weights that is evaluated and exported.
         evaluate_every: steps between held-out losses and checkpoints.
+        select: what picks the weights: the held-out "loss", each part's of models whose parts learn apart, or a judge,
+            "auc": boosted trees that tell drawn from selection showers, the nearer to one half the better.
+        judge_every: evaluations per judgement with "auc".
         symmetries: show each shower under a random exact symmetry of the detector where the incidents allow it.
         seed: of the initial weights, batches and noise.
     """
@@ -41,6 +45,8 @@ class Schedule(Strict):
     clip: Positive = 1.0
     average: Fraction = 0.98
     evaluate_every: Steps = 100
+    select: Literal["loss", "auc"] = "loss"
+    judge_every: Steps = 1
     symmetries: bool = True
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
 

@@ -2,11 +2,7 @@
 
 import copy
 import json
-import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,26 +14,20 @@ from caloforge.detector import symmetries
 from caloforge.errors import InputError, RunError
 from caloforge.files import check_writable, write_text
 from caloforge.models import Batch, Turn, build
-from caloforge.seeds import engine_seed
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import describe_teacher, distillation
+from caloforge.training.pace import SHARE, Pace, timed
+from caloforge.training.picking import WHOLE, Picker, Scorer, parts_of, separability
 from caloforge.training.progress import steps
+from caloforge.training.response import unmatched_response
 from caloforge.training.run import RunFolder, load_state, save_state
+from caloforge.training.seeding import seeded
 from caloforge.training.separation import check_separate, fingerprint
+from caloforge.training.summary import TrainingSummary
 
 HELD_OUT = 2000  # selection showers at most per evaluation
-
-
-@dataclass(frozen=True)
-class TrainingSummary:
-    """Outcome of a training: steps done, seconds of this call, best held-out loss and its step."""
-
-    steps: int
-    seconds: float
-    best_loss: float
-    best_step: int
 
 
 def train(
@@ -46,32 +36,36 @@ def train(
     selection: Showers,
     run: Path,
     *,
+    scorer: Scorer | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
     """Train a model and leave its run directory.
 
-    On a CPU a resumed training ends in the same bits as an unbroken one where its steps set the pace, not `minutes`.
+    On a CPU a resumed training ends in the same bits as an unbroken one with as many threads.
 
     Args:
         config: model and schedule.
         training: showers to learn from.
         selection: other showers of the same detector; their loss picks the weights.
         run: folder to make, or to continue with `resume`.
+        scorer: judge that `select = "auc"` asks for.
         resume: continue from the last checkpoint, if there is one.
         quiet: show no progress bar.
 
     Raises:
         InputError: showers that overlap, are too few or of different detectors, a folder that holds another training,
-            or that another process trains in.
+            or that another process trains in; or a schedule that asks for a judge where there is none.
         RunError: the loss is no longer finite; the last checkpoint is kept. Or no held-out loss ever was.
     """
     _check(training, selection)
+    if config.training.select == "auc" and scorer is None:
+        raise InputError('select = "auc" needs a judge: train with `caloforge run` or `train`, or give a `scorer`')
     check_writable(run.parent)
     run.mkdir(exist_ok=True)
     with claim(run):
         folder = _open(config, training, selection, run, resume=resume)
-        trainer = Trainer(config, training, selection, folder)
+        trainer = Trainer(config, training, selection, folder, scorer)
         if resume and folder.has_begun:
             trainer.restore(load_state(folder.checkpoint_file))
         return trainer.run(quiet=quiet)
@@ -107,7 +101,14 @@ def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Pa
 class Trainer:
     """State of a training between its steps."""
 
-    def __init__(self, config: TrainingConfig, training: Showers, selection: Showers, folder: RunFolder) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        training: Showers,
+        selection: Showers,
+        folder: RunFolder,
+        scorer: Scorer | None = None,
+    ) -> None:
         self.folder = folder
         self.schedule = config.training
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -121,22 +122,36 @@ class Trainer:
         self.turns = self.lessons.turns(self.model) if self.lessons else self.model.turns()
         self.optimisers = {turn.name: self._optimiser(turn) for turn in self.turns}
         self.batch = Batch.of(training).to(self.device)
-        self.held_out = Batch.of(selection[:HELD_OUT]).to(self.device)
+        self.selection, self.scorer = selection[:HELD_OUT], scorer
+        self.held_out = Batch.of(self.selection).to(self.device)
         permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
         self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
         self.step = 0
         self.seconds = 0.0
-        self.best = (math.inf, 0)
         self.losses: list[dict[str, float]] = []
+        apart = self.schedule.select == "loss" and self.lessons is None and self.model.parts_apart
+        self.picker = Picker(self.average, parts_of(self.model, self.turns, apart=apart), folder.best_file)
+        self.pace: Pace | None = None
 
     def _optimiser(self, turn: Turn) -> torch.optim.Optimizer:
-        make = turn.optimiser or partial(torch.optim.AdamW, weight_decay=self.schedule.weight_decay, fused=True)
-        return make(turn.parameters, lr=self.schedule.learning_rate)
+        make = turn.optimiser or partial(torch.optim.AdamW, fused=True)
+        return make(turn.parameters, lr=self.schedule.learning_rate, weight_decay=self.schedule.weight_decay)
+
+    def _seconds_per_step(self) -> float:
+        """Time of a step and its share of an evaluation, taken on steps that are undone."""
+        before = copy.deepcopy(self.state())
+        step = timed(self._train_step, 60 * SHARE * (self.schedule.minutes or 0.0))
+        begin = time.perf_counter()
+        self._held_out_losses()
+        evaluation = time.perf_counter() - begin
+        self._load(before)
+        return step + evaluation / self.schedule.evaluate_every
 
     def run(self, *, quiet: bool) -> TrainingSummary:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
-        with steps(self.schedule.steps, quiet=quiet) as show:
+        self.pace = Pace.of(self.schedule, self.device, self.folder.pace_file, self._seconds_per_step)
+        with steps(self.pace.steps, quiet=quiet) as show:
             show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
                 loss = self._train_step()
@@ -146,24 +161,23 @@ class Trainer:
                     self._evaluate(loss)
                     show(self.step, self.losses[-1])
         self._finish()
-        return TrainingSummary(self.step, time.monotonic() - started, self.best[0], self.best[1])
+        return TrainingSummary(self.step, time.monotonic() - started, dict(self.picker.best))
 
     def _finish(self) -> None:
         """Only a training that has ended has a model, so that an interrupted one is never taken for it."""
         if not self.folder.losses_file.exists():
             self._write_losses()
-        if self.folder.best_file.exists():
+        picked = self.folder.best_file.exists() or not self.folder.model_file.exists()
+        if picked:
+            self.picker.check()
+        if picked or not self.folder.response_file.exists():
+            response = unmatched_response(self.picker.model, self.selection)
+            write_text(self.folder.response_file, json.dumps(response, indent=1))
+        if picked:
             self.folder.best_file.replace(self.folder.model_file)
-        elif not self.folder.model_file.exists():
-            raise RunError(f"no held-out loss of {self.folder.path} was finite; lower the learning rate or the clip")
 
     def _done(self) -> bool:
-        return self._progress() >= 1
-
-    def _progress(self) -> float:
-        """Done part of the schedule, by steps or time."""
-        spent = self.seconds / (60 * self.schedule.minutes) if self.schedule.minutes else 0.0
-        return max(self.step / self.schedule.steps, spent)
+        return self._progress >= 1
 
     def _train_step(self) -> float:
         """One step of every turn; the loss of the last."""
@@ -179,7 +193,7 @@ class Trainer:
     def _update(self, turn: Turn) -> float:
         optimiser = self.optimisers[turn.name]
         for group in optimiser.param_groups:
-            group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress())
+            group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress)
         optimiser.zero_grad()
         loss = turn.loss(self._draw())
         loss.backward()
@@ -210,28 +224,47 @@ class Trainer:
             for kept_buffer, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
                 kept_buffer.copy_(buffer)
 
+    @property
+    def _progress(self) -> float:
+        """Done part of the training; none of it while the length of a step is measured."""
+        return self.step / self.pace.steps if self.pace else 0.0
+
     def _evaluate(self, loss: float) -> None:
-        held_out = self._held_out_loss()
-        if held_out < self.best[0]:
-            self.best = (held_out, self.step)
-            save_state(self.folder.best_file, self.average.state_dict())
-        self.losses.append({"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": held_out})
+        losses = self._held_out_losses()
+        line = {"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": sum(losses.values())}
+        if len(losses) > 1:
+            line |= {f"held_out_{name}": value for name, value in losses.items()}
+        self.picker.offer(self.average, self._scores(losses, line), self.step)
+        self.losses.append(line)
         self._write_losses()
         save_state(self.folder.checkpoint_file, self.state())
 
     def _write_losses(self) -> None:
         write_text(self.folder.losses_file, "".join(json.dumps(line) + "\n" for line in self.losses))
 
-    def _held_out_loss(self) -> float:
-        """Mean loss of the averaged weights on the selection showers, with the same noise each time."""
+    def _scores(self, losses: dict[str, float], line: dict[str, float]) -> dict[str, float]:
+        """What picks the weights: the losses, or how far the judge's area under the curve is from one half."""
+        if self.scorer is None or self.schedule.select == "loss":
+            return losses if self.picker.apart else {WHOLE: line["held_out"]}
+        due = (len(self.losses) + 1) % self.schedule.judge_every == 0
+        if not due and not self._done():
+            return {}
+        line["auc"] = separability(self.scorer, self.average, self.selection, self.schedule.seed)
+        return {WHOLE: abs(line["auc"] - 0.5)}
+
+    def _held_out_losses(self) -> dict[str, float]:
+        """Mean losses of the averaged weights on the selection showers, with the same noise each time."""
         self.average.settle()
         size = max(self.schedule.batch, self.model.judged)
         with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
             parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
-            return sum(float(self._selection_loss(part)) * len(part) for part in parts) / len(self.held_out)
+            losses = [(len(part), self._selection_losses(part)) for part in parts]
+        return {name: sum(n * float(loss[name]) for n, loss in losses) / len(self.held_out) for name in losses[0][1]}
 
-    def _selection_loss(self, batch: Batch) -> torch.Tensor:
-        return self.lessons.loss(self.average, batch) if self.lessons else self.average.selection_loss(batch)
+    def _selection_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        if self.lessons:
+            return {WHOLE: self.lessons.loss(self.average, batch)}
+        return self.average.selection_losses(batch)
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on; the random numbers depend on seed and step alone."""
@@ -241,7 +274,7 @@ class Trainer:
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "step": self.step,
             "seconds": self.seconds,
-            "best": self.best,
+            "best": dict(self.picker.best),
             "losses": self.losses,
         }
 
@@ -252,20 +285,15 @@ class Trainer:
             InputError: it is of a model that has changed since.
         """
         try:
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-        except RuntimeError as error:
+            self._load(state)
+            self.picker.restore(state["best"], self.folder.model_file)
+        except (RuntimeError, AttributeError) as error:
             raise InputError(f"{self.folder.checkpoint_file} does not fit this version of the model; train in another "
                              f"folder: {str(error)[:200]}") from None  # fmt: skip
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
-        self.losses = state["losses"]
-
-
-@contextmanager
-def seeded(seed: int, index: int, stream: str) -> Iterator[None]:
-    """Inside, torch's random numbers depend on (seed, index, stream) alone; outside, nothing changes."""
-    with torch.random.fork_rng():
-        torch.manual_seed(engine_seed(seed, index, stream))
-        yield
+        self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]

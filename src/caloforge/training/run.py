@@ -1,6 +1,7 @@
 """The run directory of a training: everything needed to rebuild, judge and export the model.
 
-config.toml, detector.toml, domain.json, provenance.json, checkpoint.pt (to resume), losses.jsonl, and the best averaged
+config.toml, detector.toml, domain.json, provenance.json, pace.json (steps), checkpoint.pt (to resume), losses.jsonl,
+response.json (before it is matched), and the best averaged
 weights with the fitted transforms: best.pt while training goes on, model.pt once it has ended.
 """
 
@@ -70,6 +71,16 @@ class RunFolder:
         return self.path / "model.pt"
 
     @property
+    def pace_file(self) -> Path:
+        """Steps of the training, and the device and threads it began with."""
+        return self.path / "pace.json"
+
+    @property
+    def response_file(self) -> Path:
+        """Response before it is matched to Geant4's; null for a model that matches none."""
+        return self.path / "response.json"
+
+    @property
     def losses_file(self) -> Path:
         """One JSON line per evaluation."""
         return self.path / "losses.jsonl"
@@ -88,7 +99,8 @@ class RunFolder:
     def results(self) -> tuple[Path, ...]:
         """All files of a training that has ended, its model last."""
         described = self.config_file, self.detector_file, self.domain_file, self.provenance_file
-        return (*described, self.losses_file, self.checkpoint_file, self.model_file)
+        made = self.pace_file, self.losses_file, self.checkpoint_file, self.response_file, self.model_file
+        return (*described, *made)
 
     @cached_property
     def config(self) -> TrainingConfig:
@@ -105,6 +117,16 @@ class RunFolder:
     def domain(self) -> Domain:
         """Particles and ranges of the training incidents."""
         return Domain.build(self._json(self.domain_file), str(self.domain_file))
+
+    @cached_property
+    def response(self) -> dict[str, Any]:
+        """Response before it is matched to Geant4's; nothing where it was not measured."""
+        return self._json(self.response_file) if self.response_file.exists() else {}
+
+    @cached_property
+    def pace(self) -> dict[str, Any]:
+        """Steps of the training, and the device and threads it began with; nothing where they were not kept."""
+        return self._json(self.pace_file) if self.pace_file.exists() else {}
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

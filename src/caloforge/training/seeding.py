@@ -1,0 +1,16 @@
+"""Random numbers of a training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from caloforge.seeds import engine_seed
+
+
+@contextmanager
+def seeded(seed: int, index: int, stream: str) -> Iterator[None]:
+    """Inside, torch's random numbers depend on (seed, index, stream) alone; outside, nothing changes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(engine_seed(seed, index, stream))
+        yield
