@@ -11,6 +11,7 @@ EXTRAS = {
     "onnx": "train",
     "onnxscript": "train",
     "sklearn": "report",
+    "lightgbm": "report",
     "scipy": "report",
     "matplotlib": "report",
     "mplhep": "report",
@@ -18,7 +19,7 @@ EXTRAS = {
     "distributed": "cluster",
     "openvino": "cpp",
 }
-VALIDATION = ("torch", "sklearn", "matplotlib", "mplhep", "jinja2")
+VALIDATION = ("torch", "sklearn", "lightgbm", "matplotlib", "mplhep", "jinja2")
 TRAINING = ("torch", "onnx", "onnxscript")
 GEANT4 = ("geant4_pybind", "xraydb")
 

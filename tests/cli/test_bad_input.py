@@ -166,6 +166,8 @@ def test_a_missing_extra_is_named(tmp_path):
     [
         (["matplotlib"], ["validate", "a.h5", "gflash", "-o", "out"],
          "matplotlib is not installed; install caloforge[report]"),
+        (["lightgbm"], ["validate", "a.h5", "gflash", "-o", "out"],
+         "lightgbm is not installed; install caloforge[report]"),
         (["sklearn", "torch"], ["validate", "a.h5", "gflash", "-o", "out"],
          "torch, sklearn are not installed; install caloforge[train,report]"),
         (["onnx"], ["train", "run.toml"], "onnx is not installed; install caloforge[train]"),

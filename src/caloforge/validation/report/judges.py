@@ -61,7 +61,7 @@ def bars(name: str, where: Metrics, colour: str) -> Figure:
     height = ROW * len(columns) + 2.4
     canvas = Canvas(figsize=(1.4 * WIDTH, height))
     axes = canvas.subplots()
-    canvas.subplots_adjust(left=0.38, right=0.97, bottom=1.5 / height, top=1 - 0.3 / height)
+    canvas.subplots_adjust(left=0.44, right=0.97, bottom=1.5 / height, top=1 - 0.3 / height)
     shares = [100 * column["share"] for column in columns]
     axes.barh(range(len(columns)), shares, color=colour, height=0.7)
     axes.set_yticks(range(len(columns)), [plain(column["name"]) for column in columns], fontsize=SMALL + 2)
