@@ -1,11 +1,18 @@
 """Particles by their Geant4 names and PDG codes."""
 
+import math
+
 from caloforge.errors import InputError, nearest
 
 PDG = {
     "e-": 11, "e+": -11, "gamma": 22, "mu-": 13, "mu+": -13, "pi+": 211, "pi-": -211, "pi0": 111, "kaon+": 321,
     "kaon-": -321, "kaon0L": 130, "kaon0S": 310, "proton": 2212, "anti_proton": -2212, "neutron": 2112,
     "anti_neutron": -2112, "lambda": 3122, "deuteron": 1000010020, "alpha": 1000020040,
+}  # fmt: skip
+# [MeV], S. Navas et al. (Particle Data Group), Phys. Rev. D 110 (2024) 030001; nuclei: CODATA 2022
+MASSES = {
+    11: 0.51099895, 22: 0.0, 13: 105.6583755, 211: 139.57039, 111: 134.9768, 321: 493.677, 130: 497.611, 310: 497.611,
+    2212: 938.27208816, 2112: 939.56542052, 3122: 1115.683, 1000010020: 1875.61294500, 1000020040: 3727.3794118,
 }  # fmt: skip
 NAMES = {code: name for name, code in PDG.items()}
 ELECTROMAGNETIC = frozenset({11, -11, 22})
@@ -26,6 +33,27 @@ def pdg_code(name: str) -> int:
     if not 0 < abs(code) < 2**31:
         raise InputError(f"unknown particle '{name}'; {nearest(name, PDG)} (or a PDG code)")
     return code
+
+
+def mass(pdg: int) -> float:
+    """Mass of a particle [MeV].
+
+    Raises:
+        InputError: one whose mass is not known here.
+    """
+    if abs(pdg) not in MASSES:
+        raise InputError(f"the mass of particle {pdg} is not known here; give its kinetic energy")
+    return MASSES[abs(pdg)]
+
+
+def kinetic_energy(momentum: float, pdg: int) -> float:
+    """Kinetic energy [MeV] of a particle of a momentum [MeV/c]: p^2 / (E + m), exact for slow ones, too.
+
+    Raises:
+        InputError: a particle whose mass is not known here.
+    """
+    m = mass(pdg)
+    return momentum**2 / (math.hypot(momentum, m) + m) if momentum else 0.0
 
 
 def particle_name(pdg: int) -> str:

@@ -14,7 +14,7 @@ from caloforge.production import Source
 from caloforge.run_config import RunConfig
 from caloforge.showers.domain import Domain
 from caloforge.simulators import check_name
-from caloforge.simulators.gflash import check_incidents
+from caloforge.simulators.gflash import check_field, check_incidents
 from caloforge.validation.judges.cross import FEWEST
 from caloforge.validation.recipes import find_recipe
 
@@ -36,7 +36,7 @@ def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detecto
     _check_energies(config, detector, source)
     _check_selection(config, learning)
     find_recipe(config.validation.recipe)
-    _check_competitors(config, source)
+    _check_competitors(config, detector, source)
 
 
 def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:
@@ -69,10 +69,11 @@ def _check_energies(config: RunConfig, detector: Detector, source: Source) -> No
         )
 
 
-def _check_competitors(config: RunConfig, source: Source) -> None:
+def _check_competitors(config: RunConfig, detector: Detector, source: Source) -> None:
     competitors = config.validation.competitors
     if "gflash" in competitors:
         check_incidents([source.pdg], source.energy[0])
+        check_field(detector)
     for name in competitors:
         if name != "frozen":  # whose library is made by the run
             check_name(name)

@@ -1,4 +1,4 @@
-"""One system of units: energies in MeV, lengths in mm, angles in rad, densities in g/cm3, times in ns."""
+"""One system of units: energies in MeV, lengths in mm, angles in rad, densities in g/cm3, fields in T, times in ns."""
 
 import math
 import re
@@ -9,10 +9,12 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from caloforge.errors import InputError, nearest
 
+MOMENTUM = {"keV/c": 1e-3, "MeV/c": 1.0, "GeV/c": 1e3, "TeV/c": 1e6}
 ENERGY = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
 LENGTH = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}
 DENSITY = {"g/cm3": 1.0, "kg/m3": 1e-3}
+MAGNETIC_FIELD = {"T": 1.0, "mT": 1e-3, "kG": 0.1}
 TIME = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6}
 BIRKS = {"mm/MeV": 1.0, "cm/MeV": 10.0}
 
@@ -51,6 +53,11 @@ def energy(text: str) -> float:
     return parse(text, ENERGY, "energy")
 
 
+def momentum(text: str) -> float:
+    """Momentum in MeV/c from text such as "10 GeV/c", or "10 GeV"."""
+    return parse(text, ENERGY | MOMENTUM, "momentum")
+
+
 def length(text: str) -> float:
     """Length in mm from text such as "5 mm"."""
     return parse(text, LENGTH, "length")
@@ -59,6 +66,11 @@ def length(text: str) -> float:
 def angle(text: str) -> float:
     """Angle in rad from text such as "0.2 rad"."""
     return parse(text, ANGLE, "angle")
+
+
+def magnetic_field(text: str | float) -> float:
+    """Magnetic field in T from text such as "3.8 T", or a number of T."""
+    return parse(f"{text} T" if isinstance(text, int | float) else text, MAGNETIC_FIELD, "magnetic field")
 
 
 def density(text: str) -> float:
@@ -90,6 +102,7 @@ def _quantity(read: Callable[[str], float], unit: str) -> tuple[BeforeValidator,
 Length = Annotated[float, *_quantity(length, "mm")]
 Energy = Annotated[float, *_quantity(energy, "MeV")]
 Angle = Annotated[float, *_quantity(angle, "rad")]
+MagneticField = Annotated[float, *_quantity(magnetic_field, "T")]
 Density = Annotated[float, *_quantity(density, "g/cm3")]
 Time = Annotated[float, *_quantity(time, "ns")]
 Birks = Annotated[float, *_quantity(birks, "mm/MeV")]

@@ -72,8 +72,8 @@ def test_the_face_of_a_cylinder_is_a_disc():
         ({"energy": "10 mm"}, "known"),
         ({"energy": "5 GeV:5 GeV"}, "empty"),
         ({"energy": "9 GeV:5 GeV"}, "empty"),
-        ({}, "either an energy or labels"),
-        ({"energy": "1 GeV", "labels": "1 GeV:2 GeV:1 GeV"}, "either"),
+        ({}, "one of energy, momentum and labels"),
+        ({"energy": "1 GeV", "labels": "1 GeV:2 GeV:1 GeV"}, "one of energy"),
         ({"labels": "1 GeV:2 GeV:1 GeV"}, "belong together"),
         ({"energy": "1 GeV", "leave_out": "1 GeV:1 GeV:1 GeV"}, "none of the labels"),
         ({"labels": "1 GeV:2 GeV:1 GeV", "per_label": 1, "leave_out": "1.5 GeV:2 GeV:1 GeV"}, "none of the labels"),
@@ -87,3 +87,28 @@ def test_the_face_of_a_cylinder_is_a_disc():
 def test_bad_incidents_are_refused_in_words(small, values, words):
     with pytest.raises(InputError, match=words):
         source(small, **values)
+
+
+def test_momentum_becomes_kinetic_energy(small):
+    """T = sqrt(p^2 + m^2) - m: 5.486 MeV of an alpha particle is 202.2 MeV/c, 800 MeV of a proton 1.4633 GeV/c."""
+    for particle, momentum, energy in (
+        ("gamma", "3 GeV/c", 3000.0),
+        ("alpha", "202.2 MeV/c", 5.486),
+        ("proton", "1.4633 GeV/c", 800.0),
+        ("mu-", "10 GeV", 9894.9),
+    ):
+        source = Source.from_config(SourceConfig(particle=particle, momentum=momentum), small)
+        assert source.energy == pytest.approx((energy, energy), rel=2e-3 if particle == "alpha" else 1e-4)
+    low, high = Source.from_config(SourceConfig(particle="pi+", momentum="1 GeV/c:2 GeV/c"), small).energy
+    assert (low, high) == pytest.approx((np.hypot(1e3, 139.57) - 139.57, np.hypot(2e3, 139.57) - 139.57))
+
+
+def test_refused_momenta(small):
+    for settings, message in (
+        ({"particle": "e-", "momentum": "1 GeV/c", "energy": "1 GeV"}, "one of energy, momentum and labels"),
+        ({"particle": "e-", "momentum": "0 GeV/c"}, "momentum must be positive, '0 GeV/c' is not"),
+        ({"particle": "1000060120", "momentum": "1 GeV/c"}, "mass of particle 1000060120 is not known"),
+        ({"particle": "e-", "momentum": "1 mm"}, "unit 'mm' of momentum '1 mm' is unknown"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Source.from_config(SourceConfig(**settings), small)

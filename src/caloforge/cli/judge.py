@@ -146,7 +146,8 @@ def bench(
     simulator: Annotated[list[str], typer.Option("--simulator", help="Simulator to time; may be repeated.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Output file, bench.json.")],
     energy: Annotated[
-        list[str] | None, typer.Option("--energy", help="Energy; repeat it for more Geant4 times. [default: 10 GeV]")
+        list[str] | None,
+        typer.Option("--energy", help="Kinetic energy; repeat it for more Geant4 times. [default: 10 GeV]"),
     ] = None,
     particle: Annotated[str | None, typer.Option(help="Default: the first learned model's particle, else e-.")] = None,
     theta: Theta = None,

@@ -19,6 +19,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an existing output
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run; finished parts are kept.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Parallel workers; default: all cores.")]
 Cluster = Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster.")]
+Momentum = Annotated[
+    str | None,
+    typer.Option(help="Momentum instead of --energy, '10 GeV/c' or a range; energies are uniform in a range."),
+]
 Theta = Annotated[str | None, typer.Option(help="Angle to +z, '0.2 rad' or a range '0.2 rad:0.25 rad'.")]
 Phi = Annotated[str | None, typer.Option(help="Azimuth from +x, or a range.")]
 Position = Annotated[str | None, typer.Option(help="Entry point 'x, y' [lengths or ranges], '0 mm, -5 mm:5 mm'.")]

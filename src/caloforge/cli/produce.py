@@ -13,6 +13,7 @@ from caloforge.cli.options import (
     Cut,
     DetectorName,
     Force,
+    Momentum,
     Number,
     Output,
     Phi,
@@ -57,11 +58,12 @@ def produce(
     incidents: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File of showers or CSV: incidents instead of --particle etc.")
     ] = None,
-    energy: Annotated[str | None, typer.Option(help="'10 GeV' or a range '1 GeV:100 GeV'.")] = None,
+    energy: Annotated[str | None, typer.Option(help="Kinetic energy, '10 GeV' or a range '1 GeV:100 GeV'.")] = None,
+    momentum: Momentum = None,
     spectrum: Annotated[
-        Literal["uniform", "log"] | None, typer.Option(help="How energies of a range are drawn.")
+        Literal["uniform", "log"] | None, typer.Option(help="How kinetic energies of a range are drawn.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Fixed energies 'first:last:step' instead of --energy.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Fixed kinetic energies 'first:last:step'.")] = None,
     per_label: Annotated[int | None, typer.Option(help="Showers per label.")] = None,
     theta: Theta = None,
     phi: Phi = None,
@@ -77,8 +79,8 @@ def produce(
     quiet: Quiet = False,
 ) -> None:
     """Simulate showers into an HDF5 file."""
-    beam = {"particle": particle, "energy": energy, "spectrum": spectrum, "labels": labels, "per_label": per_label,
-            "theta": theta, "phi": phi, "position": position}  # fmt: skip
+    beam = {"particle": particle, "energy": energy, "momentum": momentum, "spectrum": spectrum, "labels": labels,
+            "per_label": per_label, "theta": theta, "phi": phi, "position": position}  # fmt: skip
     found = Detector.load(detector)
     source = _source({key: value for key, value in beam.items() if value is not None}, incidents, found)
     if n is None:
@@ -121,11 +123,14 @@ def simulate(
     detector: DetectorName,
     simulator: Annotated[str, typer.Option(help="What replaces tracking: FILE.onnx, gflash, FILE.h5, ...")],
     particle: Annotated[str, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")],
-    energy: Annotated[str, typer.Option(help="'10 GeV' or a range '1 GeV:100 GeV'.")],
     n: Number,
     seed: SeedOption,
     output: Output,
-    threshold: Annotated[str, typer.Option(help="Particles above it are handed to the simulator.")] = "1 GeV",
+    energy: Annotated[str | None, typer.Option(help="Kinetic energy, '10 GeV' or a range '1 GeV:100 GeV'.")] = None,
+    momentum: Momentum = None,
+    threshold: Annotated[
+        str, typer.Option(help="Kinetic energy from which particles are handed to the simulator.")
+    ] = "1 GeV",
     batch_events: Annotated[int, typer.Option(help="Events whose showers are simulated together.")] = 50,
     inside: Annotated[bool, typer.Option("--inside", help="Take particles born inside, too (frame 'shower').")] = False,
     theta: Theta = None,
@@ -140,7 +145,7 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Run Geant4 with a simulator as its fast simulation of e-, e+, photons and what else a model has learned."""
-    config = SourceConfig(particle=particle, energy=energy, theta=theta, phi=phi, position=position)
+    config = SourceConfig(particle=particle, energy=energy, momentum=momentum, theta=theta, phi=phi, position=position)
     found = Detector.load(detector)
     source = Source.from_config(config, found)
     tracked = chosen_physics(physics, cut)

@@ -72,6 +72,7 @@ def _numbers(detector: Detector) -> Table:
     rows = [
         ("size", f"depth {detector.depth:.6g} mm, face {detector.face}"),
         *_matter_rows(detector),
+        *_field_row(detector),
         ("readout", f"frame {readout.frame}, "
                     f"sampling fraction of the response {readout.sampling_fraction:g}"),
         ("cells", f"{detector.n_cells} in {len(detector.layers)} layers, "
@@ -80,6 +81,11 @@ def _numbers(detector: Detector) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _field_row(detector: Detector) -> list[tuple[str, str]]:
+    x, y, z = detector.field
+    return [("magnetic field", f"{x:g}, {y:g}, {z:g} T along x, y, z")] if any(detector.field) else []
 
 
 def _matter_rows(detector: Detector) -> list[tuple[str, str]]:

@@ -122,6 +122,11 @@ class Detector:
                 z, start = z + spec.thickness, stop
         return tuple(layers)
 
+    @property
+    def field(self) -> tuple[float, float, float]:
+        """Uniform magnetic field [T] along x, y, z."""
+        return self.spec.field.vector if self.spec.field else (0.0, 0.0, 0.0)
+
     @cached_property
     def n_cells(self) -> int:
         """Number of cells."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, m
 from caloforge.config import Strict
 from caloforge.detector.cells import Cells, Count
 from caloforge.detector.threshold import Threshold
-from caloforge.units import Birks, Density, Energy, Length, Time, length
+from caloforge.units import Birks, Density, Energy, Length, MagneticField, Time, length
 
 MAX_CELLS = 10_000_000
 MAX_PLATES = 100_000
@@ -31,6 +31,8 @@ def _show_widths(value: float | tuple[float, float]) -> str | list[str]:
 
 
 HalfWidth = Annotated[float | tuple[float, float], BeforeValidator(_read_widths), PlainSerializer(_show_widths)]
+
+Component = Annotated[MagneticField, Field(ge=-100, le=100)]
 
 
 class Material(Strict):
@@ -121,6 +123,16 @@ class Readout(Strict):
     centre_layer: Annotated[int, Field(ge=0)] | None = None
 
 
+class MagneticFieldSpec(Strict):
+    """A uniform magnetic field in the whole world of the simulation.
+
+    Attributes:
+        vector: components along x, y, z [T].
+    """
+
+    vector: tuple[Component, Component, Component]
+
+
 class IncidentDefaults(Strict):
     """Directions and entry points that the detector is meant for, as on the command line of `produce`."""
 
@@ -142,6 +154,7 @@ class DetectorSpec(Strict):
     readout: Readout = Readout()
     half_width: HalfWidth | None = None
     incidents: IncidentDefaults = IncidentDefaults()
+    field: MagneticFieldSpec | None = None
     material: dict[Name, Material] = Field(default_factory=dict)
     layer: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=1000)]
 

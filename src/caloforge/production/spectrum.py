@@ -12,7 +12,7 @@ from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.limits import MAX_LABELS, MAX_SHOWERS, check_angle, check_energy
-from caloforge.particles import pdg_code
+from caloforge.particles import kinetic_energy, pdg_code
 from caloforge.showers import Incidents
 
 DEFAULT_POSITION = "-0.01 mm:0.01 mm, -0.01 mm:0.01 mm"  # a beam exactly on a cell edge would break symmetries
@@ -23,9 +23,10 @@ class SourceConfig(Strict):
 
     Attributes:
         particle: Geant4 name or PDG code.
-        energy: "10 GeV" or a range "1 GeV:100 GeV".
+        energy: kinetic energy, "10 GeV" or a range "1 GeV:100 GeV".
+        momentum: "10 GeV/c" or a range; replaces `energy`.
         spectrum: how energies of a range are drawn.
-        labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed energies; replaces `energy`.
+        labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed kinetic energies; replaces `energy`.
         per_label: showers per label.
         leave_out: labels left out, written like `labels`; a named run leaves them out of training, not of the test.
         theta, phi: angle or range; position: "x, y" each a length or a range; all uniform within their range.
@@ -33,6 +34,7 @@ class SourceConfig(Strict):
 
     particle: str
     energy: str | None = None
+    momentum: str | None = None
     spectrum: Literal["uniform", "log"] = "uniform"
     labels: str | None = None
     per_label: int | None = Field(default=None, ge=1, le=MAX_SHOWERS)
@@ -47,7 +49,9 @@ class SourceConfig(Strict):
 
     def at(self, energy: str) -> Self:
         """The same particles at one energy."""
-        update = {"energy": energy, "spectrum": "uniform"} | dict.fromkeys(("labels", "per_label", "leave_out"))
+        update = {"energy": energy, "spectrum": "uniform"} | dict.fromkeys(
+            ("momentum", "labels", "per_label", "leave_out")
+        )
         return self.model_copy(update=update)
 
 
@@ -112,13 +116,15 @@ class Source:
         """
         defaults = detector.spec.incidents
         labels = _kept_labels(config)
-        if bool(labels) == bool(config.energy):
-            raise InputError("give either an energy or labels")
+        if sum(map(bool, (labels, config.energy, config.momentum))) != 1:
+            raise InputError("give one of energy, momentum and labels")
         if bool(labels) != bool(config.per_label):
             raise InputError("labels and per_label belong together")
-        energy = parse_range(config.energy, "energy") if config.energy else (labels[0], labels[-1])
+        pdg = pdg_code(config.particle)
+        energy = _energy_range(config, pdg) or (labels[0], labels[-1])
         if energy[0] <= 0:
-            raise InputError(f"energy must be positive, '{config.energy or config.labels}' is not")
+            said = config.energy or config.momentum or config.labels
+            raise InputError(f"{'momentum' if config.momentum else 'energy'} must be positive, '{said}' is not")
         for end in energy:
             check_energy(end)
         theta = parse_range(config.theta or defaults.theta or "0 rad", "angle")
@@ -131,7 +137,7 @@ class Source:
         for end in phi:
             check_angle(end)
         return cls(
-            pdg_code(config.particle), energy, config.spectrum == "log", labels, config.per_label or 1, theta, phi, x, y
+            pdg, energy, config.spectrum == "log", labels, config.per_label or 1, theta, phi, x, y
         )  # fmt: skip
 
     @property
@@ -178,13 +184,23 @@ class Source:
         return low + (high - low) * uniform
 
 
-def parse_range(text: str, kind: Literal["energy", "length", "angle"]) -> tuple[float, float]:
+def _energy_range(config: SourceConfig, pdg: int) -> tuple[float, float] | None:
+    """Kinetic energies [MeV] that a config asks for by energy or momentum."""
+    if config.energy:
+        return parse_range(config.energy, "energy")
+    if not config.momentum:
+        return None
+    low, high = parse_range(config.momentum, "momentum")
+    return kinetic_energy(low, pdg), kinetic_energy(high, pdg)
+
+
+def parse_range(text: str, kind: Literal["energy", "momentum", "length", "angle"]) -> tuple[float, float]:
     """Read "a" or "a:b" into base units.
 
     Raises:
         InputError: not a quantity, or a range that does not grow.
     """
-    read = {"energy": units.energy, "length": units.length, "angle": units.angle}[kind]
+    read = {"energy": units.energy, "momentum": units.momentum, "length": units.length, "angle": units.angle}[kind]
     parts = [read(part) for part in text.split(":")]
     if len(parts) > 2:
         raise InputError(f"{kind} range '{text}' must read 'low:high'")

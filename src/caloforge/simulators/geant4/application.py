@@ -18,6 +18,7 @@ from caloforge.detector import Detector
 from caloforge.showers import Incidents
 from caloforge.simulators import Replay, Simulator, create, file_of
 from caloforge.simulators.geant4 import kernel, wire
+from caloforge.simulators.geant4.field import set_field
 from caloforge.simulators.geant4.geometry import Calorimeter
 from caloforge.simulators.geant4.hook import Hook, HookStats
 from caloforge.simulators.geant4.hook_geometry import volumes_below
@@ -84,6 +85,7 @@ class Application:
         )
         calorimeter = HookedCalorimeter(self._detector, self._hook, inside=setup["inside"], cells=setup["cells"])
         physics = Physics.model_validate(setup["physics"])
+        set_field(self._detector)
         self._manager = kernel.initialise(calorimeter, physics, self._build, setup["msc"],
                                          partial(make_regions, physics, self._detector))  # fmt: skip
         self._cells = reader(calorimeter)

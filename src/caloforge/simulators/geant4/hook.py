@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from caloforge.errors import InputError, RunError
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.base import Simulator
+from caloforge.simulators.geant4.field import application_has_field
 from caloforge.simulators.geant4.hook_geometry import entrance_slab, volumes_below
 from caloforge.simulators.geant4.hook_hits import FastHits, HitMap
 from caloforge.simulators.geant4.hook_physics import difference, learned_commands
@@ -153,6 +154,8 @@ class Hook:
         if self._compared:
             return
         self._compared = True
+        if application_has_field() and self.simulator.detector.field == (0.0, 0.0, 0.0):
+            warnings.warn(f"{self.simulator.name} knows no magnetic field, this application has one", stacklevel=3)
         if said := difference(learned_commands(self.simulator.provenance())):
             warnings.warn(f"{self.simulator.name}: {said}", stacklevel=3)
 

@@ -97,13 +97,13 @@ def _absent(name: str, sets: dict[str, datasets.DataSet]) -> list[str]:
 
 
 def multiple_scattering(detector: Detector) -> tuple[str, ...]:
-    """Geant4's commands: in one material throughout, steps that multiple scattering shortens are taken inside one step.
+    """Geant4's commands: in one material without a field, steps that multiple scattering shortens are taken inside one.
 
     The same steps are computed, but energy loss and scoring come once, at a wall or the next interaction
     (G4TransportationWithMsc). Sampling calorimeters keep each step: their visible energy was not shown to stay.
     """
-    materials = {plate.material for spec in detector.spec.layer for plate in spec.plates}
-    return (*ACCURATE_MSC, FOLDED_STEPS) if len(materials) == 1 else ACCURATE_MSC
+    straight = detector.field == (0.0, 0.0, 0.0)
+    return (*ACCURATE_MSC, FOLDED_STEPS) if straight and len(detector.materials) == 1 else ACCURATE_MSC
 
 
 def provenance(physics: Physics, msc: Sequence[str] = ACCURATE_MSC) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import kernel, wire
+from caloforge.simulators.geant4.field import set_field
 from caloforge.simulators.geant4.geometry import GUN_DISTANCE, Calorimeter
 from caloforge.simulators.geant4.physics import Physics
 from caloforge.simulators.geant4.regions import make_regions
@@ -129,6 +130,7 @@ class Application:
         self._detector = Detector.from_toml(setup["detector"])
         calorimeter = Calorimeter(self._detector, cells=setup["cells"])
         physics = Physics.model_validate(setup["physics"])
+        set_field(self._detector)
         self._manager = kernel.initialise(calorimeter, physics, self._build, setup["msc"],
                                          partial(make_regions, physics, self._detector))  # fmt: skip
         self._cells = self._readout.cells = reader(calorimeter)

@@ -54,6 +54,16 @@ def _warn_of_low_energies() -> None:
         warnings.warn(said, AccuracyWarning, stacklevel=4)
 
 
+def check_field(detector: Detector) -> None:
+    """Refuse a magnetic field, in which cascades bend and widen as the parametrisation does not.
+
+    Raises:
+        InputError: the detector has one.
+    """
+    if any(detector.field):
+        raise InputError(f"gflash knows no magnetic field, {detector.name} has one; use geant4")
+
+
 class GFlash(Simulator):
     """Parametrised electromagnetic showers (Grindhammer and Peters, hep-ex/0001020) in any detector of known materials.
 
@@ -64,12 +74,13 @@ class GFlash(Simulator):
     and by the saturation of minimum-ionising electrons.
 
     Raises:
-        InputError: a material of unknown properties, or no matter at all.
+        InputError: a material of unknown properties, no matter at all, or a magnetic field.
     """
 
     name = "gflash"
 
     def __init__(self, detector: Detector) -> None:
+        check_field(detector)
         self.detector = detector
         self.medium = effective_medium(detector)
         self._nodes = nodes(detector, self.medium)
