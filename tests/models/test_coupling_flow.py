@@ -28,8 +28,32 @@ def test_layers_sum_to_flow_one(fitted, small):
         cells = model.sample(noise, energy=energy)
         drawn = model.layer_flow.inverse(noise[:, :18], model.conditions(energy=energy))
         layers = model.shares.inverse(drawn[:, :3], energy)
+        layers = torch.where(layers >= model.floors, layers, 0.0)
     sums = torch.from_numpy(small.sum_layers(cells.numpy())).float()
     assert ((sums - layers).abs() <= torch.where(layers < 0.05, 0.05, 1e-5 * layers + 1e-6)).all()
+
+
+def test_no_gap_is_left_between_empty_layers_and_those_with_hits(small, toy):
+    """A third of the showers empty in one layer, which else holds at least 5 MeV: empty ones fill what lies between."""
+    showers = toy(small, 600, seed=14)
+    energies = showers.energies.copy()
+    last = small.layers[2].slice
+    energies[:, last] *= 5.0 / energies[:, last].sum(1).min()
+    energies[::3, last] = 0.0
+    torch.manual_seed(15)
+    model = build(TINY, small, Domain.of(showers.incidents))
+    model.fit(Showers(small, showers.incidents, energies))
+    assert model.floors[:2].tolist() == pytest.approx([0.01, 0.01])
+    seen = np.where(energies >= 0.01, energies, 0)
+    sums = np.sort(seen[:, last].sum(1))
+    assert float(model.floors[2]) == pytest.approx(sums[204], rel=1e-5)
+    filled = model._layers(Batch.of(Showers(small, showers.incidents, energies)).cells)[::3, 2]
+    assert 0.4 < float(filled.mean() / model.floors[2]) < 0.6
+    with torch.no_grad():
+        cells = model.sample(torch.randn(600, model.noise_size), energy=Batch.of(showers).incidents["energy"])
+    drawn = small.sum_layers(cells.numpy())[:, 2]
+    assert ((drawn == 0) | (drawn > 0.99 * float(model.floors[2]) - 0.05)).all()
+    assert 0.2 < (drawn == 0).mean() < 0.5
 
 
 def test_cells_stay_empty_where_the_readout_has_no_threshold(small, toy):

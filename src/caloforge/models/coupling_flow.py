@@ -25,6 +25,9 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 Bins = Annotated[int, Field(ge=2, le=64)]
 
 
+FEW = 0.05  # of the empty layers, and 1 per cent of those with hits at most: as many of these count as empty, too
+
+
 class FlowConfig(Strict):
     """Size of one flow: coupling blocks, hidden layers of each network and their width, bins of each spline."""
 
@@ -65,12 +68,16 @@ class CouplingFlowModel(Model):
         self.conditions = Conditions(domain)
         self.shares = LayerShares(n_layers, readout.sampling_fraction, detector.threshold)
         self.hits = HitCells(detector, detector.threshold)
+        self.register_buffer("floors", torch.full((n_layers,), self.shares.floor))
         self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(config.layers))
         self.cell_flow = CouplingFlow(n_cells, self.conditions.size + sum(self.sizes), **_sizes(config.cells))
+
+    floors: Tensor
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores of layers and cells, cells pooled over the detector's symmetries."""
         batch = Batch.of(showers)
+        self.floors.copy_(self._least(layer_sums(batch.cells, self.detector)))
         self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
         self.shapes.fit(batch.cells)
         self.hits.fit(batch.cells, self.orbits)
@@ -109,12 +116,26 @@ class CouplingFlowModel(Model):
         drawn = self.layer_flow.inverse(for_layers, conditions)
         scores = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
         layers = self.shares.inverse(drawn[:, : self.sizes[0]], incidents["energy"])
+        layers = torch.where(layers >= self.floors, layers, 0.0)
         return self.hits.share_out(scores, layers)
 
     def _layers(self, cells: Tensor) -> Tensor:
-        """Layer energies (N, n_layers) [MeV], those below the threshold spread evenly up to it."""
+        """Layer energies (N, n_layers) [MeV], those below the floor of their layer spread evenly up to it."""
         layers = layer_sums(cells, self.detector)
-        return torch.where(layers < self.shares.floor, self.shares.floor * (1 - torch.rand_like(layers)), layers)
+        return torch.where(layers < self.floors, self.floors * (1 - torch.rand_like(layers)), layers)
+
+    def _least(self, layers: Tensor) -> Tensor:
+        """Energy (n_layers,) [MeV] below which a layer counts as empty: the threshold, or more where many are empty.
+
+        A layer with hits holds much more than one threshold as a rule. Were empty layers spread up to the threshold
+        only, a gap would be left between them and those with hits, which smooth flows fill with faint layers.
+        """
+        least = []
+        for column in layers.T:
+            hit = column[column >= self.shares.floor].sort().values
+            few = int(FEW * min(len(column) - len(hit), 0.2 * len(hit)))
+            least.append(float(hit[few]) if few else self.shares.floor)
+        return layers.new_tensor(least)
 
 
 def _sizes(config: FlowConfig) -> dict[str, int]:
