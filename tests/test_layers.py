@@ -27,7 +27,8 @@ ALLOWED = {
 ALLOWED["run_config"] = CORE | {"production", "simulators"}
 ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
 ALLOWED["manifest"] = CORE
-ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest"}
+ALLOWED["steps"] = CORE | {"manifest"}
+ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest", "steps"}
 ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),

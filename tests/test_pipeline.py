@@ -19,8 +19,10 @@ from rich.console import Console
 
 from caloforge import pipeline
 from caloforge.errors import InputError
+from caloforge.processes import Process
 from caloforge.run_config import RunConfig
 from caloforge.showers import read, write
+from caloforge.validation.recipes import RECIPES
 
 pytestmark = pytest.mark.skipif(
     not all(find_spec(name) for name in ("geant4_pybind", "torch")), reason="needs the extras geant4 and train"
@@ -95,6 +97,7 @@ def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old
 def test_the_whole_life(config, tmp_path, monkeypatch):
     monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
     monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.2)
+    monkeypatch.setitem(RECIPES, "default", RECIPES["quick"])
     run = pipeline.load(config, tmp_path / "run")
     run.console = Console(quiet=True)
     run.open(resume=False, force=False)
@@ -169,6 +172,19 @@ def faked(config, folder, done):
 
     run.__dict__["steps"] = [working(step) for step in run.steps]
     return run
+
+
+def test_what_a_killed_run_left_beside_its_results_is_removed(config, tmp_path):
+    run = faked(config, tmp_path / "run", [])
+    run.open(resume=False, force=False)
+    for name in ("report", "training"):
+        (run.folder / name).mkdir()
+    mark = Process.current().mark.rsplit("-", 1)[0] + "-1"  # this number, but started at another time: dead
+    left = [run.folder / name / f".x-01234567.{mark}.01234567.part" for name in ("", "report", "showers", "training")]
+    for path in left:
+        path.touch()
+    run.execute()
+    assert not [path for path in left if path.exists()]
 
 
 def test_force_removes_what_the_run_has_made_and_nothing_else(config, tmp_path, monkeypatch):

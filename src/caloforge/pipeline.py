@@ -1,9 +1,7 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; every step resumes."""
 
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -25,20 +23,7 @@ from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
 from caloforge.simulators import GEANT4, Replay, answer, create
 from caloforge.simulators.geant4 import Physics
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a run: done when its results are whole, unless its work checks that itself, `always`.
-
-    Until it is done, `table` of the config, which it alone reads, may change.
-    """
-
-    title: str
-    results: tuple[Path, ...]
-    work: Callable[[], None]
-    always: bool = False
-    table: str | None = None
+from caloforge.steps import Step, execute
 
 
 class Run:
@@ -147,36 +132,7 @@ class Run:
         with claim(self.folder):
             if preflight.changed_tables(self.saved, self.wanted):
                 raise InputError(f"another run has begun in {self.folder}; give another folder with --out")
-            again = False
-            for number, step in enumerate(self.steps, 1):
-                begin = time.perf_counter()
-                if not again and not step.always and self._is_done(step):
-                    self.console.print(f"{number}/{len(self.steps)} {step.title}: done already")
-                else:
-                    self.console.rule(f"{number}/{len(self.steps)} {step.title}", align="left")
-                    again = again or number > 1  # showers that are made again are the same
-                    self._do(step, anew=again)
-                    self.console.print(f"{step.title}: {time.perf_counter() - begin:.0f} s, {step.results[-1]}")
-                if step.title == last:
-                    return
-
-    def _is_done(self, step: Step) -> bool:
-        """Whether all results are whole; says which are not, and removes those so that they are made again."""
-        damaged = self.manifest.damaged(step.results)
-        for file in damaged:
-            how = "damaged" if file.exists() else "missing"
-            self.console.print(f"{file} is {how}: {step.title} is done again", markup=False)
-            file.unlink(missing_ok=True)
-        return not damaged and self.manifest.has(step.results)
-
-    def _do(self, step: Step, *, anew: bool) -> None:
-        own = [file for file in step.results if file.is_relative_to(self.folder)]
-        self.manifest.forget(own)
-        if anew and step.title != "training":  # which goes on from its checkpoint
-            for file in own:
-                file.unlink(missing_ok=True)
-        step.work()
-        self.manifest.record(own)
+            execute(self.steps, self.manifest, self.console, last)
 
     def make_showers(self) -> None:
         """Independent Geant4 showers for training, selection and test: disjoint ids of one seed.

@@ -16,6 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ steps = {steps}
 evaluate_every = 10
 [validation]
 seeds = 1
+recipe = "quick"
 [inside]
 n = 20
 energy = "200 MeV"
@@ -104,10 +106,9 @@ def start(words: list[str], folder: Path) -> int:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout, sys.stderr = (os.fdopen(d, "w", buffering=1, closefd=False) for d in (1, 2))
         sys.argv = ["caloforge", *words]
-        import caloforge.bench
+        _hurry()
         from caloforge.cli import main
 
-        caloforge.bench.SECONDS_PER_BATCH, caloforge.bench.GEANT4_SECONDS = 0.01, 0.2
         main()
     except SystemExit as left:
         code = int(left.code or 0)
@@ -118,6 +119,16 @@ def start(words: list[str], folder: Path) -> int:
 
         atexit._run_exitfuncs()
         os._exit(code)
+
+
+def _hurry() -> None:
+    """Seconds instead of minutes for timing and validation."""
+    import caloforge.bench
+    from caloforge.validation.recipes import RECIPES
+
+    caloforge.bench.SECONDS_PER_BATCH, caloforge.bench.GEANT4_SECONDS = 0.01, 0.2
+    few = {"epochs": 3, "bootstraps": 10, "largest": 200, "judges": ("trees_features",), "folds": 2}
+    RECIPES["quick"] = replace(RECIPES["quick"], **few)
 
 
 def descendants(pid: int) -> list[int]:

@@ -21,7 +21,7 @@ from caloforge.cli.options import (
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.extras import VALIDATION, check_installed
-from caloforge.files import check_no_input, check_output, check_regular, check_writable
+from caloforge.files import check_no_input, check_output, check_regular, check_writable, remove_leftovers
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
@@ -109,6 +109,7 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output {folder} is a file; give a folder")
     check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
+    remove_leftovers(folder)
 
 
 def provenances(names: list[str], reference: Showers) -> dict[str, dict[str, Any]]:
