@@ -62,7 +62,7 @@ class OnnxRuntime : public Runtime {
   bool runs_in_time(const std::vector<const void*>& data) override {
     Ort::RunOptions options;
     std::future<void> done = std::async(std::launch::async, [&] { call(1, data, options); });
-    const Patience patience;
+    const Patience patience(first_call_seconds);
     bool in_time = true;
     while (done.wait_for(look) != std::future_status::ready)
       if (patience.is_over()) {

@@ -59,15 +59,13 @@ class OpenVino : public Runtime {
   bool runs_in_time(const std::vector<const void*>& data) override {
     ov::InferRequest request = take();
     for (std::size_t i = 0; i < inputs_.size(); ++i) feed(request, i, 1, data[i]);
-    const Patience patience;
+    const Patience patience(first_call_seconds);
     request.start_async();
-    while (!request.wait_for(look))
-      if (patience.is_over()) {
-        request.cancel();
-        return false;
-      }
+    bool in_time = true;
+    while (in_time && !request.wait_for(look)) in_time = !patience.is_over();
+    if (!in_time) request.cancel();
     give_back(std::move(request));
-    return true;
+    return in_time;
   }
 
  private:
