@@ -112,6 +112,26 @@ std::uint64_t trip_count(const std::vector<Name>& inputs, const Scope& scope) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(found[0], 1));
 }
 
+/// Refuses nodes without an input that they need: OpenVINO does not look before it takes it.
+void check_inputs(Name kind, const std::vector<Name>& inputs) {
+  static const std::set<Name> two = {
+      "Add", "Sub", "Mul", "Div", "Pow", "Mod", "PRelu", "And", "Or", "Xor", "Equal", "Less", "LessOrEqual",
+      "Greater", "GreaterOrEqual", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "MatMul", "Gather",
+      "GatherElements", "GatherND", "Expand", "Reshape", "Tile", "CastLike", "CumSum", "TopK", "Compress",
+      "Gemm", "Conv", "ConvTranspose", "Pad", "Unsqueeze"};
+  static const std::set<Name> three = {"Where",           "OneHot",    "Range",
+                                       "Slice",           "ScatterND", "InstanceNormalization",
+                                       "ScatterElements"};
+  static const std::set<Name> none = {"Constant", "SequenceEmpty", "Optional"};
+  static const std::set<Name> any = {"Min", "Max", "Sum", "Mean", "Concat"};  // can do without none of their inputs
+  const std::size_t needed = three.count(kind) ? 3 : two.count(kind) ? 2 : none.count(kind) ? 0 : 1;
+  const std::size_t looked = any.count(kind) ? inputs.size() : std::min(needed, inputs.size());
+  const auto missing = [](Name name) { return name.empty(); };
+  if (inputs.size() < needed ||
+      std::any_of(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(looked), missing))
+    throw Error("a node of type " + shown(kind) + " lacks an input");
+}
+
 /// Refuses operators whose result is huge by a constant; Range takes three.
 void check_sizes(Name kind, const std::vector<Name>& inputs, const Scope& scope) {
   static const std::map<Name, std::size_t> shaped = {
@@ -164,6 +184,7 @@ class Walk {
     if (random.count(kind)) throw Error("its operator " + shown(kind) + " draws random numbers; noise is an input");
     const std::vector<Name> inputs = node.all(1);
     for (const Name name : inputs) check_known(name, scope);
+    check_inputs(kind, inputs);
     check_sizes(kind, inputs, scope);
     const std::uint64_t inner = kind == "Loop" ? times(trips, trip_count(inputs, scope)) : trips;
     Numbers value;

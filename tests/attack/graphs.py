@@ -136,6 +136,10 @@ def random_node() -> tuple[list, list]:
     return [node("RandomUniform", [], ["amount"], shape=[1])], []
 
 
+def missing_input(kind: str, *inputs: str) -> tuple[list, list]:
+    return [node(kind, list(inputs), ["amount"])], ONE
+
+
 def foreign_domain() -> tuple[list, list]:
     return [node("Gelu", ["one"], ["amount"], domain="com.microsoft")], ONE
 
@@ -146,7 +150,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[list, list]], str]] = {
     "absolute path": (external("/etc/passwd"), "keeps its weights in other files"),
     "inside location": (external("weights.bin"), "keeps its weights in other files"),
     "external constant": (external_constant, "keeps its weights in other files"),
-    "endless loop": (lambda: loop([""], ADD, []), "trip count that is a constant"),
+    "endless loop": (lambda: loop([""], ADD, []), "a node of type Loop lacks an input"),
     "long loop": (lambda: loop(["trips"], ADD, [constant("trips", 10**9)]), "trip count that is a constant"),
     "computed trips": (lambda: (lambda n, t: ([node("Add", ["a", "a"], ["trips"]), *n], t))(
         *loop(["trips"], ADD, [constant("a", 2**40)])), "trip count that is a constant"),
@@ -158,6 +162,9 @@ REFUSED: dict[str, tuple[Callable[[], tuple[list, list]], str]] = {
     "ConstantOfShape": (lambda: shaped("ConstantOfShape"), "ConstantOfShape makes over"),
     "claimed constant": (claimed, "claims 10000000000 elements and stores 5 bytes"),
     "random node": (random_node, "draws random numbers"),
+    "missing input": (lambda: missing_input("Min", "one", ""), "a node of type Min lacks an input"),
+    "too few inputs": (lambda: missing_input("Add", "one"), "a node of type Add lacks an input"),
+    "no input": (lambda: missing_input("Exp"), "a node of type Exp lacks an input"),
     "foreign operator": (foreign_domain, "outside the ONNX standard"),
 }  # fmt: skip
 CAUGHT: dict[str, tuple[Callable[[], tuple[list, list]], str]] = {

@@ -21,6 +21,16 @@ MODEL_FIELDS = {1, 2, 3, 4, 5, 6, GRAPH, OPSETS, METADATA, 26}
 DOMAINS = (b"", b"ai.onnx")
 RANDOM = {b"RandomNormal", b"RandomNormalLike", b"RandomUniform", b"RandomUniformLike", b"Bernoulli", b"Multinomial"}
 SHAPED = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"OneHot": 1, b"Pad": 1}  # operator -> input with its sizes
+TWO = frozenset(
+    b"""
+    Add Sub Mul Div Pow Mod PRelu And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual BitShift BitwiseAnd
+    BitwiseOr BitwiseXor MatMul Gather GatherElements GatherND Expand Reshape Tile CastLike CumSum TopK Compress
+    Gemm Conv ConvTranspose Pad Unsqueeze
+    """.split()
+)
+THREE = frozenset(b"Where OneHot Range Slice ScatterElements ScatterND InstanceNormalization".split())
+NONE = {b"Constant", b"SequenceEmpty", b"Optional"}
+ANY = {b"Min", b"Max", b"Sum", b"Mean", b"Concat"}  # take any number of inputs and can do without none of them
 DATA = (4, 5, 6, 7, 9, 10, 11)  # fields of a tensor that hold its elements
 PER_BYTE = 4  # elements that a byte holds at most
 INT32, INT64 = 6, 7
@@ -97,6 +107,7 @@ class _Walk:
             raise InputError(f"its operator {kind.decode()} draws random numbers; noise is an input")
         for name in inputs:
             _check_known(name, names)
+        _check_inputs(kind, inputs)
         _check_sizes(kind, inputs, names)
         inner = trips * _trip_count(inputs, names) if kind == b"Loop" else trips
         value = None
@@ -129,6 +140,13 @@ def _check_known(name: bytes, names: Names) -> None:
     if name and name not in names:
         shown = name.decode(errors="replace")[:60]
         raise InputError(f"'{shown}' is used before it is made: its nodes form a cycle, or are not sorted")
+
+
+def _check_inputs(kind: bytes, inputs: list[bytes]) -> None:
+    """Refuse nodes without an input that they need; not every runtime looks before it takes it."""
+    needed = 3 if kind in THREE else 2 if kind in TWO else kind not in NONE
+    if len(inputs) < needed or not all(inputs if kind in ANY else inputs[:needed]):
+        raise InputError(f"a node of type {kind.decode(errors='replace')[:60]} lacks an input")
 
 
 def check_tensor(tensor: Message) -> Message:
