@@ -1,6 +1,7 @@
 """Particles by their Geant4 names and PDG codes."""
 
 import math
+from functools import cache
 
 from caloforge.errors import InputError, nearest
 
@@ -15,24 +16,35 @@ MASSES = {
     2212: 938.27208816, 2112: 939.56542052, 3122: 1115.683, 1000010020: 1875.61294500, 1000020040: 3727.3794118,
 }  # fmt: skip
 NAMES = {code: name for name, code in PDG.items()}
+WORDS = {"electron": 11, "positron": -11, "photon": 22, "muon": 13, "antimuon": -13, "pion": 211, "antiproton": -2212}
 ELECTROMAGNETIC = frozenset({11, -11, 22})
 
 
 def pdg_code(name: str) -> int:
-    """PDG code of a Geant4 particle name, or of the code itself as text.
+    """PDG code of a particle by Geant4's name, the PDG's (K+, D0), an English word, or of the code itself as text.
 
     Raises:
         InputError: unknown name.
     """
-    if name in PDG:
-        return PDG[name]
+    known = PDG | WORDS
+    if name in known:
+        return known[name]
     try:
         code = int(name)
     except ValueError:
-        code = 0
+        code = _listed().get(name, 0)
     if not 0 < abs(code) < 2**31:
-        raise InputError(f"unknown particle '{name}'; {nearest(name, PDG)} (or a PDG code)")
+        raise InputError(f"unknown particle '{name}'; {nearest(name, [*known, *_listed()])} (or a PDG code)")
     return code
+
+
+@cache
+def _listed() -> dict[str, int]:
+    """PDG codes of the particles of the PDG's tables by name (scikit-hep's `particle`, read where it is needed)."""
+    from particle import Particle
+
+    by_size = sorted(Particle.all(), key=lambda particle: -abs(particle.pdgid))  # a proton is no hydrogen nucleus
+    return {particle.name: int(particle.pdgid) for particle in by_size if abs(particle.pdgid) < 2**31}
 
 
 def mass(pdg: int) -> float:

@@ -48,7 +48,7 @@ def changed(**options: str) -> list[str]:
         ({"energy": "10 GeV:5 GeV"}, "empty"),
         ({"n": "0"}, "at least 1"),
         ({"n": "-3"}, "at least 1"),
-        ({"particle": "electron"}, "unknown particle 'electron'"),
+        ({"particle": "electorn"}, "unknown particle 'electorn'"),
         ({"seed": "-1"}, "seed"),
         ({"workers": "0"}, "at least 1 worker"),
         ({"simulator": "gaent4"}, "did you mean 'geant4'?"),

@@ -205,3 +205,18 @@ def test_mutated_files_give_a_detector_or_a_clear_error():
     refused = [outcome for outcome in outcomes if outcome != "built"]
     assert 10 < len(refused) < 290
     assert all(0 < len(message) < 600 for message in refused)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("n = [4, 2]", "n = 5", "two numbers are needed, n = [5, 5]"),
+        ("n = [4, 2]", "n = [4, 2], grid = 7", "two numbers are needed, grid = [7, 7]"),
+        ('size = ["10 mm", "30 mm"]', 'size = "10 mm"', 'two lengths are needed, size = ["10 mm", "10 mm"]'),
+    ],
+)
+def test_one_value_for_a_pair_is_told_how_pairs_are_written(old, new, said):
+    assert old in PLAIN
+    with pytest.raises(InputError) as error:
+        Detector.from_toml(PLAIN.replace(old, new))
+    assert said in str(error.value)

@@ -117,7 +117,7 @@ def test_rows_beyond_the_file_are_refused(small, showers_file, first, n, words):
         ("particle,energy\ne-,1\n", "first line"),
         (f"{HEAD}\n", "lists no incidents"),
         (f"{HEAD}\ne-,1000,0,0,0\n", "line 2: 5 values, not 6"),
-        (f"{HEAD}\ne-,1000,0,0,0,0\nelectron,1,0,0,0,0\n", "line 3: unknown particle 'electron'"),
+        (f"{HEAD}\ne-,1000,0,0,0,0\nelectorn,1,0,0,0,0\n", "line 3: unknown particle 'electorn'"),
         (f"{HEAD}\ne-,much,0,0,0,0\n", "line 2: could not convert"),
         (f"{HEAD}\ne-,-5,0,0,0,0\n", "energy must be positive"),
         (f"{HEAD}\ne-,nan,0,0,0,0\n", "not finite"),

@@ -78,7 +78,7 @@ def test_the_face_of_a_cylinder_is_a_disc():
         ({"energy": "1 GeV", "leave_out": "1 GeV:1 GeV:1 GeV"}, "none of the labels"),
         ({"labels": "1 GeV:2 GeV:1 GeV", "per_label": 1, "leave_out": "1.5 GeV:2 GeV:1 GeV"}, "none of the labels"),
         ({"labels": "1 GeV:2 GeV:1 GeV", "per_label": 1, "leave_out": "1 GeV:2 GeV:1 GeV"}, "leaves no label"),
-        ({"energy": "1 GeV", "particle": "electron"}, "unknown particle"),
+        ({"energy": "1 GeV", "particle": "electorn"}, "unknown particle"),
         ({"energy": "1 GeV", "theta": "2 rad"}, "pi/2"),
         ({"energy": "1 GeV", "position": "1 m, 0 mm"}, "outside the face"),
         ({"energy": "1 GeV", "position": "1 mm"}, "x, y"),

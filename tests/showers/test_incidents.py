@@ -52,7 +52,7 @@ def test_no_incidents():
         ({"phi": [0.0, 1.0, 2.0]}, "incidents: "),
         ({"position": (1.0, 2.0)}, "incidents: "),
         ({"shower_id": -1}, "shower_id must not be negative"),
-        ({"particle": "electron"}, "unknown particle 'electron'"),
+        ({"particle": "electorn"}, "unknown particle 'electorn'"),
     ],
 )
 def test_refuses(values, message):

@@ -1,12 +1,13 @@
 """Readout cells of one layer: a transverse grid, cartesian (x, y) or cylindrical (phi, r); the last axis is fastest."""
 
+import json
 import math
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from caloforge.config import Strict
 from caloforge.units import Length
@@ -14,6 +15,17 @@ from caloforge.units import Length
 Floats = NDArray[np.float64]
 Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 PositiveLength = Annotated[Length, Field(gt=0, le=1e6)]
+
+
+def _two(value: object, info: ValidationInfo) -> object:
+    """Say how two values are written where one was given."""
+    if isinstance(value, list | tuple):
+        return value
+    once, what = json.dumps(value, default=str), "lengths" if isinstance(value, str) else "numbers"
+    raise ValueError(f"two {what} are needed, {info.field_name} = [{once}, {once}]")
+
+
+CountPair = Annotated[tuple[Count, Count], BeforeValidator(_two)]
 
 
 class _Grid(Strict):
@@ -35,9 +47,9 @@ class CartesianCells(_Grid):
     """
 
     kind: Literal["cartesian"]
-    n: tuple[Count, Count]
-    size: tuple[PositiveLength, PositiveLength]
-    grid: tuple[Count, Count] | None = None
+    n: CountPair
+    size: Annotated[tuple[PositiveLength, PositiveLength], BeforeValidator(_two)]
+    grid: CountPair | None = None
 
     @model_validator(mode="after")
     def _window_fits(self) -> Self:
@@ -94,7 +106,7 @@ class CylindricalCells(_Grid):
     """
 
     kind: Literal["cylindrical"]
-    n: tuple[Count, Count]
+    n: CountPair
     r_max: PositiveLength | None = None
     r_edges: tuple[Length, ...] | None = None
 
