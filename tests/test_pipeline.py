@@ -74,6 +74,7 @@ energies = ["200 MeV"]
     [
         ('energies = ["200 MeV"]', 'energies = ["200 MeV", "1 GeV"]', "1 GeV is outside .* 200 MeV .. 300 MeV"),
         ('energies = ["200 MeV"]', 'energies = ["-1 MeV"]', "positive"),
+        ("steps = 30", 'steps = 30\nselect = "auc"', r"needs \[showers\] select = 120 or more, not 100"),
         ('energy = "200 MeV"', 'energy = "5 GeV"', r"\[inside\] 5 GeV is outside"),
         ('"e-"', '"pi+"', "gflash simulates e-, e\\+ and gamma, not pi\\+"),
         ('"200 MeV:300 MeV"', '"100 MeV:300 MeV"', "gflash simulates 200 MeV and more, not 100 MeV"),
@@ -92,6 +93,16 @@ def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old
     (tmp_path / "run.toml").write_text(text.replace(old, new))
     with pytest.raises(InputError, match=said):
         pipeline.load(tmp_path / "run.toml", tmp_path / "run")
+
+
+def test_the_judge_that_picks_weights_tells_showers_apart(config, tmp_path, toy, small):
+    """Equal samples within five errors of one half, lost hits plainly; the same when asked again."""
+    judge = pipeline.load(config, tmp_path)._area
+    reference, same = toy(small, 300, seed=1), toy(small, 300, seed=2)
+    cut = replace(same, energies=np.where(same.energies > 1, same.energies, 0).astype(np.float32))
+    assert judge(reference, same) == pytest.approx(0.5, abs=0.12)
+    assert judge(reference, cut) > 0.75
+    assert judge(reference, cut) == judge(reference, cut)
 
 
 def test_the_whole_life(config, tmp_path, monkeypatch):
