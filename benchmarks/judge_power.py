@@ -1,6 +1,6 @@
 """How much of what can be seen does the judge see? Its power on alterations of Geant4 showers whose best AUC is known.
 
-    caloforge produce --detector calogan-ecal --particle gamma --energy "1 GeV:3 GeV" -n 24000 --seed 41 -o photons.h5
+    caloforge produce --detector calogan-ecal --particle gamma --energy "1 GeV:3 GeV" -n 16400 --seed 41 -o photons.h5
     python benchmarks/judge_power.py photons.h5 -o power.json     # power of every member and of the headline
     python benchmarks/judge_power.py --floors 20                  # equal samples, of GFlash: mean, spread, coverage
     python benchmarks/judge_power.py --time photons.h5 -n 20000   # time and memory, showers resampled
@@ -16,6 +16,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ HEADLINE = "headline"
 def main() -> None:
     """Measure and print."""
     arguments = _arguments()
+    if arguments.fits:
+        MEMBERS.update({name: replace(m, fits=min(m.fits, arguments.fits)) for name, m in MEMBERS.items()})
     if arguments.floors:
         floors(arguments.floors, arguments.n or 1000, arguments.seed, arguments.members)
     elif arguments.time:
@@ -55,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=[*DIRECT, *WEIGHTINGS], help="alterations")
     parser.add_argument("--members", nargs="+", choices=list(MEMBERS), help="members of the judge, default: all")
+    parser.add_argument("--fits", type=int, help="trainings per member and fold at most, default: the members' own")
     parser.add_argument("-o", "--output", type=Path, default=Path("judge-power.json"))
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--floors", type=int, help="pairs of equal samples")
@@ -68,7 +72,8 @@ def _arguments() -> argparse.Namespace:
 def power(showers: Showers, n: int, names: list[str], arguments: argparse.Namespace) -> None:
     """Judge every alteration, keep what is known, and print the table."""
     output, seed, members = arguments.output, arguments.seed, arguments.members
-    settings = {"n": n, "seed": seed, "showers": len(showers), "members": members or list(MEMBERS)}
+    settings = {"n": n, "seed": seed, "showers": len(showers), "members": members or list(MEMBERS),
+                "fits": max(m.fits for m in MEMBERS.values())}  # fmt: skip
     known = json.loads(output.read_text()) if output.exists() and not arguments.force else {"settings": settings}
     if known["settings"] != settings:
         sys.exit(f"{output} holds results of {known['settings']}, not of {settings}; give --force or another -o")
@@ -154,7 +159,15 @@ def table(known: Result) -> str:
     """Markdown tables of the power and of the direct alterations."""
     members = known["settings"]["members"]
     members = [m for m in members if any(m in r.get("members", {}) for r in known.values())]
-    heads = ["alteration", "acts on", "AUC*", "headline", "power", *members, "largest change of a distribution"]
+    heads = [
+        "alteration",
+        "acts on",
+        "AUC*",
+        "headline",
+        "power",
+        *members,
+        "largest change of a distribution (least p)",
+    ]
     lines = [_cells(heads), "|---" * len(heads) + "|"]
     for name in [n for n in WEIGHTINGS if n in known]:
         lines.append(_row(WEIGHTINGS[name], known[name], members))
@@ -177,7 +190,7 @@ def _row(weighting: Weighting, result: Result, members: list[str]) -> str:
     mean, error = power_of(result[HEADLINE], best)
     short = best >= WEAK and mean + 2 * error < NEEDED[weighting.kind]
     said = f"{mean:.2f} ± {error:.2f}"
-    change = f"{marginals['largest_change']:.3f} (p {marginals['least_p']:.2g} of {marginals['tests']})"
+    change = f"{marginals['largest_change']:.3f} ({marginals['least_p']:.2g})"
     return (f"| {weighting.text} | {weighting.kind} | {best:.3f} | {result[HEADLINE][0]:.3f} | "
             f"{'**short** ' if short else ''}{said} | {' | '.join(scores)} | {change} |")  # fmt: skip
 

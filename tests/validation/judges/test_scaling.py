@@ -1,6 +1,6 @@
 import numpy as np
 
-from caloforge.validation.judges.scaling import fit_scaling
+from caloforge.validation.judges.scaling import fit_scaling, spread
 
 
 def test_columns_become_normal_whatever_their_tails():
@@ -20,3 +20,11 @@ def test_empty_cells_share_one_score_and_hits_keep_their_order():
     assert len(np.unique(scores[cell == 0])) == 1
     order = np.argsort(cell)
     assert np.all(np.diff(scores[order]) >= 0)
+
+
+def test_rows_are_taken_from_both_classes():
+    matrix = np.repeat([0.0, 1.0], [60, 40])[:, None]
+    taken = spread(matrix, 10)
+    assert len(taken) == 10
+    assert taken.mean() == 0.4
+    assert len(spread(matrix, 1000)) == 100

@@ -17,7 +17,7 @@ from caloforge.validation.judges.learning import (
     random_copy,
     symmetric_copies,
 )
-from caloforge.validation.judges.scaling import MOST_ROWS, Scaling, fit_scaling
+from caloforge.validation.judges.scaling import Scaling, enough, fit_scaling, spread
 
 Floats = NDArray[np.float64]
 WIDTH, BLOCKS = 128, 2
@@ -59,7 +59,7 @@ def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Perce
     matrix = train.inputs.matrix(views)
     alike = tuple(views) == ("cells",)
     copies = symmetric_copies(train.inputs) if alike else [torch.arange(matrix.shape[1])]
-    some = matrix[: MOST_ROWS // len(copies)]
+    some = spread(matrix, enough(matrix.shape[1]) // len(copies))
     scaling = fit_scaling(np.concatenate([some[:, columns.numpy()] for columns in copies]))
     rows, held = (torch.from_numpy(scaling(m)) for m in (matrix, select.inputs.matrix(views)))
     generator = torch.Generator().manual_seed(seed % 2**63)

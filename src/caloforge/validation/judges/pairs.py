@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from caloforge.validation.judges import trees
 from caloforge.validation.judges.columns import Matrix
 from caloforge.validation.judges.inputs import Inputs, Sample
-from caloforge.validation.judges.scaling import Scaling, fit_scaling
+from caloforge.validation.judges.scaling import Scaling, fit_scaling, spread
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -92,7 +92,7 @@ def _seen(inputs: Inputs, values: Matrix, singles: Indices, pairs: Indices) -> M
 
 
 def _fit_residuals(views: tuple[str, ...], inputs: Inputs) -> Residuals:
-    matrix = inputs.matrix(views)[:MOST_ROWS]
+    matrix = spread(inputs.matrix(views), MOST_ROWS)
     n_known = inputs.view("conditions").shape[1]
     used = _most_varied(matrix, n_known)
     scaling = fit_scaling(matrix[:, used])

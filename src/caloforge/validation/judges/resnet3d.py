@@ -102,7 +102,7 @@ class Scales:
 
     def __call__(self, inputs: Inputs) -> Tensor:
         """Rows float32 (N, conditions + 2 n_cells)."""
-        return ((_raw(inputs) - self._mean) / self._deviation).clamp_(-CLIP, CLIP)
+        return _raw(inputs).sub_(self._mean).div_(self._deviation).clamp_(-CLIP, CLIP)
 
 
 def _raw(inputs: Inputs) -> Tensor:

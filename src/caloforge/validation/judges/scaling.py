@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 KNOTS = 65
 REACH = 3.0  # standard deviations covered by the knots; what lies outside is clipped
-MOST_ROWS = 10_000  # that the quantiles are taken from
+MOST_ROWS, MOST_VALUES = 10_000, 2e7  # that the quantiles are taken from
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,19 @@ def fit_scaling(matrix: NDArray[Any]) -> Scaling:
     from scipy.special import ndtr
 
     score = np.linspace(-REACH, REACH, KNOTS)
-    quantiles = np.quantile(matrix[:MOST_ROWS], ndtr(score), axis=0)
+    quantiles = np.quantile(spread(matrix, enough(matrix.shape[1])), ndtr(score), axis=0)
     pairs = [_distinct(column, score) for column in quantiles.T]
     return Scaling(tuple(knots for knots, _ in pairs), tuple(scores for _, scores in pairs))
+
+
+def enough(columns: int) -> int:
+    """Rows that quantiles of so many columns are taken from."""
+    return int(min(MOST_ROWS, MOST_VALUES / columns))
+
+
+def spread(matrix: NDArray[Any], rows: int) -> NDArray[Any]:
+    """At most so many rows, evenly spread, since samples hold one class after the other."""
+    return matrix[:: -(-len(matrix) // max(rows, 1))]
 
 
 def _distinct(quantiles: Floats, score: Floats) -> tuple[Floats, Floats]:
