@@ -42,13 +42,13 @@ class CouplingFlowConfig(Strict):
 
     Attributes:
         layers: flow I, the layer energies and shapes given the incident.
-        layer_updates: updates of flow I per step; it is small and has as much to learn.
+        layer_updates: updates of flow I per step; more than one overfit a few thousand showers.
         cells: flow II, the cells given the layers.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
-    layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
+    layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
     cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
 
 
