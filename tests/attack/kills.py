@@ -176,8 +176,15 @@ def fingerprint(folder: Path) -> Finger:
         found |= {f"{path.name}/{name}": value.numpy().tobytes() for name, value in state.items()}
     for path in sorted(folder.rglob("metrics.json")):
         metrics = json.loads(path.read_text())
-        found |= {name: json.dumps(metrics[name], sort_keys=True) for name in ("floor", "candidates")}
+        found |= {name: json.dumps(_timeless(metrics[name]), sort_keys=True) for name in ("floor", "candidates")}
     return found
+
+
+def _timeless(values: Any) -> Any:
+    """The same without provenance, which holds the time of production."""
+    if not isinstance(values, dict):
+        return values
+    return {key: _timeless(value) for key, value in values.items() if key != "provenance"}
 
 
 def doubled(folder: Path) -> int:
