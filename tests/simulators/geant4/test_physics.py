@@ -8,7 +8,7 @@ import tomli_w
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.simulators.geant4 import available, datasets, physics, physics_line, tables
+from caloforge.simulators.geant4 import available, cache, datasets, physics, physics_line
 
 EM = physics.Physics(list="em")
 
@@ -87,7 +87,7 @@ def test_a_wrong_folder_is_not_used_and_said_so(bare, tmp_path):
     bare.setenv("G4LEDATA", str(tmp_path))
     assert datasets.find()["G4LEDATA"].state == "computed"
     assert f"{tmp_path} holds no brem_SB/br82" in physics_line(EM)
-    assert physics.provenance(EM)["tables"]["G4LEDATA"] == f"computed {tables.version()}"
+    assert physics.provenance(EM)["tables"]["G4LEDATA"] == f"computed {cache.version()}"
 
 
 @pytest.mark.usefixtures("bare")

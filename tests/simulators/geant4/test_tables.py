@@ -1,13 +1,9 @@
 """Computed cross-section tables: their values, and the cache folder that holds them."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from caloforge.errors import InputError
-from caloforge.simulators.geant4 import hadrons, photons, photonuclear, tables
+from caloforge.simulators.geant4 import hadrons, photons, photonuclear
 
 pytest.importorskip("xraydb", reason="xraydb is not installed")
 BARN_PER_CM2_G = 0.602214076
@@ -75,27 +71,3 @@ def test_light_nuclei_resonate_at_their_own_energies():
     assert photonuclear.resonance(12.0)[0] == pytest.approx(23, abs=1.5)
     assert photonuclear.resonance(27.0)[0] == pytest.approx(21, abs=1)
     assert photonuclear.resonance(39.999) == pytest.approx(photonuclear.resonance(40.0), rel=1e-3)
-
-
-def test_two_processes_fill_one_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path))
-    command = [sys.executable, "-c", "from caloforge.simulators.geant4 import tables; tables.ensure()"]
-    workers = [subprocess.Popen(command) for _ in range(2)]
-    assert [worker.wait(60) for worker in workers] == [0, 0]
-    assert [entry.name for entry in tmp_path.iterdir()] == [f"geant4-tables-{tables.version()}"]
-    lead = (tables.ensure()["G4LEDATA"] / "brem_SB" / "br82").read_text().split()
-    assert len(lead) == 3 + int(lead[1]) + int(lead[2]) + int(lead[1]) * int(lead[2])
-
-
-def test_a_filled_cache_is_used(tmp_path, monkeypatch):
-    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path))
-    (tmp_path / f"geant4-tables-{tables.version()}").mkdir()
-    tables.ensure()
-    assert not list(tmp_path.rglob("br82"))
-
-
-def test_unwritable_cache_is_named(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path / "file" / "below"))
-    with pytest.raises(InputError, match="cannot write Geant4's tables"):
-        tables.ensure()

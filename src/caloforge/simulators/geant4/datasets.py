@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from caloforge.simulators.geant4 import tables
+from caloforge.simulators.geant4 import cache, tables
 
 GEANT4 = "11.4"
 
@@ -57,7 +57,7 @@ class DataSet:
         """For provenance: the official folder's name, or the version of the computed tables."""
         if self.state == "official" and self.folder:
             return f"official {self.folder.name}"
-        return f"computed {tables.version()}" if self.state == "computed" else "absent"
+        return f"computed {cache.version()}" if self.state == "computed" else "absent"
 
 
 def find() -> dict[str, DataSet]:
@@ -68,7 +68,7 @@ def find() -> dict[str, DataSet]:
 def _find(variable: str, wanted: Official) -> DataSet:
     """The wanted version of a set; a folder that names another version, or is not complete, is not used."""
     folders = _candidates(variable, wanted)
-    complete = [folder for folder in folders if (folder / wanted.probe).exists()]
+    complete = [folder for folder in folders if _holds(folder, wanted.probe)]
     for folder in complete:
         version = wanted.version_of(folder.resolve()) or wanted.version_of(folder)
         if version in (wanted.version, None):
@@ -81,7 +81,7 @@ def _find(variable: str, wanted: Official) -> DataSet:
         remark = f"{folders[0]} holds no {wanted.probe} and is not used"
     if variable not in tables.FOLDERS:
         return DataSet(variable, "absent", None, remark)
-    computed = tables.cache_folder() / f"geant4-tables-{tables.version()}" / tables.FOLDERS[variable]
+    computed = cache.tables_folder() / tables.FOLDERS[variable]
     return DataSet(variable, "computed", computed, remark)
 
 
@@ -94,6 +94,13 @@ def _candidates(variable: str, wanted: Official) -> list[Path]:
     return [folder for version, folder in sorted(found, reverse=True, key=lambda pair: pair[0] or ()) if version]
 
 
+def _holds(folder: Path, probe: str) -> bool:
+    try:
+        return folder.is_dir() and (folder / probe).exists()
+    except OSError:  # a folder that this user may not look into
+        return False
+
+
 def environment() -> dict[str, str]:
     """Environment that names the data sets to Geant4; computes the tables where they are needed and not there yet.
 
@@ -102,7 +109,7 @@ def environment() -> dict[str, str]:
     """
     sets = find()
     if any(found.state == "computed" for found in sets.values()):
-        tables.ensure()
+        cache.ensure()
     folders = {variable: str(found.folder) for variable, found in sets.items() if found.folder}
     # the package asks whether to download the data where this variable is missing
-    return {"GEANT4_DATA_DIR": os.environ.get("GEANT4_DATA_DIR") or str(tables.cache_folder()), **folders}
+    return {"GEANT4_DATA_DIR": os.environ.get("GEANT4_DATA_DIR") or str(cache.cache_folder()), **folders}

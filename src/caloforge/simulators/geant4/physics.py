@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
-from caloforge.simulators.geant4 import datasets, tables
+from caloforge.simulators.geant4 import cache, datasets
 from caloforge.units import Length
 
 CUT = 0.7  # production cut [mm], Geant4's default
@@ -137,7 +137,7 @@ def physics_line(physics: Physics | None = None) -> str:
     computed = [variable for variable in LISTS[name] if sets[variable].state == "computed"]
     source = "official Geant4 data"
     if computed:
-        source = f"tables computed from formulas and xraydb ({tables.cache_folder()})"
+        source = f"tables computed from formulas and xraydb ({cache.cache_folder()})"
     if 0 < len(computed) < len(LISTS[name]):
         source += f" for {', '.join(computed)}, official data else"
     approximate = _approximate(name, sets)

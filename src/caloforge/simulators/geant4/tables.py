@@ -1,9 +1,5 @@
-"""Cross-section tables in Geant4's own formats, computed from formulas and xraydb into a cache folder on first use."""
+"""Cross-section tables in Geant4's own formats, computed from formulas and xraydb."""
 
-import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from caloforge.errors import InputError
 from caloforge.simulators.geant4 import bremsstrahlung, hadrons, photons, photonuclear
 
 Floats = NDArray[np.float64]
@@ -33,51 +28,6 @@ SOURCES = (
 )
 # the lightest stable ions, which Geant4 wants to find: Z A level [keV] - lifetime 2J moment
 STATES = "1 2 0 - -1 2 0\n2 4 0 - -1 0 0\n"
-
-
-def ensure() -> dict[str, Path]:
-    """Folders of the computed tables by the environment variable that names them to Geant4, made on first use.
-
-    Raises:
-        InputError: xraydb is not installed, or the cache cannot be written.
-    """
-    folder = cache_folder() / f"geant4-tables-{version()}"
-    if not folder.is_dir():
-        try:
-            _make(folder)
-        except ImportError:
-            raise InputError("Geant4's tables need xraydb: pip install caloforge[geant4]") from None
-        except OSError as error:
-            raise InputError(f"cannot write Geant4's tables to {folder}: {error.strerror}") from None
-    return {variable: folder / name for variable, name in FOLDERS.items()}
-
-
-def cache_folder() -> Path:
-    """$CALOFORGE_CACHE, or caloforge in $XDG_CACHE_HOME or ~/.cache."""
-    own = os.environ.get("CALOFORGE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else Path(base or Path.home() / ".cache") / "caloforge"
-
-
-def version() -> str:
-    """Hash of all that the tables are computed from, but for xraydb."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in SOURCES)).hexdigest()[:16]
-
-
-def _make(folder: Path) -> None:
-    """Write beside and rename: of several processes that do so at once, one wins and all find the same."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-    try:
-        write(work)
-        work.chmod(0o755)
-        work.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def write(folder: Path) -> None:
