@@ -139,6 +139,8 @@ def test_a_layer_without_hits_gives_its_energy_to_one_cell(small):
     scores = torch.full((1, small.n_cells), -4.0)
     scores[0, 3] = -2.5
     cells = transform.share_out(torch.minimum(scores, transform.edge - 0.1), torch.tensor([[5.0, 0.0, 2.0]]))
-    assert float(cells[0, 3]) == pytest.approx(5.0, rel=0.02)
+    assert float(cells[0, 3]) == pytest.approx(5.0, rel=1e-5)
+    assert (cells[0] > 0).sum() == 2
+    assert float(cells[0, 17:].sum()) == pytest.approx(2.0, rel=1e-5)
     assert (cells[0, 8:17] == 0).all()
     assert torch.isfinite(cells).all()

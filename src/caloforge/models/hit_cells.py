@@ -57,6 +57,12 @@ class HitCells(nn.Module):
         """Cells (N, D) [MeV] of scores (N, D), zero below the threshold."""
         return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
 
+    def _nearest(self, scores: Tensor) -> Tensor:
+        """A weight (N, D) in the cell of each layer that is nearest to a hit, none elsewhere."""
+        above = scores - self.edge
+        highest = torch.stack([above[:, layer.slice].amax(1) for layer in self.detector.layers], 1)
+        return torch.where(above >= highest.index_select(1, self.cell_layer), LEAST_ENERGY, 0.0)
+
     def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells (N, D) [MeV] of scores (N, D) that sum to the layers (N, n_layers) [MeV], with the hits of the scores.
 
@@ -70,7 +76,8 @@ class HitCells(nn.Module):
         least = torch.where(layers < self.threshold * hits, least, self.threshold / 2)
         kept = cells >= least.index_select(1, self.cell_layer)
         base = torch.where(kept, self.threshold, 0.0)
-        above = torch.where(kept, (cells - self.threshold).clamp(min=0.0), 0.0) + nearly(scores - self.edge)
-        scale = (layers - layer_sums(base, self.detector)).clamp(min=0.0) / layer_sums(above, self.detector)
+        above = torch.where(kept, (cells - self.threshold).clamp(min=0.0), self._nearest(scores))
+        free = layer_sums(above, self.detector).clamp(min=LEAST_ENERGY)
+        scale = (layers - layer_sums(base, self.detector)).clamp(min=0.0) / free
         cells = base + above * scale.index_select(1, self.cell_layer)
         return torch.where(cells >= self.threshold, cells, 0.0)
