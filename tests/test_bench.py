@@ -57,10 +57,10 @@ def test_incidents_are_those_asked_for_else_those_of_the_detector(monkeypatch):
     detector = Detector.load("atlas-barrel")
     seen = Seen(create("gflash", detector))
     bench(
-        detector, {"seen": seen}, SourceConfig(particle="gamma", theta="0.21 rad"), ["100 MeV"], [].append, batches=[20]
+        detector, {"seen": seen}, SourceConfig(particle="gamma", theta="0.21 rad"), ["1 GeV"], [].append, batches=[20]
     )
     x, y, z = seen.incidents.position.T
-    assert (seen.incidents.energy == 100).all()
+    assert (seen.incidents.energy == 1000).all()
     assert (seen.incidents.theta == 0.21).all()
     assert -96 < x.min() < x.max() < -19.2
     assert -55.2 < y.min() < y.max() < 92

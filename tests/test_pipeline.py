@@ -428,7 +428,7 @@ def test_showers_in_a_file_are_judged_and_not_timed(config, tmp_path, toy, small
     wanted["validation"]["competitors"] = [str(tmp_path / "other.h5"), "gflash"]
     run = pipeline.Run(RunConfig.build(wanted, "toy"), tmp_path / "run")
     timed = []
-    monkeypatch.setattr("caloforge.bench.bench", lambda _, simulators, *__: timed.extend(simulators))
+    monkeypatch.setattr("caloforge.bench.bench", lambda _, simulators, *__, **___: timed.extend(simulators))
     monkeypatch.setattr("caloforge.bench.write_report", lambda *_: None)
     monkeypatch.setattr(type(run), "model_file", "gflash")
     run.bench()

@@ -90,7 +90,7 @@ def whole_domain(n, columns, dtype, bound=3.0):
 
 
 @pytest.mark.parametrize("inverse", [False, True])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 1e-3)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 3e-3)])
 @pytest.mark.parametrize("size", [1, 2, 9])
 def test_inverse_of_forward(size, dtype, tolerance, inverse):
     flow = bent(size, inverse=inverse, dtype=dtype)
@@ -104,7 +104,7 @@ def test_inverse_of_forward(size, dtype, tolerance, inverse):
 
 
 @pytest.mark.parametrize("inverse", [False, True])
-@pytest.mark.parametrize(("dtype", "bends", "tolerance"), [(torch.float64, 0.7, 1e-8), (torch.float32, 0.1, 1e-3)])
+@pytest.mark.parametrize(("dtype", "bends", "tolerance"), [(torch.float64, 0.7, 1e-8), (torch.float32, 0.1, 3e-3)])
 def test_inverse_at_the_published_depth(dtype, bends, tolerance, inverse):
     """Eight blocks of eight bins within 14: single precision holds for milder bends only."""
     flow = bent(9, inverse=inverse, dtype=dtype, hidden=32, bound=14.0, blocks=8, bins=8, bends=bends, stretch=1.0)

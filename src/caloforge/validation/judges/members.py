@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
-from caloforge.validation.judges import network, pairs, resnet3d, trees
+from caloforge.validation.judges import pairs, trees
 from caloforge.validation.judges.inputs import Inputs, Sample, regular_grid
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,18 @@ class Member:
     needs_grid: bool = False
 
 
+def _network(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Fitted:
+    from caloforge.validation.judges import network  # PyTorch is loaded where it is used
+
+    return network.fit(views, train, select, seed)
+
+
+def _resnet3d(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Fitted:
+    from caloforge.validation.judges import resnet3d
+
+    return resnet3d.fit(views, train, select, seed)
+
+
 MEMBERS: dict[str, Member] = {
     "trees_features": Member("boosted trees on features", ("features",), trees.fit, fits=4),
     "trees_shapes": Member("boosted trees on shapes of hits", ("shapes",), trees.fit, fits=4),
@@ -52,9 +64,9 @@ MEMBERS: dict[str, Member] = {
     "trees_all": Member("boosted trees on everything", ("features", "shapes", "cells"), trees.fit, fits=4),
     "trees_pairs": Member("boosted trees on the most wrong columns and products", ("features", "shapes", "cells"),
                           pairs.fit, fits=4),
-    "network": Member("network on features and shapes", ("features", "shapes"), network.fit),
-    "network_cells": Member("network on log cells, with symmetries", ("cells",), network.fit),
-    "resnet3d": Member("three-dimensional residual network", ("cells",), resnet3d.fit, needs_grid=True),
+    "network": Member("network on features and shapes", ("features", "shapes"), _network),
+    "network_cells": Member("network on log cells, with symmetries", ("cells",), _network),
+    "resnet3d": Member("three-dimensional residual network", ("cells",), _resnet3d, needs_grid=True),
 }  # fmt: skip
 
 
