@@ -111,6 +111,16 @@ def test_of_many_that_find_a_dead_claim_one_gets_it(path):
     assert not everything(path)
 
 
+def test_a_newer_lock_with_the_file_number_of_a_dead_one_stays(path):
+    killed(path)
+    lock = lock_name(path)
+    dead = claims._owner(lock)
+    alive = {**json.loads(lock.read_text()), "pid": os.getpid()}
+    lock.write_text(json.dumps(alive))  # in place: the same number
+    claims._remove_stale(lock, dead)
+    assert json.loads(lock.read_text()) == alive
+
+
 def test_a_process_elsewhere_lives_as_long_as_it_beats(path):
     lock = lock_name(path)
     lock.write_text(json.dumps(ELSEWHERE))

@@ -198,7 +198,7 @@ def _remove_stale(lock: Path, owner: Owner) -> None:
         return
     try:
         found = _owner(lock)
-        if found is not None and found.inode == owner.inode:
+        if found == owner:  # an inode alone may be a newer lock's: file systems use their numbers again
             lock.unlink(missing_ok=True)
     finally:
         guard.unlink(missing_ok=True)
