@@ -158,7 +158,9 @@ def power_of(auc: list[float], best: float) -> tuple[float, float]:
 def table(known: Result) -> str:
     """Markdown tables of the power and of the direct alterations."""
     members = known["settings"]["members"]
-    members = [m for m in members if any(m in r.get("members", {}) for r in known.values())]
+    members = [
+        m for m in members if any(m in r["members"] for r in known.values() if "best" in r or r.get("kind") == "direct")
+    ]
     heads = [
         "alteration",
         "acts on",

@@ -12,6 +12,7 @@ from caloforge.validation.judges.sections import Section, sections
 from caloforge.validation.moments import Energies, Floats, chunks
 
 HOTTEST = 4
+FAINT = 10  # times the threshold: hits below are called faint
 Table = dict[str, NDArray[Any]]
 
 
@@ -30,7 +31,7 @@ def features(detector: Detector, cells: Energies, incident: Floats, edges: Float
 
 def _features(detector: Detector, cells: Energies, incident: Floats, edges: Floats) -> Table:
     layers = detector.sum_layers(cells)
-    table = _energies(layers, incident) | _depth(detector, layers)
+    table = _energies(layers, incident) | _depth(detector, layers) | _counts(cells, edges)
     parts = sections(detector)
     moments = [_moments(part, cells) for part in parts]
     for part, moment in zip(parts, moments, strict=True):
@@ -78,6 +79,15 @@ def _depth(detector: Detector, layers: Floats) -> Table:
     }
 
 
+def _counts(cells: Energies, edges: Floats) -> Table:
+    """Hits of the whole shower above and below each energy: trees cannot add up the counts of the layers."""
+    above = [(cells >= np.float32(edge)).sum(axis=1) for edge in edges]
+    table: Table = {f"hits above {edge:g} MeV": count for edge, count in zip(edges, above, strict=True)}
+    for edge, count in zip(edges[1:], above[1:], strict=True):
+        table[f"{faint(edge, edges)}hits below {edge:g} MeV"] = above[0] - count
+    return table
+
+
 def _cells(cells: Energies, incident: Floats, edges: Floats) -> Table:
     table: Table = {f"hits above {edge:g} MeV": (cells >= np.float32(edge)).sum(axis=1) for edge in edges}
     n = min(HOTTEST, cells.shape[1])
@@ -120,6 +130,11 @@ def _pair(a: Section, b: Section, cells: Energies, first: Table, second: Table) 
         norm = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
         table[f"{label}: likeness of their cells"] = ratio((one * two).sum(axis=1), norm)
     return table
+
+
+def faint(edge: float, edges: Floats) -> str:
+    """The word for hits below an energy that is at most ten times the threshold, else nothing."""
+    return "faint " if edge <= FAINT * edges[0] else ""
 
 
 def ratio(a: Any, b: Any) -> Floats:

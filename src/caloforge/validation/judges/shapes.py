@@ -9,12 +9,11 @@ from caloforge.detector import Detector
 from caloforge.detector.neighbours import neighbours
 from caloforge.validation.features import lowest
 from caloforge.validation.judges.columns import Columns, join, stack
-from caloforge.validation.judges.features import ratio
+from caloforge.validation.judges.features import faint, ratio
 from caloforge.validation.judges.sections import sections
 from caloforge.validation.moments import Energies, Floats, chunks
 
 HOTTEST = 5
-FAINT = 10  # times the threshold: hits below are called faint
 Table = dict[str, NDArray[Any]]
 Indices = NDArray[np.int64]
 
@@ -78,8 +77,8 @@ def _hits(cells: Energies, count: NDArray[Any], edges: Floats) -> Table:
     above = [(cells >= np.float32(edge)).sum(axis=1) for edge in edges]
     for k, edge in enumerate(edges):
         last = k == len(edges) - 1
-        faint = "faint " if not last and edges[k + 1] <= FAINT * edges[0] else ""
-        name = f"hits from {edge:g} MeV on" if last else f"{faint}hits between {edge:g} and {edges[k + 1]:g} MeV"
+        word = "" if last else faint(edges[k + 1], edges)
+        name = f"hits from {edge:g} MeV on" if last else f"{word}hits between {edge:g} and {edges[k + 1]:g} MeV"
         table[name] = above[k] if last else above[k] - above[k + 1]
     return table
 

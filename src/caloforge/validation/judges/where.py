@@ -21,7 +21,7 @@ FAMILIES = {
     "the response": r"E_tot / E_inc|log E_tot",
     "the energies of the layers": r"E / E_|log E$|log of the ratio|.*in depth|layer of the maximum",
     "faint hits": r"faint",
-    "the numbers of hits": r"hits (above|between|from)",
+    "the numbers of hits": r"hits (above|below|between|from)",
     "the energies of the hits": r"(sum|mean|spread|skewness) of log E",
     "isolated hits and neighbours": r"isolated|hit neighbours|likeness",
     "the hottest cells": r".*hottest|share of cell",
