@@ -124,18 +124,22 @@ def toy_onnx(toy_export):
 @pytest.fixture(scope="session")
 def tiny_configs():
     """A tiny config of every kind of model."""
-    from caloforge.models.caloflow import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig
-    from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
-    from caloforge.models.fast_ar import FastArConfig
-    from caloforge.models.gan_3d import (
+    from caloforge.models.configs import (
+        CaloFlowConfig,
+        CaloFlowStudentConfig,
+        CouplingFlowConfig,
         DiscriminatorConfig,
         DownBlockConfig,
+        FastArConfig,
+        FlowConfig,
         Gan3DConfig,
         GeneratorConfig,
+        Logits,
+        MaskedFlowConfig,
         UpBlockConfig,
+        VAEConfig,
+        WGANConfig,
     )
-    from caloforge.models.vae import VAEConfig
-    from caloforge.models.wgan import WGANConfig
 
     flow, brief = FlowConfig(blocks=2, hidden=8, bins=4), FlowConfig(blocks=1, hidden=4, bins=2)
     first, masked = MaskedFlowConfig(blocks=1, hidden=8, bins=4), MaskedFlowConfig(blocks=2, hidden=16, bins=4)

@@ -1,4 +1,5 @@
 import json
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -48,6 +49,17 @@ def test_every_simulator_and_geant4_in_one_report(small, tmp_path, monkeypatch):
     write_report(report, tmp_path / "bench.json")
     assert json.loads((tmp_path / "bench.json").read_text()) == report
     assert said
+
+
+def test_learned_simulators_are_timed_where_geant4_is_not_installed(small, toy_onnx, monkeypatch):
+    monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
+    monkeypatch.setitem(sys.modules, "geant4_pybind", None)
+    said = []
+    with create(toy_onnx, small) as learned:
+        report = bench(small, {"toy": learned}, SourceConfig(particle="e+"), ["5 GeV"], said.append, batches=(1, 10))
+    assert report["geant4_ms"] == {}
+    assert report["simulators"]["toy"]["10"]["ms"] > 0
+    assert any("Geant4 is not timed: geant4_pybind" in line for line in said)
 
 
 @GEANT4

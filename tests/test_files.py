@@ -114,7 +114,7 @@ def test_a_process_is_told_from_a_later_one_of_the_same_number():
 
 def test_output_checks(tmp_path):
     (tmp_path / "there.h5").touch()
-    with pytest.raises(InputError, match="exists; use --force"):
+    with pytest.raises(InputError, match="exists; give another name, or --force"):
         check_output(tmp_path / "there.h5")
     check_output(tmp_path / "there.h5", force=True)
     with pytest.raises(InputError, match="does not exist"):

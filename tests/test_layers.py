@@ -67,7 +67,7 @@ def test_imports_point_down(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["caloforge", "caloforge.cli", "caloforge.simulators.learned", "caloforge.production"]
+    "module", ["caloforge", "caloforge.cli", "caloforge.models", "caloforge.simulators.learned", "caloforge.production"]
 )
 def test_light_modules_load_nothing_heavy(module):
     code = f"import sys, {module}; print([m for m in sys.modules])"

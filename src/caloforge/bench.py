@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from caloforge import provenance, units
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.extras import GEANT4 as GEANT4_PACKAGES
+from caloforge.extras import absent
 from caloforge.files import read_text, write_text
 from caloforge.particles import particle_name
 from caloforge.production import Source, SourceConfig
@@ -38,7 +40,7 @@ def bench(
     batches: Sequence[int] | None = None,
     physics: Physics | None = None,
 ) -> Report:
-    """Time simulators on incidents of the first energy, and Geant4 at every energy.
+    """Time simulators on incidents of the first energy, and Geant4, where it is installed, at every energy.
 
     Batches of 1 to 1000 showers unless told otherwise, the smallest first; those whose four calls would take over two
     minutes are left out.
@@ -53,12 +55,13 @@ def bench(
     sources = {units.show_energy(units.energy(e)): Source.from_config(incidents.at(e), detector) for e in energies}
     first = next(iter(sources))
     physics = physics or Physics()
-    geant4 = create(GEANT4, detector, physics)
-    try:
-        times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
-        full = {energy: _time_geant4(geant4, source, energy, say) for energy, source in sources.items()}
-    finally:
-        geant4.close()
+    times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
+    if lacking := absent(*GEANT4_PACKAGES):
+        say(f"Geant4 is not timed: {lacking}")
+        full = {}
+    else:
+        with create(GEANT4, detector, physics) as geant4:
+            full = {energy: _time_geant4(geant4, source, energy, say) for energy, source in sources.items()}
     return {
         "threads": 1, "cpu": provenance.cpu(), "particle": particle_name(sources[first].pdg), "energy": first,
         "detector": detector.name, "simulators": times, "geant4_ms": {e: t["ms"] for e, t in full.items()},

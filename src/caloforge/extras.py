@@ -35,12 +35,18 @@ def check_installed(*packages: str) -> None:
     Raises:
         InputError: the message names the packages and the extras that bring them.
     """
-    absent = [package for package in packages if not _is_there(package)]
-    if not absent:
-        return
-    extras = ",".join(dict.fromkeys(EXTRAS[package] for package in absent))
-    verb = "is" if len(absent) == 1 else "are"
-    raise InputError(f"{', '.join(absent)} {verb} not installed; install caloforge[{extras}]")
+    if lacking := absent(*packages):
+        raise InputError(lacking)
+
+
+def absent(*packages: str) -> str:
+    """One line on the packages that cannot be imported and the extras that bring them; empty where all can."""
+    lacking = [package for package in packages if not _is_there(package)]
+    if not lacking:
+        return ""
+    extras = ",".join(dict.fromkeys(EXTRAS[package] for package in lacking))
+    verb = "is" if len(lacking) == 1 else "are"
+    return f"{', '.join(lacking)} {verb} not installed; install caloforge[{extras}]"
 
 
 def _is_there(package: str) -> bool:

@@ -175,7 +175,7 @@ def check_output(
         raise InputError(f"output {path}: this command writes {suffixes[0]} files; name it {path.stem}{suffixes[0]}")
     check_no_input(path, inputs)
     if path.exists() and not force:
-        raise InputError(f"output {path} exists; use --force to replace it")
+        raise InputError(f"output {path} exists; give another name, or --force to replace it")
     check_writable(path.parent)
     if (free := shutil.disk_usage(path.parent).free) < SPACE:
         raise InputError(f"the disk of {path} is full: {free} bytes are free")

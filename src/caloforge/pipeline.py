@@ -115,11 +115,12 @@ class Run:
             self.manifest.check_own()
             return
         if not resume:
-            raise InputError(f"{self.folder} exists; use --resume to go on or --force to start again")
+            raise InputError(f"{self.folder} exists; --resume goes on, --out takes another folder, and --force deletes "
+                             "what runs have made there")  # fmt: skip
         to_come = {step.table for step in self.steps if not self.manifest.has(step.results)}
         if self.saved.exists() and (changed := preflight.changed_tables(self.saved, self.wanted) - to_come):
             raise InputError(f"{self.folder} was made from another config ({', '.join(sorted(changed))}); "
-                             "use --force, or --out for another folder")  # fmt: skip
+                             "give another folder with --out, or --force to replace what it has made")  # fmt: skip
         if not self.manifest.exists and not self.saved.exists():
             self.manifest.check_own()
 
@@ -175,6 +176,7 @@ class Run:
         scorer = self._area if self.learning.training.select == "auc" else None
         summary = train(self.learning, self.showers("train"), self.showers("select"), self.folder / "training",
                         scorer=scorer, resume=True)  # fmt: skip
+        self.console.print(summary.line)
         if summary.remark:
             self.console.print(f"Warning: {summary.remark}")
 

@@ -9,8 +9,7 @@ from caloforge.detector import Detector
 from caloforge.export.graph import check_graph
 from caloforge.export.onnx import check_parity, to_onnx
 from caloforge.models import build
-from caloforge.models.vae import VAEConfig
-from caloforge.models.wgan import WGANConfig
+from caloforge.models.configs import VAEConfig, WGANConfig
 from caloforge.production import Source, SourceConfig
 from caloforge.showers.domain import Domain, network_inputs
 from caloforge.simulators import create

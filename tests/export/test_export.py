@@ -14,7 +14,7 @@ from caloforge.export import export
 from caloforge.export import onnx as export_onnx
 from caloforge.export.graph import check_graph
 from caloforge.models import Batch, build
-from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
+from caloforge.models.configs import CouplingFlowConfig, FlowConfig
 from caloforge.showers.domain import Domain
 from caloforge.simulators.learned import LearnedSimulator
 from caloforge.training import load_model

@@ -4,7 +4,7 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.models import Batch, build
-from caloforge.models.coupling_flow import CouplingFlowConfig, FlowConfig
+from caloforge.models.configs import CouplingFlowConfig, FlowConfig
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 

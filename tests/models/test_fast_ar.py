@@ -10,8 +10,8 @@ import torch
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models import Batch, build
-from caloforge.models.coupling_flow import FlowConfig
-from caloforge.models.fast_ar import FastArConfig, LayerNumbers
+from caloforge.models.configs import FastArConfig, FlowConfig
+from caloforge.models.fast_ar import LayerNumbers
 from caloforge.models.mixtures import LogisticMixture
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain

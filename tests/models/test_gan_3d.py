@@ -11,16 +11,17 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.export.onnx import check_parity, to_onnx
 from caloforge.models import Batch, build
-from caloforge.models.blocks_3d import SLOPE, Generator, LastConfig, UpBlock, UpBlockConfig, UpConvolution
-from caloforge.models.gan_3d import (
-    FLIPS,
+from caloforge.models.blocks_3d import SLOPE, Generator, UpBlock, UpConvolution
+from caloforge.models.configs import (
     DiscriminatorConfig,
     DownBlockConfig,
     Gan3DConfig,
-    Gan3DModel,
     GeneratorConfig,
+    LastConfig,
     LossWeights,
+    UpBlockConfig,
 )
+from caloforge.models.gan_3d import FLIPS, Gan3DModel
 from caloforge.models.images_3d import Profiles, RectifiedCells, image_cost
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain

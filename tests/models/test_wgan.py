@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from caloforge.models import Batch, build
+from caloforge.models.configs import WGANConfig
 from caloforge.models.distance import distance_at_energies
-from caloforge.models.wgan import WGANConfig, gradient_penalty
+from caloforge.models.wgan import gradient_penalty
 from caloforge.showers.domain import Domain
 
 

@@ -143,6 +143,7 @@ def test_a_step_is_timed_within_its_limit():
 
 def test_a_best_step_long_past_is_remarked_on():
     assert TrainingSummary(1000, 1.0, {"layers": (1.0, 900), "cells": (1.0, 700)}).remark is None
+    assert "cells 0.5 at step 300" in TrainingSummary(1000, 1.0, {"cells": (0.5, 300)}).line
     assert "cells at step 300" in TrainingSummary(1000, 1.0, {"layers": (1.0, 900), "cells": (1.0, 300)}).remark
 
 

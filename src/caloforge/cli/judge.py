@@ -105,7 +105,9 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
         check_regular(folder / name)
         check_no_input(folder / name, inputs)
         if (folder / name).exists() and not force:
-            raise InputError(f"{folder} holds a validation already, {name}; use --force to replace it")
+            raise InputError(
+                f"{folder} holds a validation already, {name}; give another folder, or --force to replace it"
+            )
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output {folder} is a file; give a folder")
     check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))

@@ -1,48 +1,38 @@
-"""Models that learn showers: `MODELS` by kind, and their `CONFIGS`."""
+"""Models that learn showers: `MODELS` by kind, and their `CONFIGS`; PyTorch is loaded when a model is built."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from caloforge.config import Strict
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Model, Turn
-from caloforge.models.caloflow import CaloFlowConfig, CaloFlowStudent, CaloFlowStudentConfig, CaloFlowTeacher
-from caloforge.models.coupling_flow import CouplingFlowConfig, CouplingFlowModel
-from caloforge.models.fast_ar import FastArConfig, FastArModel
-from caloforge.models.gan_3d import Gan3DConfig, Gan3DModel
-from caloforge.models.vae import VAEConfig, VAEModel
-from caloforge.models.wgan import WGANConfig, WGANModel
+from caloforge.models.configs import CONFIGS, ModelConfig
 from caloforge.showers.domain import Domain
+
+if TYPE_CHECKING:
+    from caloforge.models.base import Batch, Model, Turn
 
 __all__ = ["CONFIGS", "MODELS", "Batch", "Model", "ModelConfig", "Turn", "build"]
 
-ModelConfig = Annotated[
-    CaloFlowConfig
-    | CaloFlowStudentConfig
-    | CouplingFlowConfig
-    | FastArConfig
-    | Gan3DConfig
-    | VAEConfig
-    | WGANConfig,
-    Field(discriminator="kind"),
-]  # fmt: skip
-
-MODELS: dict[str, Callable[[Any, Detector, Domain], Model]] = {
-    "caloflow": CaloFlowTeacher,
-    "caloflow-student": CaloFlowStudent,
-    "coupling-flow": CouplingFlowModel,
-    "fast-ar": FastArModel,
-    "gan-3d": Gan3DModel,
-    "vae": VAEModel,
-    "wgan-gp": WGANModel,
+MODELS = {
+    "caloflow": "caloflow:CaloFlowTeacher",
+    "caloflow-student": "caloflow:CaloFlowStudent",
+    "coupling-flow": "coupling_flow:CouplingFlowModel",
+    "fast-ar": "fast_ar:FastArModel",
+    "gan-3d": "gan_3d:Gan3DModel",
+    "vae": "vae:VAEModel",
+    "wgan-gp": "wgan:WGANModel",
 }
-CONFIGS: dict[str, type[Strict]] = {
-    config.model_fields["kind"].default: config for config in get_args(get_args(ModelConfig)[0])
-}
+"""Module of this package and class of each kind."""
 
 
-def build(config: ModelConfig, detector: Detector, domain: Domain) -> Model:
+def build(config: ModelConfig, detector: Detector, domain: Domain) -> "Model":
     """The model of a config, untrained; its weights come from torch's generator."""
-    return MODELS[config.kind](config, detector, domain)
+    module, _, name = MODELS[config.kind].partition(":")
+    model: Model = getattr(import_module(f"{__name__}.{module}"), name)(config, detector, domain)
+    return model
+
+
+def __getattr__(name: str) -> Any:
+    """What needs PyTorch, loaded when it is first asked for."""
+    if name in ("Batch", "Model", "Turn"):
+        return getattr(import_module(f"{__name__}.base"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

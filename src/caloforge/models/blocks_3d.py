@@ -5,46 +5,16 @@ processors want.
 """
 
 import math
-from typing import Annotated, cast
+from typing import cast
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.config import Strict
+from caloforge.models.configs import DownBlockConfig, LastConfig, Sizes, UpBlockConfig
 
-Size = Annotated[int, Field(ge=1, le=64)]
-Sizes = tuple[Size, Size, Size]
-Channels = Annotated[int, Field(ge=1, le=4096)]
 SLOPE = 0.3  # of LeakyReLU where it leaks, as in the published code
 HIDDEN = 64  # of the network that judges the profiles
-
-
-class UpBlockConfig(Strict):
-    """A convolution of the generator: channels out, kernel and the up-sampling before it, in depth, x, y."""
-
-    channels: Channels
-    kernel: Sizes
-    up: Sizes = (1, 1, 1)
-
-
-class LastConfig(Strict):
-    """The generator's last convolution, to the image: its kernel and the up-sampling before it, in depth, x, y."""
-
-    kernel: Sizes = (2, 2, 2)
-    up: Sizes = (1, 1, 1)
-
-
-class DownBlockConfig(Strict):
-    """A convolution of the discriminator: channels out, kernel and the cells it first joins in depth, x, y.
-
-    Joined cells become channels, so that a kernel of k cells that were joined by s sees k s cells.
-    """
-
-    channels: Channels
-    kernel: Sizes
-    join: Sizes = (1, 1, 1)
 
 
 class UpConvolution(nn.Module):

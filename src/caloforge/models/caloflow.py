@@ -5,20 +5,16 @@ arXiv:2110.11377) takes flow I and all transforms from a trained teacher and lea
 distillation, an inverse autoregressive flow II that samples in one pass.
 """
 
-from typing import Annotated, ClassVar, Literal
-
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from caloforge import units
-from caloforge.config import PositiveEnergy, Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models.base import Batch, Conditions, Model, Turn
 from caloforge.models.cells import CellLogits, CellScores
-from caloforge.models.coupling_flow import Bins, Blocks, Width
+from caloforge.models.configs import CaloFlowConfig, CaloFlowStudentConfig, Logits
 from caloforge.models.distilled import frozen
 from caloforge.models.flow import BOUND
 from caloforge.models.layer_scores import LayerScores
@@ -28,54 +24,6 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 LOGIT_BOUND = 14.0  # beyond the logit of ALPHA
-
-
-class MaskedFlowConfig(Strict):
-    """Size of one flow: masked blocks, hidden units of each network, bins of each spline, dropout in training."""
-
-    blocks: Blocks
-    hidden: Width
-    bins: Bins = 8
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-
-class Logits(Strict):
-    """Flow II sees logits of the cells' shares of their layer, uniform noise up to `noise` on each; as published."""
-
-    kind: Literal["logits"] = "logits"
-    noise: PositiveEnergy = "1 keV"
-
-
-class Scores(Strict):
-    """Flow II sees the cells' normal scores, with noise below the threshold in place of empty cells."""
-
-    kind: Literal["scores"] = "scores"
-
-
-class CaloFlowConfig(Strict):
-    """Config of the teacher.
-
-    Attributes:
-        layers: flow I, the layer energies given the incident.
-        cells: flow II, the cells given the layer energies and the incident.
-        columns: what flow II sees of the cells.
-    """
-
-    kind: Literal["caloflow"] = "caloflow"
-    layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
-    cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=378)
-    columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
-
-
-class CaloFlowStudentConfig(Strict):
-    """Config of the student: as its teacher's but for hidden units and dropout of `cells`."""
-
-    learns_from: ClassVar[str] = "caloflow"
-
-    kind: Literal["caloflow-student"] = "caloflow-student"
-    layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
-    cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=504)
-    columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
 
 
 class CaloFlow(Model):

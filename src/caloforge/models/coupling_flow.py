@@ -5,51 +5,19 @@ them, normalised to the layer energies exactly. The split is CaloFlow's (arXiv:2
 its autoregressive ones as in CaloINN (arXiv:2312.09290).
 """
 
-from typing import Annotated, Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.models.configs import CouplingFlowConfig, FlowConfig
 from caloforge.models.flow import CouplingFlow
 from caloforge.models.hit_cells import HitCells
 from caloforge.models.transforms import LayerShapes, LayerShares, layer_sums
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-Blocks = Annotated[int, Field(ge=1, le=64)]
-Width = Annotated[int, Field(ge=1, le=8192)]
-Bins = Annotated[int, Field(ge=2, le=64)]
-
-
 FEW = 0.05  # of the empty layers, and 1 per cent of those with hits at most: as many of these count as empty, too
-
-
-class FlowConfig(Strict):
-    """Size of one flow: coupling blocks, hidden layers of each network and their width, bins of each spline."""
-
-    blocks: Blocks
-    hidden: Width
-    depth: Annotated[int, Field(ge=1, le=16)] = 2
-    bins: Bins = 6
-
-
-class CouplingFlowConfig(Strict):
-    """Config of the coupling flow.
-
-    Attributes:
-        layers: flow I, the layer energies and shapes given the incident.
-        layer_updates: updates of flow I per step; more than one overfit a few thousand showers.
-        cells: flow II, the cells given the layers.
-    """
-
-    kind: Literal["coupling-flow"] = "coupling-flow"
-    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
-    layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
-    cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
 
 
 class CouplingFlowModel(Model):

@@ -8,19 +8,17 @@ then tilted to its shape and normalised to its energy.
 """
 
 import math
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
 from caloforge.models.cell_scale import CellScale, Scale
-from caloforge.models.coupling_flow import FlowConfig, Width
+from caloforge.models.configs import FastArConfig
 from caloforge.models.flow import CouplingFlow
 from caloforge.models.hit_cells import nearly
 from caloforge.models.loops import loop
@@ -36,35 +34,6 @@ DRAWS = 16_000  # showers whose response is matched to Geant4's
 FITTED = 4000  # showers that the transforms are fitted to
 RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
-
-Depth = Annotated[int, Field(ge=0, le=16)]
-
-
-class FastArConfig(Strict):
-    """Config of the autoregressive mixture network.
-
-    Attributes:
-        layers: flow I, the layer energies and shapes given the incident.
-        layer_updates: updates of flow I per step; it is small and has as much to learn.
-        widths: channels at each resolution of the network, the finest first.
-        blocks: residual blocks at each resolution; all but the finest and coarsest have them on both ways.
-        embedding: width of the network that turns the conditions of a layer into scales and shifts.
-        mixtures: components of each cell's mixture, besides the empty one.
-    """
-
-    kind: Literal["fast-ar"] = "fast-ar"
-    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
-    layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
-    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=6)] = (16, 32, 48)
-    blocks: Annotated[tuple[Depth, ...], Field(min_length=1, max_length=6)] = (0, 1, 1)
-    embedding: Width = 64
-    mixtures: Annotated[int, Field(ge=1, le=32)] = 4
-
-    @model_validator(mode="after")
-    def _same_resolutions(self) -> Self:
-        if len(self.widths) != len(self.blocks):
-            raise ValueError(f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not go together")
-        return self
 
 
 class LayerNumbers(NamedTuple):

@@ -9,17 +9,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
-from caloforge.models.blocks_3d import Channels, Discriminator, DownBlockConfig, Generator, LastConfig, UpBlockConfig
+from caloforge.models.blocks_3d import Discriminator, Generator
+from caloforge.models.configs import Gan3DConfig
 from caloforge.models.distance import distance_at_energies
 from caloforge.models.images_3d import LEAST, Profiles, RectifiedCells, image_cost
 from caloforge.models.response_match import ResponseMatch
@@ -31,65 +29,6 @@ GENERATOR_TURNS = 2  # per turn of the discriminator
 SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
 DRAWS = 1000  # showers whose response is matched to Geant4's
 TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
-
-
-class GeneratorConfig(Strict):
-    """Size of the generator: channels of the coarse grid, blocks (published: 8; 64, 6 and 6) and last convolution."""
-
-    start: Channels = 8
-    blocks: Annotated[tuple[UpBlockConfig, ...], Field(min_length=1, max_length=16)] = (
-        UpBlockConfig(channels=64, kernel=(8, 6, 6)),
-        UpBlockConfig(channels=6, kernel=(8, 6, 5), up=(2, 2, 2)),
-        UpBlockConfig(channels=6, kernel=(8, 3, 3), up=(3, 2, 2)),
-    )
-    last: LastConfig = LastConfig()
-
-
-class DiscriminatorConfig(Strict):
-    """Size of the discriminator: its blocks (published: 32, 8, 8, 8 channels), and dropout after each."""
-
-    blocks: Annotated[tuple[DownBlockConfig, ...], Field(min_length=1, max_length=16)] = (
-        DownBlockConfig(channels=32, kernel=(5, 5, 5)),
-        *(DownBlockConfig(channels=8, kernel=(5, 5, 5)),) * 3,
-    )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-
-
-class LossWeights(Strict):
-    """Weights of the parts of the loss.
-
-    Attributes:
-        adversarial: of the verdict's cross entropy.
-        energy, total: of the errors of reconstructed and total energy [%].
-        moments: of the mismatch of the profiles' moments, which the published network does not have.
-    """
-
-    adversarial: Annotated[float, Field(gt=0)] = 3.0
-    energy: Annotated[float, Field(gt=0)] = 0.1
-    total: Annotated[float, Field(ge=0)] = 0.1
-    moments: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Gan3DConfig(Strict):
-    """Config of the 3D GAN.
-
-    Attributes:
-        noise: random numbers per shower.
-        grain: add a random number of its own to every cell (arXiv:1812.04948), its width drawn by the generator.
-        power: cells enter the networks as (energy / incident energy) ** power, which narrows their range.
-        generator, discriminator: sizes of the networks.
-        weights: of the parts of the loss.
-        bfloat16: train with numbers of 16 bits, three times as fast where the processor has them.
-    """
-
-    kind: Literal["gan-3d"] = "gan-3d"
-    noise: Annotated[int, Field(ge=1, le=100_000)] = 254
-    grain: bool = False
-    power: Annotated[float, Field(gt=0, le=1)] = 0.85
-    generator: GeneratorConfig = GeneratorConfig()
-    discriminator: DiscriminatorConfig = DiscriminatorConfig()
-    weights: LossWeights = LossWeights()
-    bfloat16: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,9 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import nn
-
-Width = Annotated[int, Field(ge=1, le=65536)]
-Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=64)]
 
 
 def dense(

@@ -4,58 +4,23 @@ An encoder squeezes a shower into a few latent numbers, a decoder gives back the
 new showers are decoded from normal latent numbers. The loss has the four terms of the ATLAS design.
 """
 
-from typing import Annotated, Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.configs import VAEConfig
 from caloforge.models.hit_cells import HitCells
 from caloforge.models.impact import ImpactConditions
 from caloforge.models.layer_scores import LayerScores, cell_cut
-from caloforge.models.networks import Widths, dense
+from caloforge.models.networks import dense
 from caloforge.models.response_match import ResponseMatch
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-Weight = Annotated[float, Field(ge=0)]
 DRAWS = 16_000  # showers whose response is matched to Geant4's
 LOG_WIDTHS = (-5.0, 2.0)  # of the encoder's and the decoder's normal distributions
 NAT = 1e-4  # unit of the reconstruction term, in which the published weights make the evidence lower bound
-
-
-class VAEWeights(Strict):
-    """Weights of the four terms.
-
-    Attributes:
-        reconstruction: of the negative log likelihood of a shower's numbers [10 000 nats].
-        kl: of the Kullback-Leibler divergence of the latent numbers from normal ones.
-        total: of the squared logarithm of decoded over true total energy.
-        fractions: of the squared errors of the last layers' energy fractions; the layers before have what is left.
-    """
-
-    reconstruction: Weight = 1.0
-    kl: Weight = 1e-4
-    total: Weight = 1e-2
-    fractions: Annotated[tuple[Weight, ...], Field(min_length=1)] = (8e-2, 6e-1, 2e-1)
-
-
-class VAEConfig(Strict):
-    """Config of the variational autoencoder; the defaults are the published ones.
-
-    Attributes:
-        latent: latent numbers.
-        hidden: widths of the encoder's hidden layers; the decoder's are the same backwards.
-        weights: of the terms of the loss.
-    """
-
-    kind: Literal["vae"] = "vae"
-    latent: Annotated[int, Field(ge=1, le=4096)] = 10
-    hidden: Widths = (200, 150, 100, 50)
-    weights: VAEWeights = VAEWeights()
 
 
 class VAEModel(Model):

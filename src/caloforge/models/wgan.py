@@ -6,48 +6,26 @@ penalty on its gradient (Gulrajani et al., arXiv:1704.00028); the generator shor
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.configs import WGANConfig
 from caloforge.models.distance import distance_at_energies
 from caloforge.models.impact import ImpactConditions
 from caloforge.models.layer_scores import LayerScores, cell_cut
-from caloforge.models.networks import Widths, dense
+from caloforge.models.networks import dense
 from caloforge.models.response_match import ResponseMatch
 from caloforge.models.transforms import logistic
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-Weight = Annotated[float, Field(ge=0)]
 DRAWS = 16_000  # showers whose response is matched to Geant4's
 SOFT = 1.0  # cuts, from where on the critic sees the logarithm of a cell
 LEAST_SHARE = 1e-9  # of its layer's energy in the mean shower, for cells that are hardly ever hit
 LEAST_LOGIT = -60.0  # of a weight, whose exponential is still a number of single precision
-
-
-class WGANConfig(Strict):
-    """Config of the Wasserstein GAN; the defaults are the published ones.
-
-    Attributes:
-        latent: normal numbers per shower.
-        hidden: widths of the hidden layers of generator and critic.
-        critic_steps: steps of the critic per step of the generator.
-        gradient_penalty: weight of the penalty on the critic's gradient.
-        activity: weight of the generator's outputs (L1 activity regularisation).
-    """
-
-    kind: Literal["wgan-gp"] = "wgan-gp"
-    latent: Annotated[int, Field(ge=1, le=65536)] = 128
-    hidden: Widths = (128, 128, 128)
-    critic_steps: Annotated[int, Field(ge=1, le=1000)] = 5
-    gradient_penalty: Weight = 10.0
-    activity: Weight = 1e-5
 
 
 class WGANModel(Model):

@@ -104,7 +104,9 @@ def produce(
         if output.exists() and resume and not replace:
             if order.is_in(output):
                 return False
-            raise InputError(f"{output} holds other showers than asked for; use --force to replace it")
+            raise InputError(
+                f"{output} holds other showers than asked for; give another name, or --force to replace them"
+            )
         check_output(output, force=replace, inputs=(order.file,), suffixes=SUFFIXES)
         simulator = order.make()  # one that cannot be made is told before anything is written
         physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own

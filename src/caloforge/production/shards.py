@@ -28,6 +28,7 @@ from caloforge.showers.hdf5 import (
 )
 
 SHARD_SIZE = 20
+ANEW = "a new one takes another output, or --force, which deletes the finished shards"
 MADE = re.compile(r"order\.json|shard-\d{9,}-\d+\.h5|\..+\.part")
 MARGIN = 2**18  # [bytes] of a file beside its energies: incidents, detector, provenance and HDF5's own
 
@@ -96,9 +97,9 @@ class ShardFolder:
 
     def _check_same_order(self, resume: bool) -> None:
         if not resume:
-            raise InputError(f"{self.path} holds an unfinished production; use --resume to go on or --force to restart")
+            raise InputError(f"{self.path} holds an unfinished production; --resume goes on, and {ANEW}")
         if difference := self._difference():
-            raise InputError(f"{self.path} {difference}; use --force to restart")
+            raise InputError(f"{self.path} {difference}; {ANEW}")
 
     def _difference(self) -> str:
         """What tells the folder's order from this one, if anything."""
@@ -121,12 +122,12 @@ class ShardFolder:
         self._code = self._code or code
         if code != self._code:
             raise InputError(f"{self.path} was begun with caloforge {self._code}, and {code} goes on now; "
-                             "go on with the former, or use --force to restart")  # fmt: skip
+                             f"go on with the former; {ANEW}")  # fmt: skip
         for name, value in _physics(provenance).items():
             known = self._physics.setdefault(name, value)
             if value != known:
                 raise InputError(f"{self.path} was begun with other physics: {name} was {known}, is {value} "
-                                 "now; go on with the former, or use --force to restart")  # fmt: skip
+                                 f"now; go on with the former; {ANEW}")  # fmt: skip
 
     def file(self, shard: Shard) -> Path:
         """The shard's file."""

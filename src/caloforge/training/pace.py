@@ -63,7 +63,7 @@ class Pace:
         try:
             pace = cls(**json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            raise InputError(f"cannot read {file}; delete it and the checkpoint beside it to train anew") from None
+            raise InputError(f"cannot read {file}; train anew in another folder") from None
         return pace
 
 

@@ -22,6 +22,12 @@ class TrainingSummary:
     best: dict[str, Score]
 
     @property
+    def line(self) -> str:
+        """Length of the training, and the step whose weights are kept, with its score, part by part."""
+        kept = ", ".join(f"{name} {score:.5g} at step {step}" for name, (score, step) in self.best.items())
+        return f"trained {self.steps} steps; weights kept by held-out score: {kept}"
+
+    @property
     def remark(self) -> str | None:
         """What to do about a best step long past; None where there is nothing to say."""
         past = [f"{name} at step {step}" for name, (_, step) in self.best.items() if step < LATE * self.steps]

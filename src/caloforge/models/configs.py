@@ -1,0 +1,266 @@
+"""Configs of the models, kept apart from their networks so that they are listed and checked without PyTorch."""
+
+from typing import Annotated, ClassVar, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from caloforge.config import PositiveEnergy, Strict
+
+Weight = Annotated[float, Field(ge=0)]
+Blocks = Annotated[int, Field(ge=1, le=64)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+Bins = Annotated[int, Field(ge=2, le=64)]
+Depth = Annotated[int, Field(ge=0, le=16)]
+Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], Field(min_length=1, max_length=64)]
+Size = Annotated[int, Field(ge=1, le=64)]
+Sizes = tuple[Size, Size, Size]
+Channels = Annotated[int, Field(ge=1, le=4096)]
+
+
+class FlowConfig(Strict):
+    """Size of one flow: coupling blocks, hidden layers of each network and their width, bins of each spline."""
+
+    blocks: Blocks
+    hidden: Width
+    depth: Annotated[int, Field(ge=1, le=16)] = 2
+    bins: Bins = 6
+
+
+class CouplingFlowConfig(Strict):
+    """Config of the coupling flow.
+
+    Attributes:
+        layers: flow I, the layer energies and shapes given the incident.
+        layer_updates: updates of flow I per step; more than one overfit a few thousand showers.
+        cells: flow II, the cells given the layers.
+    """
+
+    kind: Literal["coupling-flow"] = "coupling-flow"
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
+    cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
+
+
+class MaskedFlowConfig(Strict):
+    """Size of one flow: masked blocks, hidden units of each network, bins of each spline, dropout in training."""
+
+    blocks: Blocks
+    hidden: Width
+    bins: Bins = 8
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Logits(Strict):
+    """Flow II sees logits of the cells' shares of their layer, uniform noise up to `noise` on each; as published."""
+
+    kind: Literal["logits"] = "logits"
+    noise: PositiveEnergy = "1 keV"
+
+
+class Scores(Strict):
+    """Flow II sees the cells' normal scores, with noise below the threshold in place of empty cells."""
+
+    kind: Literal["scores"] = "scores"
+
+
+class CaloFlowConfig(Strict):
+    """Config of the teacher.
+
+    Attributes:
+        layers: flow I, the layer energies given the incident.
+        cells: flow II, the cells given the layer energies and the incident.
+        columns: what flow II sees of the cells.
+    """
+
+    kind: Literal["caloflow"] = "caloflow"
+    layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
+    cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=378)
+    columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
+
+
+class CaloFlowStudentConfig(Strict):
+    """Config of the student: as its teacher's but for hidden units and dropout of `cells`."""
+
+    learns_from: ClassVar[str] = "caloflow"
+
+    kind: Literal["caloflow-student"] = "caloflow-student"
+    layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
+    cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=504)
+    columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
+
+
+class FastArConfig(Strict):
+    """Config of the autoregressive mixture network.
+
+    Attributes:
+        layers: flow I, the layer energies and shapes given the incident.
+        layer_updates: updates of flow I per step; it is small and has as much to learn.
+        widths: channels at each resolution of the network, the finest first.
+        blocks: residual blocks at each resolution; all but the finest and coarsest have them on both ways.
+        embedding: width of the network that turns the conditions of a layer into scales and shifts.
+        mixtures: components of each cell's mixture, besides the empty one.
+    """
+
+    kind: Literal["fast-ar"] = "fast-ar"
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=6)] = (16, 32, 48)
+    blocks: Annotated[tuple[Depth, ...], Field(min_length=1, max_length=6)] = (0, 1, 1)
+    embedding: Width = 64
+    mixtures: Annotated[int, Field(ge=1, le=32)] = 4
+
+    @model_validator(mode="after")
+    def _same_resolutions(self) -> Self:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not go together")
+        return self
+
+
+class UpBlockConfig(Strict):
+    """A convolution of the generator: channels out, kernel and the up-sampling before it, in depth, x, y."""
+
+    channels: Channels
+    kernel: Sizes
+    up: Sizes = (1, 1, 1)
+
+
+class LastConfig(Strict):
+    """The generator's last convolution, to the image: its kernel and the up-sampling before it, in depth, x, y."""
+
+    kernel: Sizes = (2, 2, 2)
+    up: Sizes = (1, 1, 1)
+
+
+class DownBlockConfig(Strict):
+    """A convolution of the discriminator: channels out, kernel and the cells it first joins in depth, x, y.
+
+    Joined cells become channels, so that a kernel of k cells that were joined by s sees k s cells.
+    """
+
+    channels: Channels
+    kernel: Sizes
+    join: Sizes = (1, 1, 1)
+
+
+class GeneratorConfig(Strict):
+    """Size of the generator: channels of the coarse grid, blocks (published: 8; 64, 6 and 6) and last convolution."""
+
+    start: Channels = 8
+    blocks: Annotated[tuple[UpBlockConfig, ...], Field(min_length=1, max_length=16)] = (
+        UpBlockConfig(channels=64, kernel=(8, 6, 6)),
+        UpBlockConfig(channels=6, kernel=(8, 6, 5), up=(2, 2, 2)),
+        UpBlockConfig(channels=6, kernel=(8, 3, 3), up=(3, 2, 2)),
+    )
+    last: LastConfig = LastConfig()
+
+
+class DiscriminatorConfig(Strict):
+    """Size of the discriminator: its blocks (published: 32, 8, 8, 8 channels), and dropout after each."""
+
+    blocks: Annotated[tuple[DownBlockConfig, ...], Field(min_length=1, max_length=16)] = (
+        DownBlockConfig(channels=32, kernel=(5, 5, 5)),
+        *(DownBlockConfig(channels=8, kernel=(5, 5, 5)),) * 3,
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
+class LossWeights(Strict):
+    """Weights of the parts of the loss.
+
+    Attributes:
+        adversarial: of the verdict's cross entropy.
+        energy, total: of the errors of reconstructed and total energy [%].
+        moments: of the mismatch of the profiles' moments, which the published network does not have.
+    """
+
+    adversarial: Annotated[float, Field(gt=0)] = 3.0
+    energy: Annotated[float, Field(gt=0)] = 0.1
+    total: Annotated[float, Field(ge=0)] = 0.1
+    moments: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Gan3DConfig(Strict):
+    """Config of the 3D GAN.
+
+    Attributes:
+        noise: random numbers per shower.
+        grain: add a random number of its own to every cell (arXiv:1812.04948), its width drawn by the generator.
+        power: cells enter the networks as (energy / incident energy) ** power, which narrows their range.
+        generator, discriminator: sizes of the networks.
+        weights: of the parts of the loss.
+        bfloat16: train with numbers of 16 bits, three times as fast where the processor has them.
+    """
+
+    kind: Literal["gan-3d"] = "gan-3d"
+    noise: Annotated[int, Field(ge=1, le=100_000)] = 254
+    grain: bool = False
+    power: Annotated[float, Field(gt=0, le=1)] = 0.85
+    generator: GeneratorConfig = GeneratorConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    weights: LossWeights = LossWeights()
+    bfloat16: bool = False
+
+
+class VAEWeights(Strict):
+    """Weights of the four terms.
+
+    Attributes:
+        reconstruction: of the negative log likelihood of a shower's numbers [10 000 nats].
+        kl: of the Kullback-Leibler divergence of the latent numbers from normal ones.
+        total: of the squared logarithm of decoded over true total energy.
+        fractions: of the squared errors of the last layers' energy fractions; the layers before have what is left.
+    """
+
+    reconstruction: Weight = 1.0
+    kl: Weight = 1e-4
+    total: Weight = 1e-2
+    fractions: Annotated[tuple[Weight, ...], Field(min_length=1)] = (8e-2, 6e-1, 2e-1)
+
+
+class VAEConfig(Strict):
+    """Config of the variational autoencoder; the defaults are the published ones.
+
+    Attributes:
+        latent: latent numbers.
+        hidden: widths of the encoder's hidden layers; the decoder's are the same backwards.
+        weights: of the terms of the loss.
+    """
+
+    kind: Literal["vae"] = "vae"
+    latent: Annotated[int, Field(ge=1, le=4096)] = 10
+    hidden: Widths = (200, 150, 100, 50)
+    weights: VAEWeights = VAEWeights()
+
+
+class WGANConfig(Strict):
+    """Config of the Wasserstein GAN; the defaults are the published ones.
+
+    Attributes:
+        latent: normal numbers per shower.
+        hidden: widths of the hidden layers of generator and critic.
+        critic_steps: steps of the critic per step of the generator.
+        gradient_penalty: weight of the penalty on the critic's gradient.
+        activity: weight of the generator's outputs (L1 activity regularisation).
+    """
+
+    kind: Literal["wgan-gp"] = "wgan-gp"
+    latent: Annotated[int, Field(ge=1, le=65536)] = 128
+    hidden: Widths = (128, 128, 128)
+    critic_steps: Annotated[int, Field(ge=1, le=1000)] = 5
+    gradient_penalty: Weight = 10.0
+    activity: Weight = 1e-5
+
+
+ModelConfig = Annotated[
+    CaloFlowConfig
+    | CaloFlowStudentConfig
+    | CouplingFlowConfig
+    | FastArConfig
+    | Gan3DConfig
+    | VAEConfig
+    | WGANConfig,
+    Field(discriminator="kind"),
+]  # fmt: skip
+CONFIGS: dict[str, type[Strict]] = {
+    config.model_fields["kind"].default: config for config in get_args(get_args(ModelConfig)[0])
+}
