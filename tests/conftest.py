@@ -92,6 +92,7 @@ def toy_run(small, tmp_path_factory):
     kind = "coupling-flow"
     layers = {blocks = 2, hidden = 8, bins = 4}
     cells = {blocks = 2, hidden = 16, bins = 4}
+    local = 4
     [training]
     steps = 20
     batch = 64
@@ -129,6 +130,7 @@ def tiny_configs():
         CaloFlowStudentConfig,
         CouplingFlowConfig,
         DiscriminatorConfig,
+        DistilledConfig,
         DownBlockConfig,
         FastArConfig,
         FlowConfig,
@@ -150,7 +152,8 @@ def tiny_configs():
     return {
         "caloflow": CaloFlowConfig(layers=first, cells=masked),
         "caloflow-student": CaloFlowStudentConfig(layers=first, cells=masked, columns=Logits(noise="5 keV")),
-        "coupling-flow": CouplingFlowConfig(layers=flow, cells=flow),
+        "coupling-flow": CouplingFlowConfig(layers=flow, cells=flow, local=4),
+        "distilled": DistilledConfig(layers=flow, hidden=8, blocks=1, local=4),
         "fast-ar": FastArConfig(layers=brief, widths=(4, 6), blocks=(0, 1), embedding=4, mixtures=2),
         "gan-3d": Gan3DConfig(noise=6, **gan),
         "vae": VAEConfig(latent=4, hidden=(16, 8)),
@@ -174,9 +177,8 @@ def tiny_training(tiny_configs, detector_for, tmp_path_factory):
         config = tiny_configs[kind]
         run, teacher = tmp_path_factory.mktemp(kind) / "run", None
         if wanted := getattr(config, "learns_from", None):
-            assert wanted == "caloflow"
-            columns = {"columns": config.columns.model_dump()}
-            teacher = make(wanted, model=tiny_configs[wanted].model_dump() | columns)
+            shared = config.model_dump(include={"columns"})
+            teacher = make(wanted, model=tiny_configs[wanted].model_dump() | shared)
         schedule = {"steps": 2, "batch": 32, "evaluate_every": 2}
         model = training.pop("model", config.model_dump())
         learning = {"model": model, "training": schedule | training, "teacher": teacher and str(teacher)}

@@ -100,7 +100,7 @@ def test_same_seed_same_showers_as_python(host, model: Path) -> None:
     assert_same(host(model).simulate(incidents, seed), LearnedSimulator(model).simulate(incidents, seed).energies)
 
 
-@pytest.mark.parametrize("kind", ["caloflow-student", "coupling-flow", "gan-3d", "vae", "wgan-gp"])
+@pytest.mark.parametrize("kind", ["caloflow-student", "coupling-flow", "distilled", "gan-3d", "vae", "wgan-gp"])
 def test_every_exported_model_without_a_loop(kind: str, host, tiny_onnx: Callable[[str], Path]) -> None:
     python = LearnedSimulator(tiny_onnx(kind))
     incidents = Incidents.make(python.card.pdgs[0], np.linspace(*python.card.ranges.energy, 300))

@@ -20,7 +20,7 @@ ENERGIES = [500.0, 800.0, 1000.0, 1500.0, 2000.0, 900.0]
 INCIDENTS = Incidents.make("e-", ENERGIES, shower_id=np.arange(6) * 7)
 
 
-KINDS = ("caloflow", "caloflow-student", "coupling-flow", "fast-ar", "gan-3d", "vae", "wgan-gp")
+KINDS = ("caloflow", "caloflow-student", "coupling-flow", "distilled", "fast-ar", "gan-3d", "vae", "wgan-gp")
 
 
 @dataclass(frozen=True)

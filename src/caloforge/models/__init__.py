@@ -16,6 +16,7 @@ MODELS = {
     "caloflow": "caloflow:CaloFlowTeacher",
     "caloflow-student": "caloflow:CaloFlowStudent",
     "coupling-flow": "coupling_flow:CouplingFlowModel",
+    "distilled": "pair_student:PairStudent",
     "fast-ar": "fast_ar:FastArModel",
     "gan-3d": "gan_3d:Gan3DModel",
     "vae": "vae:VAEModel",

@@ -7,28 +7,43 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models import splines
+from caloforge.models.local import Layout, LocalNetwork, Split
 
 LOG_2_PI = math.log(2 * math.pi)
 BOUND = 6.0  # standard deviations inside which splines bend
 
 
 class Coupling(nn.Module):
-    """One half of the columns bent by splines that a network chooses from the other half and the conditions."""
+    """One half of the columns bent by splines that a network chooses from the other half and the conditions.
 
-    def __init__(self, kept: int, bent: int, conditions: int, hidden: int, depth: int, bins: int) -> None:
+    Args:
+        kept, bent: columns of the two halves.
+        conditions: number of conditions.
+        hidden, depth: width and number of the hidden layers.
+        bins: of the splines.
+        local: width of the network that sees the columns around each one, 0 for none.
+        around: columns around each column (D, K), for that network.
+    """
+
+    def __init__(
+        self, kept: Tensor, bent: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
+        around: Tensor | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.shape = (splines.parameters_per_value(bins), bent)
-        widths = [kept + conditions, *[hidden] * depth]
+        self.shape = (splines.parameters_per_value(bins), len(bent))
+        widths = [len(kept) + conditions, *[hidden] * depth]
         hiddens = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _dense(n_in, n_out)]
-        self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * bent))
+        self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * len(bent)))
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
+        self.local = None if around is None else LocalNetwork(around, kept, bent, local, hidden, self.shape[0])
 
     def forward(self, kept: Tensor, conditions: Tensor) -> Tensor:
         """Parameters (N, 3 K - 1, bent) of the splines for the bent columns."""
-        raw: Tensor = self.network(torch.cat([kept, conditions], 1))
-        return raw.view(-1, *self.shape)
+        hidden = self.network[:-1](torch.cat([kept, conditions], 1))
+        parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
+        return parameters if self.local is None else parameters + self.local(kept, hidden)
 
 
 def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
@@ -38,18 +53,36 @@ def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
 class CouplingFlow(nn.Module):
     """Density p(x | conditions) of D columns (Dinh et al., arXiv:1605.08803; Durkan et al., arXiv:1906.04032).
 
-    Blocks bend one half and the other in turn; before every second one the columns are dealt anew.
+    Blocks bend one half and the other in turn; before every second one the columns are dealt anew: at random, or with
+    a layout by its splits in turn.
+
+    Args:
+        size: D.
+        conditions: number of conditions.
+        blocks, hidden, depth, bins: sizes of the flow.
+        local: width of the networks that see the columns around each one.
+        layout: neighbourhoods and splits for these; None for none.
     """
 
-    def __init__(self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int) -> None:
+    def __init__(
+        self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, local: int = 0,
+        layout: Layout | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.halves = (size - size // 2, size // 2)
-        deals = [_deal(size, seed) for seed in range((blocks + 1) // 2)]
+        pairs = (blocks + 1) // 2
+        splits = (
+            [_halves(size)] * pairs if layout is None else [layout.splits[k % len(layout.splits)] for k in range(pairs)]
+        )
+        deals = [_deal(size, seed) for seed in range(pairs)] if layout is None else _deals(splits)
+        self.halves = [(len(first), len(second)) for first, second in splits]
         self.register_buffer("deals", torch.stack(deals))
         self.register_buffer("returns", torch.stack([deal.argsort() for deal in deals]))
         self.bends_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
-        sides = [self.halves[::-1] if first else self.halves for first in self.bends_first]
-        self.blocks = nn.ModuleList(Coupling(kept, bent, conditions, hidden, depth, bins) for kept, bent in sides)
+        around = None if layout is None else layout.around
+        self.blocks = nn.ModuleList(
+            Coupling(*_sides(splits[i // 2], first), conditions, hidden, depth, bins, local, around)
+            for i, first in enumerate(self.bends_first)
+        )
 
     deals: Tensor
     returns: Tensor
@@ -60,7 +93,7 @@ class CouplingFlow(nn.Module):
         for i, block in enumerate(self.blocks):
             if i % 2 == 0:
                 x = x.index_select(1, self.deals[i // 2])
-            first, second = x.split(self.halves, 1)
+            first, second = x.split(self.halves[i // 2], 1)
             kept, bent = (second, first) if self.bends_first[i] else (first, second)
             bent, log_slopes = splines.inverse_spline(bent, block(kept, conditions), BOUND)
             x = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
@@ -70,7 +103,7 @@ class CouplingFlow(nn.Module):
     def inverse(self, z: Tensor, conditions: Tensor) -> Tensor:
         """Data x (N, D) of latent numbers z (N, D)."""
         for i, block in reversed(list(enumerate(self.blocks))):
-            first, second = z.split(self.halves, 1)
+            first, second = z.split(self.halves[i // 2], 1)
             kept, bent = (second, first) if self.bends_first[i] else (first, second)
             bent = splines.spline(bent, block(kept, conditions), BOUND)
             z = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
@@ -78,10 +111,41 @@ class CouplingFlow(nn.Module):
                 z = z.index_select(1, self.returns[i // 2])
         return z
 
+    @property
+    def places(self) -> Tensor:
+        """Latent number (D,) that belongs to each column of the data: the one that the identity would map to it."""
+        order = torch.arange(self.deals.shape[1], device=self.deals.device)
+        for deal in self.deals:
+            order = order[deal]
+        return order.argsort()
+
+    def set_levels(self, levels: Tensor) -> None:
+        """Tell the local networks the scores (D,) from which each column counts as hit."""
+        for block in self.blocks:
+            if isinstance(block, Coupling) and block.local is not None:
+                block.local.set_levels(levels)
+
     def log_density(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Log p(x | conditions) (N,)."""
         z, log_slope = self.forward(x, conditions)
         return log_slope - 0.5 * (z.square() + LOG_2_PI).sum(1)
+
+
+def _halves(size: int) -> Split:
+    first, second = torch.arange(size).split([size - size // 2, size // 2])
+    return first, second
+
+
+def _sides(split: Split, bends_first: bool) -> Split:
+    """The columns that are kept, and those that are bent."""
+    first, second = split
+    return (second, first) if bends_first else (first, second)
+
+
+def _deals(splits: list[Split]) -> list[Tensor]:
+    """Orders that bring the columns, which lie as the split before left them, to those of each split."""
+    orders = [torch.arange(sum(map(len, splits[0]))), *(torch.cat(split) for split in splits)]
+    return [before.argsort()[order] for before, order in itertools.pairwise(orders)]
 
 
 def _deal(size: int, seed: int) -> Tensor:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from caloforge.errors import InputError
 from caloforge.models import Batch, Model, Turn
+from caloforge.models.coupling_flow import LayersThenCells
 from caloforge.models.distilled import Student, Teacher
 from caloforge.models.masked import Steps
+from caloforge.models.pair_student import PairStudent
 from caloforge.training.config import TrainingConfig
 from caloforge.training.run import RunFolder, check_trained, load_model
 
@@ -50,18 +52,50 @@ class Distillation:
         return 0.5 * (x_pass + z_pass) / columns.shape[1]
 
 
+class Pairs:
+    """Lessons of a student that maps noise to the same cells as its teacher.
+
+    Raises:
+        InputError: the teacher does not fit the student.
+    """
+
+    def __init__(self, teacher: Model, student: PairStudent) -> None:
+        student.adopt(teacher)
+        assert isinstance(teacher, LayersThenCells)
+        self._teacher: LayersThenCells = teacher.eval().requires_grad_(False)
+
+    def turns(self, student: Model) -> tuple[Turn, ...]:
+        """One turn per training step."""
+        return (Turn("distillation", list(student.parameters()), partial(self.loss, student)),)
+
+    def loss(self, student: Model, batch: Batch) -> Tensor:
+        """Mean squared difference of the cells' scores for fresh noise, and the energy score of a batch's showers."""
+        assert isinstance(student, PairStudent)
+        noise = torch.randn(len(batch), student.noise_size, device=batch.cells.device)
+        for_cells = noise[:, -student.detector.n_cells :]
+        with torch.no_grad():
+            conditions = self._teacher.cell_conditions(noise, **batch.incidents)
+            taught = self._teacher.cell_scores(for_cells, conditions)
+        loss: Tensor = (student.cell_scores(for_cells, conditions) - taught).square().mean()
+        weight = student.config.score
+        return loss + weight * student.loss(batch) if weight else loss
+
+
 def difference(ours: Steps, theirs: Steps) -> Tensor:
     """Squared differences of all points and spline parameters, summed over columns, mean over showers."""
     pairs = [*zip(ours.points, theirs.points, strict=True), *zip(ours.parameters, theirs.parameters, strict=True)]
     return torch.stack([(a - b).square().sum() / len(a) for a, b in pairs]).sum()
 
 
-def distillation(config: TrainingConfig, student: Model) -> Distillation | None:
+def distillation(config: TrainingConfig, student: Model) -> Distillation | Pairs | None:
     """The lessons that a config asks for; None where the model learns from showers alone."""
     if config.teacher is None:
         return None
     device = next(student.parameters()).device
-    return Distillation(load_model(check_trained(Path(config.teacher))).to(device), student)
+    teacher = load_model(check_trained(Path(config.teacher))).to(device)
+    if isinstance(student, PairStudent):
+        return Pairs(teacher, student)
+    return Distillation(teacher, student)
 
 
 def describe_teacher(config: TrainingConfig) -> dict[str, Any] | None:

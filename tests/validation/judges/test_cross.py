@@ -48,9 +48,11 @@ def test_every_shower_is_tested_once_and_further_ones_of_the_candidate_only_trai
 
 def test_same_figures_on_one_and_two_cores(gflash, monkeypatch):
     verdicts = []
+    members = ["trees_shapes", "trees_pairs", "network", "network_cells"]
     for cores in (1, 2):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        verdicts.append(judge(gflash(120, 3), gflash(120, 4), seed=5, folds=2, members=["trees_shapes"], curve=()))
+        verdicts.append(judge(gflash(120, 3), gflash(120, 4), seed=5, folds=2, members=members, curve=()))
+    assert verdicts[0].members == verdicts[1].members
     assert verdicts[0].auc == verdicts[1].auc
     assert verdicts[0].where.columns == verdicts[1].where.columns
 

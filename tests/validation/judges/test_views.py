@@ -67,6 +67,16 @@ def test_hits_between_energies_add_up_to_all(columns, small):
     np.testing.assert_array_equal(sum(between) + last, (own > 0).sum(axis=1))
 
 
+def test_hits_of_the_whole_shower_are_counted_above_and_below(columns):
+    cells, _, found = columns
+    below = {n: c for n, c in found.items() if re.match("(faint )?hits below", n)}
+    assert len(below) > 3
+    for name, count in below.items():
+        edge = float(name.split()[-2])
+        np.testing.assert_array_equal(count, ((cells > 0) & (cells < np.float32(edge))).sum(axis=1))
+        np.testing.assert_array_equal(found[f"hits above {edge:g} MeV"], (cells >= np.float32(edge)).sum(axis=1))
+
+
 def test_isolated_hits(small, with_energies, sparse):
     showers = sparse(small, 4, 1)
     cells = np.zeros_like(showers.energies)

@@ -1,0 +1,119 @@
+"""What a coupling flow sees of the cells around each cell: one small network for all cells of the detector."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caloforge.detector import Detector
+from caloforge.detector.neighbours import neighbours
+
+SHARPNESS = 4.0  # initial slope of the soft hit indicators, per unit of score
+Indices = NDArray[np.int64]
+Split = tuple[Tensor, Tensor]
+
+
+class Layout(NamedTuple):
+    """Neighbourhoods and splits of the cells.
+
+    Attributes:
+        around: cells around each cell (n_cells, K) in a fixed order of directions, `n_cells` where there is none.
+        splits: pairs of index tensors that divide the cells in two, in turn for the pairs of blocks.
+    """
+
+    around: Tensor
+    splits: tuple[Split, ...]
+
+
+def layout(detector: Detector) -> Layout:
+    """Neighbourhoods of 14 cells, and three splits: a checkerboard, and stripes along each axis of the layers.
+
+    The neighbourhood holds the four cells that share a wall, the four behind these, the four diagonal ones, and
+    the nearest cell of the layer before and of the one after. In a checkerboard, all four walls of a cell in one half
+    lead to the other half, so that each half is drawn with full knowledge of its direct neighbours.
+    """
+    axes = [np.indices(layer.cells.shape).reshape(2, -1) for layer in detector.layers]
+    first, second = np.concatenate(axes, axis=1)
+    splits = [_split((first + second) % 2), _split(first % 2), _split(second % 2)]
+    around = np.concatenate([_in_layer(neighbours(detector)), _in_depth(detector)], axis=1)
+    return Layout(torch.from_numpy(around), tuple(s for s in splits if min(map(len, s))))
+
+
+def _split(parity: Indices) -> Split:
+    first, second = (torch.from_numpy(np.flatnonzero(parity == side)) for side in (0, 1))
+    return first, second
+
+
+def _in_layer(walls: Indices) -> Indices:
+    """Cells at one and two steps (n_cells, 12)."""
+    padded = np.concatenate([walls, np.full_like(walls[:1], len(walls))])
+    straight = [padded[padded[:, k], k] for k in range(4)]
+    diagonal = [padded[padded[:, a], b] for a in (0, 1) for b in (2, 3)]
+    return np.stack([*padded.T, *straight, *diagonal], axis=1)[:-1]
+
+
+def _in_depth(detector: Detector) -> Indices:
+    """The cell of the layer before and of the layer after whose centre is nearest (n_cells, 2)."""
+    result = np.full((detector.n_cells, 2), detector.n_cells)
+    for one, two in zip(detector.layers, detector.layers[1:], strict=False):
+        result[one.slice, 1] = two.start + _nearest(one.cells.centres, two.cells.centres)
+        result[two.slice, 0] = one.start + _nearest(two.cells.centres, one.cells.centres)
+    return result
+
+
+def _nearest(places: NDArray[np.float64], others: NDArray[np.float64]) -> Indices:
+    return np.array([np.square(others - place).sum(1).argmin() for place in places])
+
+
+class LocalNetwork(nn.Module):
+    """Spline parameters of bent cells from the kept cells around them; all cells share the weights.
+
+    Inputs of a bent cell are, for each of the K places around it, the score of the kept cell there and a soft
+    indicator of whether it is hit, both zero where the place is not kept or outside. A learned vector of the bent cell
+    and a projection of what the flow's dense network knows of the whole shower are added to the first hidden layer.
+
+    Args:
+        table: cells around each cell (n_cells, K).
+        kept, bent: indices of the cells of both halves.
+        width: of the hidden layers.
+        context: size of the dense network's hidden layer.
+        outputs: spline parameters per cell.
+    """
+
+    places: Tensor
+    kept: Tensor
+
+    def __init__(self, table: Tensor, kept: Tensor, bent: Tensor, width: int, context: int, outputs: int) -> None:
+        super().__init__()
+        column = torch.full((len(table) + 1,), len(kept))
+        column[kept] = torch.arange(len(kept))
+        self.register_buffer("places", column[table[bent]].flatten(), persistent=False)
+        self.register_buffer("kept", kept, persistent=False)
+        self.shape = (len(bent), 2 * table.shape[1])
+        self.levels = nn.Parameter(torch.zeros(len(kept)))
+        self.sharpness = nn.Parameter(torch.full((len(kept),), SHARPNESS))
+        self.cells = nn.Parameter(torch.zeros(len(bent), width))
+        self.context = nn.Linear(context, width)
+        self.first = nn.Linear(self.shape[1], width, bias=False)
+        self.second = nn.Linear(width, width)
+        self.last = nn.Linear(width, outputs)
+        with torch.no_grad():
+            for parameter in self.last.parameters():
+                parameter.mul_(0.1)
+
+    def forward(self, kept: Tensor, context: Tensor) -> Tensor:
+        """Parameters (N, outputs, bent) from the kept scores (N, kept) and the dense network's hidden values."""
+        hit = torch.sigmoid(self.sharpness * (kept - self.levels))
+        seen = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in (kept, hit)], 1)
+        seen = seen.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2).flatten(2)
+        hidden = F.silu(self.first(seen) + self.cells + self.context(context)[:, None])
+        parameters: Tensor = self.last(F.silu(self.second(hidden)))
+        return parameters.transpose(1, 2)
+
+    @torch.no_grad()
+    def set_levels(self, edges: Tensor) -> None:
+        """Start the indicators at the scores (n_cells,) from which each cell is hit."""
+        self.levels.copy_(edges[self.kept])
