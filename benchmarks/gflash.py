@@ -104,7 +104,7 @@ def longitudinal(showers: Showers) -> tuple[Floats, Floats]:
 
 def containment_radius(showers: Showers, share: float = 0.9) -> float:
     """Radius [mm] that holds `share` of the mean energy."""
-    edges = showers.detector.layers[0].cells.edges[1]
+    edges = showers.detector.layers[0].cells.edges_along("r")
     rings = showers.energies.astype(np.float64).sum(0).reshape(-1, len(edges) - 1).sum(0)
     cumulative = np.concatenate([[0.0], np.cumsum(rings)]) / rings.sum()
     return float(np.interp(share, cumulative, edges))

@@ -148,7 +148,7 @@ def maximum(stack: Stack, units: Floats) -> float:
 
 def containment_radius(stack: Stack, rings: Floats) -> float:
     """Radius [mm] that holds 90 % of the counted energy of all showers (N, n_rings)."""
-    edges = stack.detector.layers[0].cells.edges[1]
+    edges = stack.detector.layers[0].cells.edges_along("r")
     share = np.cumsum(rings.sum(axis=0)) / rings.sum()
     radii = np.geomspace(edges[1], edges[-1], 2000)
     return float(np.interp(0.9, PchipInterpolator(np.log(edges[1:]), share)(np.log(radii)), radii))

@@ -9,7 +9,6 @@ import pytest
 from caloforge.detector import Detector
 from caloforge.detector.detector import preset_names
 from caloforge.showers import Incidents
-from caloforge.simulators.geant4.hook_placement import window_points
 from caloforge.simulators.geant4.sharing import share
 from caloforge.simulators.learned import LearnedSimulator
 
@@ -55,7 +54,7 @@ def test_windows_lie_where_pythons_do(build: Path, run_program: Run, tmp_path: P
         assert told[0] == "1"
         incidents = Incidents.make("gamma", np.full(len(cells), 1e3), theta=theta, phi=phi, position=(x, y, 0))
         centres = np.array([line.split() for line in told[1:]], float)
-        np.testing.assert_allclose(centres, window_points(detector, incidents, cells), atol=1e-4)
+        np.testing.assert_allclose(centres, detector.frame.centres(incidents, cells), atol=1e-4)
     assert run_program(probe, "window", tmp_path / "detector.toml", 0, 0, 1e4, 0).splitlines()[0] == "0"
 
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector
-from caloforge.detector.window import alignment, fixed_starts, hit_cells, impact, into_window, pattern, window_offsets
+from caloforge.detector.frames.window import (
+    alignment,
+    fixed_starts,
+    hit_cells,
+    impact,
+    into_window,
+    pattern,
+    window_offsets,
+)
 from caloforge.errors import InputError
 
 

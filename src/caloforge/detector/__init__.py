@@ -1,7 +1,7 @@
 """Detectors: absorber and active material in depth, and the readout cells."""
 
-from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.cells import CartesianCells, CylindricalCells, Grid
 from caloforge.detector.detector import Detector, Layer, preset_names
 from caloforge.detector.symmetry import symmetries
 
-__all__ = ["CartesianCells", "CylindricalCells", "Detector", "Layer", "preset_names", "symmetries"]
+__all__ = ["CartesianCells", "CylindricalCells", "Detector", "Grid", "Layer", "preset_names", "symmetries"]

@@ -7,7 +7,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from caloforge.detector.cells import CartesianCells, CylindricalCells
 from caloforge.detector.detector import Detector
 from caloforge.detector.materials import matter, mixture
 from caloforge.detector.mip import mip_signal
@@ -105,7 +104,7 @@ def _cells(detector: Detector) -> Table:
     table = Table("layers", "z [mm]", "plates", "counts", "grid", "cell size")
     for name, spec, first in _tables(detector):
         z_min, z_max = detector.layers[first].z_min, detector.layers[first + spec.copies - 1].z_max
-        table.add_row(name, f"{z_min:.6g} - {z_max:.6g}", _plates(spec), ", ".join(spec.counts), *_grid(spec.cells))
+        table.add_row(name, f"{z_min:.6g} - {z_max:.6g}", _plates(spec), ", ".join(spec.counts), *spec.cells.in_words())
     return table
 
 
@@ -147,14 +146,3 @@ def _muon(spec: LayerSpec, detector: Detector) -> str:
 def _plates(spec: LayerSpec) -> str:
     unit = " + ".join(f"{plate.material} {plate.thickness:g} mm" for plate in spec.plates)
     return f"{spec.repeat} x ({unit})" if spec.repeat > 1 else unit
-
-
-def _grid(cells: CartesianCells | CylindricalCells) -> tuple[str, str]:
-    """Number of cells and their size, as text."""
-    slow, fast = cells.shape
-    if isinstance(cells, CartesianCells):
-        window = f" of {cells.grid[0]} x {cells.grid[1]}" if cells.grid else ""
-        return f"{slow} x {fast} (x, y){window}", f"{cells.size[0]:g} x {cells.size[1]:g} mm2"
-    edges = cells.edges[1]
-    rings = f"{edges[1] - edges[0]:g} mm" if cells.r_edges is None else f"rings up to {edges[-1]:g} mm"
-    return f"{slow} x {fast} (phi, r)", f"{360 / slow:g} deg, {rings}"

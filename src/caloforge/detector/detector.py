@@ -1,7 +1,6 @@
 """The detector: plates in depth, readout cells on one flat axis (layer slowest; then x, y or phi, r)."""
 
 import hashlib
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from caloforge.config import read_file
-from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.cells import Grid
+from caloforge.detector.frames import Frame, frame_of
 from caloforge.detector.mip import mip_signal
 from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Readout
 from caloforge.errors import InputError, nearest
@@ -36,7 +36,7 @@ class Layer:
     stop: int
 
     @property
-    def cells(self) -> CartesianCells | CylindricalCells:
+    def cells(self) -> Grid:
         """The layer's grid."""
         return self.spec.cells
 
@@ -91,6 +91,11 @@ class Detector:
         return self.spec.readout
 
     @cached_property
+    def frame(self) -> Frame:
+        """Where the cells of a shower lie."""
+        return frame_of(self)
+
+    @cached_property
     def toml(self) -> str:
         """Canonical TOML."""
         return self.spec.to_toml()
@@ -117,7 +122,7 @@ class Detector:
         z, start = 0.0, 0
         for spec in self.spec.layer:
             for _ in range(spec.copies):
-                stop = start + math.prod(spec.cells.shape)
+                stop = start + spec.cells.n_cells
                 layers.append(Layer(spec, z, z + spec.thickness, start, stop))
                 z, start = z + spec.thickness, stop
         return tuple(layers)
@@ -172,6 +177,24 @@ class Detector:
         """Cell centres (n_cells, 3) in x, y, z [mm]."""
         z = np.array([layer.z for layer in self.layers])[self.cell_layer]
         return np.column_stack([np.concatenate([layer.cells.centres for layer in self.layers]), z])
+
+    def locate(self, points: NDArray[np.float64], first: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Cell (n,) of each point (n, 3) [mm] in the coordinates of `cell_centres`; -1 outside every cell.
+
+        Args:
+            points: x, y, z (n, 3) [mm].
+            first: first fixed cells of each layer's window (n, n_layers, 2), where windows move.
+        """
+        edges = np.array([0.0, *(layer.z_max for layer in self.layers)])
+        depth = np.searchsorted(edges, points[:, 2], side="right") - 1
+        cell = np.full(len(points), -1, np.int64)
+        for index, layer in enumerate(self.layers):
+            rows = np.flatnonzero(depth == index)
+            if rows.size:
+                x, y = points[rows, :2].T
+                place = layer.cells.locate(x, y, 0 if first is None else first[rows, index])
+                cell[rows] = np.where(place >= 0, layer.start + place, -1)
+        return cell
 
     @cached_property
     def cell_volumes(self) -> NDArray[np.float64]:

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from caloforge.detector.cells import CartesianCells, CylindricalCells
+from caloforge.detector.cells import Grid
 from caloforge.detector.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import replacing
@@ -42,9 +40,9 @@ def draw(detector: Detector, path: Path) -> None:
         figure.savefig(beside, dpi=150, format=path.suffix[1:].lower())
 
 
-def _different_grids(detector: Detector) -> list[tuple[str, CartesianCells | CylindricalCells]]:
+def _different_grids(detector: Detector) -> list[tuple[str, Grid]]:
     """The first grids that differ, with the layers that have them."""
-    found: dict[str, tuple[list[int], CartesianCells | CylindricalCells]] = {}
+    found: dict[str, tuple[list[int], Grid]] = {}
     for index, layer in enumerate(detector.layers):
         found.setdefault(layer.cells.model_dump_json(), ([], layer.cells))[0].append(index)
     named = [(f"layers {i[0]} - {i[-1]}" if len(i) > 1 else f"layer {i[0]}", cells) for i, cells in found.values()]
@@ -70,14 +68,13 @@ def _draw_side(axis: "Axes", detector: Detector) -> None:
     axis.legend(fontsize="small", loc="upper right")
 
 
-def _draw_grid(axis: "Axes", title: str, cells: CartesianCells | CylindricalCells, detector: Detector) -> None:
+def _draw_grid(axis: "Axes", title: str, cells: Grid, detector: Detector) -> None:
     from matplotlib.collections import LineCollection
 
     axis.add_patch(_outline(detector.half_widths, round_=detector.is_cylinder, facecolor="0.85", edgecolor="C3"))
-    axis.add_patch(_outline(_half_widths(cells), round_=cells.kind == "cylindrical", facecolor="white"))
-    lines = _cartesian_lines(cells) if isinstance(cells, CartesianCells) else _cylindrical_lines(cells)
-    axis.add_collection(LineCollection(lines, colors="black", linewidths=0.4))
-    x, y = (_reach(width, plate) for width, plate in zip(_half_widths(cells), detector.half_widths, strict=True))
+    axis.add_patch(_outline(cells.half_window, round_=cells.is_round, facecolor="white"))
+    axis.add_collection(LineCollection(cells.walls(), colors="black", linewidths=0.4))
+    x, y = (_reach(width, plate) for width, plate in zip(cells.half_window, detector.half_widths, strict=True))
     axis.set(xlim=(-x, x), ylim=(-y, y), xlabel="x [mm]", aspect="equal")
     axis.set_title(f"{title}: {cells.shape[0]} x {cells.shape[1]}\nplates: {detector.face}", fontsize="small")
 
@@ -94,22 +91,3 @@ def _outline(half_widths: tuple[float, float], *, round_: bool, **style: Any) ->
 def _reach(cells: float, plate: float) -> float:
     """Half of what a picture shows [mm]: the plates, or only the cells where the plates reach far beyond."""
     return 1.05 * (plate if plate <= FAR * cells else cells)
-
-
-def _half_widths(cells: CartesianCells | CylindricalCells) -> tuple[float, float]:
-    if isinstance(cells, CartesianCells):
-        return -float(cells.edges[0][0]), -float(cells.edges[1][0])
-    return cells.half_widths
-
-
-def _cartesian_lines(cells: CartesianCells) -> list[Any]:
-    x, y = cells.edges
-    return [[(v, y[0]), (v, y[-1])] for v in x] + [[(x[0], v), (x[-1], v)] for v in y]
-
-
-def _cylindrical_lines(cells: CylindricalCells) -> list[Any]:
-    phi, r = cells.edges
-    turn = np.linspace(0, 2 * np.pi, 181)
-    circles: list[Any] = [np.column_stack([v * np.cos(turn), v * np.sin(turn)]) for v in r]
-    spokes = phi[:-1] if cells.n[0] > 1 else phi[:0]
-    return circles + [[(r[0] * np.cos(v), r[0] * np.sin(v)), (r[-1] * np.cos(v), r[-1] * np.sin(v))] for v in spokes]

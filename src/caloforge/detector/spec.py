@@ -173,7 +173,7 @@ class DetectorSpec(Strict):
     @property
     def is_cylinder(self) -> bool:
         """Whether the plates are discs, since every layer has cylindrical cells, or rectangles."""
-        return all(layer.cells.kind == "cylindrical" for layer in self.layer)
+        return all(layer.cells.is_round for layer in self.layer)
 
     @property
     def half_widths(self) -> tuple[float, float]:
@@ -196,12 +196,12 @@ class DetectorSpec(Strict):
                 raise ValueError(f"half_width {width:g} mm is less than the cells' {cells:g} mm in {axis}")
 
     def _check_frame(self) -> None:
-        kinds = {layer.cells.kind for layer in self.layer}
+        slides = all(layer.cells.slides for layer in self.layer)
         layers = sum(layer.copies for layer in self.layer)
         centre = self.readout.centre_layer
-        if self.readout.frame == "window" and (kinds != {"cartesian"} or centre is None or centre >= layers):
+        if self.readout.frame == "window" and (not slides or centre is None or centre >= layers):
             raise ValueError(f"frame 'window' needs cartesian cells and centre_layer between 0 and {layers - 1}")
-        if self.readout.frame != "window" and any(getattr(layer.cells, "grid", None) for layer in self.layer):
+        if self.readout.frame != "window" and any(layer.cells.is_window for layer in self.layer):
             raise ValueError("cells.grid is for frame 'window' only")
 
     def to_toml(self) -> str:

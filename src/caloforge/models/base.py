@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from caloforge.detector import CartesianCells, CylindricalCells, Detector, symmetries
+from caloforge.detector import Detector, Grid, symmetries
 from caloforge.errors import InputError
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain, network_inputs
@@ -122,7 +122,7 @@ class Model(nn.Module, ABC):
         return (Turn("loss", list(self.parameters()), self.loss),)
 
 
-def shared_grid(detector: Detector, kind: str) -> CartesianCells | CylindricalCells:
+def shared_grid(detector: Detector, kind: str) -> Grid:
     """The cells that all layers of a detector have in common, for a model of the given kind.
 
     Raises:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.detector.window import pattern
+from caloforge.detector.frames.window import pattern
 from caloforge.models.base import Conditions
 from caloforge.showers.domain import Domain
 
@@ -21,11 +21,11 @@ class Alignment(nn.Module):
     def __init__(self, detector: Detector, domain: Domain) -> None:
         super().__init__()
         layer = detector.layers[detector.readout.centre_layer or 0]
-        assert layer.cells.kind == "cartesian"
+        assert layer.cells.pitch is not None
         self.depth = layer.z_min
         self.periods = pattern(detector)
         self.middle = {"theta": sum(domain.theta) / 2, "phi": sum(domain.phi) / 2}
-        self.register_buffer("cell_size", torch.tensor(layer.cells.size), persistent=False)
+        self.register_buffer("cell_size", torch.tensor(layer.cells.pitch), persistent=False)
         self.register_buffer("half_grid", torch.tensor(layer.cells.fixed_shape) / 2, persistent=False)
         self.size = sum(self.periods) + 2
 
@@ -52,7 +52,7 @@ class ImpactConditions(nn.Module):
     def __init__(self, detector: Detector, domain: Domain) -> None:
         super().__init__()
         self.incident = Conditions(domain)
-        moves = detector.readout.frame == "window" and "position" in domain.inputs
+        moves = any(layer.cells.is_window for layer in detector.layers) and "position" in domain.inputs
         self.alignment = Alignment(detector, domain) if moves else None
         self.size = self.incident.size + (self.alignment.size if self.alignment else 0)
 

@@ -51,7 +51,7 @@ class FrozenShowers(Simulator):
         self._path = path
         self.detector = self._library.detector
         self.name = f"frozen-{path.stem}"
-        self._fixed = self.detector.readout.frame != "shower"
+        self._fixed = not self.detector.frame.follows
         self._symmetries = symmetries(self.detector)
         self._library_axes = self._axes(self._library.incidents)
         x, y, _ = Domain.of_showers(self._library).position

@@ -42,9 +42,7 @@ def high_level(showers: Showers) -> Floats:
 
 def divided_layers(detector: Detector) -> NDArray[np.intp]:
     """Layers with a direction across: rings cut in phi, or more than one rectangle."""
-    cut = [layer.cells.shape[0] > 1 or (layer.cells.kind == "cartesian" and layer.cells.shape[1] > 1)
-           for layer in detector.layers]  # fmt: skip
-    return np.flatnonzero(cut)
+    return np.flatnonzero([layer.cells.is_divided for layer in detector.layers])
 
 
 def low(showers: Showers) -> Matrix:

@@ -37,17 +37,9 @@ def chunks(energies: Energies) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, len(energies), step))
 
 
-def radii(layer: Layer) -> Floats:
-    """Distance of the layer's cell centres from the axis (n,) [mm]; the middle of the ring for rings."""
-    if layer.cells.kind == "cylindrical":
-        edges = layer.cells.edges[1]
-        return np.asarray(np.tile((edges[1:] + edges[:-1]) / 2, layer.cells.shape[0]))
-    return np.asarray(np.hypot(*layer.cells.centres.T))
-
-
 def coordinates(layer: Layer) -> Floats:
     """x, y, r of the layer's cell centres (n, 3) [mm]."""
-    return np.column_stack([layer.cells.centres, radii(layer)])
+    return np.column_stack([layer.cells.centres, layer.cells.radii])
 
 
 def lateral_moments(detector: Detector, energies: Energies) -> Moments:

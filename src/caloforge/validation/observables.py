@@ -4,13 +4,11 @@ What is undefined for a shower (the centre of an empty layer) is NaN. Cells of a
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from caloforge.detector import CartesianCells, Detector, Layer
-from caloforge.validation.moments import Energies, Floats, Moments, chunks, coordinates, radii
+from caloforge.detector import Detector, Layer
+from caloforge.validation.moments import Energies, Floats, Moments, chunks, coordinates
 
 START_SHARE = 0.01
-PROFILE_BINS = 24
 AXES = {"x": "mm", "y": "mm", "r": "mm", "phi": "rad"}
 
 
@@ -65,7 +63,7 @@ def rear_leakage(layers: Floats) -> Floats:
 
 def side_leakage(detector: Detector, energies: Energies) -> Floats:
     """Share of the outermost cells of all layers in the total energy (N,): what leaves at the sides grows with it."""
-    rim = np.concatenate([_rim(layer) for layer in detector.layers])
+    rim = np.concatenate([layer.cells.rim() for layer in detector.layers])
     outer = np.concatenate([energies[rows][:, rim].sum(axis=1, dtype=np.float64) for rows in chunks(energies)])
     return _divide(outer, total_energy(detector, energies))
 
@@ -97,12 +95,7 @@ def defined(moments: Moments, kind: str, axis: str) -> Floats:
 
 def lateral_edges(layer: Layer, axis: str) -> Floats:
     """Bin edges of the lateral profile along x, y, r [mm] or phi [rad]: the cells' own where they follow the axis."""
-    native = ("x", "y") if isinstance(layer.cells, CartesianCells) else ("phi", "r")
-    if axis in native:
-        return layer.cells.edges[native.index(axis)]
-    extent = layer.cells.half_extent
-    low, high = {"x": (-extent, extent), "y": (-extent, extent), "r": (0, extent), "phi": (0, 2 * np.pi)}[axis]
-    return np.linspace(low, high, PROFILE_BINS + 1)
+    return layer.cells.edges_along(axis)
 
 
 def lateral_profile(detector: Detector, energies: Energies, layer: int, axis: str) -> Floats:
@@ -144,15 +137,6 @@ def _coordinate(layer: Layer, axis: str) -> Floats:
 
 def _depths(detector: Detector) -> Floats:
     return np.array([layer.z for layer in detector.layers])
-
-
-def _rim(layer: Layer) -> NDArray[np.bool_]:
-    if layer.cells.kind == "cylindrical":
-        r = radii(layer)
-        return np.asarray(r == r.max())
-    rim = np.zeros(layer.cells.shape, np.bool_)
-    rim[[0, -1], :] = rim[:, [0, -1]] = True
-    return rim.ravel()
 
 
 def _divide(a: Floats, b: Floats) -> Floats:

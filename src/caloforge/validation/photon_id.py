@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from caloforge.detector import CartesianCells, Detector, Layer
+from caloforge.detector import Detector, Grid, Layer
 from caloforge.validation.moments import Energies, Floats, chunks
 
 STRIP_ASPECT = 4.0  # cells at least so much longer than wide are strips
@@ -95,22 +95,18 @@ def _ratio(a: Floats, b: Floats) -> Floats:
         return np.where(b > 0, a / b, np.nan)
 
 
-def _aspect(cells: CartesianCells) -> float:
-    return max(cells.size) / min(cells.size)
+def _aspect(cells: Grid) -> float:
+    """Length of rectangles over their width; 0 for other cells."""
+    return max(cells.pitch) / min(cells.pitch) if cells.pitch else 0.0
 
 
 def _fine_axis(layer: Layer) -> int:
-    assert isinstance(layer.cells, CartesianCells)
-    return int(np.argmin(layer.cells.size))
+    return int(np.argmin(layer.cells.pitch or (0.0, 0.0)))
 
 
 def _is_pads(layer: Layer) -> bool:
-    cells = layer.cells
-    return isinstance(cells, CartesianCells) and min(cells.n) >= WINDOW and _aspect(cells) < STRIP_ASPECT
+    return min(layer.cells.shape) >= WINDOW and 0 < _aspect(layer.cells) < STRIP_ASPECT
 
 
 def _is_strips(layer: Layer) -> bool:
-    cells = layer.cells
-    if not isinstance(cells, CartesianCells):
-        return False
-    return _aspect(cells) >= STRIP_ASPECT and cells.n[_fine_axis(layer)] >= 10
+    return _aspect(layer.cells) >= STRIP_ASPECT and layer.cells.shape[_fine_axis(layer)] >= 10

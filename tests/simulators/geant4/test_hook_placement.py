@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector
+from caloforge.detector.frames.mesh import frames_along
 from caloforge.errors import InputError
-from caloforge.simulators.geant4.hook_placement import Placement, frames_along, locate
+from caloforge.simulators.geant4.hook_placement import Placement
 from caloforge.simulators.geant4.hook_trigger import Trigger, contained
 
 PRESETS = ("calogan-ecal", "pbwo4-cylinder")
@@ -12,7 +13,7 @@ PRESETS = ("calogan-ecal", "pbwo4-cylinder")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_cell_centre_lies_in_its_cell(preset):
     detector = Detector.load(preset)
-    assert np.array_equal(locate(detector, detector.cell_centres), np.arange(detector.n_cells))
+    assert np.array_equal(detector.locate(detector.cell_centres), np.arange(detector.n_cells))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -22,7 +23,7 @@ def test_points_outside_the_cells_lie_in_none(preset):
     points = np.array(
         [[0, 0, -1], [0, 0, detector.depth + 1], [far, 0, 1], [0, -far, 1], [far, far, detector.depth / 2]]
     )
-    assert (locate(detector, points) == -1).all()
+    assert (detector.locate(points) == -1).all()
 
 
 def test_frame_of_a_direction_has_it_as_third_axis_and_stays_put_along_z():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector
-from caloforge.simulators.geant4.hook_placement import locate
 from caloforge.simulators.geant4.sharing import share
 
 MESH = """
@@ -35,7 +34,7 @@ FINE = 40_000
 def walked(detector, energy, start, end):
     """Energies (n_cells,) of one step by points along it."""
     points = start + (np.arange(FINE)[:, None] + 0.5) / FINE * (end - start)
-    cells = locate(detector, points)
+    cells = detector.locate(points)
     return np.bincount(cells[cells >= 0], minlength=detector.n_cells) * energy / FINE
 
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 import geant4_pybind as g4
 
 from caloforge.detector import Detector
-from caloforge.detector.cells import Cells
+from caloforge.detector.cells import Grid, Rectangle, Ring, Rings, Slices
 from caloforge.detector.spec import LayerSpec, Plate
 from caloforge.simulators.geant4.kernel import keep
 from caloforge.simulators.geant4.materials import find_material
 from caloforge.simulators.geant4.steps import SEGMENT, StepScorer, cell_counter, segment
-from caloforge.simulators.geant4.volumes import Box, Tube, Volume
+from caloforge.simulators.geant4.volumes import Volume
 
 ENTRANCE = 0.01  # thickness of the entrance slab [mm]
 GUN_DISTANCE = 1.0  # of the gun before the front face [mm]
 MARGIN = 1000.0  # vacuum around the plates [mm]
+AXES = {"x": g4.kXAxis, "y": g4.kYAxis, "phi": g4.kPhi}
 
 
 @dataclass
@@ -69,8 +70,8 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         """World with the entrance slab and, for each `[[layer]]` table, columns of cells or one envelope."""
         detector, vacuum = self.detector, find_material("G4_Galactic", {})
         x, y = detector.half_widths
-        face = Tube(0, x) if detector.is_cylinder else Box(x, y)
-        world = Volume.make("world", Box(x + MARGIN, y + MARGIN), 2 * (detector.depth + MARGIN), vacuum)
+        face = Ring(0, x) if detector.is_cylinder else Rectangle(x, y)
+        world = Volume.make("world", Rectangle(x + MARGIN, y + MARGIN), 2 * (detector.depth + MARGIN), vacuum)
         self.entrance = world.place("entrance", face, ENTRANCE, -ENTRANCE / 2, vacuum).logical
         z, start, self.groups = 0.0, 0, []
         for index, spec in enumerate(detector.spec.layer):
@@ -118,7 +119,8 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
     def _are_columns(self, spec: LayerSpec) -> bool:
         """Whether cells may hold plates, not plates cells: they fill the volume and every plate counts."""
         every_plate = {plate.material for plate in spec.plates} == set(spec.counts)
-        return every_plate and spec.cells.kind == "cartesian" and self._fills(spec.cells)
+        cuts = spec.cells.cuts()
+        return every_plate and cuts is not None and _are_walls_flat(*cuts) and self._fills(spec.cells)
 
     def _plates(self, volume: Volume, spec: LayerSpec) -> list[Volume]:
         """Divide in depth; the counted plates."""
@@ -135,20 +137,17 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
             counted += [placed] if plate.material in spec.counts else []
         return counted
 
-    def _covered(self, plate: Volume, cells: Cells) -> Volume:
+    def _covered(self, plate: Volume, cells: Grid) -> Volume:
         """The part of a plate that the cells cover."""
         if self._fills(cells):
             return plate
-        if cells.kind == "cartesian":
-            return plate.place("readout", Box(*cells.half_widths), plate.thickness, 0, plate.logical.GetMaterial())
-        edges = cells.edges[1]
-        face = Tube(float(edges[0]), float(edges[-1]))
-        return plate.place("readout", face, plate.thickness, 0, plate.logical.GetMaterial())
+        return plate.place("readout", cells.face, plate.thickness, 0, plate.logical.GetMaterial())
 
-    def _fills(self, cells: Cells) -> bool:
+    def _fills(self, cells: Grid) -> bool:
         """Whether the cells cover the whole plates."""
-        fills = all(map(math.isclose, cells.half_widths, self.detector.half_widths))
-        return fills if cells.kind == "cartesian" else fills and self.detector.is_cylinder and cells.edges[1][0] == 0
+        face = cells.face
+        same_shape = isinstance(face, Rectangle) or (self.detector.is_cylinder and face.inner == 0)
+        return same_shape and all(map(math.isclose, cells.half_widths, self.detector.half_widths))
 
     def _material(self, name: str) -> g4.G4Material:
         return find_material(name, self.detector.spec.material)
@@ -161,29 +160,35 @@ def merged(spec: LayerSpec) -> tuple[tuple[Plate, ...], int]:
     return spec.plates, spec.repeat
 
 
-def columns(world: Volume, cells: Cells, depth: float, z: float, material: g4.G4Material) -> Volume:
+def _are_walls_flat(first: Slices, second: Slices | Rings) -> bool:
+    """Whether cells are divided along x and y."""
+    return first.axis == "x" and isinstance(second, Slices)
+
+
+def columns(world: Volume, cells: Grid, depth: float, z: float, material: g4.G4Material) -> Volume:
     """A column behind each cell: slabs along x side by side in the world, cut along y.
 
     Without an envelope around them, and without slices of it, Geant4 has one level less to go through at every wall.
     """
-    assert cells.kind == "cartesian"
-    n, m = cells.fixed_shape
-    (width, height), half = cells.size, cells.half_widths[1]
-    slab = world.place_slabs("first", n, Box(width / 2, half), depth, z, material)
-    return slab.replicate("second", g4.kYAxis, m, height, Box(width / 2, height / 2))
+    cuts = cells.cuts()
+    assert cuts is not None
+    slab, cut = cuts
+    assert isinstance(slab.face, Rectangle)
+    assert isinstance(cut, Slices)
+    placed = world.place_slabs("first", slab.n, slab.face, depth, z, material)
+    return placed.replicate("second", AXES[cut.axis], cut.n, cut.width, cut.face)
 
 
-def divide(volume: Volume, cells: Cells) -> list[Volume]:
+def divide(volume: Volume, cells: Grid) -> list[Volume]:
     """Divide a volume into cells: x then y, or phi then r.
 
     Rings are placed, not sliced: Geant4 11.4 takes the distance to a slice's nearest wall from the first ring's solid,
     so 0 in all other rings, and multiple scattering then takes short steps without displacement.
     """
-    n, m = cells.fixed_shape
-    if cells.kind == "cartesian":
-        (width, height), half = cells.size, cells.half_widths[1]
-        column = volume.replicate("first", g4.kXAxis, n, width, Box(width / 2, half))
-        return [column.replicate("second", g4.kYAxis, m, height, Box(width / 2, height / 2))]
-    edges, angle = cells.edges[1].tolist(), 2 * math.pi / n
-    wedge = volume.replicate("first", g4.kPhi, n, angle, Tube(edges[0], edges[-1], angle))
-    return wedge.place_rings("second", edges)
+    cuts = cells.cuts()
+    assert cuts is not None
+    first, second = cuts
+    slices = volume.replicate("first", AXES[first.axis], first.n, first.width, first.face)
+    if isinstance(second, Rings):
+        return slices.place_rings("second", second.edges)
+    return [slices.replicate("second", AXES[second.axis], second.n, second.width, second.face)]

@@ -111,7 +111,7 @@ class Hook:
         self._clock = clock
         self._axis = self.placement.rotation[:, 2].tolist()
         self._least_cosine = math.cos(self.trigger.max_angle)
-        self._along = simulator.detector.readout.frame == "shower"
+        self._along = simulator.detector.frame.follows
         self._accepts_one = getattr(simulator, "accepts_one", None)
         self._accepts = None if self._accepts_one else getattr(simulator, "accepts", None)
         self._compared = False
@@ -139,7 +139,7 @@ class Hook:
             InputError: the readout is not a mesh along the particle, or the trigger names an unknown particle.
         """
         detector = self.simulator.detector
-        if detector.readout.frame != "shower":
+        if not detector.frame.follows:
             raise InputError(
                 f"{detector.name}: cells of frame '{detector.readout.frame}' do not follow the particle, so showers "
                 "that start inside cannot be placed; watch the entrance, or use a detector of frame 'shower'"

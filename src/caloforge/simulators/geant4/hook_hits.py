@@ -7,14 +7,7 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, Showers
-from caloforge.simulators.geant4.hook_placement import (
-    Floats,
-    Placement,
-    frames_along,
-    locate,
-    window_cells,
-    window_points,
-)
+from caloforge.simulators.geant4.hook_placement import Floats, Placement
 
 HIT = np.dtype(
     [("event", "i8"), ("shower_id", "i8"), ("cell", "i8"), ("energy", "f4"), ("position", "f8", 3), ("is_fast", "?")]
@@ -46,16 +39,7 @@ class FastHits:
 
     def local_points(self, row: NDArray[np.int64], cell: NDArray[np.int64]) -> Floats:
         """Centres (n, 3) [mm] of cells of showers in the calorimeter's frame."""
-        incidents = self.showers.incidents
-        centres: Floats = self.showers.detector.cell_centres[cell]
-        frame = self.showers.detector.readout.frame
-        if frame == "window":
-            return window_points(self.showers.detector, incidents[row], cell)
-        if frame != "shower":
-            return centres
-        axes = frames_along(incidents.theta, incidents.phi)
-        points: Floats = incidents.position[row] + np.einsum("nij,nj->ni", axes[row], centres)
-        return points
+        return self.showers.detector.frame.centres(self.showers.incidents[row], cell)
 
 
 class HitMap:
@@ -76,29 +60,15 @@ class HitMap:
     def add(self, hits: FastHits) -> None:
         """Add fast-simulated showers; made to be the hook's `receive`."""
         rows = np.array([self._row[int(event)] for event in hits.event], np.int64)
-        same = self._same_frame(hits.showers.incidents, rows)
+        same = self.detector.frame.are_same(hits.showers.incidents, self.primaries[rows])
         np.add.at(self.fast, rows[same], hits.showers.energies[same])
         if not same.all():
             self._relocate(hits, rows, ~same)
 
-    def _same_frame(self, incidents: Incidents, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        if self.detector.readout.frame == "detector":
-            return np.ones(len(rows), bool)
-        event = self.primaries[rows]
-        shift = np.abs(incidents.position - event.position).max(axis=1)
-        turn = np.abs(incidents.direction - event.direction).max(axis=1)
-        same: NDArray[np.bool_] = (shift < 1e-6) & (turn < 1e-9)
-        return same
-
     def _relocate(self, hits: FastHits, rows: NDArray[np.int64], moved: NDArray[np.bool_]) -> None:
         """Rebin by cell centres into the readout frame of the event; what falls outside it has leaked."""
         row, cell = np.nonzero(hits.showers.energies * moved[:, None])
-        points, event = hits.local_points(row, cell), self.primaries[rows[row]]
-        if self.detector.readout.frame == "window":
-            target = window_cells(self.detector, event, self.detector.cell_layer[cell], points)
-        else:
-            axes = frames_along(event.theta, event.phi)
-            target = locate(self.detector, np.einsum("nij,ni->nj", axes, points - event.position))
+        target = self.detector.frame.locate(self.primaries[rows[row]], hits.local_points(row, cell))
         kept = target >= 0
         np.add.at(self.fast, (rows[row[kept]], target[kept]), hits.showers.energies[row[kept], cell[kept]])
 

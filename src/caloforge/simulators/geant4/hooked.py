@@ -73,7 +73,7 @@ class HookedGeant4(Geant4Simulator):
         self._fast_provenance = fast.provenance()
         self._domain = fast.card.domain if isinstance(fast, LearnedSimulator) else None
         fast.close()
-        if inside and detector.readout.frame != "shower":
+        if inside and not detector.frame.follows:
             raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
         self._hook: dict[str, Any] = {
             "simulator": simulator_name,

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
-from caloforge.detector.window import into_window, window_offsets
+from caloforge.detector.frames.window import into_window
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4.geometry import GUN_DISTANCE, Calorimeter
-from caloforge.simulators.geant4.hook_placement import frames_along
 from caloforge.simulators.geant4.sharing import share
 from caloforge.units import LIGHT_SPEED
 
@@ -39,7 +38,8 @@ def reader(calorimeter: Calorimeter) -> Hits:
     """The reader for a calorimeter's readout frame."""
     if not calorimeter.divided:
         return MeshHits(calorimeter)
-    return WindowHits(calorimeter) if calorimeter.detector.readout.frame == "window" else CellHits(calorimeter)
+    moves = any(layer.cells.is_window for layer in calorimeter.detector.layers)
+    return WindowHits(calorimeter) if moves else CellHits(calorimeter)
 
 
 class CellHits:
@@ -99,7 +99,7 @@ class WindowHits:
             InputError: a window leaves the grid.
         """
         self._fixed.load(incidents)
-        self._offsets = iter(window_offsets(self._detector, incidents.theta, incidents.phi, incidents.position))
+        self._offsets = iter(self._detector.frame.first_cells(incidents))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:
         """Cells of the window that were hit (n,), and their energies [MeV] (n,)."""
@@ -118,8 +118,8 @@ class MeshHits:
 
     def load(self, incidents: Incidents) -> None:
         """Take the incidents of the next run."""
-        frames = frames_along(incidents.theta, incidents.phi)
-        self._frames = iter(zip(incidents.position, frames, light_at_front(incidents), strict=True))
+        origins, axes = self._detector.frame.axes(incidents)
+        self._frames = iter(zip(origins, axes, light_at_front(incidents), strict=True))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:  # noqa: ARG002
         """Cells of the mesh that were hit (n,), and their energies [MeV] (n,)."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.detector import Detector
-from caloforge.detector.window import window_offsets
 from caloforge.errors import InputError, RunError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.seeds import check_seed
@@ -54,8 +53,7 @@ class Geant4Simulator(Simulator):
         """
         check_seed(seed)
         self._check(incidents)
-        if self.detector.readout.frame == "window":
-            window_offsets(self.detector, incidents.theta, incidents.phi, incidents.position)
+        self.detector.frame.check(incidents)
         energies = np.empty((len(incidents), self.detector.n_cells), np.float32)
         on_axis = self._on_axis(incidents)
         for kind in (False, True):
@@ -95,7 +93,7 @@ class Geant4Simulator(Simulator):
 
     def _on_axis(self, incidents: Incidents) -> NDArray[np.bool_]:
         """Incidents whose cells lie where the detector's volumes are (N,): all, unless a mesh follows the particle."""
-        if self.detector.readout.frame != "shower":
+        if not self.detector.frame.follows:
             return np.ones(len(incidents), bool)
         return np.asarray((incidents.theta == 0) & (np.abs(incidents.position[:, :2]).max(axis=1) <= ON_AXIS))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from caloforge.detector import CartesianCells, CylindricalCells, Detector
+from caloforge.detector import Detector
 from caloforge.simulators.gflash.cascade import Spots
 from caloforge.simulators.gflash.stack import Floats, Nodes
 
@@ -40,7 +40,7 @@ class CellFinder:
     """Knows which cell holds a point."""
 
     def __init__(self, detector: Detector, nodes: Nodes) -> None:
-        self._along = detector.readout.frame == "shower"
+        self._along = detector.frame.follows
         self._nodes = nodes
         self._n_cells = detector.n_cells
         self._edges = np.array([layer.z_min for layer in detector.layers] + [detector.depth])
@@ -92,30 +92,11 @@ class CellFinder:
     def _cells(self, layer: Indices, x: Floats, y: Floats, first: Indices) -> Indices:
         """Flat cell index; n_cells where there is none."""
         if len(self._grids) == 1:
-            local = find_cell(self._grids[0], x, y, first[0])
+            local = self._grids[0].locate(x, y, first[0])
         else:
             local = np.empty(len(layer), np.int64)
             grid_of_spot = self._grid_of_layer[layer]
             for index, grid in enumerate(self._grids):
                 rows = np.flatnonzero(grid_of_spot == index)
-                local[rows] = find_cell(grid, x[rows], y[rows], first[self._first_layer[index]])
+                local[rows] = grid.locate(x[rows], y[rows], first[self._first_layer[index]])
         return np.where((local >= 0) & (layer >= 0), self._starts[layer] + local, self._n_cells)
-
-
-def find_cell(grid: CartesianCells | CylindricalCells, x: Floats, y: Floats, first: Indices) -> Indices:
-    """Index within a layer of the cell that holds x, y [mm]; -1 outside. A window starts at the fixed cell `first`."""
-    n_slow, n_fast = grid.shape
-    if isinstance(grid, CartesianCells):
-        shifts = np.array(grid.fixed_shape) / 2 - first
-        slow, fast = (_bins(c / s + shift, n) for c, s, shift, n in zip((x, y), grid.size, shifts, grid.n, strict=True))
-    else:
-        radius = np.hypot(x, y)
-        slow = np.floor(np.arctan2(y, x) * (n_slow / (2 * math.pi))).astype(np.int64) % n_slow
-        fast = np.searchsorted(grid.edges[1], radius, side="right") - 1
-        fast = np.where(fast < n_fast, fast, -1)
-    return np.where((slow >= 0) & (fast >= 0), slow * n_fast + fast, -1)
-
-
-def _bins(position: Floats, n: int) -> Indices:
-    inside = (position >= 0) & (position < n)
-    return np.where(inside, position, -1.0).astype(np.int64)

@@ -12,7 +12,6 @@ import caloforge
 from caloforge import seeds
 from caloforge.detector import Detector
 from caloforge.detector.mip import electron_signal
-from caloforge.detector.window import window_offsets
 from caloforge.errors import AccuracyWarning, InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
@@ -97,7 +96,7 @@ class GFlash(Simulator):
         seeds.check_seed(seed)
         self._check(incidents)
         energies = np.zeros((len(incidents), self.detector.n_cells), np.float32)
-        first = self._windows(incidents)
+        first = self.detector.frame.first_cells(incidents)
         for row in range(len(incidents)):
             energies[row] = self._signal * self._shower(incidents, row, first[row], seed)
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
@@ -117,15 +116,9 @@ class GFlash(Simulator):
         check_incidents(np.unique(incidents.pdg).tolist(), least)
         if least < MEANT_FROM:
             _warn_of_low_energies()
-        frame = self.detector.readout.frame
-        if frame != "shower" and (np.abs(incidents.position[:, 2]) > 0.1).any():
+        if not self.detector.frame.follows and (np.abs(incidents.position[:, 2]) > 0.1).any():
+            frame = self.detector.readout.frame
             raise InputError(f"a shower that starts inside needs frame 'shower'; {self.detector.name} has '{frame}'")
-
-    def _windows(self, incidents: Incidents) -> NDArray[np.int64]:
-        """First cells of each layer's window (N, n_layers, 2); 0 where the cells do not move."""
-        if self.detector.readout.frame == "window":
-            return window_offsets(self.detector, incidents.theta, incidents.phi, incidents.position)
-        return np.broadcast_to(np.int64(0), (len(incidents), len(self.detector.layers), 2))
 
     def _shower(self, incidents: Incidents, row: int, first: NDArray[np.int64], seed: int) -> Floats:
         """Cell energies (n_cells,) [MeV] of one shower.
@@ -134,7 +127,7 @@ class GFlash(Simulator):
         """
         rng = seeds.generator(seed, int(incidents.shower_id[row]), "gflash")
         x, y, z = (float(value) for value in incidents.position[row])
-        inside = max(z, 0.0) if self.detector.readout.frame == "shower" else 0.0
+        inside = max(z, 0.0) if self.detector.frame.follows else 0.0
         axis = Axis(x, y, inside, float(incidents.theta[row]), float(incidents.phi[row]), first)
         t_entry = np.interp(axis.z, self._nodes.z_max, self._nodes.t_max, left=0.0)
         cells = np.zeros(self.detector.n_cells)

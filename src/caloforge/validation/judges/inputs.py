@@ -122,9 +122,7 @@ def cell_names(detector: Detector) -> tuple[str, ...]:
     """A name for each cell: layer, and place along both axes."""
     names = []
     for k, layer in enumerate(detector.layers):
-        a, b = ("x", "y") if layer.cells.kind == "cartesian" else ("phi", "r")
-        n, m = layer.cells.shape
-        names += [f"layer {k}: cell {a} {i}, {b} {j}" for i in range(n) for j in range(m)]
+        names += [f"layer {k}: cell {label}" for label in layer.cells.labels()]
     return tuple(names)
 
 

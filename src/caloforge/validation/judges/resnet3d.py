@@ -147,7 +147,7 @@ def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Fitte
     scales, copies = Scales(inputs), _copies(inputs)
     rows, held = scales(inputs), scales(select.inputs)
     generator = torch.Generator().manual_seed(seed % 2**63)
-    rings = inputs.detector.layers[0].cells.kind == "cylindrical"
+    rings = inputs.detector.layers[0].cells.closes
     network = ResNet(inputs.grid, inputs.view("conditions").shape[1], rings, generator)
     schedule = Schedule(int(np.clip(MOST_CELLS / rows.numel(), 2, MOST_PASSES)), batch=64)
     learn(network, (rows, train), (held, select), schedule, generator, random_copy(copies))

@@ -46,14 +46,10 @@ def _shapes(detector: Detector, cells: Energies, edges: Floats, walls: Indices) 
         found |= {"isolated hits": alone, "isolated hits per hit": ratio(alone, count),
                   "hit neighbours per hit": ratio(near, count)}  # fmt: skip
         square = (logs[:, part.cells] ** 2).sum(axis=1)
-        for axis, product in zip(_axes(detector, part.first), along, strict=True):
+        for axis, product in zip(detector.layers[part.first].cells.axes, along, strict=True):
             found[f"likeness of neighbours in {axis}"] = ratio(product[:, part.cells].sum(axis=1), square)
         table |= {f"{part.label}: {name}": values for name, values in found.items()}
     return table
-
-
-def _axes(detector: Detector, layer: int) -> tuple[str, str]:
-    return ("x", "y") if detector.layers[layer].cells.kind == "cartesian" else ("phi", "r")
 
 
 def _touching(hits: NDArray[np.bool_], walls: Indices) -> NDArray[np.uint8]:

@@ -1,7 +1,6 @@
 """Average showers as heat maps, correlations, and the classifier scores at a glance."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from matplotlib import colormaps
@@ -44,16 +43,7 @@ def shades() -> list[str]:
 
 def cell_corners(layer: Layer) -> list[list[Point]]:
     """Outlines of the layer's cells in x and y [mm], in flat order; arcs of rings as short chords."""
-    first, second = layer.cells.edges
-    outlines = []
-    for a, b in pairwise(first):
-        for c, d in pairwise(second):
-            if layer.cells.kind == "cartesian":
-                outlines.append([(a, c), (b, c), (b, d), (a, d)])
-                continue
-            phi = np.linspace(a, b, max(2, round((b - a) / 0.2)))
-            outlines.append([(r * np.cos(p), r * np.sin(p)) for r, ps in ((d, phi), (c, phi[::-1])) for p in ps])
-    return [[(float(x), float(y)) for x, y in outline] for outline in outlines]
+    return layer.cells.corners()
 
 
 def average_showers(detector: Detector, means: dict[str, Floats]) -> Figure:

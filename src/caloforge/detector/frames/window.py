@@ -1,31 +1,68 @@
-"""Windows of readout cells that move with the impact: which cells of the fixed grids they show (frame "window")."""
+"""The frame "window": windows of readout cells that move with the impact, and the fixed cells that they show."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from caloforge.detector.cells import Cells
-from caloforge.detector.detector import Detector
+from caloforge.detector.cells import Grid
+from caloforge.detector.frames.base import Floats, Frame, Indices, Lines
 from caloforge.errors import InputError
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+if TYPE_CHECKING:
+    from caloforge.detector.detector import Detector
+
 ROUNDING = 1e-6  # of a cell: a centre that lies on an edge belongs to the upper cell
 
 
-def impact(detector: Detector, theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Floats:
+class WindowFrame(Frame):
+    """A window around the cell of `centre_layer` that the particle's line hits."""
+
+    is_symmetric = False  # since its directions and entry points are not
+
+    def first_cells(self, lines: Lines) -> Indices:
+        """First fixed cells along both axes of each layer's window (N, n_layers, 2).
+
+        Raises:
+            InputError: a window leaves its grid.
+        """
+        return window_offsets(self._detector, lines.theta, lines.phi, lines.position)
+
+    def axes(self, lines: Lines) -> tuple[Floats, Floats]:
+        """The detector's own coordinates; windows are found by `first_cells`."""
+        n = len(lines.theta)
+        return np.zeros((n, 3)), np.broadcast_to(np.eye(3), (n, 3, 3))
+
+    def centres(self, lines: Lines, cells: Indices) -> Floats:
+        """Centres (n, 3) [mm] of readout cells (n,) in the windows of lines (n)."""
+        detector, layer = self._detector, self._detector.cell_layer[cells]
+        start = np.array([la.start for la in detector.layers])
+        shown = np.array([la.cells.shape for la in detector.layers])
+        size, fixed = (np.array(values) for values in zip(*(_grid(la.cells) for la in detector.layers), strict=True))
+        first = self.first_cells(lines)[np.arange(len(layer)), layer]
+        index = np.stack(np.divmod(cells - start[layer], shown[layer, 1]), -1) + first
+        transverse = (index + 0.5 - fixed[layer] / 2) * size[layer]
+        return np.column_stack([transverse, detector.cell_centres[cells, 2]])
+
+    def locate(self, lines: Lines, points: Floats) -> Indices:
+        """Readout cells (n,) of points (n, 3) [mm] in the windows of lines (n); -1 outside."""
+        return self._detector.locate(points, self.first_cells(lines))
+
+
+def impact(detector: "Detector", theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Floats:
     """Where straight lines from the entry points (N, 3) [mm] reach the front of the centre layer: x, y (N, 2) [mm]."""
     azimuth, slope = np.asarray(phi), np.tan(np.asarray(theta))
     depth = detector.layers[detector.readout.centre_layer or 0].z_min
     return np.asarray(position)[:, :2] + depth * np.column_stack([slope * np.cos(azimuth), slope * np.sin(azimuth)])
 
 
-def hit_cells(detector: Detector, theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Indices:
+def hit_cells(detector: "Detector", theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Indices:
     """Cells of the centre layer's fixed grid that the impacts lie in (N, 2)."""
     size, grid = _grid(_centre_cells(detector))
     return np.floor(impact(detector, theta, phi, position) / size + grid / 2).astype(np.int64)
 
 
-def window_offsets(detector: Detector, theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Indices:
+def window_offsets(detector: "Detector", theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Indices:
     """First cells in x and y of each layer's window, as numbers in its fixed grid (N, n_layers, 2).
 
     A window of n cells shows n // 2 cells below the cell that holds the centre of the hit cell of the centre layer.
@@ -45,7 +82,7 @@ def window_offsets(detector: Detector, theta: ArrayLike, phi: ArrayLike, positio
     return offsets
 
 
-def alignment(detector: Detector, position: ArrayLike, theta: ArrayLike = 0.0, phi: ArrayLike = 0.0) -> Floats:
+def alignment(detector: "Detector", position: ArrayLike, theta: ArrayLike = 0.0, phi: ArrayLike = 0.0) -> Floats:
     """How the hit cell lies in the pattern of all layers' cells: one-hot in x, then in y (N, n_x + n_y).
 
     The pattern repeats after as many cells of the centre layer as the largest cell spans. With theta and phi it is the
@@ -56,20 +93,20 @@ def alignment(detector: Detector, position: ArrayLike, theta: ArrayLike = 0.0, p
     return np.concatenate([np.eye(p)[cells[:, axis] % p] for axis, p in enumerate(pattern(detector))], axis=1)
 
 
-def pattern(detector: Detector) -> tuple[int, int]:
+def pattern(detector: "Detector") -> tuple[int, int]:
     """Cells of the centre layer in x and y after which the pattern of all layers' cells repeats."""
     sizes = np.array([_grid(layer.cells)[0] for layer in detector.layers])
     x, y = np.rint(sizes.max(axis=0) / sizes[detector.readout.centre_layer or 0]).astype(int)
     return int(x), int(y)
 
 
-def fixed_starts(detector: Detector) -> Indices:
+def fixed_starts(detector: "Detector") -> Indices:
     """First cell of each layer on the flat axis of the fixed grids, and their total number (n_layers + 1,)."""
     counts = [np.prod(layer.cells.fixed_shape, dtype=np.int64) for layer in detector.layers]
     return np.concatenate([[0], np.cumsum(counts)])
 
 
-def into_window(detector: Detector, cells: Indices, offsets: Indices) -> Indices:
+def into_window(detector: "Detector", cells: Indices, offsets: Indices) -> Indices:
     """Flat readout cells (n,) of cells on the flat axis of the fixed grids, for one shower's offsets (n_layers, 2).
 
     Cells outside the window give -1.
@@ -85,23 +122,23 @@ def into_window(detector: Detector, cells: Indices, offsets: Indices) -> Indices
     return places
 
 
-def _first(cells: Cells, centre: Floats) -> Indices:
+def _first(cells: Grid, centre: Floats) -> Indices:
     size, grid = _grid(cells)
     holding: Indices = np.floor(centre / size + grid / 2 + ROUNDING).astype(np.int64)
     below: Indices = np.array(cells.shape) // 2
     return holding - below
 
 
-def _centre_cells(detector: Detector) -> Cells:
+def _centre_cells(detector: "Detector") -> Grid:
     return detector.layers[detector.readout.centre_layer or 0].cells
 
 
-def _grid(cells: Cells) -> tuple[Floats, Indices]:
+def _grid(cells: Grid) -> tuple[Floats, Indices]:
     """Size [mm] and number of the cells of a fixed grid in x and y.
 
     Raises:
         InputError: rings, which no window moves on.
     """
-    if cells.kind != "cartesian":
+    if cells.pitch is None:
         raise InputError("windows need cartesian cells")
-    return np.array(cells.size), np.array(cells.fixed_shape)
+    return np.array(cells.pitch), np.array(cells.fixed_shape)
