@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from caloforge.detector.frames.window import hit_cells
 from numpy.typing import NDArray
 
 import widths
 from caloforge.detector import Detector
 from caloforge.detector.cells import CartesianCells
+from caloforge.detector.frames.window import hit_cells
 from caloforge.errors import InputError
 from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.showers import Showers, read

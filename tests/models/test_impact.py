@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from caloforge.detector.frames.window import alignment
 
 from caloforge.detector import Detector
+from caloforge.detector.frames.window import alignment
 from caloforge.models.impact import Alignment, ImpactConditions
 from caloforge.showers import Incidents
 from caloforge.showers.domain import Domain, network_inputs

@@ -126,7 +126,7 @@ def shared_grid(detector: Detector, kind: str) -> Grid:
     """The cells that all layers of a detector have in common, for a model of the given kind.
 
     Raises:
-        InputError: layers with different cells.
+        InputError: layers with different cells, or with cells that form no array.
     """
     first, *others = (layer.cells for layer in detector.layers)
     for number, cells in enumerate(others, 1):
@@ -135,6 +135,9 @@ def shared_grid(detector: Detector, kind: str) -> Grid:
                 f"model '{kind}' needs layers that share one grid; in detector '{detector.name}' layer {number} "
                 "differs from layer 0; a detector that fits is clic-ecal, a model for this one coupling-flow"
             )
+    if not first.is_array:
+        raise InputError(f"model '{kind}' needs cells in rows and columns, which {first.kind} cells are not; "
+                         "a model for them is coupling-flow")  # fmt: skip
     return first
 
 

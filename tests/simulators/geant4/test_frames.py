@@ -4,9 +4,9 @@ import importlib.util
 
 import numpy as np
 import pytest
-from caloforge.detector.frames.window import hit_cells
 
 from caloforge.detector import Detector
+from caloforge.detector.frames.window import hit_cells
 from caloforge.errors import InputError
 from caloforge.showers import Incidents
 from caloforge.simulators.geant4 import Geant4Simulator

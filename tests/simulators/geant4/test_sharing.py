@@ -26,6 +26,7 @@ CELLS = {
     "sectors": '"cylindrical", n = [7, 3], r_edges = ["0 mm", "5 mm", "12 mm", "40 mm"]',
     "hollow": '"cylindrical", n = [3, 2], r_edges = ["10 mm", "20 mm", "35 mm"]',
     "rectangles": '"cartesian", n = [4, 3], size = ["15 mm", "22 mm"]',
+    "pads": '"hexagonal", size = "14 mm", width = "75 mm"',
     "one cell": '"cartesian", n = [1, 1], size = ["60 mm", "60 mm"]',
 }
 FINE = 40_000

@@ -37,7 +37,7 @@ class Hits(Protocol):
 def reader(calorimeter: Calorimeter) -> Hits:
     """The reader for a calorimeter's readout frame."""
     if not calorimeter.divided:
-        return MeshHits(calorimeter)
+        return StepHits(calorimeter)
     moves = any(layer.cells.is_window for layer in calorimeter.detector.layers)
     return WindowHits(calorimeter) if moves else CellHits(calorimeter)
 
@@ -108,8 +108,8 @@ class WindowHits:
         return cells[cells >= 0], energies[cells >= 0]
 
 
-class MeshHits:
-    """A mesh along the particle, among whose cells the steps in undivided plates are shared."""
+class StepHits:
+    """Cells that are no volumes: steps in undivided plates are shared among the cells that they cross."""
 
     def __init__(self, calorimeter: Calorimeter) -> None:
         self._detector: Detector = calorimeter.detector
@@ -122,7 +122,7 @@ class MeshHits:
         self._frames = iter(zip(origins, axes, light_at_front(incidents), strict=True))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:  # noqa: ARG002
-        """Cells of the mesh that were hit (n,), and their energies [MeV] (n,)."""
+        """Cells that were hit (n,), and their energies [MeV] (n,)."""
         entry, axes, front = next(self._frames)
         sums = np.zeros(self._detector.n_cells)
         for group in self._groups:

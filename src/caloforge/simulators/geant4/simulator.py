@@ -92,7 +92,9 @@ class Geant4Simulator(Simulator):
         return {"detector": self.detector.toml, "physics": physics, "msc": self._msc, "cells": cells}
 
     def _on_axis(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Incidents whose cells lie where the detector's volumes are (N,): all, unless a mesh follows the particle."""
+        """Incidents whose cells can be volumes (N,): all, unless a mesh follows the particle or no volumes fit."""
+        if any(spec.cells.cuts() is None for spec in self.detector.spec.layer):
+            return np.zeros(len(incidents), bool)
         if not self.detector.frame.follows:
             return np.ones(len(incidents), bool)
         return np.asarray((incidents.theta == 0) & (np.abs(incidents.position[:, :2]).max(axis=1) <= ON_AXIS))

@@ -80,7 +80,7 @@ class Sample(NamedTuple):
 def regular_grid(detector: Detector) -> tuple[int, int, int] | None:
     """Layers and cells along both axes where all layers have the same cells, else None."""
     first = detector.layers[0].cells
-    if any(layer.cells != first for layer in detector.layers):
+    if not first.is_array or any(layer.cells != first for layer in detector.layers):
         return None
     return (len(detector.layers), *first.shape)
 
