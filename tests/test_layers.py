@@ -26,10 +26,13 @@ ALLOWED = {
 }
 ALLOWED["run_config"] = CORE | {"production", "simulators"}
 ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
-ALLOWED["manifest"] = CORE
+ALLOWED["manifest"] = ALLOWED["named_runs"] = CORE
 ALLOWED["steps"] = CORE | {"manifest"}
 ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest", "steps"}
-ALLOWED["cli"] = ALLOWED["pipeline"] | {"pipeline"}
+ALLOWED["fit"] = ALLOWED["pipeline"] | {"pipeline"}
+ALLOWED["api"] = ALLOWED["pipeline"] | {"pipeline", "named_runs"}
+ALLOWED["cli"] = ALLOWED["api"] | {"fit"}
+ALLOWED[""] = ALLOWED["api"] | {"api"}  # lazily
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),
     "torch": ("models/", "training/", "export/", "validation/classifier", "validation/judges/"),

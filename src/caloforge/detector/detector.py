@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -114,6 +115,12 @@ class Detector:
 
     def __repr__(self) -> str:
         return f"Detector({self.name!r}, {len(self.layers)} layers, {self.n_cells} cells)"
+
+    def _repr_html_(self) -> str:
+        """One line and the plates from the side, for notebooks."""
+        from caloforge.detector.side import side_view
+
+        return f"<div><code>{escape(repr(self))}</code><br>{side_view(self)}</div>"
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -250,3 +257,14 @@ class Detector:
 def preset_names() -> list[str]:
     """Names of the presets."""
     return sorted(entry.name.removesuffix(".toml") for entry in PRESETS.iterdir() if entry.name.endswith(".toml"))
+
+
+def template(name: str) -> str:
+    """TOML of a preset as it is written, with its comments; of a file, its canonical TOML.
+
+    Raises:
+        InputError: no such preset or file, or an invalid file.
+    """
+    return (
+        (PRESETS / f"{name}.toml").read_text(encoding="utf-8") if name in preset_names() else Detector.load(name).toml
+    )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers import incidents as inc
 from caloforge.showers.incidents import Incidents
+from caloforge.showers.profile import Profile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Provenance = dict[str, Any]
 
@@ -68,6 +73,61 @@ class Showers:
             and np.array_equal(self.energies, other.energies)
             and _same(self.fast_energy, other.fast_energy)
         )
+
+    def __repr__(self) -> str:
+        said = repr(self.incidents).partition("(")[2].rstrip(")")
+        maker = self.provenance.get("simulator")
+        by = f", made by {maker}" if isinstance(maker, str) else ""
+        return f"Showers({said}, in {self.detector.name}: {self.detector.n_cells} cells{by})"
+
+    def _repr_html_(self) -> str:
+        """One line and the longitudinal profile, for notebooks."""
+        from caloforge.showers.picture import small
+
+        return (
+            f"<div><code>{escape(repr(self))}</code><br>{small(self.profile(), repr(self)) if len(self) else ''}</div>"
+        )
+
+    @property
+    def layers(self) -> NDArray[np.float64]:
+        """Energy in each readout layer (N, n_layers) [MeV], cells below the threshold left out."""
+        return self.detector.sum_layers(self.thresholded())
+
+    @property
+    def total(self) -> NDArray[np.float64]:
+        """Energy in all cells (N,) [MeV], cells below the threshold left out."""
+        return np.asarray(self.layers.sum(axis=1))
+
+    @property
+    def response(self) -> NDArray[np.float64]:
+        """Total energy over sampling fraction times incident kinetic energy (N,), as in reports."""
+        return self.total / (self.detector.readout.sampling_fraction * self.incidents.energy)
+
+    def profile(self) -> Profile:
+        """Mean energy in each readout layer against depth, with its statistical error.
+
+        Examples:
+            >>> import caloforge as cf
+            >>> showers = cf.produce("gflash", "calogan-ecal", "e+", "10 GeV", n=20, seed=1)
+            >>> showers.profile().energy.shape
+            (3,)
+        """
+        layers = self.layers
+        depth = np.array([layer.z for layer in self.detector.layers])
+        return Profile(depth, layers.mean(axis=0), layers.std(axis=0) / max(len(self), 1) ** 0.5)
+
+    def plot(self) -> "Figure":
+        """The longitudinal profile and the mean energy per area in the layers that hold most.
+
+        Raises:
+            InputError: there is no shower, or matplotlib is not installed.
+        """
+        from caloforge.showers.picture import figure
+
+        if not len(self):
+            raise InputError("no showers to draw")
+        cells = self.thresholded().mean(axis=0, dtype=np.float64)
+        return figure(self.detector, cells, self.profile(), repr(self.incidents))
 
     def thresholded(self) -> NDArray[np.float32]:
         """Energies with cells below the threshold of their layer set to zero (N, n_cells) [MeV]."""

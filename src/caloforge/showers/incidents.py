@@ -50,13 +50,13 @@ class Incidents:
             energy: kinetic energies (N,) [MeV], or text such as "5 GeV", alone or in a list.
             theta: angles to +z (N,) [rad], or text such as "0.2 rad".
             phi: azimuths from +x (N,) [rad], or text.
-            position: entry points (N, 3) or (3,) [mm].
+            position: entry points (N, 3) or (3,) [mm], or text such as ("2 mm", "0 mm", "0 mm").
             shower_id: names of the showers within a run's seed (N,).
 
         Raises:
             InputError: shapes that do not fit, or values outside their range.
 
-        Example:
+        Examples:
             >>> Incidents.make("e+", ["5 GeV", "10 GeV"]).energy.tolist()
             [5000.0, 10000.0]
         """
@@ -70,7 +70,7 @@ class Incidents:
                 e,
                 np.broadcast_to(_numbers(theta, units.angle), n),
                 np.broadcast_to(_numbers(phi, units.angle), n),
-                np.broadcast_to(np.asarray(position, np.float64), (n, 3)),
+                np.broadcast_to(_numbers(position, units.length), (n, 3)),
                 np.broadcast_to(np.asarray(ids, np.int64), n),
             )
         except ValueError as error:
@@ -105,6 +105,13 @@ class Incidents:
         if not isinstance(other, Incidents):
             return NotImplemented
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "Incidents(none)"
+        low, high = (units.show_energy(float(f"{e:.4g}")) for e in (self.energy.min(), self.energy.max()))
+        energies = low if low == high else f"{low} to {high}"
+        return f"Incidents({len(self)} of {', '.join(self.particles)}, {energies})"
 
     @property
     def direction(self) -> NDArray[np.float64]:

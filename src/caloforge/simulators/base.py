@@ -37,6 +37,9 @@ class Simulator(Protocol):
         """Release processes and files; the simulator cannot be used afterwards."""
         ...
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r} in {self.detector.name})"
+
     def __enter__(self) -> Self:
         """The simulator itself."""
         return self

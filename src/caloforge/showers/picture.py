@@ -1,0 +1,75 @@
+"""Pictures of showers: a small one for notebooks as SVG, and a figure of the energy in depth and across."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.showers.profile import Profile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+WIDTH, HEIGHT = 420, 90
+MOST_MAPS = 4
+
+
+def small(profile: Profile, title: str) -> str:
+    """The longitudinal profile as bars, in SVG that stands alone."""
+    highest = float(profile.energy.max()) or 1.0
+    step = WIDTH / len(profile.energy)
+    heights = (HEIGHT - 18) * profile.energy / highest
+    bars = [f'<rect x="{k * step:.2f}" y="{HEIGHT - 16 - h:.2f}" width="{max(step - 0.6, 0.3):.2f}" height="{h:.2f}" '
+            'fill="#2a78d6"/>' for k, h in enumerate(heights)]  # fmt: skip
+    text = f"mean energy by layer, up to {highest:.4g} MeV"
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" role="img" '
+            f'aria-label="{escape(title)}">{"".join(bars)}<text x="0" y="{HEIGHT - 3}" font-size="11" fill="#777">'
+            f"{text}</text></svg>")  # fmt: skip
+
+
+def figure(detector: Detector, cells: Floats, profile: Profile, title: str) -> "Figure":
+    """The longitudinal profile, and the energy per area in up to four layers.
+
+    Args:
+        detector: the detector.
+        cells: mean energies (n_cells,) [MeV].
+        profile: of the same showers.
+        title: above the figure.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("drawing needs matplotlib; install caloforge[report]") from None
+    hottest = np.sort(np.argsort(profile.energy)[-MOST_MAPS:])
+    drawn = Figure(figsize=(3.2 * (1 + len(hottest)), 3.4), layout="constrained")
+    axes = drawn.subplots(1, 1 + len(hottest), squeeze=False)[0]
+    axes[0].errorbar(profile.depth, profile.energy, yerr=profile.error, fmt="o-", markersize=3)
+    axes[0].set(xlabel="depth [mm]", ylabel="mean energy [MeV]")
+    for axis, k in zip(axes[1:], hottest, strict=True):
+        _paint(axis, detector, int(k), cells)
+    drawn.suptitle(title)
+    return drawn
+
+
+def _paint(axes: "Axes", detector: Detector, k: int, cells: Floats) -> None:
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import LogNorm
+
+    layer = detector.layers[k]
+    density = cells[layer.slice] / layer.cells.areas
+    highest = float(density.max()) or 1.0
+    norm = LogNorm(1e-4 * highest, highest, clip=True)
+    painted = PolyCollection(layer.cells.corners(), array=np.maximum(density, 1e-4 * highest), norm=norm, cmap="magma",
+                             linewidth=0, antialiased=False, rasterized=True)  # fmt: skip
+    axes.add_collection(painted)
+    axes.autoscale_view()
+    axes.set(title=f"layer {k}", xlabel="x [mm]", ylabel="y [mm]", aspect="equal")
+    axes.figure.colorbar(painted, ax=axes, label="MeV / mm²", shrink=0.8)

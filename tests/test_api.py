@@ -1,0 +1,117 @@
+"""`import caloforge as cf`: light, with names, paths or objects wherever one of them is asked for."""
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import caloforge as cf
+from caloforge.validation import observables
+
+MODEL = Path(__file__).parents[1] / "trained" / "wgan-gp-calogan-small.onnx"
+
+
+def test_import_loads_nothing_until_it_is_used():
+    code = "import sys, caloforge; dir(caloforge); print([m.split('.')[0] for m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not set(ast.literal_eval(out)) & {"torch", "h5py", "matplotlib", "numpy", "pydantic", "onnxruntime"}
+
+
+def test_every_name_of_the_front_is_there():
+    assert 15 <= len(cf.__all__) <= 20
+    assert all(getattr(cf, name).__doc__ for name in cf.__all__)
+    assert set(cf.__all__) <= set(dir(cf))
+    with pytest.raises(AttributeError, match="no attribute 'models_'"):
+        cf.models_  # noqa: B018
+
+
+def test_showers_are_the_same_in_memory_and_in_a_file(tmp_path):
+    beam = ("gflash", "calogan-ecal", "e+", "1 GeV:20 GeV")
+    detector = cf.Detector.load("calogan-ecal")
+    made = cf.produce(*beam, n=25, seed=3)
+    kept = cf.produce(beam[0], detector, *beam[2:], n=25, seed=3, output=tmp_path / "kept.h5", workers=1)
+    assert made == kept == cf.read(str(tmp_path / "kept.h5"))
+    assert cf.read(cf.write(tmp_path / "again.h5", made[:3])) == made[:3]
+    assert cf.read(made) is made
+
+
+def test_a_bad_incident_is_one_line(tmp_path):
+    with pytest.raises(cf.InputError, match="spectrum"):
+        cf.produce("gflash", "calogan-ecal", "e+", "1 GeV", n=1, seed=1, spectrum="flat", output=tmp_path / "a.h5")
+
+
+def test_simulators_by_name_file_and_object():
+    wanted = cf.Incidents.make("e+", ["5 GeV"], position=("1 mm", "0 mm", "0 mm"))
+    assert wanted.position.tolist() == [[1.0, 0.0, 0.0]]
+    central, detector = cf.Incidents.make("e+", ["5 GeV"]), cf.Detector.load("calogan-ecal")
+    with cf.simulator(MODEL) as by_path, cf.simulator(str(MODEL), detector) as by_text:
+        assert by_path.simulate(central, 1) == by_text.simulate(central, 1)
+        assert repr(by_path) == f"LearnedSimulator('{MODEL.stem}' in calogan-ecal)"
+
+
+def test_what_showers_hold_is_what_reports_show(small, toy):
+    showers = toy(small, 30, seed=1)
+    cells = showers.thresholded()
+    assert np.array_equal(showers.layers, observables.layer_energies(small, cells))
+    assert np.array_equal(showers.total, observables.total_energy(small, cells))
+    assert np.array_equal(showers.response, observables.response(small, cells, showers.incidents.energy))
+    profile = showers.profile()
+    assert np.allclose(profile.energy, showers.layers.mean(0))
+    assert profile.depth.tolist() == [layer.z for layer in small.layers]
+
+
+@pytest.mark.parametrize("name", ["calogan-ecal", "pbwo4-cylinder"])
+def test_pictures_and_one_line(name):
+    pytest.importorskip("matplotlib")
+    showers = cf.produce("gflash", name, "e-", "5 GeV", n=2, seed=1)
+    for one in (showers, showers.detector):
+        assert "\n" not in repr(one)
+        ElementTree.fromstring(one._repr_html_().replace("<br>", "<br/>"))
+    assert repr(showers).startswith("Showers(2 of e-, 5 GeV, in ")
+    assert repr(showers.incidents[:0]) == "Incidents(none)"
+    assert len(showers.plot().axes) >= 4
+    with pytest.raises(cf.InputError, match="no showers"):
+        showers[:0].plot()
+
+
+def test_candidates_are_samples_simulators_names_or_files(tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("caloforge.validation.validate", lambda *given, **_: seen.update(given[1]) or {})
+    beam = ("gflash", "calogan-ecal", "e+", "2 GeV:10 GeV")
+    reference, other, third = (cf.produce(*beam, n=6, seed=seed) for seed in (9, 2, 3))
+    cf.write(tmp_path / "sample.h5", other)
+    own = replace(third, provenance={"simulator": "own"})
+    with cf.simulator("gflash", "calogan-ecal") as gflash:
+        cf.validate(reference, [gflash, MODEL, tmp_path / "sample.h5", own], tmp_path / "out")
+    assert list(seen) == [MODEL.stem, "sample", "gflash", "own"]
+    assert all(showers.detector == reference.detector and len(showers) == 6 for showers in seen.values())
+    assert seen["sample"] == other
+    assert seen["gflash"] != reference
+    with pytest.raises(cf.InputError, match="two candidates would be called 'own'"):
+        cf.validate(reference, [own, own[:5]], tmp_path / "out")
+
+
+def test_a_model_is_trained_from_a_dictionary(small, toy, tmp_path):
+    pytest.importorskip("torch")
+    showers = toy(small, 60, seed=1)
+    config = {"model": {"kind": "vae", "hidden": (8,), "latent": 2}, "training": {"steps": 2, "evaluate_every": 1}}
+    summary = cf.train(config, showers[:40], showers[40:], tmp_path / "runs" / "vae")
+    assert summary.steps == 2
+    with pytest.raises(cf.InputError, match="not a run directory"):
+        cf.to_onnx(tmp_path, tmp_path / "vae.onnx")
+    with pytest.raises(cf.InputError, match=r"unknown key 'training\.step'; did you mean 'steps'"):
+        cf.train({**config, "training": {"step": 2}}, showers[:40], showers[40:], tmp_path / "other")
+
+
+def test_times_of_a_simulator_stay_open_for_its_owner(small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "geant4_pybind", None)
+    monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
+    with cf.simulator("gflash", small) as gflash:
+        report = cf.time(small, gflash, batches=(1,))
+        assert report["simulators"]["gflash"]["1"]["ms"] > 0
+        assert len(gflash.simulate(cf.Incidents.make("e-", "5 GeV"), 1)) == 1
