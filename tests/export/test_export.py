@@ -49,6 +49,7 @@ def test_metadata(graph, small):
     assert 1000 <= card["ranges"]["energy"][0] < card["ranges"]["energy"][1] <= 20000
     assert set(card["ranges"]) == {"energy", "theta", "phi", "position"}
     assert card["training"]["n_showers"] == 300
+    assert card["training"]["record"]["losses"][-1][0] == 20
     assert card["python_only"] is False
 
 

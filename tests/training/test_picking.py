@@ -10,9 +10,10 @@ import torch
 from caloforge.errors import InputError, RunError
 from caloforge.models import build
 from caloforge.showers.domain import Domain
-from caloforge.training import TrainingConfig, TrainingSummary, load_model, train
+from caloforge.training import Schedule, TrainingConfig, TrainingSummary, load_model, train
 from caloforge.training.pace import Pace, timed
 from caloforge.training.picking import Picker, parts_of
+from caloforge.training.record import training_record
 from caloforge.training.response import draw, unmatched_response
 from caloforge.training.run import RunFolder, load_state
 
@@ -179,3 +180,24 @@ def test_trainings_record_the_unmatched_response(samples, tiny_configs, tmp_path
         train(config(kind, tiny_configs[kind].model_dump(), steps=1), *samples, tmp_path / kind, quiet=True)
         response = RunFolder(tmp_path / kind).response
         assert bool(response) == matches
+
+
+def test_each_kind_has_defaults_of_its_own_where_a_config_says_nothing():
+    vae = TrainingConfig.read("[model]\nkind = 'vae'\n[training]\nbatch = 7", "test").training
+    assert (vae.batch, vae.clip, vae.average) == (7, 10.0, 0.995)
+    gan = TrainingConfig.read("[model]\nkind = 'wgan-gp'", "test").training
+    assert (gan.batch, gan.learning_rate, gan.clip) == (64, 5e-4, 1000.0)
+    flow = TrainingConfig.read("[model]\nkind = 'coupling-flow'", "test").training
+    assert flow == Schedule()
+
+
+def test_the_record_of_a_training_tells_size_time_and_kept_steps(toy_run):
+    folder = RunFolder(toy_run)
+    record = training_record(folder, load_model(toy_run))
+    lines = [json.loads(line) for line in folder.losses_file.read_text().splitlines()]
+    assert record["parameters"] > 100
+    assert record["seconds"] == lines[-1]["seconds"]
+    assert record["losses"] == [[line["step"], line["loss"], line["held_out"]] for line in lines]
+    for part, (score, step) in record["best"].items():
+        assert score == min(line[part] for line in lines)
+        assert step in [line["step"] for line in lines]

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from caloforge.cli import complete
 from caloforge.cli.options import (
+    BEAM,
     Cut,
     DetectorName,
     Force,
@@ -41,16 +43,26 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     reference: Annotated[Path, typer.Argument(help="Showers to compare with, Geant4's as a rule.")],
-    candidates: Annotated[list[str], typer.Argument(metavar="CANDIDATE...", help="Files or names of simulators.")],
+    candidates: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CANDIDATE...", help="Files or names of simulators.", autocompletion=complete.simulators
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for report and metrics.")],
     floor: Annotated[Path | None, typer.Option(help="Independent showers of the reference's simulator.")] = None,
     training: Annotated[Path | None, typer.Option(help="Showers a candidate learned from: tests memorisation.")] = None,
-    recipe: Annotated[str, typer.Option(help="Classifier recipe: default or calochallenge.")] = "default",
-    detector: Annotated[str | None, typer.Option(help="Detector of files that do not name theirs.")] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Classifier recipe: default, quick or calochallenge.", autocompletion=complete.recipes)
+    ] = "default",
+    detector: Annotated[
+        str | None, typer.Option(help="Detector of files that do not name theirs.", autocompletion=complete.detectors)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.")] = 0,
     seeds: Annotated[int, typer.Option(help="Classifier trainings per view.")] = 3,
     reweight: Annotated[bool, typer.Option("--reweight", help="Reweight differing energy spectra.")] = False,
     timings: Annotated[Path | None, typer.Option(help="bench.json to show in the report.")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print the report into report.pdf, by a browser.")] = False,
     other_physics: Annotated[
         bool, typer.Option("--other-physics", help="Compare samples of another physics list, cut or tables, too.")
     ] = False,
@@ -63,7 +75,10 @@ def validate(
     from caloforge.validation import summary_table
     from caloforge.validation import validate as compare
     from caloforge.validation.benchmark import check_judges
+    from caloforge.validation.report.printed import find_browser, print_report
 
+    if pdf:
+        find_browser()
     check_seed(seed)
     check_judges(recipe, seeds)
     shown = read_report(timings) if timings else None
@@ -89,6 +104,8 @@ def validate(
         timings=shown,
         progress=not quiet,
     )
+    if pdf:
+        print_report(output / "report.html", output / "report.pdf")
     if not quiet:
         console.print(summary_table(metrics))
         console.print(f"report: {output / 'report.html'}")
@@ -101,7 +118,7 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
         InputError: it holds metrics already and `force` is not given, cannot be written, or what would be written is an
             input.
     """
-    for name in ("metrics.json", "report.html"):
+    for name in ("metrics.json", "report.html", "report.pdf"):
         check_regular(folder / name)
         check_no_input(folder / name, inputs)
         if (folder / name).exists() and not force:
@@ -146,13 +163,23 @@ def _candidate(name: str, reference: Showers, seed: int) -> Showers:
 
 def bench(
     detector: DetectorName,
-    simulator: Annotated[list[str], typer.Option("--simulator", help="Simulator to time; may be repeated.")],
+    simulator: Annotated[
+        list[str],
+        typer.Option("--simulator", help="Simulator to time; may be repeated.", autocompletion=complete.simulators),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Output file, bench.json.")],
     energy: Annotated[
         list[str] | None,
         typer.Option("--energy", help="Kinetic energy; repeat it for more Geant4 times. [default: 10 GeV]"),
     ] = None,
-    particle: Annotated[str | None, typer.Option(help="Default: the first learned model's particle, else e-.")] = None,
+    particle: Annotated[
+        str | None,
+        typer.Option(
+            help="Default: the first learned model's particle, else e-.",
+            autocompletion=complete.particles,
+            rich_help_panel=BEAM,
+        ),
+    ] = None,
     theta: Theta = None,
     phi: Phi = None,
     position: Position = None,

@@ -26,6 +26,7 @@ from caloforge.showers.incidents import Incidents
 from caloforge.simulators import onnx_rules
 from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges, ResponseCard
 from caloforge.simulators.onnx_file import sealed
+from caloforge.training.record import training_record
 from caloforge.training.response import match_of
 from caloforge.training.run import RunFolder, load_model
 
@@ -106,7 +107,7 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
         ranges=Ranges(energy=domain.energy, theta=domain.theta, phi=domain.phi, position=domain.position),
         versions=provenance["versions"] | versions,
         response_match=_response(model, folder),
-        training=provenance["training"] | folder.pace,
+        training=provenance["training"] | folder.pace | {"record": training_record(folder, model)},
     )
 
 

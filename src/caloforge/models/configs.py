@@ -15,6 +15,8 @@ Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], Field(min_
 Size = Annotated[int, Field(ge=1, le=64)]
 Sizes = tuple[Size, Size, Size]
 Channels = Annotated[int, Field(ge=1, le=4096)]
+Defaults = dict[str, float]
+"""What `[training]` of a kind is where it says nothing, as in the kind's small configs."""
 
 
 class FlowConfig(Strict):
@@ -95,6 +97,8 @@ class CaloFlowConfig(Strict):
         columns: what flow II sees of the cells.
     """
 
+    training: ClassVar[Defaults] = {"batch": 128, "learning_rate": 1e-3, "average": 0.99}
+
     kind: Literal["caloflow"] = "caloflow"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
     cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=378)
@@ -105,6 +109,7 @@ class CaloFlowStudentConfig(Strict):
     """Config of the student: as its teacher's but for hidden units and dropout of `cells`."""
 
     learns_from: ClassVar[str] = "caloflow"
+    training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "average": 0.99}
 
     kind: Literal["caloflow-student"] = "caloflow-student"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
@@ -123,6 +128,8 @@ class FastArConfig(Strict):
         embedding: width of the network that turns the conditions of a layer into scales and shifts.
         mixtures: components of each cell's mixture, besides the empty one.
     """
+
+    training: ClassVar[Defaults] = {"batch": 16, "average": 0.995}
 
     kind: Literal["fast-ar"] = "fast-ar"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
@@ -214,6 +221,8 @@ class Gan3DConfig(Strict):
         bfloat16: train with numbers of 16 bits, three times as fast where the processor has them.
     """
 
+    training: ClassVar[Defaults] = {"batch": 32, "learning_rate": 5e-4, "average": 0.99}
+
     kind: Literal["gan-3d"] = "gan-3d"
     noise: Annotated[int, Field(ge=1, le=100_000)] = 254
     grain: bool = False
@@ -249,6 +258,8 @@ class VAEConfig(Strict):
         weights: of the terms of the loss.
     """
 
+    training: ClassVar[Defaults] = {"batch": 100, "clip": 10.0, "average": 0.995}
+
     kind: Literal["vae"] = "vae"
     latent: Annotated[int, Field(ge=1, le=4096)] = 10
     hidden: Widths = (200, 150, 100, 50)
@@ -265,6 +276,8 @@ class WGANConfig(Strict):
         gradient_penalty: weight of the penalty on the critic's gradient.
         activity: weight of the generator's outputs (L1 activity regularisation).
     """
+
+    training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "clip": 1000.0, "average": 0.998}
 
     kind: Literal["wgan-gp"] = "wgan-gp"
     latent: Annotated[int, Field(ge=1, le=65536)] = 128
@@ -288,3 +301,9 @@ ModelConfig = Annotated[
 CONFIGS: dict[str, type[Strict]] = {
     config.model_fields["kind"].default: config for config in get_args(get_args(ModelConfig)[0])
 }
+
+
+def training_defaults(kind: object) -> Defaults:
+    """Values of `[training]` that a kind of model sets where a config does not; empty for an unknown kind."""
+    found: Defaults = getattr(CONFIGS.get(str(kind)), "training", {})
+    return dict(found)

@@ -1,12 +1,13 @@
 """Configuration of a training: the model and the schedule."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from caloforge.config import Strict
 from caloforge.models import ModelConfig
+from caloforge.models.configs import training_defaults
 from caloforge.seeds import SEED_LIMIT
 
 Steps = Annotated[int, Field(ge=1, le=100_000_000)]
@@ -15,7 +16,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Schedule(Strict):
-    """How a model is trained.
+    """How a model is trained; where a kind of model has defaults of its own, they go before these.
 
     Attributes:
         steps: training steps.
@@ -69,6 +70,17 @@ class TrainingConfig(Strict):
     model: ModelConfig
     training: Schedule = Schedule()
     teacher: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_training(cls, values: Any) -> Any:
+        """Put the defaults of the model's kind where `[training]` says nothing."""
+        model, given = (
+            (values.get(key, {}) for key in ("model", "training")) if isinstance(values, dict) else (None, None)
+        )
+        if not isinstance(model, dict) or not isinstance(given, dict):
+            return values
+        return {**values, "training": {**training_defaults(model.get("kind")), **given}}
 
     @model_validator(mode="after")
     def _check_teacher(self) -> Self:

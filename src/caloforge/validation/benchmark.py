@@ -23,6 +23,7 @@ from caloforge.validation.manifold import memorisation, precision_recall
 from caloforge.validation.physics_distances import physics_distances
 from caloforge.validation.progress import steps
 from caloforge.validation.recipes import Recipe, find_recipe
+from caloforge.validation.resolution import resolution_terms
 from caloforge.validation.samples import Samples, check_apart, check_unseen, prepare
 from caloforge.validation.significance import worst_observable
 from caloforge.validation.table import MANY_LAYERS, Table, defined, observable_table
@@ -124,7 +125,9 @@ def measure(
         "recipe": recipe.name,
         "seed": seed,
         "notes": list(samples.notes),
-        "reference": _describe(samples.reference) | {"split_in_two": samples.split} | own,
+        "reference": _describe(samples.reference)
+        | {"split_in_two": samples.split, "resolution": judge.resolution(samples.reference)}
+        | own,
         "floor": results.pop("floor"),
         "candidates": results,
     }
@@ -179,6 +182,7 @@ class Judge:
             "observables": compare(self._table, table, recipe.bootstraps, seed),
             "worst_observable": worst_observable(self._table, table),
             "energy_bins": self._in_bins(table, showers),
+            "resolution": self.resolution(showers, table),
             "cells": cell_tests.cell_means(reference, showers),
             "correlations": cell_tests.layer_correlations(reference, showers),
             **self._physics_distances(showers),
@@ -188,6 +192,11 @@ class Judge:
             return metrics
         copies = memorisation(self._training, reference, showers, recipe)
         return metrics | ({"memorisation": copies} if copies else {})
+
+    def resolution(self, showers: Showers, table: Table | None = None) -> Metrics | None:
+        """Terms of the energy resolution of a sample, or of the reference where no table is given."""
+        response = (table or self._table)["response"].values
+        return resolution_terms(response, showers.incidents.energy, self._bins)
 
     def _physics_distances(self, showers: Showers) -> Metrics:
         with single_threaded():

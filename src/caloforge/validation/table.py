@@ -54,9 +54,11 @@ def observable_table(showers: Showers) -> Table:
 
 def _energy(showers: Showers, energies: Energies, layers: Floats) -> Table:
     detector, incident = showers.detector, showers.incidents.energy
+    shared = detector.readout.sampling_fraction
+    label = "E_{tot} / E_{inc}" if shared == 1 else f"E_{{tot}} / ({shared:g} E_{{inc}})"
     table = {
         "energy": Observable(layers.sum(axis=1), "E_{tot}", "MeV", "energy"),
-        "response": Observable(obs.response(detector, energies, incident), "E_{tot} / E_{inc}", "", "energy"),
+        "response": Observable(obs.response(detector, energies, incident), label, "", "energy"),
     }
     share = obs.fractions(layers)
     for k in range(layers.shape[1]):

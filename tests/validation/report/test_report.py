@@ -10,17 +10,35 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.showers import Incidents
+from caloforge.simulators.gflash import GFlash
 from caloforge.validation.benchmark import finite, measure
-from caloforge.validation.report.page import write_report
+from caloforge.validation.report.figures import fitting_bins
+from caloforge.validation.report.maps import average_showers
+from caloforge.validation.report.page import _one_by_one, write_report
 from caloforge.validation.report.plots import Histograms, distributions
-from caloforge.validation.report.style import INK, REFERENCE, Labels, plain, styled, typeset
+from caloforge.validation.report.printed import find_browser, print_report
+from caloforge.validation.report.style import INK, REFERENCE, Labels, panels, plain, styled, typeset
 from caloforge.validation.samples import prepare
+from caloforge.validation.table import observable_table
 
 ODD = r"zebra_{\frac} $x$ <b>_\udcff"  # markup, a formula that matplotlib cannot read, a byte that is no UTF-8
 SHOWN = ODD.replace("\udcff", r"\udcff")
+NINE = """
+name = "nine"
+readout = {frame = "detector", sampling_fraction = 0.2}
+[[layer]]
+copies = 9
+repeat = 3
+plates = [{material = "G4_Pb", thickness = "3 mm"}, {material = "G4_lAr", thickness = "5 mm"}]
+counts = ["G4_lAr"]
+cells = {kind = "cartesian", n = [10, 10], size = ["10 mm", "10 mm"]}
+"""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -60,24 +78,92 @@ def test_every_figure_has_pdf_and_data(page):
 
 
 def drawn():
-    """A figure of two columns with awkward names."""
+    """A figure with awkward names."""
     values = {REFERENCE: np.array([9.0, 40.0, 0.0]), "a_b$": np.array([12.0, 30.0, 1.0])}
     column = Histograms("E_{tot} φ [MeV]", np.array([0.0, 1.0, 2.0, 3.0]), values)
     with styled():
-        return distributions(Labels("twice", "a < b & c", "energy"), [column, column])
+        return distributions(Labels("twice", "a < b & c", "energy"), column)
 
 
 def test_figures_are_reproducible_and_take_the_pages_colour():
     first, second = drawn(), drawn()
     assert first == second
-    assert first.columns == 2
     ElementTree.fromstring(first.svg)
     assert "currentColor" in first.svg
     assert INK not in first.svg
     assert "a_b$" in first.svg
     assert "<style" not in first.svg
     data = json.loads(base64.b64decode(first.data.split(",")[1]))
-    assert data[0]["counts"]["a_b$"] == [12.0, 30.0, 1.0]
+    assert data["counts"]["a_b$"] == [12.0, 30.0, 1.0]
+
+
+@pytest.mark.parametrize("names", [1, 3, 6, 8])
+@pytest.mark.parametrize("letters", [3, 14, 60])
+def test_every_name_of_a_legend_stands_inside_its_figure(names, letters):
+    with styled():
+        canvas, top, _ = panels([REFERENCE, "floor", *(f"{k}" * letters for k in range(names))])
+        FigureCanvasAgg(canvas).draw()
+        box = canvas.legends[0].get_window_extent()
+        assert len(canvas.legends[0].get_texts()) == names + 2
+        assert box.x1 <= canvas.bbox.x1
+        assert box.y1 <= canvas.bbox.y1 + 1
+        assert box.y0 >= top.get_window_extent().y1
+        assert all(text.get_fontsize() >= 15 for text in canvas.legends[0].get_texts())
+
+
+@pytest.mark.parametrize("samples", [3, 5, 8])
+def test_maps_are_as_wide_as_other_figures_and_not_blown_up(small, samples):
+    means = {
+        REFERENCE: np.linspace(1, 2, small.n_cells),
+        **{f"{k}": np.ones(small.n_cells) for k in range(samples - 1)},
+    }
+    with styled():
+        figures = list(average_showers(small, means))
+    assert len(figures) == len(small.layers)
+    for figure in figures:
+        width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', figure.svg).groups())
+        assert width == pytest.approx(720, abs=1)
+        assert height < 1.4 * width
+
+
+def test_bins_follow_the_size_of_the_sample():
+    assert [fitting_bins(n) for n in (10, 500, 5000, 10**6)] == [12, 16, 34, 50]
+
+
+def test_contents_lead_to_every_section(page):
+    text = page.read_text()
+    sections = re.findall(r'<section id="([^"]+)"', text)
+    assert re.findall(r'href="#([^"]+)"', text[text.index("<nav") : text.index("</nav>")]) == sections
+    assert len(sections) > 8
+
+
+def test_layers_shown_one_by_one_are_named(page):
+    assert "shown one by one" not in page.read_text()  # it has three layers
+    nine = Detector.from_toml(NINE)
+    assert (
+        _one_by_one(nine, [1, 3, 4]) == "Of 9 layers, the 3 that hold the most energy are shown one by one: 1, 3 and 4."
+    )
+
+
+def test_the_response_is_named_by_what_it_is_divided_by(samples):
+    response = observable_table(samples[0][:5])["response"]
+    assert response.label == "E_{tot} / E_{inc}"
+    nine = Detector.from_toml(NINE)
+    showers = GFlash(nine).simulate(Incidents.make("e-", ["5 GeV"] * 3), 1)
+    assert observable_table(showers)["response"].label == "E_{tot} / (0.2 E_{inc})"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_the_report_is_printed_as_pdf(tmp_path):
+    (tmp_path / "page.html").write_text("<p>A page</p>")
+    print_report(tmp_path / "page.html", tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_pdf_without_a_browser_is_one_line(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="--pdf needs Chromium"):
+        find_browser()
 
 
 def test_subscripts_become_formulas_and_dollars_stay():

@@ -8,23 +8,26 @@ from typing import Any
 import numpy as np
 
 from caloforge.detector import Detector
-from caloforge.showers import Showers
+from caloforge.showers import Incidents, Showers
 from caloforge.units import show_energy
 from caloforge.validation import observables as obs
 from caloforge.validation.cell_tests import mean_shower, spread_layers
-from caloforge.validation.distances import energy_bins, histogram, width_error
+from caloforge.validation.distances import energy_bins, histogram
 from caloforge.validation.features import lowest
 from caloforge.validation.moments import Floats
 from caloforge.validation.report import maps
 from caloforge.validation.report.judges import judge_figures
 from caloforge.validation.report.plots import Curves, Histograms, curves, distributions
 from caloforge.validation.report.style import REFERENCE, Figure, Labels, styled
+from caloforge.validation.report.training import losses_figure, training_record
+from caloforge.validation.report.trends import Against, resolution_fits, trend
 from caloforge.validation.samples import Samples
 from caloforge.validation.table import Observable, Table, bin_edges, defined, observable_table
 
 Metrics = dict[str, Any]
 SHOWN_LAYERS = 3
 FEWEST_EDGES = 6  # of a lateral profile worth drawing
+MOST_BINS = 50
 PER_LAYER = ("energy", "fraction", "centre_x", "centre_y", "width_x", "width_y", "width_r", "sparsity")
 
 
@@ -49,8 +52,7 @@ class Content:
     @cached_property
     def layers(self) -> list[int]:
         """Layers shown one by one: those with the most energy."""
-        mean = obs.layer_energies(self.detector, self.showers[REFERENCE].thresholded()).mean(axis=0)
-        return sorted(np.argsort(mean)[-SHOWN_LAYERS:].tolist())
+        return hottest_layers(self.showers[REFERENCE])
 
     @cached_property
     def bins(self) -> list[tuple[float, float]]:
@@ -60,6 +62,12 @@ class Content:
     def results(self) -> dict[str, Metrics]:
         """Metrics of the floor and the candidates, and what the reference says of itself."""
         return {REFERENCE: self.metrics["reference"], "floor": self.metrics["floor"], **self.metrics["candidates"]}
+
+
+def hottest_layers(showers: Showers) -> list[int]:
+    """The layers that hold the most energy, in depth."""
+    mean = obs.layer_energies(showers.detector, showers.thresholded()).mean(axis=0)
+    return sorted(np.argsort(mean)[-SHOWN_LAYERS:].tolist())
 
 
 def all_figures(samples: Samples, metrics: Metrics) -> list[Figure]:
@@ -79,20 +87,26 @@ def _judges(content: Content) -> Iterator[Figure]:
 
 def _averages(content: Content) -> Iterator[Figure]:
     means = {name: mean_shower(s.thresholded()) for name, s in content.showers.items()}
-    yield maps.average_showers(content.detector, means)
+    yield from maps.average_showers(content.detector, means)
 
 
 def _distributions(content: Content) -> Iterator[Figure]:
-    """Each observable of whole showers, and those of layers side by side."""
+    """Each observable of whole showers, and those of the layers that are shown one by one."""
     table = content.tables[REFERENCE]
     for name, column in table.items():
-        if column.layer is None:
+        if column.layer is None and _varies(content, name):
             yield _distribution(name, name.replace("_", " "), column, _by_sample(content, name))
     for quantity in PER_LAYER:
-        names = [name for k in content.layers if (name := f"{quantity}_layer_{k}") in table]
-        if names:
-            labels = Labels(f"{quantity}_by_layer", f"{quantity.replace('_', ' ')} by layer", table[names[0]].group)
-            yield distributions(labels, [_histograms(table[name], _by_sample(content, name)) for name in names])
+        for k in content.layers:
+            if (name := f"{quantity}_layer_{k}") in table and _varies(content, name):
+                title = f"{quantity.replace('_', ' ')}, layer {k}"
+                yield _distribution(name, title, table[name], _by_sample(content, name))
+
+
+def _varies(content: Content, name: str) -> bool:
+    """Whether an observable is no constant (the share of the only layer is one)."""
+    values = np.concatenate([table[name].values for table in content.tables.values()])
+    return bool(np.ptp(values[np.isfinite(values)]) > 0)
 
 
 def _by_sample(content: Content, name: str) -> dict[str, Floats]:
@@ -100,13 +114,18 @@ def _by_sample(content: Content, name: str) -> dict[str, Floats]:
 
 
 def _distribution(name: str, title: str, column: Observable, values: dict[str, Floats]) -> Figure:
-    return distributions(Labels(name, title, column.group), [_histograms(column, values)])
+    return distributions(Labels(name, title, column.group), _histograms(column, values))
 
 
 def _histograms(column: Observable, values: dict[str, Floats]) -> Histograms:
-    edges = bin_edges(column)
+    edges = bin_edges(column, fitting_bins(len(column.values)))
     x = f"{column.label} [{column.unit}]" if column.unit else column.label
     return Histograms(x, edges, {key: histogram(v, edges) for key, v in values.items()}, column.log, column.log)
+
+
+def fitting_bins(n: int) -> int:
+    """Bins of a histogram of n showers: 2 n^(1/3) (Rice's rule), between 12 and 50."""
+    return int(np.clip(round(2 * n ** (1 / 3)), 12, MOST_BINS))
 
 
 def _at_fixed_energies(content: Content) -> Iterator[Figure]:
@@ -132,31 +151,26 @@ def _in_bin(content: Content, name: str, index: int) -> Iterator[tuple[str, Floa
 
 
 def _against_energy(content: Content) -> Iterator[Figure]:
-    """Response, resolution and shapes against incident energy."""
+    """Linearity, resolution with its fit, and shapes against incident energy."""
     if len(content.bins) < 2:
         return
+    energy = {sample: showers.incidents.energy for sample, showers in content.showers.items()}
+    against = Against("energy", "E_{inc} [GeV]", energy, content.bins, 1e-3)
     shapes = ["response", "depth_centre", "depth_width", "sparsity", f"width_r_layer_{content.layers[-1]}"]
     for name in shapes:
         if name in content.tables[REFERENCE]:
-            column = content.tables[REFERENCE][name]
-            yield _trend(content, name, f"mean {column.label}", np.mean, lambda v: v.std() / max(len(v), 1) ** 0.5)
-    yield _trend(content, "response", "width of the response", np.std, width_error)
+            yield trend(content.tables, name, against, "mean")
+    yield trend(content.tables, "response", against, "resolution", resolution_fits(content.metrics))
 
 
-def _trend(
-    content: Content, name: str, y: str, value: Callable[[Floats], Any], error: Callable[[Floats], Any]
-) -> Figure:
-    column = content.tables[REFERENCE][name]
-    points: dict[str, list[tuple[float, float]]] = {sample: [] for sample in content.showers}
-    for index in range(len(content.bins)):
-        for sample, values, rows in _in_bin(content, name, index):
-            found = values[rows][np.isfinite(values[rows])]
-            points[sample].append((float(value(found)), float(error(found))) if len(found) > 1 else (np.nan, np.nan))
-    kind = "width" if value is np.std else "mean"
-    unit = f" [{column.unit}]" if column.unit else ""
-    labels = Labels(f"{name}_{kind}_energy", f"{name.replace('_', ' ')}, {kind} against energy", column.group)
-    measured = {s: (np.array(p)[:, 0], np.array(p)[:, 1]) for s, p in points.items()}
-    return curves(labels, [Curves("E_{inc} [GeV]", y + unit, _middles(content), measured)])
+def _against_direction(content: Content) -> Iterator[Figure]:
+    """Response against angles and entry points, where these vary."""
+    for name, label, read in DIRECTIONS:
+        values = {sample: read(showers.incidents) for sample, showers in content.showers.items()}
+        if np.ptp(values[REFERENCE]) > 0:
+            bins = energy_bins(values[REFERENCE])
+            if len(bins) > 1:
+                yield trend(content.tables, "response", Against(name, label, values, bins), "mean")
 
 
 def _middles(content: Content) -> Floats:
@@ -172,16 +186,16 @@ def _longitudinal_profile(content: Content) -> Iterator[Figure]:
     }
     z = np.array([layer.z for layer in content.detector.layers])
     labels = Labels("longitudinal_profile", "longitudinal profile", "longitudinal")
-    yield curves(labels, [Curves("depth [mm]", "mean E_{layer} / E_{inc}", z, profiles, log_y=True)])
+    yield curves(labels, Curves("depth [mm]", "mean E_{layer} / E_{inc}", z, profiles, log_y=True))
 
 
 def _lateral_profiles(content: Content) -> Iterator[Figure]:
-    """Average energy against distance in x, y, r and phi, in the layers shown side by side."""
+    """Average energy against distance in x, y, r and phi, in the layers shown one by one."""
     for axis in obs.AXES:
-        shown = [_lateral_profile(content, k, axis) for k in content.layers
-                 if len(obs.lateral_edges(content.detector.layers[k], axis)) >= FEWEST_EDGES]  # fmt: skip
-        if shown:
-            yield curves(Labels(f"profile_{axis}_by_layer", f"lateral profile in {axis} by layer", "lateral"), shown)
+        for k in content.layers:
+            if len(obs.lateral_edges(content.detector.layers[k], axis)) >= FEWEST_EDGES:
+                labels = Labels(f"profile_{axis}_layer_{k}", f"lateral profile in {axis}, layer {k}", "lateral")
+                yield curves(labels, _lateral_profile(content, k, axis))
 
 
 def _lateral_profile(content: Content, k: int, axis: str) -> Curves:
@@ -206,7 +220,7 @@ def _cell_energies(content: Content) -> Iterator[Figure]:
     edges = np.geomspace(low, max(high, 10 * low), 60)
     counts = {name: obs.cell_spectrum(s.thresholded(), edges) for name, s in content.showers.items()}
     shown = Histograms("cell energy [MeV]", edges, counts, log_x=True, log_y=True)
-    yield distributions(Labels("cell_energy", "cell energies", "cells"), [shown])
+    yield distributions(Labels("cell_energy", "cell energies", "cells"), shown)
 
 
 def _correlations(content: Content) -> Iterator[Figure]:
@@ -231,7 +245,7 @@ def _neighbours(content: Content) -> Iterator[Figure]:
             labels = Labels(f"neighbours_{name}", f"nearest training shower, {name}", "memorisation")
             arrays = {key: np.array(value, np.float64) for key, value in counts.items()}
             x = "distance to the nearest training shower"
-            yield distributions(labels, [Histograms(x, np.array(histograms["edges"]), arrays)])
+            yield distributions(labels, Histograms(x, np.array(histograms["edges"]), arrays))
 
 
 def _regression(content: Content) -> Iterator[Figure]:
@@ -243,7 +257,7 @@ def _regression(content: Content) -> Iterator[Figure]:
         values = {name: _column(found["regression"], key) for name, found in content.results().items()}
         labels = Labels(f"regression_{key}", f"energy regression, {key}", "analysis")
         shown = Curves("E_{inc} [GeV]", y, _middles(content), values)
-        yield curves(labels, [shown], difference=key == "bias")
+        yield curves(labels, shown, difference=key == "bias")
 
 
 def _column(rows: list[Metrics], key: str) -> tuple[Floats, Floats]:
@@ -252,5 +266,19 @@ def _column(rows: list[Metrics], key: str) -> tuple[Floats, Floats]:
     return value, error
 
 
+def _training(content: Content) -> Iterator[Figure]:
+    """Losses of each learned candidate against its training steps."""
+    for name, found in content.metrics["candidates"].items():
+        if losses := training_record(found["provenance"]).get("losses"):
+            yield losses_figure(name, losses)
+
+
+DIRECTIONS: tuple[tuple[str, str, Callable[[Incidents], Floats]], ...] = (
+    ("theta", "θ [rad]", lambda incidents: incidents.theta),
+    ("phi", "φ [rad]", lambda incidents: incidents.phi),
+    ("x", "entry point x [mm]", lambda incidents: incidents.position[:, 0]),
+    ("y", "entry point y [mm]", lambda incidents: incidents.position[:, 1]),
+)
 DRAWN = (_judges, _scores, _averages, _longitudinal_profile, _distributions, _at_fixed_energies, _against_energy,
-         _lateral_profiles, _cell_energies, _correlations, _neighbours, _regression)  # fmt: skip
+         _against_direction, _lateral_profiles, _cell_energies, _correlations, _neighbours, _regression,
+         _training)  # fmt: skip

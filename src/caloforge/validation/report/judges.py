@@ -12,13 +12,27 @@ from matplotlib.figure import Figure as Canvas
 from caloforge.detector import Detector
 from caloforge.validation.cell_tests import spread_layers
 from caloforge.validation.moments import Floats
-from caloforge.validation.report.maps import MAP, MOST_LAYERS, SMALL, cell_corners
-from caloforge.validation.report.style import BAND, FLOOR, HEIGHT, WIDTH, Figure, Labels, colours, finish, legend, plain
+from caloforge.validation.report.maps import MOST_LAYERS, SMALL, cell_corners, colour_bar, map_grid
+from caloforge.validation.report.style import (
+    BAND,
+    FLOOR,
+    HEIGHT,
+    WIDTH,
+    Figure,
+    Labels,
+    colours,
+    finish,
+    legend,
+    legend_space,
+    plain,
+    shortened,
+)
 
 Metrics = dict[str, Any]
 GROUP = "where it shows"
 APART = 3.0  # standard errors above 0.5
-ROW = 0.5  # inches of a bar
+ROW = 0.9  # inches of a bar and what it says
+MOST_WORDS = 40  # letters of a quantity's name
 
 
 def judge_figures(detector: Detector, metrics: Metrics) -> Iterator[Figure]:
@@ -38,9 +52,10 @@ def judge_figures(detector: Detector, metrics: Metrics) -> Iterator[Figure]:
 
 def learning_curves(headlines: dict[str, Metrics]) -> Figure:
     """The headline against showers per class, a line per sample."""
-    canvas = Canvas(figsize=(WIDTH, HEIGHT))
-    axes = canvas.subplots()
-    canvas.subplots_adjust(left=0.15, right=0.96, bottom=0.12, top=0.9)
+    space = legend_space(list(headlines), 0.15)
+    height = HEIGHT + space
+    canvas = Canvas(figsize=(WIDTH, height))
+    axes = canvas.add_axes((0.15, 1.0 / height, 0.81, 1 - (1.3 + space) / height))
     tint = colours(list(headlines))
     for name, found in headlines.items():
         n, mean, error = np.array(found["curve"], np.float64).T
@@ -50,7 +65,7 @@ def learning_curves(headlines: dict[str, Metrics]) -> Figure:
     sizes = sorted({int(n) for found in headlines.values() for n, _, _ in found["curve"]})
     axes.set_xticks(sizes, [str(n) for n in sizes])
     axes.minorticks_off()
-    legend(canvas, list(headlines))
+    legend(canvas, list(headlines), 0.15)
     data = {name: found["curve"] for name, found in headlines.items()}
     return finish(canvas, Labels("judge_curve", "headline AUC against showers per class", GROUP), data)
 
@@ -58,42 +73,34 @@ def learning_curves(headlines: dict[str, Metrics]) -> Figure:
 def bars(name: str, where: Metrics, colour: str) -> Figure:
     """What the trees gain by each quantity, most above, with its means."""
     columns = where["columns"][::-1]
-    height = ROW * len(columns) + 2.4
-    canvas = Canvas(figsize=(1.4 * WIDTH, height))
-    axes = canvas.subplots()
-    canvas.subplots_adjust(left=0.44, right=0.97, bottom=1.5 / height, top=1 - 0.3 / height)
+    height = ROW * len(columns) + 1.3
+    canvas = Canvas(figsize=(WIDTH, height))
+    axes = canvas.add_axes((0.03, 1.1 / height, 0.94, 1 - 1.2 / height))
     shares = [100 * column["share"] for column in columns]
-    axes.barh(range(len(columns)), shares, color=colour, height=0.7)
-    axes.set_yticks(range(len(columns)), [plain(column["name"]) for column in columns], fontsize=SMALL + 2)
-    axes.set(xlim=(0, 1.45 * max(shares)), ylim=(-0.6, len(columns) - 0.4))
-    axes.set_xlabel("share of the gain of the trees [%]", fontsize=SMALL + 4)
-    axes.tick_params(axis="y", which="both", length=0)
+    axes.barh(range(len(columns)), shares, color=colour, height=0.3)
+    axes.set(xlim=(0, 1.05 * max(shares)), ylim=(-0.4, len(columns) - 0.1), yticks=[])
+    axes.set_xlabel("share of the gain of the trees [%]", fontsize=SMALL)
+    axes.tick_params(axis="x", labelsize=SMALL)
     axes.minorticks_off()
     for row, column in enumerate(columns):
-        text = f"{column['candidate']:.4g}, Geant4 {column['reference']:.4g}"
-        axes.text(100 * column["share"] + 0.01 * max(shares), row, text, va="center", fontsize=SMALL)
+        means = f"{column['candidate']:.4g}, Geant4 {column['reference']:.4g}"
+        text = shortened(column["name"], MOST_WORDS)
+        axes.text(0, row + 0.2, plain(f" {text}: {means}"), va="bottom", fontsize=SMALL + 1)
     data = {key: where[key] for key in ("member", "families", "columns")}
-    return finish(canvas, Labels(f"where_{name}", f"what tells {name} from Geant4", GROUP), data, columns=2)
+    return finish(canvas, Labels(f"where_{name}", f"what tells {name} from Geant4", GROUP), data)
 
 
 def cell_map(name: str, detector: Detector, share: Floats) -> Figure:
-    """Share of each cell in what the trees gain, layers side by side."""
+    """Share of each cell in what the trees gain, a map per layer."""
     layers = spread_layers(detector, MOST_LAYERS)
-    width, height = MAP * len(layers) + 0.6, MAP + 1.3
-    canvas = Canvas(figsize=(width, height))
-    canvas.subplots_adjust(0.3 / width, 0.8 / height, 1 - 0.15 / width, 1 - 0.4 / height, hspace=0.08, wspace=0.1)
-    grid = canvas.add_gridspec(2, len(layers), height_ratios=(1, 0.06))
+    canvas, maps, bar = map_grid([f"layer {k}" for k in layers])
     highest = 100 * max(float(share.max()), 1e-6)
-    for place, k in enumerate(layers):
-        axes = canvas.add_subplot(grid[0, place])
-        axes.set_title(f"layer {k}", fontsize=SMALL)
+    for axes, k in zip(maps, layers, strict=True):
         painted = _paint(axes, detector, k, share, highest)
-    bar = canvas.colorbar(painted, cax=canvas.add_subplot(grid[1, :]), orientation="horizontal")
-    bar.ax.tick_params(labelsize=SMALL - 3, length=4)
-    bar.ax.minorticks_off()
-    bar.set_label("share of the gain [%]", fontsize=SMALL - 3, loc="center")
-    data = {"share": share.tolist()}
-    return finish(canvas, Labels(f"cells_{name}", f"cells that tell {name} from Geant4", GROUP), data, columns=2)
+    colour_bar(canvas, painted, bar, "share of the gain [%]")
+    return finish(
+        canvas, Labels(f"cells_{name}", f"cells that tell {name} from Geant4", GROUP), {"share": share.tolist()}
+    )
 
 
 def _paint(axes: Axes, detector: Detector, k: int, share: Floats, highest: float) -> PolyCollection:

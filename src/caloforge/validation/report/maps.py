@@ -1,6 +1,6 @@
 """Average showers as heat maps, correlations, and the classifier scores at a glance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -15,7 +15,6 @@ from caloforge.validation.moments import Floats
 from caloforge.validation.report.style import (
     BAND,
     FLOOR,
-    HEIGHT,
     REFERENCE,
     WIDTH,
     Figure,
@@ -23,7 +22,9 @@ from caloforge.validation.report.style import (
     colours,
     finish,
     legend,
+    legend_space,
     plain,
+    shortened,
     typeset,
 )
 from caloforge.validation.summary import Metrics, verdict_rows
@@ -31,8 +32,7 @@ from caloforge.validation.summary import Metrics, verdict_rows
 MOST_LAYERS = 5
 DECADES = 5
 SHADES = 48
-MAP = 3.4  # inches of one heat map
-SMALL = 16
+SMALL = 18
 Point = tuple[float, float]
 
 
@@ -46,26 +46,45 @@ def cell_corners(layer: Layer) -> list[list[Point]]:
     return layer.cells.corners()
 
 
-def average_showers(detector: Detector, means: dict[str, Floats]) -> Figure:
-    """Mean energy per area in each cell, a row per sample and a column per layer, one colour scale per layer."""
-    layers = spread_layers(detector, MOST_LAYERS)
-    rows, width, height = len(means), MAP * len(layers) + 0.6, MAP * len(means) + 1.1
-    canvas = Canvas(figsize=(width, height))
-    canvas.subplots_adjust(0.5 / width, 0.55 / height, 1 - 0.15 / width, 1 - 0.4 / height, hspace=0.05, wspace=0.1)
-    grid = canvas.add_gridspec(rows + 1, len(layers), height_ratios=[*[1] * rows, 0.07])
-    for column, k in enumerate(layers):
-        maps = [canvas.add_subplot(grid[row, column]) for row in range(rows)]
-        maps[0].set_title(f"layer {k}", fontsize=SMALL)
-        painted = _paint_layer(maps, detector.layers[k], means)
-        bar = canvas.colorbar(painted, cax=canvas.add_subplot(grid[rows, column]), orientation="horizontal")
-        bar.ax.tick_params(labelsize=SMALL - 3, length=4)
-        bar.ax.minorticks_off()
-        bar.set_label("MeV / mm²", fontsize=SMALL - 3, loc="center")
-        if column == 0:
-            for axes, name in zip(maps, means, strict=True):
-                axes.set_ylabel(plain(name), fontsize=SMALL, loc="center")
-    data = {"mean_MeV": {name: [float(f"{v:.5g}") for v in mean] for name, mean in means.items()}}
-    return finish(canvas, Labels("average_showers", "Average showers", "average showers"), data, columns=2)
+def average_showers(detector: Detector, means: dict[str, Floats]) -> Iterator[Figure]:
+    """Mean energy per area in each cell, a figure per layer and a map per sample, on one colour scale."""
+    for k in spread_layers(detector, MOST_LAYERS):
+        layer = detector.layers[k]
+        canvas, maps, bar = map_grid(list(means))
+        painted = _paint_layer(maps, layer, means)
+        colour_bar(canvas, painted, bar, "MeV / mm²")
+        data = {"mean_MeV": {name: [float(f"{v:.5g}") for v in mean[layer.slice]] for name, mean in means.items()}}
+        labels = Labels(f"average_showers_layer_{k}", f"average shower, layer {k}", "average showers")
+        yield finish(canvas, labels, data)
+
+
+def map_grid(titles: Sequence[str]) -> tuple[Canvas, list[Axes], Axes]:
+    """Square axes with titles, in as many rows as needed, and one for the colour bar below them."""
+    columns = 2 if len(titles) in (2, 4) else min(3, len(titles))
+    rows = -(-len(titles) // columns)
+    side = (WIDTH - 0.4) / max(columns, 2)
+    title, below = 0.5, 1.25  # inches
+    height = rows * (side + title) + below
+    canvas = Canvas(figsize=(WIDTH, height))
+    maps = []
+    left = (WIDTH - columns * side) / 2
+    for place, name in enumerate(titles):
+        row, column = divmod(place, columns)
+        bottom = height - (row + 1) * (side + title)
+        box = ((left + column * side + 0.06) / WIDTH, bottom / height, (side - 0.12) / WIDTH, side / height)
+        axes = canvas.add_axes(box)
+        axes.set_title(plain(shortened(name, 20)), fontsize=SMALL, pad=6)
+        maps.append(axes)
+    bar = canvas.add_axes((0.1, (below - 0.4) / height, 0.8, 0.22 / height))
+    return canvas, maps, bar
+
+
+def colour_bar(canvas: Canvas, painted: PolyCollection, axes: Axes, label: str) -> None:
+    """The colour scale of maps, below them."""
+    bar = canvas.colorbar(painted, cax=axes, orientation="horizontal")
+    bar.ax.tick_params(labelsize=SMALL - 1, length=4)
+    bar.ax.minorticks_off()
+    bar.set_label(label, fontsize=SMALL, loc="center")
 
 
 def _paint_layer(maps: list[Axes], layer: Layer, means: dict[str, Floats]) -> PolyCollection:
@@ -85,20 +104,29 @@ def _paint_layer(maps: list[Axes], layer: Layer, means: dict[str, Floats]) -> Po
 
 def matrices(labels: Labels, names: Sequence[str], values: dict[str, Floats]) -> Figure:
     """Geant4's matrix of correlations, and each other's difference to it."""
-    width, height = 4.6 * len(values) + 0.8, 5.4
-    canvas = Canvas(figsize=(width, height))
-    axes = canvas.subplots(1, len(values), squeeze=False)[0]
-    canvas.subplots_adjust(left=0.9 / width, right=1 - 0.2 / width, bottom=0.1, top=0.92, wspace=0.1)
     others = [float(np.abs(v - values[REFERENCE]).max()) for n, v in values.items() if n != REFERENCE]
-    for axis, (name, value) in zip(axes, values.items(), strict=True):
+    limit = max(0.05, *others, 0.05)
+    columns = 2
+    rows = -(-len(values) // columns)
+    side, height = (WIDTH - 1.2) / columns, 0.0
+    height = rows * (side + 0.95) + 0.1
+    canvas = Canvas(figsize=(WIDTH, height))
+    for place, (name, value) in enumerate(values.items()):
+        row, column = divmod(place, columns)
+        bottom = height - (row + 1) * (side + 0.95) + 0.45
+        axes = canvas.add_axes(
+            ((1.0 + column * side + 0.05) / WIDTH, bottom / height, (side - 0.15) / WIDTH, side / height)
+        )
         if name == REFERENCE:
-            _paint_matrix(axis, value, 1.0)
+            _paint_matrix(axes, value, 1.0)
         else:
-            _paint_matrix(axis, value - values[REFERENCE], max(0.05, *others, 0.05))
-        axis.set_title(plain(name if name == REFERENCE else f"{name} − {REFERENCE}"), fontsize=SMALL)
-    axes[0].set_yticks(range(len(names)), [typeset(name) for name in names], fontsize=SMALL)
+            _paint_matrix(axes, value - values[REFERENCE], limit)
+        title = shortened(name, 20)
+        axes.set_title(plain(title if name == REFERENCE else f"{title} − {REFERENCE}"), fontsize=SMALL)
+        if column == 0:
+            axes.set_yticks(range(len(names)), [typeset(label) for label in names], fontsize=SMALL)
     data = {"names": list(names), "values": {name: value.tolist() for name, value in values.items()}}
-    return finish(canvas, labels, data, columns=2)
+    return finish(canvas, labels, data)
 
 
 def _paint_matrix(axes: Axes, values: Floats, limit: float) -> None:
@@ -113,22 +141,27 @@ def _paint_matrix(axes: Axes, values: Floats, limit: float) -> None:
 
 
 def scores(metrics: Metrics) -> Figure:
-    """AUC of every view and sample with its error, and the floor's as a band."""
+    """AUC of every view and sample with its error, a row per view, and the floor's as a band."""
     columns, rows = verdict_rows(metrics)
-    views = [i for i, column in enumerate(columns) if column.key.startswith("auc_")]
-    canvas = Canvas(figsize=(2 * WIDTH, HEIGHT))
-    axes = canvas.subplots()
-    canvas.subplots_adjust(left=0.08, right=0.98, bottom=0.09, top=0.92)
+    views = [i for i, column in enumerate(columns) if column.key == "auc" or column.key.startswith("auc_")]
+    space = 1.2 + legend_space(list(rows), 0.05)
+    height = space + len(views) * max(0.9, 0.22 * len(rows))
+    canvas = Canvas(figsize=(WIDTH, height))
+    axes = canvas.add_axes((0.3, 1.0 / height, 0.67, 1 - space / height))
+    places = np.arange(len(views))[::-1]
     for i, (name, cells) in enumerate(rows.items()):
         value, error = np.array([[cells[view].value, cells[view].error] for view in views], np.float64).T
-        place = np.arange(len(views)) + 0.56 * (i / max(len(rows) - 1, 1) - 0.5)
+        shift = 0.6 * (i / max(len(rows) - 1, 1) - 0.5)
         if name == FLOOR:
-            axes.bar(np.arange(len(views)), 2 * error, 0.84, bottom=value - error, color=BAND, alpha=0.3)
-        axes.errorbar(place, value, yerr=error, fmt="o", markersize=10, linewidth=2.5, color=colours(list(rows))[name])
-    axes.axhline(0.5, color=BAND, linewidth=1.5)
-    axes.set(xlim=(-0.5, len(views) - 0.5), ylim=(min(0.45, axes.get_ylim()[0]), 1.02), ylabel="AUC")
-    axes.tick_params(axis="x", which="both", length=0)
-    axes.set_xticks(range(len(views)), [columns[i].label.removeprefix("AUC ") for i in views])
-    legend(canvas, list(rows))
+            axes.barh(places, 2 * error, 0.84, left=value - error, color=BAND, alpha=0.3)
+        colour = colours(list(rows))[name]
+        axes.errorbar(value, places - shift, xerr=error, fmt="o", markersize=9, linewidth=2.5, color=colour)
+    axes.axvline(0.5, color=BAND, linewidth=1.5)
+    axes.set(ylim=(-0.6, len(views) - 0.4), xlim=(min(0.45, axes.get_xlim()[0]), 1.02))
+    axes.set_xlabel("AUC", fontsize="small")
+    axes.minorticks_off()
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.set_yticks(places, [columns[i].label.removeprefix("AUC ") for i in views], fontsize=SMALL + 3)
+    legend(canvas, list(rows), 0.05)
     data = {columns[i].key: {n: [cells[i].value, cells[i].error] for n, cells in rows.items()} for i in views}
-    return finish(canvas, Labels("classifiers", "Classifier scores", "classifiers"), data, columns=2)
+    return finish(canvas, Labels("classifiers", "Classifier scores", "classifiers"), data)

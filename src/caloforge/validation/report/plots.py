@@ -1,6 +1,6 @@
 """Kinds of figures: distributions and curves with statistical bands, and their ratios to Geant4 below."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import mplhep
 import numpy as np
@@ -17,7 +17,6 @@ from caloforge.validation.report.style import (
     dashes,
     finish,
     finish_axes,
-    legend,
     panels,
 )
 
@@ -39,28 +38,25 @@ class Histograms:
 
 @dataclass(frozen=True)
 class Curves:
-    """Values with errors at x by sample, Geant4's first, and how the axes read."""
+    """Values with errors at x by sample, Geant4's first, how the axes read, and fitted curves x, y by sample."""
 
     x_label: str
     y_label: str
     x: Floats
     values: Measured
     log_y: bool = False
+    fits: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
 
-def distributions(labels: Labels, columns: list[Histograms]) -> Figure:
-    """Normalised histograms and their ratios to Geant4 with Poisson errors, a column each."""
-    canvas, pairs = panels(len(columns))
-    for (top, bottom), shown in zip(pairs, columns, strict=True):
-        density = {name: _density(c, shown.edges) for name, c in shown.counts.items()}
-        _draw_histograms(top, shown, density)
-        _draw_ratios(bottom, shown, density)
-        finish_axes(top, bottom, shown.x, "density", f"/ {REFERENCE}")
-    legend(canvas, list(columns[0].counts))
-    data = [
-        {"x": c.x, "edges": c.edges.tolist(), "counts": {n: v.tolist() for n, v in c.counts.items()}} for c in columns
-    ]
-    return finish(canvas, labels, data if len(data) > 1 else data[0], len(columns))
+def distributions(labels: Labels, shown: Histograms) -> Figure:
+    """Normalised histograms and their ratios to Geant4 with Poisson errors."""
+    canvas, top, bottom = panels(list(shown.counts))
+    density = {name: _density(c, shown.edges) for name, c in shown.counts.items()}
+    _draw_histograms(top, shown, density)
+    _draw_ratios(bottom, shown, density)
+    finish_axes(top, bottom, shown.x, "density", f"/ {REFERENCE}")
+    counts = {name: values.tolist() for name, values in shown.counts.items()}
+    return finish(canvas, labels, {"x": shown.x, "edges": shown.edges.tolist(), "counts": counts})
 
 
 def _draw_histograms(axes: Axes, shown: Histograms, density: Measured) -> None:
@@ -97,19 +93,23 @@ def _band(axes: Axes, edges: Floats, value: Floats, error: Floats, colour: str, 
     axes.stairs(value + error, edges, baseline=value - error, fill=True, color=colour, alpha=alpha, linewidth=0)
 
 
-def curves(labels: Labels, columns: list[Curves], *, difference: bool = False) -> Figure:
-    """Values with errors, and below their ratios to Geant4's (or differences), a column each."""
-    canvas, pairs = panels(len(columns))
-    for (top, bottom), shown in zip(pairs, columns, strict=True):
-        _draw_points(top, shown.x, shown.values)
-        _set_range(top, [v for v, _ in shown.values.values()], log=shown.log_y, from_zero=False)
-        _draw_compared(bottom, shown, difference=difference)
-        margin = 0.04 * np.ptp(shown.x) or 1.0
-        top.set_xlim(shown.x.min() - margin, shown.x.max() + margin)
-        finish_axes(top, bottom, shown.x_label, shown.y_label, f"− {REFERENCE}" if difference else f"/ {REFERENCE}")
-    legend(canvas, list(columns[0].values))
-    data = [_curve_data(shown) for shown in columns]
-    return finish(canvas, labels, data if len(data) > 1 else data[0], len(columns))
+def curves(labels: Labels, shown: Curves, *, difference: bool = False) -> Figure:
+    """Values with errors, and below their ratios to Geant4's (or differences)."""
+    canvas, top, bottom = panels(list(shown.values))
+    _draw_points(top, shown.x, shown.values)
+    _draw_fits(top, shown)
+    _set_range(top, [v for v, _ in shown.values.values()], log=shown.log_y, from_zero=False)
+    _draw_compared(bottom, shown, difference=difference)
+    margin = 0.04 * np.ptp(shown.x) or 1.0
+    top.set_xlim(shown.x.min() - margin, shown.x.max() + margin)
+    finish_axes(top, bottom, shown.x_label, shown.y_label, f"− {REFERENCE}" if difference else f"/ {REFERENCE}")
+    return finish(canvas, labels, _curve_data(shown))
+
+
+def _draw_fits(axes: Axes, shown: Curves) -> None:
+    tint = colours(list(shown.values))
+    for name, (x, y) in shown.fits.items():
+        axes.plot(x, y, color=tint[name], linewidth=1.5, linestyle=dashes(name), alpha=0.7)
 
 
 def _draw_points(axes: Axes, x: Floats, values: Measured) -> None:
@@ -137,7 +137,7 @@ def _draw_compared(axes: Axes, shown: Curves, *, difference: bool) -> None:
 
 def _curve_data(shown: Curves) -> dict[str, object]:
     values = {name: {"value": v.tolist(), "error": e.tolist()} for name, (v, e) in shown.values.items()}
-    return {"x_label": shown.x_label, "x": shown.x.tolist(), "values": values}
+    return {"x_label": shown.x_label, "y_label": shown.y_label, "x": shown.x.tolist(), "values": values}
 
 
 def _density(counts: Floats, edges: Floats) -> tuple[Floats, Floats]:

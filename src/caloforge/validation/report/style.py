@@ -23,8 +23,11 @@ REFERENCE, FLOOR = "Geant4", "floor"
 INK, BAND = "#1b1d22", "#8a919c"
 PALETTE = ("#2a78d6", "#e2703a", "#12a07a", "#a952c8", "#c99700", "#0e9bb0", "#db4a7e", "#7a8b2a")
 DASHED = (0, (3, 2))
-WIDTH, HEIGHT = 10.0, 8.6  # inches of a panel with its ratio; the page scales them down, the fonts of ROOT's style too
-LEFT, RIGHT, BOTTOM, TOP = 0.17, 0.97, 0.12, 0.89
+WIDTH, HEIGHT = 10.0, 8.2  # inches of a panel with its ratio; the page scales them down, the fonts of ROOT's style too
+LEFT, RIGHT = 0.17, 0.97  # shares of the width
+BOTTOM, POWER = 1.03, 0.45  # inches below, and above for the power of ten of the ticks
+LARGEST, LEGIBLE, MOST_LETTERS = 21.0, 17.0, 30  # sizes [pt] and number of the letters of a sample's name
+LETTER, MARKER = 0.62, 3.2  # width of a letter, and of a line with its gaps, in sizes of letters
 INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 STYLE: Any = {
     **mplhep.style.ROOT,
@@ -58,14 +61,12 @@ class Figure:
         labels: its name for files, its heading, its section.
         svg: inline SVG.
         pdf, data: data URIs of the PDF and of the numbers drawn, as JSON.
-        columns: panels side by side; a figure of more than one spans the page.
     """
 
     labels: Labels
     svg: str
     pdf: str
     data: str
-    columns: int = 1
 
 
 def styled() -> Any:
@@ -95,19 +96,18 @@ def plain(name: str) -> str:
     return ("\N{ZERO WIDTH SPACE}" if shown.startswith("_") else "") + shown.replace("$", r"\$")
 
 
-def panels(columns: int) -> tuple[Canvas, list[tuple[Axes, Axes]]]:
-    """Pairs of axes side by side: values above, their ratios to Geant4 below."""
-    canvas = Canvas(figsize=(WIDTH * columns, HEIGHT))
-    between, right = (1 - RIGHT + LEFT) / (RIGHT - LEFT), 1 - (1 - RIGHT) / columns
-    grid = canvas.add_gridspec(2, columns, height_ratios=(2.7, 1), hspace=0.06, wspace=between, left=LEFT / columns,
-                               right=right, bottom=BOTTOM, top=TOP)  # fmt: skip
-    pairs = []
-    for column in range(columns):
-        top = canvas.add_subplot(grid[0, column])
-        bottom = canvas.add_subplot(grid[1, column], sharex=top)
-        top.tick_params(labelbottom=False)
-        pairs.append((top, bottom))
-    return canvas, pairs
+def panels(names: list[str]) -> tuple[Canvas, Axes, Axes]:
+    """Axes of values, and of their ratios to Geant4 below, under a legend of the samples."""
+    space = legend_space(names)
+    height = HEIGHT + space
+    canvas = Canvas(figsize=(WIDTH, height))
+    grid = canvas.add_gridspec(2, 1, height_ratios=(2.7, 1), hspace=0.06, left=LEFT, right=RIGHT,
+                               bottom=BOTTOM / height, top=1 - (POWER + space) / height)  # fmt: skip
+    top = canvas.add_subplot(grid[0, 0])
+    bottom = canvas.add_subplot(grid[1, 0], sharex=top)
+    top.tick_params(labelbottom=False)
+    legend(canvas, names)
+    return canvas, top, bottom
 
 
 def finish_axes(top: Axes, bottom: Axes, x: str, y: str, compared: str) -> None:
@@ -124,21 +124,42 @@ def finish_axes(top: Axes, bottom: Axes, x: str, y: str, compared: str) -> None:
         bottom.locator_params(axis="x", nbins=5)
 
 
-def legend(canvas: Canvas, names: list[str]) -> None:
-    """Samples in one line above the axes, in letters small enough to fit."""
+def legend(canvas: Canvas, names: list[str], left: float = LEFT) -> None:
+    """Samples at the top of a figure, in `legend_space` inches."""
     tint = colours(names)
     lines = [Line2D([], [], color=tint[name], linestyle=dashes(name), linewidth=3) for name in names]
     handles = [
         Patch(color=BAND, alpha=0.5) if name == REFERENCE else line for name, line in zip(names, lines, strict=True)
     ]
-    letters = sum(map(len, names)) + 5 * len(names)
-    size = min(21.0, 72 * canvas.get_figwidth() / (0.56 * letters))
-    left = canvas.axes[0].get_position().x0 if canvas.axes else 0
-    canvas.legend(handles, [plain(name) for name in names], ncols=len(names), loc="upper left", fontsize=size,
-                  bbox_to_anchor=(left, 1.0), borderaxespad=0.1, borderpad=0, columnspacing=1.2)  # fmt: skip
+    columns, size = _legend_layout(names, left)
+    canvas.legend(handles, [plain(shortened(name)) for name in names], ncols=columns, loc="upper left", fontsize=size,
+                  bbox_to_anchor=(left, 1.0), borderaxespad=0.1, borderpad=0, columnspacing=1.0, handlelength=1.6,
+                  handletextpad=0.5, labelspacing=0.25)  # fmt: skip
 
 
-def finish(canvas: Canvas, labels: Labels, data: Any, columns: int = 1) -> Figure:
+def legend_space(names: list[str], left: float = LEFT) -> float:
+    """Height [inches] of a legend of samples."""
+    columns, size = _legend_layout(names, left)
+    return -(-len(names) // columns) * 1.3 * size / 72 + 0.05
+
+
+def shortened(name: str, most: int = MOST_LETTERS) -> str:
+    """A name of at most so many letters: its beginning and its end."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most - most // 2) :]}"
+
+
+def _legend_layout(names: list[str], left: float) -> tuple[int, float]:
+    """Columns and size of letters [pt]: as few lines as let the letters be legible."""
+    width, lengths = 72 * WIDTH * (0.99 - left), [len(shortened(name)) for name in names]
+    for rows in range(1, len(names) + 1):
+        parts = [lengths[k : k + rows] for k in range(0, len(names), rows)]  # matplotlib fills columns first
+        size = min(LARGEST, width / sum(LETTER * max(part) + MARKER for part in parts))
+        if size >= LEGIBLE:
+            break
+    return len(parts), size
+
+
+def finish(canvas: Canvas, labels: Labels, data: Any) -> Figure:
     """The figure with its files; equal numbers give equal bytes."""
     with mpl.rc_context({"svg.hashsalt": labels.name}):
         svg = _saved(canvas, "svg", ("Creator", "Date", "Format", "Type"))
@@ -146,7 +167,7 @@ def finish(canvas: Canvas, labels: Labels, data: Any, columns: int = 1) -> Figur
     canvas.clear()
     numbers = json.dumps(data, separators=(",", ":")).encode()
     return Figure(labels, inline(svg.decode(), labels.title), uri("application/pdf", pdf),
-                  uri("application/json", numbers), columns)  # fmt: skip
+                  uri("application/json", numbers))  # fmt: skip
 
 
 def _saved(canvas: Canvas, kind: str, hidden: tuple[str, ...]) -> bytes:
