@@ -10,10 +10,10 @@ UV_FLAGS ?=
 KILLS ?= 50
 MUTATIONS ?= 2000
 
-.PHONY: demo test test-lowest attack constraints clean
+.PHONY: demo test test-lowest attack docs constraints clean
 
 demo: $(VENV)/installed
-	$(BIN)/caloforge run configs/quickstart.toml --resume
+	$(BIN)/caloforge run configs/quickstart.toml --resume --minutes 10
 
 test: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -34,6 +34,11 @@ attack: $(VENV)/installed
 	$(BIN)/python -m tests.attack.cluster
 	$(BIN)/python -m tests.attack.mutations $(MUTATIONS)
 	$(BIN)/python -m tests.attack.growth 20000 2000
+
+# The documentation as a site in build/site; broken links are errors.
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 constraints: $(VENV)/installed
 	echo "# Versions in which all tests pass, for the environment of the Makefile; \`make constraints\` writes them anew." > constraints.txt

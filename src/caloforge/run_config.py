@@ -57,6 +57,17 @@ class RunConfig(Strict):
     """A complete named run; `model` and `training` are checked by the model they name.
 
     Attributes:
+        name: of the run, its default folder and its model.
+        seed: of every random number.
+        detector: a preset or a TOML file.
+        incidents: what the model learns and is judged on.
+        physics: what Geant4 tracks with.
+        showers: numbers of Geant4 showers.
+        model: kind and sizes of the model.
+        training: schedule of the training.
+        validation: of the exported model.
+        inside: the model inside Geant4.
+        bench: timing.
         teacher: run directory of the trained model that a student learns from.
     """
 

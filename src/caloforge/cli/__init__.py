@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="From full Geant4 calorimeter simulation to a fast, validated, learned simulation inside Geant4.",
-    epilog="Example: `caloforge run configs/quickstart.toml`",
+    epilog="Example: `caloforge run quickstart`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (run, produce, learn, judge, describe):

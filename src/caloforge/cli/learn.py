@@ -8,12 +8,13 @@ import typer
 from caloforge.cli.options import Force, Output, Resume, RunFile, RunFolder, Workers, console
 from caloforge.extras import TRAINING, check_installed
 from caloforge.files import check_output
+from caloforge.named_runs import config_file
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("import", epilog="Example: `caloforge import network.onnx --spec network.toml -o model.onnx`")(wrap)
-    app.command("train", epilog="Example: `caloforge train configs/quickstart.toml --resume`")(train)
+    app.command("train", epilog="Example: `caloforge train quickstart --resume`")(train)
     app.command("export", epilog="Example: `caloforge export runs/quickstart -o quickstart.onnx`")(export)
 
 
@@ -32,7 +33,7 @@ def train(
 
     if threads is not None:
         use_threads(threads)
-    whole = pipeline.load(config, out, workers)
+    whole = pipeline.load(config_file(config), out, workers)
     whole.open(resume=resume, force=force)
     whole.execute(last="training")
 

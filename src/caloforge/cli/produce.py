@@ -8,14 +8,19 @@ from typing import Annotated, Any, Literal
 import typer
 
 from caloforge import units
+from caloforge.cli import complete
 from caloforge.cli.options import (
+    BEAM,
+    PARTICLE_HELP,
     Cluster,
     Cut,
     DetectorName,
+    Energy,
     Force,
     Momentum,
     Number,
     Output,
+    ParticleName,
     Phi,
     PhysicsList,
     Position,
@@ -54,24 +59,33 @@ def produce(
     n: Annotated[
         int | None, typer.Option("-n", help="Number of showers; with --incidents, all of them if absent.")
     ] = None,
-    particle: Annotated[str | None, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")] = None,
+    particle: ParticleName = None,
     incidents: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File of showers or CSV: incidents instead of --particle etc.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File of showers or CSV: incidents instead of --particle etc.", rich_help_panel=BEAM
+        ),
     ] = None,
-    energy: Annotated[str | None, typer.Option(help="Kinetic energy, '10 GeV' or a range '1 GeV:100 GeV'.")] = None,
+    energy: Energy = None,
     momentum: Momentum = None,
     spectrum: Annotated[
-        Literal["uniform", "log"] | None, typer.Option(help="How kinetic energies of a range are drawn.")
+        Literal["uniform", "log"] | None,
+        typer.Option(help="How kinetic energies of a range are drawn.", rich_help_panel=BEAM),
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Fixed kinetic energies 'first:last:step'.")] = None,
-    per_label: Annotated[int | None, typer.Option(help="Showers per label.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Fixed kinetic energies 'first:last:step'.", rich_help_panel=BEAM)
+    ] = None,
+    per_label: Annotated[int | None, typer.Option(help="Showers per label.", rich_help_panel=BEAM)] = None,
     theta: Theta = None,
     phi: Phi = None,
     position: Position = None,
     first_id: Annotated[int, typer.Option(help="Id of the first shower; row of --incidents.")] = 0,
     workers: Workers = None,
     cluster: Cluster = None,
-    simulator: Annotated[str, typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.")] = GEANT4,
+    simulator: Annotated[
+        str,
+        typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.", autocompletion=complete.simulators),
+    ] = GEANT4,
     physics: PhysicsList = None,
     cut: Cut = None,
     resume: Resume = False,
@@ -121,12 +135,17 @@ def _all_rows(source: IncidentFile | Source, first_id: int) -> int:
 
 def simulate(
     detector: DetectorName,
-    simulator: Annotated[str, typer.Option(help="What replaces tracking: FILE.onnx, gflash, FILE.h5, ...")],
-    particle: Annotated[str, typer.Option(help="Geant4 name (e-, e+, gamma, pi+, ...) or PDG code.")],
+    simulator: Annotated[
+        str,
+        typer.Option(
+            help="What replaces tracking: FILE.onnx, gflash, FILE.h5, ...", autocompletion=complete.simulators
+        ),
+    ],
+    particle: Annotated[str, typer.Option(help=PARTICLE_HELP, autocompletion=complete.particles, rich_help_panel=BEAM)],
     n: Number,
     seed: SeedOption,
     output: Output,
-    energy: Annotated[str | None, typer.Option(help="Kinetic energy, '10 GeV' or a range '1 GeV:100 GeV'.")] = None,
+    energy: Energy = None,
     momentum: Momentum = None,
     threshold: Annotated[
         str, typer.Option(help="Kinetic energy from which particles are handed to the simulator.")
@@ -199,12 +218,13 @@ def _summary(output: Path) -> str:
     visible = showers.energies.sum(1, dtype=float)
     response = visible / showers.incidents.energy
     low, high = (units.show_energy(e) for e in (showers.incidents.energy.min(), showers.incidents.energy.max()))
+    energies = low if low == high else f"{low} to {high}"
     size = output.stat().st_size / 2**20
     learned = "" if "physics" in showers.provenance else describe(showers.provenance)
     behind = f"; learned from Geant4's {learned}" if learned else ""
     empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles leave nothing here"
     return (
-        f"{output}: {len(showers)} showers of {', '.join(showers.incidents.particles)}, {low} to {high}, in "
+        f"{output}: {len(showers)} showers of {', '.join(showers.incidents.particles)}, {energies}, in "
         f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{behind}"
         f"{empty}"
     )

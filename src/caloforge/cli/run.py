@@ -1,16 +1,29 @@
 """`run`: the whole chain from a config."""
 
 import json
+from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import Cut, Force, PhysicsList, Resume, RunFile, RunFolder, Workers, chosen_physics, console
+from caloforge.cli.options import (
+    WORK,
+    Cut,
+    Force,
+    PhysicsList,
+    Resume,
+    RunFile,
+    RunFolder,
+    Workers,
+    chosen_physics,
+    console,
+)
 from caloforge.extras import GEANT4, TRAINING, VALIDATION, check_installed
+from caloforge.named_runs import config_file
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("run", epilog="Example: `caloforge run configs/quickstart.toml`")(run)
+    app.command("run", epilog="Example: `caloforge run quickstart`")(run)
 
 
 def run(
@@ -19,6 +32,10 @@ def run(
     workers: Workers = None,
     physics: PhysicsList = None,
     cut: Cut = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=1, help="Make fewer showers and steps where the run would take longer.", rich_help_panel=WORK),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -27,10 +44,13 @@ def run(
     from caloforge import pipeline
     from caloforge.bench import read_report
     from caloforge.cli.judge import bench_table
+    from caloforge.fit import fit_to_minutes
     from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
-    whole = pipeline.load(config, out, workers, lambda base: chosen_physics(physics, cut, base))
+    whole = pipeline.load(config_file(config), out, workers, lambda base: chosen_physics(physics, cut, base))
+    if minutes is not None:
+        whole = fit_to_minutes(whole, minutes, console.print, anew=force)
     console.print(physics_line(whole.config.physics))
     whole.open(resume=resume, force=force)
     whole.execute()

@@ -1,0 +1,59 @@
+"""Values that the shell completes: detectors, particles, simulators, models, physics lists, configs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+PARTICLES = ("e-", "e+", "gamma", "pi+", "pi-", "pi0", "proton", "neutron", "kaon+", "kaon-", "mu-", "mu+")
+
+
+def detectors(incomplete: str) -> list[str]:
+    """Presets, and TOML files from here."""
+    from caloforge.detector import preset_names
+
+    return _begins(incomplete, [*preset_names(), *_files(incomplete, ".toml")])
+
+
+def particles(incomplete: str) -> list[str]:
+    """Particles that beams are made of most often; all of the PDG's names are taken."""
+    return _begins(incomplete, PARTICLES)
+
+
+def simulators(incomplete: str) -> list[str]:
+    """Simulators by name, and files of models and showers from here."""
+    return _begins(incomplete, ["geant4", "gflash", "frozen=", "replay=", *_files(incomplete, ".onnx", ".h5", ".hdf5")])
+
+
+def physics_lists(incomplete: str) -> list[str]:
+    """Geant4's physics lists."""
+    from caloforge.simulators.geant4.physics import LISTS
+
+    return _begins(incomplete, LISTS)
+
+
+def configs(incomplete: str) -> list[str]:
+    """Named runs, and TOML files from here."""
+    from caloforge.named_runs import run_names
+
+    return _begins(incomplete, [*run_names(), *_files(incomplete, ".toml")])
+
+
+def recipes(incomplete: str) -> list[str]:
+    """Recipes of the classifiers."""
+    from caloforge.validation.recipes import RECIPES
+
+    return _begins(incomplete, RECIPES)
+
+
+def _begins(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def _files(incomplete: str, *suffixes: str) -> list[str]:
+    """Files of some endings, and folders, in the folder that has been typed so far."""
+    typed = Path(incomplete)
+    folder = typed if incomplete.endswith("/") else typed.parent
+    try:
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+    return [f"{path}/" if path.is_dir() else str(path) for path in found if path.is_dir() or path.suffix in suffixes]

@@ -1,0 +1,77 @@
+"""A run fitted to the time there is: fewer showers and training steps where this machine would take longer."""
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from caloforge.config import read_file
+from caloforge.limits import cores
+from caloforge.pipeline import Run
+from caloforge.run_config import RunConfig, ShowerCounts
+from caloforge.simulators import GEANT4, create
+
+CHAIN = 3.4  # time of the quickstart's whole chain over that of its Geant4 showers (520 s and 153 s on two quiet cores)
+SHARE = 0.9  # of the minutes that are planned for
+WARMING, TIMED = 2, 10  # showers per worker
+FEWEST = {"train": 400, "select": 100, "test": 400}
+FEWEST_STEPS = 200
+
+Say = Callable[[str], None]
+
+
+def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) -> Run:
+    """The same run with as many showers and steps as fit into so many minutes; all where they fit.
+
+    Args:
+        run: not begun yet, or begun, which keeps the numbers that it has begun with.
+        minutes: that the whole chain may take.
+        say: shows a line on what is reduced.
+        anew: forget what an earlier run has begun with.
+    """
+    if run.saved.exists() and not anew:
+        begun: RunConfig = read_file(RunConfig, run.saved)
+        same = {"showers": begun.showers, "training": begun.training}
+        return Run(run.config.model_copy(update=same), run.folder, workers=run.workers)
+    counts = run.config.showers
+    total = counts.train + counts.select + counts.test
+    say(f"timing a few Geant4 showers, to fit the run into {minutes:g} minutes")
+    expected = CHAIN * total * seconds_per_shower(run) / 60
+    share = min(1.0, SHARE * minutes / expected)
+    if share == 1.0:
+        return run
+    config = reduced(run.config, share)
+    left = config.showers
+    fewer = left.train + left.select + left.test
+    about = expected * fewer / total
+    say(f"all {total} showers would take about {expected:.0f} minutes here: the run makes {fewer} ({left.train} for "
+        f"training, {left.select} for selection, {left.test} for the test) and takes about {about:.0f}; "
+        "its figures are those of a smaller training")  # fmt: skip
+    return Run(config, run.folder, workers=run.workers)
+
+
+def reduced(config: RunConfig, share: float) -> RunConfig:
+    """A config with a share of its showers and training steps, but not below what judging and training need."""
+    counts = config.showers.model_dump()
+    fewer = {key: min(counts[key], max(least, math.ceil(share * counts[key]))) for key, least in FEWEST.items()}
+    training = dict(config.training)
+    if isinstance(steps := training.get("steps"), int):
+        training["steps"] = min(steps, max(FEWEST_STEPS, math.ceil(share * steps)))
+    showers = ShowerCounts(**{**counts, **fewer})
+    return config.model_copy(update={"showers": showers, "training": training})
+
+
+def seconds_per_shower(run: Run) -> float:
+    """Time of a Geant4 shower of a run with all its workers at work, their start not counted [s]."""
+    workers = run.workers or cores()
+
+    def work(number: int) -> tuple[float, float]:
+        with create(GEANT4, run.detector, run.config.physics) as geant4:
+            geant4.simulate(run.source.draw(0, WARMING, run.config.seed), number)
+            begin = time.perf_counter()
+            geant4.simulate(run.source.draw(WARMING, TIMED, run.config.seed), number)
+            return begin, time.perf_counter()
+
+    with ThreadPoolExecutor(workers) as pool:
+        spans = list(pool.map(work, range(workers)))
+    return sum(end - begin for begin, end in spans) / (workers * workers * TIMED)
