@@ -155,7 +155,7 @@ def test_every_verb_explains_itself(tmp_path):
 
 def test_a_missing_extra_is_named(tmp_path):
     code = "import sys; sys.modules['torch'] = None; from caloforge.cli import main; main()"
-    words = [sys.executable, "-c", code, "models"]
+    words = [sys.executable, "-c", code, "export", "run", "-o", "model.onnx"]
     result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr.splitlines() == ["error: torch is not installed; install caloforge[train]"]

@@ -74,6 +74,9 @@ def test_a_matched_response_is_marked_with_what_it_was():
     assert notes["response"] == "matched; 0.970 to 1.010 unmatched"
     assert notes["resolution"] == "matched by construction"
     assert notes["auc"] == ""
+    candidate["provenance"]["response_match"]["unmatched_width_ratio"] = [1.207]
+    _, rows = verdict_rows({"floor": scored(), "candidates": {"m": candidate}})
+    assert "matched; 1.207 unmatched" in [cell.note for cell in rows["m"]]
 
 
 def test_told_apart_in_words():

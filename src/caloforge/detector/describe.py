@@ -74,7 +74,7 @@ def _numbers(detector: Detector) -> Table:
         *_field_row(detector),
         ("readout", f"frame {readout.frame}, "
                     f"sampling fraction of the response {readout.sampling_fraction:g}"),
-        ("cells", f"{detector.n_cells} in {len(detector.layers)} layers, "
+        ("cells", f"{detector.n_cells} in {len(detector.layers)} layer{'s' * (len(detector.layers) > 1)}, "
                   f"{count_symmetries(detector)} exact symmetries"),
     ]  # fmt: skip
     for row in rows:

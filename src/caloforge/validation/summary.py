@@ -195,7 +195,10 @@ def _matched(column: Metric, metrics: Metrics) -> str:
     if not match or column.key not in UNMATCHED:
         return ""
     ratios = match.get(UNMATCHED[column.key]) or []
-    return f"matched; {min(ratios):.3f} to {max(ratios):.3f} unmatched" if ratios else "matched by construction"
+    if not ratios:
+        return "matched by construction"
+    low, high = (f"{ratio:.3f}" for ratio in (min(ratios), max(ratios)))
+    return f"matched; {low if low == high else f'{low} to {high}'} unmatched"
 
 
 def _judge(column: Metric, value: float, error: float, floor: tuple[float, float] | None) -> Verdict:

@@ -85,7 +85,7 @@ def bars(name: str, where: Metrics, colour: str) -> Figure:
     for row, column in enumerate(columns):
         means = f"{column['candidate']:.4g}, Geant4 {column['reference']:.4g}"
         text = shortened(column["name"], MOST_WORDS)
-        axes.text(0, row + 0.2, plain(f" {text}: {means}"), va="bottom", fontsize=SMALL + 1)
+        axes.text(0.012 * max(shares), row + 0.2, plain(f"{text}: {means}"), va="bottom", fontsize=SMALL + 1)
     data = {key: where[key] for key in ("member", "families", "columns")}
     return finish(canvas, Labels(f"where_{name}", f"what tells {name} from Geant4", GROUP), data)
 

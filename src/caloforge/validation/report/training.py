@@ -32,7 +32,7 @@ def training_rows(candidates: Record) -> dict[str, Record]:
             "steps": training.get("steps"),
             "best": ", ".join(str(step) for _, step in record.get("best", {}).values()),
             "minutes": record["seconds"] / 60 if record.get("seconds") is not None else None,
-            "hardware": f"{training.get('device', 'cpu')}, {training.get('threads', '?')} threads",
+            "hardware": f"{training.get('device', 'cpu')}, threads: {training.get('threads', '?')}",
         }
     return rows
 
