@@ -18,9 +18,14 @@ EXTRAS = {
     "jinja2": "report",
     "distributed": "cluster",
     "openvino": "cpp",
+    "uproot": "files",
+    "awkward": "files",
+    "pyhepmc": "files",
+    "pandas": "files",
 }
 VALIDATION = ("torch", "sklearn", "lightgbm", "matplotlib", "mplhep", "jinja2")
 TRAINING = ("torch", "onnx", "onnxscript")
+ROOT_FILES = ("uproot", "awkward")
 GEANT4 = ("geant4_pybind", "xraydb")
 
 

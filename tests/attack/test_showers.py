@@ -13,7 +13,7 @@ import pytest
 from caloforge import trial
 from caloforge.errors import InputError
 from caloforge.showers import Showers, read, write
-from caloforge.showers.foreign import read_calogan
+from caloforge.showers.foreign import read as read_foreign
 from caloforge.showers.structure import check
 
 FILES = Path(__file__).parent / "files"
@@ -180,7 +180,7 @@ def test_layouts_of_others_are_checked_alike(tmp_path, small):
     with h5py.File(tmp_path / "calogan.h5", "w") as file:
         file.create_dataset("layer_0", (50, 2, 4), "f4", external=[("/etc/passwd", 0, 1600)])
     with pytest.raises(InputError, match="keeps its data in other files"):
-        read_calogan(tmp_path / "calogan.h5", small, "e+")
+        read_foreign(tmp_path / "calogan.h5", small, particle="e+", layout="calogan")
 
 
 def test_one_child_serves_many_files_and_is_replaced(edited):

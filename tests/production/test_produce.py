@@ -296,7 +296,7 @@ def test_a_disk_that_fails_at_the_merge_keeps_the_shards(order, tmp_path, monkey
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("caloforge.production.shards._append", fail)
+    monkeypatch.setattr("caloforge.production.shards.fill", fail)
     with pytest.raises(RunError, match=r"cannot write showers: No space left on device; .*--resume"):
         produce(order, tmp_path / "run.h5", quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run.h5.parts"]

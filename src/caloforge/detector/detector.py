@@ -69,12 +69,16 @@ class Detector:
 
     @classmethod
     def load(cls, name: str | Path) -> "Detector":
-        """Build from a preset's name or a TOML file's path.
+        """Build from a preset's name, or the path of a TOML file or of a CaloChallenge binning XML of one particle.
 
         Raises:
             InputError: no such preset or file, or an invalid file.
         """
         name = str(name)
+        if name.endswith(".xml"):
+            from caloforge.detector.binning import read_binning
+
+            return read_binning(Path(name))
         if name.endswith(".toml"):
             return cls(read_file(DetectorSpec, Path(name)))
         if name not in preset_names():

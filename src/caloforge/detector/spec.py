@@ -71,6 +71,7 @@ class LayerSpec(Strict):
         time_gate: deposits later than this [ns] after light reaches the front face do not count.
         weight: factor on what the plates record, for example a sampling weight.
         threshold: of the layer's cells, in place of the readout's, in energy or in MIP.
+        id: number of the first copy where a data set counts its layers otherwise than 0, 1, 2, ...
     """
 
     copies: Count = 1
@@ -82,6 +83,7 @@ class LayerSpec(Strict):
     time_gate: Annotated[Time, Field(gt=0, le=1e12)] | None = None
     weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
     threshold: Threshold | None = None
+    id: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
     @model_validator(mode="after")
     def _counts_exist(self) -> Self:

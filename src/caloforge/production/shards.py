@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from caloforge.errors import InputError
 from caloforge.files import check_writable, read_text, remove_leftovers, write_text
 from caloforge.showers import Showers, read
+from caloforge.showers.growing import create_sets, fill
 from caloforge.showers.hdf5 import (
-    FAST,
-    INCIDENT_FIELDS,
     created,
     opened,
     write,
@@ -244,32 +243,12 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
             made = made or showers.provenance
             lists = {one["list"]: one for one in _physics_lists(showers.provenance)} | lists
             if not begin:
-                _create(file, showers, total)
-            _append(file, showers, slice(begin, begin + shard.n))
+                create_sets(file, showers.detector, total, fast=showers.fast_energy is not None)
+            fill(file, showers, slice(begin, begin + shard.n))
             begin += shard.n
             file.check()
         physics = {"physics": [lists[name] for name in sorted(lists)]} if lists else {}  # of all particles
         write_attributes(file, showers.detector, {**made, **physics, **provenance})
-
-
-def _create(file: Any, first: Showers, total: int) -> None:
-    cells = first.detector.n_cells
-    file.create_dataset("showers", (total, cells), np.float32, chunks=(min(total, 64), cells), compression="lzf")
-    file.create_dataset("incident_energies", (total, 1), np.float64)
-    for name, (attribute, dtype) in INCIDENT_FIELDS.items():
-        shape = getattr(first.incidents, attribute).shape[1:]
-        file.create_dataset(name, (total, *shape), dtype)
-    if first.fast_energy is not None:
-        file.create_dataset(FAST, (total,), np.float64)
-
-
-def _append(file: Any, showers: Showers, rows: slice) -> None:
-    file["showers"][rows] = showers.energies
-    file["incident_energies"][rows, 0] = showers.incidents.energy
-    for name, (attribute, _) in INCIDENT_FIELDS.items():
-        file[name][rows] = getattr(showers.incidents, attribute)
-    if FAST in file:
-        file[FAST][rows] = showers.fast_energy
 
 
 def same_order(output: Path, order: dict[str, Any], wanted: NDArray[np.int64]) -> bool:

@@ -1,14 +1,10 @@
 """Showers on disk: the HDF5 schema, written beside and renamed, checked before it is believed."""
 
-import fcntl
 import json
-import os
-import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,14 +15,14 @@ from caloforge.errors import InputError
 from caloforge.files import replacing
 from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
+from caloforge.showers.seal import check_seal, seal
 from caloforge.showers.stream import Stream
 from caloforge.showers.structure import trust, try_first
-from caloforge.showers.values import cell_energies, fast_energies, noted, whole_numbers
+from caloforge.showers.table import Table
+from caloforge.showers.values import fast_energies, whole_numbers
 
 SCHEMA = "caloforge-showers-1"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-SEAL = re.compile(rb"caloforge-crc32 ([0-9a-f]{8})\n")
-SEAL_SIZE = 25
 FAST = "fast_energy"
 INCIDENT_FIELDS = {
     "incident_pdg": ("pdg", np.int32),
@@ -36,51 +32,6 @@ INCIDENT_FIELDS = {
     "shower_id": ("shower_id", np.int64),
 }
 WHOLE = ("incident_pdg", "shower_id")
-
-
-def _seal(file: BinaryIO) -> None:
-    """Append a checksum, which HDF5 ignores, and drops when it changes the file."""
-    size = file.seek(0, os.SEEK_END)
-    checksum = _checksum(file, size)
-    file.seek(size)
-    file.write(b"caloforge-crc32 %08x\n" % checksum)
-
-
-def _checksum(file: BinaryIO, size: int) -> int:
-    """CRC-32 of the first `size` bytes; leaves the file position behind them."""
-    checksum = 0
-    file.seek(0)
-    for start in range(0, size, 2**22):
-        checksum = zlib.crc32(file.read(min(2**22, size - start)), checksum)
-    return checksum
-
-
-def _check_seal(path: Path) -> None:
-    """Refuse a file whose content differs from its checksum, and one without that another program writes."""
-    with path.open("rb") as file:
-        size = max(file.seek(0, os.SEEK_END) - SEAL_SIZE, 0)
-        file.seek(size)
-        seal = SEAL.fullmatch(file.read())
-        if seal and _checksum(file, size) == int(seal[1], 16):
-            return
-        if _is_being_written(file):
-            raise InputError(f"{path}: another program has it open for writing, close it there first; where that is "
-                             "not so, set HDF5_USE_FILE_LOCKING=FALSE")  # fmt: skip
-        if seal:
-            raise InputError(f"{path} is damaged: its content does not match its checksum")
-
-
-def _is_being_written(file: BinaryIO) -> bool:
-    """Whether another program holds HDF5's lock of writers, as far as the file system has locks."""
-    if os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() in ("FALSE", "0"):
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 class NewFile(h5py.File):  # type: ignore[misc]
@@ -114,7 +65,7 @@ def created(path: Path, *, sync: bool = True) -> Iterator[NewFile]:
         with NewFile(stream) as file:
             yield file
         stream.check()
-        _seal(raw)
+        seal(raw)
     trust(path)
 
 
@@ -154,18 +105,44 @@ def read(path: Path | str, detector: Detector | None = None, rows: slice = slice
         InputError: missing, truncated or foreign file, or a file of another detector.
     """
     path = Path(path)
-    with opened(path) as file:
-        _check_schema(file, path)
-        found = file_detector(file, path, detector)
-        _check_shapes(file, path, found)
-        energies = file["showers"][rows].astype(np.float32, copy=False)
-        try:
-            note = cell_energies(energies, found.threshold)
-            provenance = noted(_read_provenance(file, path), note)
-            fast = fast_energies(file[FAST][rows]) if FAST in file else None
-            return Showers(found, _read_incidents(file, rows), energies, provenance, fast)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+    with opened(path) as file, naming(path):
+        return table(file, path, detector).read(rows)
+
+
+def table(file: Any, path: Path, detector: Detector | None = None) -> Table:
+    """Showers of an open file, by rows; the rules are those of `read`.
+
+    Raises:
+        InputError: as `read`, but for the energies, which are not read yet.
+    """
+    _check_schema(file, path)
+    found = file_detector(file, path, detector)
+    _check_shapes(file, path, found)
+    cells = file["showers"]
+    fast = fast_energies(file[FAST][:]) if FAST in file else None
+    return Table(
+        found,
+        _read_incidents(file),
+        lambda first, last: cells[first:last],
+        _read_provenance(file, path),
+        fast,
+        step=cells.chunks[0] if cells.chunks else 1,
+        checked="schema" not in file.attrs,
+    )
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong with its content.
+
+    Raises:
+        InputError: that of the block.
+    """
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+        raise InputError(said if str(path) in said else f"{path}: {said}") from None
 
 
 @contextmanager
@@ -178,7 +155,7 @@ def opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"no such file: {path}")
     try:
-        _check_seal(path)
+        check_seal(path)
         try_first(path)
         # through Python's own file, since HDF5 wants locks, which not every file system has
         with path.open("rb", buffering=0) as raw, h5py.File(raw, "r") as file:
@@ -220,10 +197,8 @@ def read_incidents(path: Path) -> Incidents:
         if not isinstance(energy, h5py.Dataset) or energy.dtype.kind not in "fiu":
             raise InputError(f"{path} has no numeric data set 'incident_energies'; it is not a file of showers")
         _check_sizes(file, path, energy.size)
-        try:
-            return _read_incidents(file, slice(None))
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+        with naming(path):
+            return _read_incidents(file)
 
 
 def _check_schema(file: Any, path: Path) -> None:
@@ -252,20 +227,19 @@ def _check_sizes(file: Any, path: Path, n: int) -> None:
             raise InputError(f"{path}: data set '{name}' does not fit {n} showers")
 
 
-def _read_incidents(file: Any, rows: slice) -> Incidents:
-    energy = file["incident_energies"][:].astype(np.float64).reshape(-1)[rows]
+def _read_incidents(file: Any) -> Incidents:
+    energy = file["incident_energies"][:].astype(np.float64).reshape(-1)
     n = len(energy)
-    ids = np.arange(file["incident_energies"].size)[rows]
     values: dict[str, NDArray[Any]] = {
         "pdg": np.zeros(n, np.int32),
         "theta": np.zeros(n),
         "phi": np.zeros(n),
         "position": np.zeros((n, 3)),
+        "shower_id": np.arange(n),
     }
-    values["shower_id"] = ids
     for name, (attribute, dtype) in INCIDENT_FIELDS.items():
         if name in file:
-            found = file[name][rows]
+            found = file[name][:]
             found = whole_numbers(found, np.dtype(dtype), name) if name in WHOLE else found.astype(dtype)
             values[attribute] = found.reshape(values[attribute].shape)
     return Incidents(energy=energy, **values)

@@ -1,5 +1,6 @@
 """Numbers of files, checked before they are believed."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,29 +9,46 @@ from numpy.typing import NDArray
 from caloforge.errors import InputError
 
 
-def cell_energies(energies: NDArray[Any], threshold: float) -> str | None:
-    """Check cell energies [MeV]; set those between minus the threshold and zero to zero, in place.
+@dataclass
+class CellCheck:
+    """Checks cell energies [MeV] block by block, and sets those between minus the threshold and zero to zero.
 
     Generated samples hold cells that rounding made negative; the readout's threshold sets them to zero anyway.
 
-    Returns:
-        How many were set to zero and the lowest, as a sentence, or None.
-
-    Raises:
-        InputError: energies that are not finite, or negative by more than the threshold.
+    Attributes:
+        threshold: of the readout [MeV].
+        negative: how many were set to zero; lowest: the lowest of them [MeV].
     """
-    if not energies.size:
-        return None
-    lowest, highest = energies.min(), energies.max()  # NaN where any is
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        raise InputError("showers hold values that are not finite")
-    if lowest >= 0:
-        return None
-    if lowest <= -threshold:
-        raise InputError(f"showers hold negative energies, the lowest is {lowest:g} MeV")
-    negative = energies < 0
-    energies[negative] = 0
-    return f"{int(negative.sum())} negative cell energies read as zero, the lowest is {lowest:g} MeV"
+
+    threshold: float
+    negative: int = 0
+    lowest: float = 0.0
+
+    def apply(self, energies: NDArray[Any]) -> None:
+        """Check a block of energies and set small negative ones to zero, in place.
+
+        Raises:
+            InputError: energies that are not finite, or negative by more than the threshold.
+        """
+        if not energies.size:
+            return
+        lowest, highest = float(energies.min()), float(energies.max())  # NaN where any is
+        if not (np.isfinite(lowest) and np.isfinite(highest)):
+            raise InputError("showers hold values that are not finite")
+        if lowest >= 0:
+            return
+        if lowest <= -self.threshold:
+            raise InputError(f"showers hold negative energies, the lowest is {lowest:g} MeV")
+        self.negative += int(np.count_nonzero(energies < 0))
+        self.lowest = min(self.lowest, lowest)
+        np.maximum(energies, 0, out=energies)
+
+    @property
+    def note(self) -> str | None:
+        """How many were set to zero and the lowest, as a sentence; None where there was none."""
+        if not self.negative:
+            return None
+        return f"{self.negative} negative cell energies read as zero, the lowest is {self.lowest:g} MeV"
 
 
 def noted(provenance: dict[str, Any], note: str | None) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""Showers of an open file, read by ranges of rows in blocks, so that memory holds the result and one block."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.limits import MAX_BYTES, MAX_SHOWERS
+from caloforge.showers.container import Showers
+from caloforge.showers.incidents import Incidents
+from caloforge.showers.values import CellCheck, noted
+
+BLOCK = 2**22  # cells that are read at a time
+SURPLUS = 2.0  # more visible energy than this share of what came in is a wrong layout or detector,
+REST_ENERGY = 2000.0  # [MeV] of two nucleons, which an antinucleon brings beside its kinetic energy
+
+
+@dataclass(frozen=True)
+class Table:
+    """Showers of an open file.
+
+    Attributes:
+        detector: the detector.
+        incidents: of all N showers.
+        cells: energies (n, n_cells) [MeV] of the rows from the first number on and below the second.
+        provenance: what the file tells, or that it comes from a file.
+        fast_energy: as in `Showers`, of all rows; None where there is none.
+        step: rows that the file stores together.
+        checked: whether visible energies are compared with what came in, since nothing in the file tells its units.
+    """
+
+    detector: Detector
+    incidents: Incidents
+    cells: Callable[[int, int], NDArray[Any]]
+    provenance: dict[str, Any]
+    fast_energy: NDArray[np.float64] | None = None
+    step: int = 1
+    checked: bool = True
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.incidents)
+
+    @property
+    def block(self) -> int:
+        """Rows of a block: all that fit, in whole steps of the file."""
+        return max(1, BLOCK // (self.detector.n_cells * self.step)) * self.step
+
+    def bounds(self, rows: slice) -> tuple[int, int]:
+        """First row of a range, and the one behind its last.
+
+        Raises:
+            InputError: rows that are not one after the other.
+        """
+        start, stop, step = rows.indices(len(self))
+        if step != 1:
+            raise InputError("rows of a file are read one after the other; slice the result instead")
+        return start, max(start, stop)
+
+    def read(self, rows: slice = slice(None)) -> Showers:
+        """A range of rows.
+
+        Raises:
+            InputError: energies or incidents that make no sense, or more showers than one sample can hold.
+        """
+        start, stop = self.bounds(rows)
+        n, cells = stop - start, self.detector.n_cells
+        if n > MAX_SHOWERS or 4 * n * cells > MAX_BYTES:
+            raise InputError(f"{n} showers of {cells} cells need {4 * n * cells / 2**30:.0f} GiB; read a range of rows")
+        energies, check = np.empty((n, cells), np.float32), CellCheck(self.detector.threshold)
+        for first, last in self._blocks(start, stop):
+            self._fill(energies[first - start : last - start], first, last, check)
+        return self._showers(slice(start, stop), energies, check)
+
+    def chunks(self, rows: slice = slice(None)) -> Iterator[Showers]:
+        """The same rows, block by block.
+
+        Raises:
+            InputError: energies or incidents that make no sense.
+        """
+        check = CellCheck(self.detector.threshold)
+        for first, last in self._blocks(*self.bounds(rows)):
+            energies = np.empty((last - first, self.detector.n_cells), np.float32)
+            self._fill(energies, first, last, check)
+            yield self._showers(slice(first, last), energies, check)
+
+    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Bounds of blocks that begin where the file's own do."""
+        begin = start
+        while begin < stop:
+            end = min(stop, (begin // self.block + 1) * self.block)
+            yield begin, end
+            begin = end
+
+    def _fill(self, energies: NDArray[np.float32], first: int, last: int, check: CellCheck) -> None:
+        with np.errstate(over="ignore"):  # what is too large is not finite then
+            energies[:] = self.cells(first, last)
+        check.apply(energies)
+        if self.checked and self.detector.quantity == "deposit":
+            self._check_visible(energies, self.incidents.energy[first:last])
+
+    def _check_visible(self, energies: NDArray[np.float32], incident: NDArray[np.float64]) -> None:
+        """Refuse showers that hold more energy than came in."""
+        fraction = self.detector.readout.sampling_fraction
+        visible, came = energies.sum(dtype=np.float64), incident.sum()
+        if visible > SURPLUS * fraction * (came + REST_ENERGY * len(incident)):
+            raise InputError(
+                f"cells hold {visible / (fraction * came):.3g} times the energy that came in (sampling fraction "
+                f"{fraction:g}): another layout or detector? CaloChallenge files are read with --format calochallenge"
+            )
+
+    def _showers(self, rows: slice, energies: NDArray[np.float32], check: CellCheck) -> Showers:
+        provenance = self.provenance
+        for note in self.notes:
+            provenance = noted(provenance, note)
+        fast = None if self.fast_energy is None else self.fast_energy[rows]
+        return Showers(self.detector, self.incidents[rows], energies, noted(provenance, check.note), fast)
