@@ -86,7 +86,7 @@ def test_calochallenge_files_are_not_taken_for_raw_energies(tmp_path):
     with h5py.File(tmp_path / "cc.h5", "w") as file:
         file["showers"], file["incident_energies"] = 100 * energies, np.full((3, 1), 1e5)
     for reader in (read, read_own):
-        with pytest.raises(InputError, match="23.2 times the energy that came in .* --format calochallenge"):
+        with pytest.raises(InputError, match=r"23\.2 times the energy that came in .* --format calochallenge"):
             reader(tmp_path / "cc.h5", detector)
     again = read(tmp_path / "cc.h5", detector, layout="calochallenge")
     assert again.energies.sum(1) / (0.033 * again.incidents.energy) == pytest.approx(0.766)

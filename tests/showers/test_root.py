@@ -21,7 +21,7 @@ def showers():
     energies = rng.exponential(2, (9, 504)) * (rng.random((9, 504)) < 0.3)
     energies[5] = 0
     incidents = Incidents.make(rng.choice([11, -11, 22], 9), rng.uniform(1e3, 1e5, 9), theta=rng.uniform(0, 0.2, 9),
-                               phi=rng.uniform(0, 6, 9), position=np.column_stack([rng.normal(size=(9, 2)), np.zeros(9)]),
+                               phi=rng.uniform(0, 6, 9), position=rng.normal(size=(9, 3)) * (1, 1, 0),
                                shower_id=2**50 + np.arange(9))  # fmt: skip
     return Showers(detector, incidents, energies.astype(np.float32), {"simulator": "test", "seed": 3}, rng.random(9))
 
@@ -90,8 +90,8 @@ def test_a_tree_of_others(tmp_path, small):
     assert again.incidents.particles == ["gamma"]
     with pytest.raises(InputError, match="does not say its detector"):
         read(tmp_path / "other.root")
+    first = small.spec.layer[0].model_copy(update={"copies": 2})
     with pytest.raises(InputError, match="cell 25 is none of the 16"):
-        first = small.spec.layer[0].model_copy(update={"copies": 2})
         read(tmp_path / "other.root", Detector(small.spec.model_copy(update={"layer": (first,)})))
 
 

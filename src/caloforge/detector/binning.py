@@ -104,7 +104,7 @@ def write_binning(path: Path, detector: Detector, particle: str) -> None:
         InputError: cells that are not cylindrical, a particle without a data set, or an unwritable folder.
     """
     names = {pdg: name for name, (pdg, _, _) in DATA_SETS.items()}
-    pdg = pdg_code(particle)
+    pdg = abs(pdg_code(particle))
     if pdg not in names:
         raise InputError(f"CaloChallenge has data sets of {', '.join(DATA_SETS)}, none of {particle}")
     root = ET.Element("Bins")

@@ -14,7 +14,8 @@ from caloforge.showers.foreign import calochallenge, calogan, clic, edm4hep, nat
 from caloforge.showers.foreign.layout import Layout, Wanted
 from caloforge.showers.table import Table
 
-__all__ = ["LAYOUTS", "Layout", "Table", "Wanted", "detector_of", "find_layout", "opened", "read", "written_layout"]
+__all__ = ["LAYOUTS", "Layout", "Table", "Wanted", "detector_of", "find_layout", "opened", "outline", "read",
+           "written_layout"]  # fmt: skip
 
 # in the order in which a file's content is compared with them
 LAYOUTS: dict[str, Layout] = {
@@ -118,6 +119,24 @@ def _guess(file: Any, path: Path, detector: Detector | None) -> Layout:
             return one
     names = ", ".join(list(file)[:5]) or "nothing"
     raise InputError(f"{path} holds {names}: no known layout of showers ({', '.join(LAYOUTS)})")
+
+
+def outline(path: Path, layout: str | None = None) -> dict[str, Any]:
+    """Format, number of showers and data sets of a file whose detector nobody names, as JSON values.
+
+    Raises:
+        InputError: missing, damaged or unknown file.
+    """
+    opener = root.opened if root.is_root(path) else hdf5.opened
+    with opener(path) as file, hdf5.naming(path):
+        found = find_layout(layout) if layout else _guess(file, path, None)
+        if opener is root.opened:
+            sets, n = [f"{name}: {kind}" for name, kind in file.classnames(recursive=False).items()], None
+        else:
+            shapes = {name: getattr(file[name], "shape", ()) for name in file}
+            sets = [f"{name}: {shape}" for name, shape in list(shapes.items())[:30]]
+            n = max((shape[0] for shape in shapes.values() if shape), default=0)
+        return {"format": found.name, "n": n, "data_sets": sets}
 
 
 def read(

@@ -1,0 +1,71 @@
+"""Files of showers from one layout to another, one block in memory at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from caloforge.detector.binning import write_binning
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
+from caloforge.showers.foreign import Layout, Table
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was converted.
+
+    Attributes:
+        n: number of showers.
+        notes: what reading has changed, in sentences.
+    """
+
+    n: int
+    notes: list[str]
+
+
+def convert(
+    source: str,
+    layout: Layout,
+    table: Table,
+    target: Layout,
+    output: Path,
+    rows: slice = slice(None),
+    advance: Callable[[int], None] = lambda _: None,
+) -> Converted:
+    """Write rows of an open file in another layout.
+
+    Args:
+        source: name of the file that is read, for the provenance.
+        layout: its layout.
+        table: its showers.
+        target: layout to write.
+        output: the file to be written.
+        rows: those wanted.
+        advance: told the number of showers of every block.
+
+    Raises:
+        InputError: no rows, energies that make no sense, or a detector that the layout cannot hold.
+    """
+    start, stop = table.bounds(rows)
+    if stop <= start:
+        raise InputError(f"{source} holds {len(table)} showers; the rows asked for are none of them")
+    assert target.writer is not None
+    made, notes = {"converted": {"file": source, "layout": layout.name}}, list[str]()
+    with target.writer(output, table.detector, stop - start) as put:
+        for block in table.chunks(rows):
+            put(replace(block, provenance=block.provenance | made))
+            notes = list(block.provenance.get("notes", []))
+            advance(len(block))
+    return Converted(stop - start, notes)
+
+
+def write_binning_of(path: Path, table: Table) -> None:
+    """Write the binning XML that CaloChallenge's evaluation reads beside its file.
+
+    Raises:
+        InputError: several particles, one without a data set, or cells that are not rings.
+    """
+    codes = {int(code) for code in table.incidents.pdg}
+    if len(codes) != 1:
+        raise InputError("a binning is of one particle; name it with --particle")
+    write_binning(path, table.detector, particle_name(codes.pop()))

@@ -1,0 +1,82 @@
+"""What a sample of showers looks like in a few numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.showers.domain import Domain
+from caloforge.showers.incidents import Incidents
+from caloforge.showers.table import Table
+
+MOST = 20_000  # showers that are averaged over
+WIDTH = 40  # characters of the longest bar
+ROWS = 30  # of the sketch
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Means of showers.
+
+    Attributes:
+        n: showers that were averaged over.
+        response: mean and standard deviation of E_tot / (sampling_fraction * E_inc).
+        hits: mean number of cells above the threshold.
+        layers: mean energy of each layer [MeV].
+    """
+
+    n: int
+    response: tuple[float, float]
+    hits: float
+    layers: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: Table, most: int = MOST) -> "Overview":
+        """Means of the first showers of a table.
+
+        Raises:
+            InputError: energies that make no sense.
+        """
+        responses, hits, layers, n = [np.zeros(0)], 0, np.zeros(len(table.detector.layers)), 0
+        for block in table.chunks(slice(most)):
+            fraction = table.detector.readout.sampling_fraction
+            responses.append(block.energies.sum(1, dtype=np.float64) / (fraction * block.incidents.energy))
+            hits += int(np.count_nonzero(block.energies >= np.maximum(table.detector.thresholds, 1e-30)))
+            layers += table.detector.sum_layers(block.energies).sum(0)
+            n += len(block)
+        every, safe = np.concatenate(responses), max(n, 1)
+        response = (float(every.mean()), float(every.std())) if n else (0.0, 0.0)
+        return cls(n, response, hits / safe, layers / safe)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        mean, std = self.response
+        return {"averaged": self.n, "response": {"mean": mean, "std": std}, "hits": self.hits,
+                "layers_MeV": self.layers.tolist()}  # fmt: skip
+
+
+def ranges(incidents: Incidents) -> dict[str, Any]:
+    """Particles and ranges of incidents [MeV, rad, mm] as JSON values; ranges are None where there are none."""
+    if not len(incidents):
+        return {"particles": [], "energy": None, "theta": None, "phi": None, "position": None}
+    domain = Domain.of(incidents)
+    found = {name: list(getattr(domain, name)) for name in ("energy", "theta", "phi")}
+    return {"particles": incidents.particles} | found | {"position": [list(side) for side in domain.position]}
+
+
+def sketch(detector: Detector, layers: NDArray[np.float64]) -> list[str]:
+    """The longitudinal profile as lines of text, one per layer, or per few layers where there are many."""
+    together = -(-len(layers) // ROWS)
+    groups = [slice(first, min(first + together, len(layers))) for first in range(0, len(layers), together)]
+    sums = np.array([layers[group].sum() for group in groups])
+    longest = max(sums.max(initial=0.0), 1e-30)
+    lines = []
+    for group, value in zip(groups, sums, strict=True):
+        name = f"{group.start}" if group.stop - group.start == 1 else f"{group.start}-{group.stop - 1}"
+        begin, end = detector.layers[group.start].z_min, detector.layers[group.stop - 1].z_max
+        depth = f"{begin:.4g}-{end:.4g} mm"
+        lines.append(f"{name:>7} {depth:>17} {value:>10.4g} MeV {'#' * round(WIDTH * value / longest)}".rstrip())
+    return lines
