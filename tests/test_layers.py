@@ -25,10 +25,11 @@ ALLOWED = {
     "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
 ALLOWED["run_config"] = CORE | {"production", "simulators"}
+ALLOWED["own_showers"] = ALLOWED["run_config"] | {"detector", "showers", "run_config"}
 ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
 ALLOWED["manifest"] = ALLOWED["named_runs"] = CORE
 ALLOWED["steps"] = CORE | {"manifest"}
-ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest", "steps"}
+ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest", "steps", "own_showers"}
 ALLOWED["fit"] = ALLOWED["pipeline"] | {"pipeline"}
 ALLOWED["api"] = ALLOWED["pipeline"] | {"pipeline", "named_runs"}
 ALLOWED["cli"] = ALLOWED["api"] | {"fit"}

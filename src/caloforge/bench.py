@@ -39,8 +39,10 @@ def bench(
     say: Callable[[str], None],
     batches: Sequence[int] | None = None,
     physics: Physics | None = None,
+    *,
+    with_geant4: bool = True,
 ) -> Report:
-    """Time simulators on incidents of the first energy, and Geant4, where it is installed, at every energy.
+    """Time simulators on incidents of the first energy, and Geant4, where wanted and installed, at every energy.
 
     Batches of 1 to 1000 showers unless told otherwise, the smallest first; those whose four calls would take over two
     minutes are left out.
@@ -56,7 +58,9 @@ def bench(
     first = next(iter(sources))
     physics = physics or Physics()
     times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
-    if lacking := absent(*GEANT4_PACKAGES):
+    if not with_geant4:
+        full = {}
+    elif lacking := absent(*GEANT4_PACKAGES):
         say(f"Geant4 is not timed: {lacking}")
         full = {}
     else:

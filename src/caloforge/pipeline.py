@@ -13,14 +13,15 @@ from rich.console import Console
 from caloforge import preflight, units
 from caloforge.claims import claim
 from caloforge.config import read_file
-from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import check_lengths, check_writable, write_text
 from caloforge.manifest import Manifest
+from caloforge.own_showers import OwnShowers
 from caloforge.production import Order, Source, produce
-from caloforge.run_config import RunConfig
+from caloforge.run_config import NAMES, RunConfig
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
+from caloforge.showers.foreign import detector_of
 from caloforge.simulators import GEANT4, Replay, answer, create
 from caloforge.simulators.geant4 import Physics
 from caloforge.steps import Step, execute
@@ -36,11 +37,15 @@ class Run:
     def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None) -> None:
         from caloforge.training import TrainingConfig
 
-        self.config, self.folder, self.workers = config, folder, workers
+        self.given, self.folder, self.workers = config, folder, workers
         self.console = Console(highlight=False, soft_wrap=True)
         self.manifest = Manifest(folder)
-        self.detector = Detector.load(config.detector)
-        self.source = Source.from_config(config.incidents, self.detector)
+        detector = detector_of(config.detector, config.showers.particle)
+        assert detector is not None
+        self.detector = detector
+        self.own = OwnShowers(config.showers, detector) if config.showers.from_files else None
+        self.config = config = self.own.complete(config) if self.own else config
+        self.source = Source.from_config(config.beam, self.detector)
         learning = {
             "model": config.model,
             "training": {"seed": config.seed, **config.training},
@@ -63,11 +68,17 @@ class Run:
         at, shared = self.folder, self.config.showers.folder is not None
         showers = tuple(self.showers_file(name) for name in ("train", "select", "test"))
         report = at / "report" / "metrics.json", at / "report" / "report.html"
+        made = (
+            Step("showers from files", showers, self.copy_showers, always=True)
+            if self.own
+            else Step("Geant4 showers", showers, self.make_showers, always=shared)
+        )
+        inside = Step("Geant4 with the model inside", (at / "inside_geant4.h5",), self.simulate_inside, table="inside")
         return [
-            Step("Geant4 showers", showers, self.make_showers, always=shared),
+            made,
             Step("training", RunFolder(at / "training").results, self.train),
             Step("export", (self.model_file,), self.export),
-            Step("Geant4 with the model inside", (at / "inside_geant4.h5",), self.simulate_inside, table="inside"),
+            *([] if self.own else [inside]),
             Step("timing", (at / "bench.json",), self.bench, table="bench"),
             Step("validation", report, self.validate, table="validation"),
         ]
@@ -80,7 +91,7 @@ class Run:
     @cached_property
     def wanted(self) -> dict[str, Any]:
         """The config as it is saved."""
-        return self.config.model_dump(mode="json", exclude_none=True)
+        return self.given.model_dump(mode="json", exclude_none=True)
 
     def open(self, *, resume: bool, force: bool) -> None:
         """Make the run directory, or take up an existing one.
@@ -133,7 +144,15 @@ class Run:
         with claim(self.folder):
             if preflight.changed_tables(self.saved, self.wanted):
                 raise InputError(f"another run has begun in {self.folder}; give another folder with --out")
+            if self.own:
+                self.console.print("showers come from files: Geant4 makes none, has no model inside and is not timed")
             execute(self.steps, self.manifest, self.console, last)
+
+    def copy_showers(self) -> None:
+        """Copy the user's showers into the run."""
+        assert self.own is not None
+        for name in NAMES:
+            self.own.copy(name, self.showers_file(name))
 
     def make_showers(self) -> None:
         """Independent Geant4 showers for training, selection and test: disjoint ids of one seed.
@@ -146,9 +165,8 @@ class Run:
 
     def _make_showers(self) -> None:
         counts, first = self.config.showers, 0
-        complete = Source.from_config(self.config.incidents.complete(), self.detector)
-        wanted = (("train", counts.train, self.source), ("select", counts.select, self.source),
-                  ("test", counts.test, complete))  # fmt: skip
+        complete = Source.from_config(self.config.beam.complete(), self.detector)
+        wanted = zip(NAMES, counts.sizes, (self.source, self.source, complete), strict=True)
         for name, n, source in wanted:
             make = partial(create, GEANT4, self.detector, self.config.physics)
             order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
@@ -198,7 +216,7 @@ class Run:
         from caloforge.simulators.geant4 import HookedGeant4
 
         inside = self.config.inside
-        source = Source.from_config(self.config.incidents.at(inside.energy), self.detector)
+        source = Source.from_config(self.config.beam.at(inside.energy), self.detector)
         threshold = units.energy(inside.threshold)
         physics = self.config.physics
         make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold, physics=physics)
@@ -218,8 +236,9 @@ class Run:
         energies = self.config.bench.energies
         try:
             report = bench(
-                self.detector, simulators, self.config.incidents, energies, self.console.print, physics=physics
-            )
+                self.detector, simulators, self.config.beam, energies, self.console.print, physics=physics,
+                with_geant4=self.own is None,
+            )  # fmt: skip
         finally:
             for simulator in simulators.values():
                 simulator.close()

@@ -30,7 +30,7 @@ def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detecto
     Raises:
         InputError: as said.
     """
-    for n in (config.showers.train, config.showers.select, config.showers.test, config.inside.n):
+    for n in (*config.showers.sizes, config.inside.n):
         check_showers(n, detector.n_cells)
     _check_model(learning, detector, source)
     _check_energies(config, detector, source)
@@ -49,9 +49,9 @@ def _check_model(learning: "TrainingConfig", detector: Detector, source: Source)
 
 def _check_selection(config: RunConfig, learning: "TrainingConfig") -> None:
     least = SELECTION_FOLDS * FEWEST
-    if learning.training.select == "auc" and config.showers.select < least:
+    if learning.training.select == "auc" and config.showers.sizes[1] < least:
         raise InputError(f'[training] select = "auc" needs [showers] select = {least} or more, '
-                         f"not {config.showers.select}")  # fmt: skip
+                         f"not {config.showers.sizes[1]}")  # fmt: skip
 
 
 def _check_energies(config: RunConfig, detector: Detector, source: Source) -> None:
@@ -62,7 +62,7 @@ def _check_energies(config: RunConfig, detector: Detector, source: Source) -> No
         for energy in energies:
             if not low <= units.energy(energy) <= high:
                 raise InputError(f"[{table}] {energy} is outside the {said}")
-    complete = Source.from_config(config.incidents.complete(), detector)
+    complete = Source.from_config(config.beam.complete(), detector)
     if complete.energy != source.energy:
         raise InputError(
             f"[incidents] leave_out takes an end of the labels, which the test has, too: outside the {said}"
@@ -105,7 +105,9 @@ def _check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
     if "showers" not in _tables(saved):  # a training alone
         return
     theirs: RunConfig = read_file(RunConfig, saved)
-    learned, kept = (c.showers.train + c.showers.select for c in (theirs, config))
+    if theirs.showers.from_files:
+        return
+    learned, kept = (sum(c.showers.sizes[:2]) for c in (theirs, config))
     if (theirs.seed, theirs.incidents) == (config.seed, config.incidents) and kept < learned:
         raise InputError(
             f"the teacher learned from the first {learned} showers of seed {config.seed}, and tests would start at "

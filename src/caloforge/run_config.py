@@ -1,8 +1,8 @@
 """The config of a named run."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from caloforge.config import PositiveEnergy, Strict
 from caloforge.limits import MAX_SHOWERS
@@ -11,19 +11,59 @@ from caloforge.seeds import SEED_LIMIT
 from caloforge.simulators.geant4 import Physics
 
 Count = Annotated[int, Field(ge=1, le=MAX_SHOWERS)]
+File = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+NAMES = ("train", "select", "test")
 
 
 class ShowerCounts(Strict):
-    """Geant4 showers that training learns from, selects weights with, and never sees (a reference and a floor half).
+    """Sizes of the training, validation and test samples, made by Geant4; or files that hold them.
+
+    The test sample is split into reference and floor.
 
     Attributes:
-        folder: where they are kept, the run's own by default; runs of the same incidents, counts and seed can share it.
+        train, select, test: numbers of showers; or files of showers in any layout, `train` alone for one file that is
+            split by a hash of its shower ids.
+        shares: of one file: parts for training, validation and test.
+        particle, format: of files that do not tell them.
+        folder: where Geant4's are kept, the run's own by default; runs of the same incidents, counts and seed share it.
     """
 
-    train: Count
-    select: Count
-    test: Annotated[int, Field(ge=400, le=MAX_SHOWERS)]
+    train: Count | File
+    select: Count | File | None = None
+    test: Annotated[int, Field(ge=400, le=MAX_SHOWERS)] | File | None = None
+    shares: tuple[Share, Share, Share] = (0.8, 0.1, 0.1)
+    particle: str | None = None
+    format: str | None = None
     folder: str | None = None
+
+    @property
+    def from_files(self) -> bool:
+        """Whether the showers come from files."""
+        return isinstance(self.train, str)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of showers for training, validation and test, where Geant4 makes them."""
+        train, select, test = (getattr(self, name) for name in NAMES)
+        return int(train), int(select), int(test)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        others = (self.select, self.test)
+        if not self.from_files:
+            if not all(isinstance(value, int) for value in others):
+                raise ValueError("train, select and test are three numbers of showers, or files")
+            if self.particle or self.format:
+                raise ValueError("particle and format are of files; Geant4's showers have theirs in [incidents]")
+            return self
+        if not (all(isinstance(value, str) for value in others) or others == (None, None)):
+            raise ValueError("select and test are files, as train is; or left out, where one file is split")
+        if self.folder is not None:
+            raise ValueError("folder is where Geant4's showers are kept; these come from files")
+        if abs(sum(self.shares) - 1) > 1e-9:
+            raise ValueError(f"shares must sum to 1, they sum to {sum(self.shares):g}")
+        return self
 
 
 class ValidationConfig(Strict):
@@ -74,7 +114,7 @@ class RunConfig(Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
     detector: str
-    incidents: SourceConfig
+    incidents: SourceConfig | None = None
     physics: Physics = Physics()
     showers: ShowerCounts
     model: dict[str, Any]
@@ -83,3 +123,16 @@ class RunConfig(Strict):
     validation: ValidationConfig = ValidationConfig()
     inside: InsideConfig = InsideConfig()
     bench: BenchConfig = BenchConfig()
+
+    @model_validator(mode="after")
+    def _incidents_are_known(self) -> Self:
+        if (self.incidents is None) != self.showers.from_files:
+            word = "leave out [incidents], the files tell them" if self.incidents else "[incidents] is missing"
+            raise ValueError(word)
+        return self
+
+    @property
+    def beam(self) -> SourceConfig:
+        """The incidents, which a run from files knows once it has read them."""
+        assert self.incidents is not None
+        return self.incidents

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from caloforge.cli import complete
+from caloforge.cli.files import FormatName
 from caloforge.cli.options import (
     BEAM,
     Cut,
@@ -27,7 +28,7 @@ from caloforge.files import check_no_input, check_output, check_regular, check_w
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
-from caloforge.showers import Showers, read
+from caloforge.showers import Showers, foreign
 from caloforge.showers.physics import check_like
 from caloforge.simulators import GEANT4, Simulator, answer, create, file_of, kind_and_file, labelled
 from caloforge.simulators.learned import LearnedSimulator
@@ -58,6 +59,7 @@ def validate(
     detector: Annotated[
         str | None, typer.Option(help="Detector of files that do not name theirs.", autocompletion=complete.detectors)
     ] = None,
+    layout: FormatName = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.")] = 0,
     seeds: Annotated[int, typer.Option(help="Classifier trainings per view.")] = 3,
     reweight: Annotated[bool, typer.Option("--reweight", help="Reweight differing energy spectra.")] = False,
@@ -82,15 +84,15 @@ def validate(
     check_seed(seed)
     check_judges(recipe, seeds)
     shown = read_report(timings) if timings else None
-    found = Detector.load(detector) if detector else None
+    found = foreign.detector_of(detector)
     check_folder(output, [reference, floor, training, timings, *map(file_of, candidates)], force=force)
-    true = read(reference, found)
+    true = foreign.read(reference, found, layout=layout)
     others = {floor: None, training: None}
-    extra = {path: read(path, true.detector) for path in others if path is not None}
+    extra = {path: foreign.read(path, true.detector, layout=layout) for path in others if path is not None}
     if not other_physics:
         made = {str(path): showers.provenance for path, showers in extra.items()}
-        check_like(true.provenance, made | provenances(candidates, true))
-    judged = candidate_showers(candidates, true, seed)
+        check_like(true.provenance, made | provenances(candidates, true, layout))
+    judged = candidate_showers(candidates, true, seed, layout)
     metrics = compare(
         true,
         judged,
@@ -131,7 +133,7 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
     remove_leftovers(folder)
 
 
-def provenances(names: list[str], reference: Showers) -> dict[str, dict[str, Any]]:
+def provenances(names: list[str], reference: Showers, layout: str | None = None) -> dict[str, dict[str, Any]]:
     """What each candidate tells of its showers before any is made.
 
     Raises:
@@ -139,26 +141,34 @@ def provenances(names: list[str], reference: Showers) -> dict[str, dict[str, Any
     """
     found = {}
     for label, name in labelled(names).items():
-        simulator = create(name, reference.detector)
-        found[label] = simulator.provenance()
-        simulator.close()
+        if path := _showers_file(name):
+            with foreign.opened(path, reference.detector, layout=layout) as (_, table):
+                found[label] = table.provenance
+            continue
+        with create(name, reference.detector) as simulator:
+            found[label] = simulator.provenance()
     return found
 
 
-def candidate_showers(names: list[str], reference: Showers, seed: int) -> dict[str, Showers]:
+def candidate_showers(names: list[str], reference: Showers, seed: int, layout: str | None = None) -> dict[str, Showers]:
     """Showers of each candidate: a file's own, or made on the spot with the reference's incidents.
 
     Raises:
         InputError: an unknown candidate, or two of the same name.
     """
-    return {label: _candidate(name, reference, seed) for label, name in labelled(names).items()}
+    return {label: _candidate(name, reference, seed, layout) for label, name in labelled(names).items()}
 
 
-def _candidate(name: str, reference: Showers, seed: int) -> Showers:
-    kind, path = kind_and_file(name)
-    if not kind and path.suffix in {".h5", ".hdf5"}:
-        return read(path, reference.detector)
+def _candidate(name: str, reference: Showers, seed: int, layout: str | None) -> Showers:
+    if path := _showers_file(name):
+        return foreign.read(path, reference.detector, layout=layout)
     return answer(name, reference, next_seed(seed))
+
+
+def _showers_file(name: str) -> Path | None:
+    """The file of showers that a candidate is, unless it is a simulator."""
+    kind, path = kind_and_file(name)
+    return path if not kind and path.suffix in {".h5", ".hdf5", ".root"} else None
 
 
 def bench(

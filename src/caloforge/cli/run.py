@@ -40,7 +40,7 @@ def run(
     force: Force = False,
 ) -> None:
     """Produce showers, train, export, run inside Geant4, time and validate: everything in one directory."""
-    check_installed(*dict.fromkeys((*GEANT4, *TRAINING, *VALIDATION)))
+    check_installed(*dict.fromkeys((*TRAINING, *VALIDATION)))
     from caloforge import pipeline
     from caloforge.bench import read_report
     from caloforge.cli.judge import bench_table
@@ -51,11 +51,14 @@ def run(
     whole = pipeline.load(config_file(config), out, workers, lambda base: chosen_physics(physics, cut, base))
     if minutes is not None:
         whole = fit_to_minutes(whole, minutes, console.print, anew=force)
-    console.print(physics_line(whole.config.physics))
+    if whole.own is None:
+        check_installed(*GEANT4)
+        console.print(physics_line(whole.config.physics))
     whole.open(resume=resume, force=force)
     whole.execute()
     folder = whole.folder
     console.print(bench_table(read_report(folder / "bench.json")))
     console.print(summary_table(json.loads((folder / "report" / "metrics.json").read_text(encoding="utf-8"))))
-    console.print(whole.inside_line())
+    if whole.own is None:
+        console.print(whole.inside_line())
     console.print(f"model: {whole.model_file}\nreport: {folder / 'report' / 'report.html'}")

@@ -1,0 +1,161 @@
+"""Showers of a run that come from the user's files: split, copied into the run, and compared when it is resumed."""
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.files import digest
+from caloforge.particles import particle_name
+from caloforge.production import SourceConfig
+from caloforge.run_config import NAMES, RunConfig, ShowerCounts
+from caloforge.showers import Incidents, foreign
+from caloforge.showers.domain import Domain
+from caloforge.showers.foreign import Table
+from caloforge.showers.foreign.layout import Layout
+from caloforge.showers.incidents import concatenate
+from caloforge.simulators import create
+
+KEY = "source_file"  # in the provenance of a copy
+LEAST_TEST = 400  # showers: a reference and a floor half
+
+
+@dataclass(frozen=True)
+class Part:
+    """Showers of one role: a file, and the range of the hash of shower ids that belongs to it."""
+
+    path: Path
+    share: tuple[float, float] = (0.0, 1.0)
+
+    def has(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which showers (N,) belong to it."""
+        place = hashed(ids)
+        return (place >= self.share[0]) & (place < self.share[1])
+
+
+def hashed(ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A number in [0, 1) for each shower id, the same for ever: splitmix64, which leaves no pattern of the ids."""
+    with np.errstate(over="ignore"):
+        x = ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+class OwnShowers:
+    """The files of a run's `[showers]`.
+
+    Raises:
+        InputError: a file that cannot be read, or does not fit detector or particle.
+    """
+
+    def __init__(self, config: ShowerCounts, detector: Detector) -> None:
+        self._config, self._detector = config, detector
+        self.parts = _parts(config)
+
+    def _open(self, path: Path) -> AbstractContextManager[tuple[Layout, Table]]:
+        return foreign.opened(path, self._detector, self._config.particle, self._config.format)
+
+    @cached_property
+    def _incidents(self) -> dict[str, Incidents]:
+        """Incidents of each part."""
+        found = {}
+        for name, part in self.parts.items():
+            with self._open(part.path) as (_, table):
+                found[name] = table.incidents[part.has(table.incidents.shower_id)]
+            if not len(found[name]):
+                raise InputError(f"{part.path} leaves no showers for [showers] {name}")
+        if len(found["test"]) < LEAST_TEST:
+            raise InputError(f"[showers] test has {len(found['test'])} showers; {LEAST_TEST} are needed, half of them "
+                             "for the floor")  # fmt: skip
+        return found
+
+    def complete(self, config: RunConfig) -> RunConfig:
+        """The run's config with numbers of showers and incidents as the files have them.
+
+        The model is timed at an energy in the middle, where the config names none.
+
+        Raises:
+            InputError: files that cannot be used, or GFlash as a competitor in a detector without matter.
+        """
+        if "gflash" in config.validation.competitors:
+            create("gflash", self._detector).close()
+        found = {name: len(incidents) for name, incidents in self._incidents.items()}
+        beam = self._source()
+        low, high = Domain.of(self._all).energy
+        middle = f"{math.sqrt(low * high)!r} MeV"
+        inside = config.inside.model_copy(update={"energy": middle})
+        bench = config.bench
+        if "bench" not in config.model_fields_set:
+            bench = bench.model_copy(update={"energies": (middle,)})
+        counts = config.showers.model_copy(update=found)
+        return config.model_copy(update={"showers": counts, "incidents": beam, "inside": inside, "bench": bench})
+
+    @cached_property
+    def _all(self) -> Incidents:
+        return concatenate(list(self._incidents.values()))
+
+    def _source(self) -> SourceConfig:
+        """The incidents of all files as one source: their first particle, their ranges.
+
+        Raises:
+            InputError: the files do not tell their particle.
+        """
+        domain = Domain.of(self._all)
+        if 0 in domain.pdgs:
+            raise InputError('[showers] the files do not tell their particle; add particle = "e-", or what it is')
+        x, y = (_range(side, "mm") for side in domain.position[:2])
+        return SourceConfig(
+            particle=particle_name(domain.pdgs[0]), energy=_range(domain.energy, "MeV"),
+            theta=_range(domain.theta, "rad"), phi=_range(domain.phi, "rad"), position=f"{x}, {y}",
+        )  # fmt: skip
+
+    def copy(self, name: str, output: Path) -> None:
+        """Copy the showers of a part into a file of ours, block by block; one that is there must be of the same file.
+
+        Raises:
+            InputError: the file has changed since, or holds energies that make no sense.
+        """
+        part = self.parts[name]
+        made = {"file": part.path.name, "sha256": digest(part.path), "share": list(part.share)}
+        if output.exists():
+            if self._made_from(output) != made:
+                raise InputError(f"{part.path} has changed since this run began; give another folder with --out, or "
+                                 "start again with --force")  # fmt: skip
+            return
+        writer = foreign.LAYOUTS["caloforge"].writer
+        assert writer is not None
+        with self._open(part.path) as (_, table):
+            kept = part.has(table.incidents.shower_id)
+            with writer(output, table.detector, int(kept.sum())) as put:
+                done = 0
+                for block in table.chunks():
+                    rows = kept[done : done + len(block)]
+                    done += len(block)
+                    put(replace(block[rows], provenance=block.provenance | {KEY: made}))
+
+    @staticmethod
+    def _made_from(output: Path) -> Any:
+        with foreign.opened(output) as (_, table):
+            return table.provenance.get(KEY)
+
+
+def _range(side: tuple[float, float], unit: str) -> str:
+    low, high = side
+    return f"{low!r} {unit}" if low == high else f"{low!r} {unit}:{high!r} {unit}"
+
+
+def _parts(config: ShowerCounts) -> dict[str, Part]:
+    if config.select is not None:
+        return {name: Part(Path(str(getattr(config, name)))) for name in NAMES}
+    ends = np.cumsum([0.0, *config.shares])
+    ends[-1] = 1.0
+    path = Path(str(config.train))
+    return {name: Part(path, (float(a), float(b))) for name, a, b in zip(NAMES, ends[:-1], ends[1:], strict=True)}
