@@ -58,12 +58,10 @@ def bench(
     first = next(iter(sources))
     physics = physics or Physics()
     times = {n: _time_batches(s, sources[first], batches or BATCHES, say) for n, s in simulators.items()}
-    if not with_geant4:
-        full = {}
-    elif lacking := absent(*GEANT4_PACKAGES):
+    full: Report = {}
+    if with_geant4 and (lacking := absent(*GEANT4_PACKAGES)):
         say(f"Geant4 is not timed: {lacking}")
-        full = {}
-    else:
+    elif with_geant4:
         with create(GEANT4, detector, physics) as geant4:
             full = {energy: _time_geant4(geant4, source, energy, say) for energy, source in sources.items()}
     return {

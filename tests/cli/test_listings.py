@@ -19,7 +19,7 @@ import sys
 for name in {blocked!r}:
     sys.modules[name] = None
 from caloforge.cli import main
-sys.argv = ["caloforge", {verb!r}]
+sys.argv = ["caloforge", *{verb!r}.split()]
 main()
 """
 
@@ -30,7 +30,7 @@ def without(blocked, verb):
 
 
 def test_models_are_listed_without_pytorch():
-    done = without(["torch"], "models")
+    done = without(["torch"], "models --kinds")
     assert done.returncode == 0, done.stderr
     assert "coupling-flow" in done.stdout
     assert "latent" in done.stdout

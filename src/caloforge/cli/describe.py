@@ -18,7 +18,6 @@ from caloforge.files import check_output
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("detectors", epilog="Example: `caloforge detectors calogan-ecal --draw ecal.png`")(detectors)
-    app.command("models", epilog="Example: `caloforge models --json`")(models)
     app.command("physics", epilog="Example: `caloforge physics`")(physics)
 
 

@@ -21,6 +21,7 @@ from caloforge.showers.convert import write_binning_of
 from caloforge.showers.domain import Domain
 from caloforge.showers.overview import Overview, ranges, sketch
 from caloforge.showers.physics import describe
+from caloforge.simulators import kind_and_file
 
 DRAWN = 100  # showers that a model makes for its profile
 FormatName = Annotated[
@@ -105,7 +106,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a file or a model is: from where, of which range, and its mean showers."""
-    path, found = Path(name), foreign.detector_of(detector, particle)
+    path, found = kind_and_file(name)[1], foreign.detector_of(detector, particle)
     place: Detector | None
     if path.suffix.lower() == ".onnx":
         values, place = _model(path)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caloforge import zoo
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
 from caloforge.showers import Showers
@@ -58,7 +59,9 @@ def file_of(name: str) -> Path | None:
 
 
 def kind_and_file(name: str) -> tuple[str, Path]:
-    """Kind and file of "frozen=FILE" and the like; in any other name, "=" is part of the file's."""
+    """Kind and file of "frozen=FILE" and the like, or of a model of the zoo; else "=" is part of the file's name."""
+    if name in zoo.names():
+        return "", zoo.path_of(name)
     kind, _, path = name.partition("=")
     return (kind, Path(path)) if path and kind in FROM_FILE else ("", Path(name))
 
@@ -83,7 +86,8 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
 def create(
     name: str | Path, detector: Detector | str | Path | None = None, physics: "Physics | None" = None
 ) -> Simulator:
-    """Make a simulator from its name: geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx.
+    """Make a simulator from its name: geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx, or
+    that of a trained model, as `caloforge models` lists them.
 
     Args:
         name: one of these names, or the path of a file.
@@ -138,5 +142,5 @@ def _maker(name: str) -> Callable[..., Simulator]:
     suffix = path.suffix.lower()
     if suffix in BY_SUFFIX:
         return partial(BY_SUFFIX[suffix], path)
-    known = [*NAMED, *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
+    known = [*NAMED, *zoo.names(), *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
     raise InputError(f"unknown simulator '{name}'; {nearest(name, known)}")
