@@ -11,11 +11,10 @@ from caloforge.cli import main
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.production import IncidentFile, Order, Source, SourceConfig, produce
-from caloforge.production.incident_file import COLUMNS
 from caloforge.showers import Incidents, Showers, read, write
 from caloforge.simulators import create
 
-HEAD = ",".join(COLUMNS)
+HEAD = "particle,energy_MeV,theta_rad,phi_rad,x_mm,y_mm"
 
 
 @pytest.fixture
@@ -93,6 +92,32 @@ def test_csv_knows_names_and_codes(small, tmp_path):
     np.testing.assert_array_equal(incidents.position, [[0, 0, 0], [1, -2, 0]])
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.CSV", "y_mm,particle,energy_GeV,run,x_cm\n-2,electron,1.5,7,0.1\n3,11.0,2,7,0\n"),
+        ("a.tsv", "# made by hand\npdg\tenergy_MeV\tx_mm\ty_mm\n11\t1500\t1\t-2\n# the second\ne-\t2e3\t0\t3\n"),
+        ("a.txt", "# particle  E_GeV  x_mm  y_mm\ne-   1.5  1 -2\n\n11   2.0  0  3\n"),
+        ("a.Dat", "particle;energy (MeV);x [mm];y [mm]\n11;1500;1;-2\ne-;2000;0;3\n"),
+    ],
+)
+def test_tables_are_read_by_the_names_of_their_columns(small, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    incidents = IncidentFile.load(tmp_path / name, small).incidents
+    assert incidents.pdg.tolist() == [11, 11]
+    np.testing.assert_allclose(incidents.energy, [1500, 2000])
+    np.testing.assert_allclose(incidents.position, [[1, -2, 0], [0, 3, 0]])
+    assert incidents.shower_id.tolist() == [0, 1]
+
+
+def test_events_of_a_table_and_particles_born_before_the_face(small, tmp_path):
+    head = "event,particle,energy_MeV,theta_rad,phi_rad,x_mm,y_mm,z_mm"
+    (tmp_path / "a.csv").write_text(f"{head}\n7,e-,10,0,0,0,0,0\n3,gamma,10,0.1,0,1,2,-50\n7,pi+,10,0,0,0,0,-9\n")
+    incidents = IncidentFile.load(tmp_path / "a.csv", small).incidents
+    assert incidents.shower_id.tolist() == [7 * 2**20, 3 * 2**20, 7 * 2**20 + 1]
+    np.testing.assert_allclose(incidents.position[1], [1 + 50 * np.tan(0.1), 2, 0])
+
+
 def test_resume_of_other_incidents_is_refused(small, showers_file, tmp_path):
     source = IncidentFile.load(showers_file, small)
     produce(order(source, small, 20), tmp_path / "out.h5", quiet=True)
@@ -113,8 +138,13 @@ def test_rows_beyond_the_file_are_refused(small, showers_file, first, n, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "first line of .* must read 'particle,energy_MeV"),
-        ("particle,energy\ne-,1\n", "first line"),
+        ("", "first line of .* must name the columns, for example 'particle,energy_MeV"),
+        ("particle,energy\ne-,1\n", "column 'energy' has no unit; name it 'energy_MeV'"),
+        ("particle,energy_mm\ne-,1\n", "column 'energy_mm': mm is no unit of energy"),
+        ("particle,x_mm\ne-,1\n", "must name the columns"),
+        ("pdg,energy_MeV,Energy_GeV\n11,1,1\n", "two columns of energy"),
+        ("event,pdg,energy_MeV\n-3,11,1\n", "event numbers must lie between 0"),
+        ("event,pdg,energy_MeV\n1.5,11,1\n", "line 2: invalid literal"),
         (f"{HEAD}\n", "lists no incidents"),
         (f"{HEAD}\ne-,1000,0,0,0\n", "line 2: 5 values, not 6"),
         (f"{HEAD}\ne-,1000,0,0,0,0\nelectorn,1,0,0,0,0\n", "line 3: unknown particle 'electorn'"),

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import typer
 
 from caloforge import units
@@ -18,7 +19,6 @@ from caloforge.cli.options import (
     Energy,
     Force,
     Momentum,
-    Number,
     Output,
     ParticleName,
     Phi,
@@ -36,9 +36,10 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import check_output
 from caloforge.limits import check_batch
+from caloforge.particles import particle_name
 from caloforge.production import SUFFIXES, IncidentFile, Order, Source, SourceConfig
 from caloforge.production import produce as run_order
-from caloforge.showers import read
+from caloforge.showers import Showers, read
 from caloforge.showers.physics import describe
 from caloforge.simulators import GEANT4, Simulator, create, file_of
 from caloforge.simulators.geant4 import HookedGeant4, Physics, physics_line
@@ -63,7 +64,7 @@ def produce(
     incidents: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="File of showers or CSV: incidents instead of --particle etc.", rich_help_panel=BEAM
+            metavar="FILE", help="File of showers, table or HepMC: instead of --particle etc.", rich_help_panel=BEAM
         ),
     ] = None,
     energy: Energy = None,
@@ -116,12 +117,14 @@ def _identity(physics: Physics | None) -> dict[str, Any] | None:
     return physics.identity if physics else None
 
 
-def _source(beam: dict[str, Any], file: Path | None, detector: Detector) -> IncidentFile | Source:
+def _source(
+    beam: dict[str, Any], file: Path | None, detector: Detector, distance: float = 0.0
+) -> IncidentFile | Source:
     if file and beam:
         option = next(iter(beam)).replace("_", "-")
         raise InputError(f"--incidents says all about the incidents; leave out --{option}")
     if file:
-        return IncidentFile.load(file, detector)
+        return IncidentFile.load(file, detector, distance)
     if "particle" not in beam:
         raise InputError("no incidents: name a particle with --particle, or a file with --incidents")
     return Source.from_config(SourceConfig.build(beam, "incidents"), detector)
@@ -141,10 +144,20 @@ def simulate(
             help="What replaces tracking: FILE.onnx, gflash, FILE.h5, ...", autocompletion=complete.simulators
         ),
     ],
-    particle: Annotated[str, typer.Option(help=PARTICLE_HELP, autocompletion=complete.particles, rich_help_panel=BEAM)],
-    n: Number,
     seed: SeedOption,
     output: Output,
+    particle: ParticleName = None,
+    n: Annotated[int | None, typer.Option("-n", help="Number of events; all of --incidents if absent.")] = None,
+    incidents: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Events of a .hepmc, a table or a file of showers, one particle or more.",
+            rich_help_panel=BEAM,
+        ),
+    ] = None,
+    distance: Annotated[
+        str, typer.Option(help="Of the face from the origin of HepMC events, along z.", rich_help_panel=BEAM)
+    ] = "0 mm",
     energy: Energy = None,
     momentum: Momentum = None,
     threshold: Annotated[
@@ -164,18 +177,41 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Run Geant4 with a simulator as its fast simulation of e-, e+, photons and what else a model has learned."""
-    config = SourceConfig(particle=particle, energy=energy, momentum=momentum, theta=theta, phi=phi, position=position)
+    beam = {"particle": particle, "energy": energy, "momentum": momentum, "theta": theta, "phi": phi,
+            "position": position}  # fmt: skip
     found = Detector.load(detector)
-    source = Source.from_config(config, found)
+    given = {key: value for key, value in beam.items() if value is not None}
+    source = _source(given, incidents, found, units.length(distance))
+    if n is None:
+        n = _all_rows(source, first_id)
     tracked = chosen_physics(physics, cut)
     make, hooked = _hooked(simulator, found, threshold, batch_events, inside, tracked)
     label = f"geant4 with {simulator} above {threshold}{', inside, too' if inside else ''}"
     order = Order(found, label, make, source, n, seed, first_id, file_of(simulator), tracked.identity)
-    _check(order, output, [Path(detector)], resume=resume, force=force)
-    line = "\n".join(filter(None, (_physics_line(tracked, found), hooked.learned_line)))
+    _check(order, output, [incidents, Path(detector)], resume=resume, force=force)
+    left_out = source.notes if isinstance(source, IncidentFile) else ()
+    line = "\n".join(filter(None, (_physics_line(tracked, found), hooked.learned_line, *left_out)))
     _produce(order, line, output, workers, None, resume, force, quiet)
     if not quiet:
-        console.print(hooked.fast_line(read(output)))
+        made = read(output)
+        console.print(hooked.fast_line(made))
+        for words in _particle_lines(made):
+            console.print(words)
+
+
+def _particle_lines(showers: Showers) -> list[str]:
+    """Visible energy and fast share of each particle, where there are several."""
+    codes = np.unique(showers.incidents.pdg)
+    if len(codes) < 2 or showers.fast_energy is None:
+        return []
+    visible = showers.energies.sum(1, dtype=np.float64)
+    lines = []
+    for code in codes.tolist():
+        of_it = showers.incidents.pdg == code
+        energy, fast = visible[of_it].sum(), showers.fast_energy[of_it].sum()
+        lines.append(f"{particle_name(code)}: {of_it.sum()} particles, {energy / of_it.sum():.4g} MeV each, "
+                     f"{fast / max(energy, 1e-30):.0%} fast")  # fmt: skip
+    return lines
 
 
 def _hooked(

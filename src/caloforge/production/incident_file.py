@@ -1,8 +1,6 @@
-"""Incidents from a file: those of any file of showers, or a table of text."""
+"""Incidents from a file: those of any file of showers, a table of text, or HepMC events."""
 
-import csv
 import hashlib
-import io
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +11,11 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.files import read_text
 from caloforge.limits import check_angle, check_energy
-from caloforge.particles import pdg_code
+from caloforge.production.hepmc import is_hepmc, read_hepmc
+from caloforge.production.tables import is_table, read_table
 from caloforge.showers import Incidents
 from caloforge.showers.hdf5 import read_incidents
-
-COLUMNS = ("particle", "energy_MeV", "theta_rad", "phi_rad", "x_mm", "y_mm")
-MAX_TABLE = 2**30  # bytes, some ten million lines
 
 
 @dataclass(frozen=True)
@@ -30,21 +25,32 @@ class IncidentFile:
     Attributes:
         path: where they were read.
         incidents: what it lists; each row keeps its shower_id.
+        notes: what was left out, in sentences.
     """
 
     path: Path
     incidents: Incidents
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, path: Path, detector: Detector) -> Self:
-        """Read a `.csv` with the columns `COLUMNS`, whose row k makes shower k, or else an HDF5 file of showers.
+    def load(cls, path: Path, detector: Detector, distance: float = 0.0) -> Self:
+        """Read a table of text (.csv, .tsv, .txt), HepMC events, or else an HDF5 file of showers.
+
+        Args:
+            path: the file.
+            detector: the calorimeter.
+            distance: of its front face from the origin of HepMC events along z [mm].
 
         Raises:
             InputError: not such a file, no rows, a repeated shower_id, or particles that miss the detector.
         """
-        incidents = _read_csv(path) if path.suffix == ".csv" else read_incidents(path)
+        notes: list[str] = []
+        if is_hepmc(path):
+            incidents, notes = read_hepmc(path, detector, distance)
+        else:
+            incidents = read_table(path) if is_table(path) else read_incidents(path)
         _check(path, incidents, detector)
-        return cls(path, incidents)
+        return cls(path, incidents, tuple(notes))
 
     @property
     def pdgs(self) -> list[int]:
@@ -99,30 +105,3 @@ def _check(path: Path, incidents: Incidents, detector: Detector) -> None:
     if (distance <= 0).any():
         raise InputError(f"{path}: the particle of row {distance.argmin()} misses the face of {detector.name}, "
                          f"{detector.face}")  # fmt: skip
-
-
-def _read_csv(path: Path) -> Incidents:
-    try:
-        lines = csv.reader(io.StringIO(read_text(path, MAX_TABLE), newline=""))
-        if tuple(next(lines, ())) != COLUMNS:
-            raise InputError(f"the first line of {path} must read '{','.join(COLUMNS)}'")
-        rows = [_read_row(path, lines.line_num, words) for words in lines if words]
-    except csv.Error as error:
-        raise InputError(f"cannot read {path}: {error}") from None
-    table = np.array(rows, np.float64).reshape(-1, len(COLUMNS))
-    position = np.column_stack([table[:, 4:], np.zeros(len(table))])
-    try:
-        return Incidents.make(
-            table[:, 0].astype(np.int32), table[:, 1], theta=table[:, 2], phi=table[:, 3], position=position
-        )
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def _read_row(path: Path, line: int, words: list[str]) -> list[float]:
-    if len(words) != len(COLUMNS):
-        raise InputError(f"{path}, line {line}: {len(words)} values, not {len(COLUMNS)}")
-    try:
-        return [float(pdg_code(words[0].strip())), *map(float, words[1:])]
-    except ValueError as error:
-        raise InputError(f"{path}, line {line}: {error}") from None
