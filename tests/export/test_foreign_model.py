@@ -230,3 +230,51 @@ def test_layers_have_their_own_thresholds(folder: Path) -> None:
     assert ((plain > 0) & (plain < limits)).any()
     np.testing.assert_array_equal(own, np.where(plain >= limits, plain, 0))
     assert simulator.card.threshold == 0.01
+
+
+ROWS = Path(__file__).parents[2] / "examples" / "par04"
+
+
+def par04_network(path: Path) -> np.ndarray:
+    """One input row of 14 numbers, as Geant4's Par04 feeds it: image (N, r * phi * z) = |row W|; W."""
+    weights = rng.standard_normal((14, 18 * 50 * 45)).astype(np.float32) * 1e-3
+    nodes = [helper.make_node("MatMul", ["input", "w"], ["a"]), helper.make_node("Abs", ["a"], ["output"])]
+    port = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "net", [port("input", 1, ["B", 14])], [port("output", 1, ["B", 40500])],
+                              [numpy_helper.from_array(weights, "w")])  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return weights
+
+
+def test_one_packed_row_with_constants_and_derived_columns(tmp_path: Path) -> None:
+    """The spec of Geant4's example Par04: 10 latent numbers, energy, angle, two constants; axes r, phi, z."""
+    weights = par04_network(tmp_path / "net.onnx")
+    import_model(tmp_path / "net.onnx", ROWS / "import.toml", tmp_path / "out.onnx")
+    simulator = LearnedSimulator(tmp_path / "out.onnx")
+    incidents = Incidents.make("e-", [1e3, 64e3, 1e6], theta=[0.0, 0.3, 0.7])
+    ours = simulator.simulate(incidents, 7).energies
+    columns = [normal_noise(7, incidents.shower_id, 10, "noise"), incidents.energy[:, None] / 1_024_000,
+               (np.pi / 2 - incidents.theta[:, None]) / 1.5708, np.tile([0.0, 1.0], (3, 1))]  # fmt: skip
+    image = np.abs(np.hstack(columns) @ weights).reshape(3, 18, 50, 45) * incidents.energy[:, None, None, None]
+    cells = image.transpose(0, 3, 2, 1).reshape(3, -1)
+    np.testing.assert_allclose(ours, np.where(cells >= 0.0005, cells, 0), rtol=1e-5, atol=1e-3)
+    assert simulator.detector.layers[0].cells.shape == (50, 18)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("values = [0, 1]", "values = [0, 1, 0]", "does not work as described"),
+        ("values = [0, 1]", "", "a constant needs values"),
+        ('from = "theta"', 'from = "theta"\nvalues = [1]', "other inputs have none"),
+    ],
+)
+def test_packed_rows_that_do_not_fit(tmp_path: Path, old: str, new: str, said: str) -> None:
+    par04_network(tmp_path / "net.onnx")
+    text = (ROWS / "import.toml").read_text()
+    assert old in text
+    (tmp_path / "import.toml").write_text(text.replace(old, new))
+    (tmp_path / "detector.toml").write_text((ROWS / "detector.toml").read_text())
+    with pytest.raises(InputError, match=said):
+        import_model(tmp_path / "net.onnx", tmp_path / "import.toml", tmp_path / "out.onnx")

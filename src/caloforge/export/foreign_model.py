@@ -1,7 +1,7 @@
 """Networks trained elsewhere: wrapped by graph composition into a model in physical units."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from caloforge.units import energy as read_energy
 OPSET, IR_VERSION = 20, 10
 PREFIX = "foreign_"
 COLUMNS = {"energy": 1, "theta": 1, "phi": 1, "position": 3, "pdg": 1}
-FUNCTIONS = {"log": "Log", "log10": "Log", "sqrt": "Sqrt", "exp": "Exp"}
+FUNCTIONS = {"log": "Log", "log10": "Log", "sqrt": "Sqrt", "exp": "Exp", "sin": "Sin", "cos": "Cos"}
 
 
 def import_model(model: Path, spec: Path, output: Path) -> None:
@@ -72,7 +72,7 @@ def check_fit(spec: ForeignSpec, foreign: onnx.ModelProto, detector: Detector, s
     asked = {i.name.removeprefix(PREFIX) for i in foreign.graph.input if i.name not in fixed}
     given = {o.name.removeprefix(PREFIX) for o in foreign.graph.output}
     named = [entry.name for entry in spec.input]
-    for name in (n for n in named if n not in asked or named.count(n) > 1):
+    for name in (n for n in named if n not in asked):
         raise InputError(f"{source}: '{name}' is not one input of the network; {nearest(name, asked)}")
     for tensor in (i for i in foreign.graph.input if i.name not in fixed):
         first = tensor.type.tensor_type.shape.dim[:1]
@@ -120,7 +120,7 @@ def wrap(foreign: onnx.ModelProto, spec: ForeignSpec, detector: Detector) -> onn
     graph.nodes.extend(foreign.graph.node)
     _collect(graph, spec.output, detector)
     needed = _prune(graph, foreign)
-    sources = {entry.source for entry in spec.input} | ({"energy"} if spec.output.per_energy else set())
+    sources = {entry.source for entry in spec.input} - {"constant"} | ({"energy"} if spec.output.per_energy else set())
     sizes = COLUMNS | {"noise": spec.noise}
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64 if name == "pdg" else TensorProto.FLOAT, ["N", size])
@@ -140,11 +140,38 @@ def wrap(foreign: onnx.ModelProto, spec: ForeignSpec, detector: Detector) -> onn
 def _feed_all(graph: Graph, spec: ForeignSpec, foreign: onnx.ModelProto) -> None:
     types = {i.name: i.type.tensor_type.elem_type for i in foreign.graph.input}
     taken = 0
-    for entry in spec.input:
-        value, width = _labelled(graph, entry) if entry.labels else _number(graph, entry, taken)
-        taken += entry.noise
-        shaped = graph.node("Reshape", value, graph.constant([-1, *(entry.shape or (width,))], np.int64))
-        graph.node("Cast", shaped, output=PREFIX + entry.name, to=types[PREFIX + entry.name])
+    for name, entries in spec.packed.items():
+        columns: list[str | None] = []
+        width = 0
+        for entry in entries:
+            if entry.values is not None:
+                value, more = None, len(entry.values)
+            else:
+                value, more = _labelled(graph, entry) if entry.labels else _number(graph, entry, taken)
+            taken += entry.noise
+            columns.append(value)
+            width += more
+        row = _packed(graph, entries, columns)
+        shape = entries[0].shape if len(entries) == 1 and entries[0].shape else (width,)
+        shaped = graph.node("Reshape", row, graph.constant([-1, *shape], np.int64))
+        graph.node("Cast", shaped, output=PREFIX + name, to=types[PREFIX + name])
+
+
+def _packed(graph: Graph, entries: Sequence[InputSpec], columns: Sequence[str | None]) -> str:
+    """One row of several columns; constants take the number of showers from the first other column."""
+    first = next(value for value in columns if value is not None)
+    if len(columns) == 1:
+        return first
+    if None in columns:
+        zero = graph.line(graph.node("ReduceMean", first, graph.constant([1], np.int64), keepdims=1), 0.0, 0.0)
+    flat = []
+    for entry, value in zip(entries, columns, strict=True):
+        if entry.values is not None:
+            flat.append(graph.node("Add", zero, graph.constant([entry.values])))
+        else:
+            assert value is not None
+            flat.append(graph.node("Cast", value, to=TensorProto.FLOAT))
+    return graph.node("Concat", *flat, axis=1)
 
 
 def _number(graph: Graph, entry: InputSpec, taken: int) -> tuple[str, int]:

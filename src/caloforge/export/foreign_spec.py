@@ -28,20 +28,22 @@ class InputSpec(Strict):
     """One input of the network: scale * function(source) + offset, of MeV, mm and rad; or the number of a label.
 
     Attributes:
-        name: the network's own name.
+        name: the network's own name; entries of one name are columns of one packed row, in their order.
         source: what it is made from (key `from`).
         function: taken first.
         labels: energies or particles; the network then gets the number of the nearest one, counted from 0,
         one_hot: or a 1 at that place of a row of zeros.
         distribution: of noise; uniform numbers lie between 0 and 1.
         shape: of one row; by default its number of values.
+        values: of a constant, the same in every row.
     """
 
     name: str
-    source: Annotated[Literal["energy", "theta", "phi", "position", "pdg", "noise"], Field(alias="from")]
-    function: Literal["identity", "log", "log10", "sqrt"] = "identity"
+    source: Annotated[Literal["energy", "theta", "phi", "position", "pdg", "noise", "constant"], Field(alias="from")]
+    function: Literal["identity", "log", "log10", "sqrt", "sin", "cos"] = "identity"
     scale: float = 1.0
     offset: float = 0.0
+    values: Annotated[tuple[float, ...], Field(min_length=1, max_length=10_000)] | None = None
     labels: Annotated[tuple[str, ...], Field(min_length=1, max_length=10_000)] | None = None
     one_hot: bool = False
     distribution: Literal["normal", "uniform"] = "normal"
@@ -51,6 +53,8 @@ class InputSpec(Strict):
     def _fits(self) -> Self:
         if self.source == "noise" and self.shape is None:
             raise ValueError("noise needs the shape of one row, for example shape = [64]")
+        if (self.source == "constant") != (self.values is not None):
+            raise ValueError("a constant needs values, for example values = [0, 1]; other inputs have none")
         if self.labels is not None and self.source not in {"energy", "pdg"}:
             raise ValueError("labels are for energy and pdg only")
         if self.labels is None and (self.one_hot or self.source == "pdg"):
@@ -111,6 +115,19 @@ class ForeignSpec(Strict):
     ranges: RangesSpec
     input: Annotated[tuple[InputSpec, ...], Field(min_length=1)]
     output: OutputSpec
+
+    @property
+    def packed(self) -> dict[str, tuple[InputSpec, ...]]:
+        """Entries of each of the network's inputs, by its name."""
+        names = dict.fromkeys(entry.name for entry in self.input)
+        return {name: tuple(entry for entry in self.input if entry.name == name) for name in names}
+
+    @model_validator(mode="after")
+    def _rows_vary(self) -> Self:
+        for name, entries in self.packed.items():
+            if all(entry.source == "constant" for entry in entries):
+                raise ValueError(f"input '{name}' is constant; one of its columns must be an incident's or noise")
+        return self
 
     @property
     def noise(self) -> int:
