@@ -133,6 +133,22 @@ class Showers:
         """Energies with cells below the threshold of their layer set to zero (N, n_cells) [MeV]."""
         return np.where(self.energies >= self.detector.thresholds, self.energies, np.float32(0))
 
+    def to_awkward(self) -> Any:
+        """Hits and incidents as an awkward array; see `showers.columns`."""
+        from caloforge.showers.columns import to_awkward
+
+        return to_awkward(self)
+
+    def to_pandas(self) -> Any:
+        """Incidents, visible energies and numbers of hits as a pandas data frame; see `showers.columns`."""
+        from caloforge.showers.columns import to_pandas
+
+        return to_pandas(self)
+
+    def __add__(self, other: "Showers") -> "Showers":
+        """Both samples in order, with the provenance of the first."""
+        return concatenate([self, other])
+
 
 def _same(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
     return a is b if a is None or b is None else np.array_equal(a, b)
@@ -146,6 +162,8 @@ def concatenate(parts: Sequence[Showers]) -> Showers:
     """
     if not parts:
         raise InputError("no showers to concatenate; give one sample at least")
+    if other := next((part.detector.name for part in parts if part.detector != parts[0].detector), None):
+        raise InputError(f"showers of '{parts[0].detector.name}' and of '{other}' cannot be joined")
     energies = np.concatenate([part.energies for part in parts])
     known = [part.fast_energy for part in parts if part.fast_energy is not None]
     fast = np.concatenate(known) if len(known) == len(parts) else None
