@@ -1,6 +1,5 @@
 """Point clouds: hits of x, y, z and energy, of the kind that CaloClouds and AllShowers use."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from caloforge.detector import Detector, Layer
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers.container import Showers
 from caloforge.showers.foreign.layout import GEV, Layout, Put, Wanted, column, data_set, is_numeric, provenance_of
@@ -159,35 +158,23 @@ def _by_layer(found: tuple[NDArray[np.int64], Floats], detector: Detector) -> bo
 
 def _locate(detector: Detector, hits: Floats, by_layer: bool) -> NDArray[np.int64]:
     """Cell (n,) that each hit lies in; -1 outside all cells."""
-    depths = np.array([0.0, *(layer.z_max for layer in detector.layers)])
-    found = hits[:, 2].astype(np.int64) if by_layer else np.searchsorted(depths, hits[:, 2], side="right") - 1
+    if not by_layer:
+        return detector.locate(hits[:, :3])
     cell = np.full(len(hits), -1, np.int64)
     for index, layer in enumerate(detector.layers):
-        rows = np.flatnonzero(found == index)
-        place = _place(layer, hits[rows, 0], hits[rows, 1])
+        rows = np.flatnonzero(hits[:, 2] == index)
+        place = layer.cells.locate(hits[rows, 0], hits[rows, 1])
         cell[rows] = np.where(place >= 0, layer.start + place, -1)
     return cell
 
 
-def _place(layer: Layer, x: Floats, y: Floats) -> NDArray[np.int64]:
-    """Cell of a layer, from 0, that each point lies in; -1 outside."""
-    if layer.cells.kind == "cylindrical":
-        x, y = np.arctan2(y, x) % (2 * math.pi), np.hypot(x, y)
-    first, second = (np.searchsorted(e, v, side="right") - 1 for e, v in zip(layer.cells.edges, (x, y), strict=True))
-    n_first, n_second = layer.cells.shape
-    inside = (first >= 0) & (first < n_first) & (second >= 0) & (second < n_second)
-    return np.where(inside, first * n_second + second, -1)
-
-
 def inner_points(detector: Detector) -> Floats:
-    """A point (n_cells, 3) [mm] inside each cell: its centre, or the middle of angle and radius."""
-    points = []
-    for layer in detector.layers:
-        a, b = np.meshgrid(*((edges[1:] + edges[:-1]) / 2 for edges in layer.cells.edges), indexing="ij")
-        if layer.cells.kind == "cylindrical":
-            a, b = b * np.cos(a), b * np.sin(a)
-        points.append(np.column_stack([a.ravel(), b.ravel(), np.full(a.size, layer.z)]))
-    return np.concatenate(points)
+    """A point (n_cells, 3) [mm] inside each cell: its centre, or for a ring a point at its radius."""
+    points = detector.cell_centres.copy()
+    away = detector.locate(points) != np.arange(detector.n_cells)
+    radii = np.concatenate([layer.cells.radii for layer in detector.layers])
+    points[away, :2] = np.column_stack([radii[away], np.zeros(away.sum())])
+    return points
 
 
 @contextmanager
