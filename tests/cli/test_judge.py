@@ -1,8 +1,11 @@
+import h5py
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from caloforge.cli import app
 from caloforge.cli.judge import _particle
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.simulators import create
 
@@ -36,3 +39,18 @@ def test_validate_looks_at_its_options_before_it_simulates(options, said, tmp_pa
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, InputError)
     assert said in str(result.exception)
+
+
+def test_validate_takes_no_calochallenge_file_for_raw_energies(tmp_path):
+    """Cells over a sampling fraction of 0.033 hold thirty times what is visible; `--format` reads them."""
+    detector = Detector.load("par04-siw")
+    with h5py.File(tmp_path / "cc.h5", "w") as file:
+        file["showers"] = np.full((3, detector.n_cells), 1e5 / detector.n_cells)
+        file["incident_energies"] = np.full((3, 1), 1e5)
+    words = ["validate", str(tmp_path / "cc.h5"), "gflash", "--detector", "par04-siw", "-o", str(tmp_path / "report")]
+    result = CliRunner().invoke(app, words)
+    assert "30.3 times the energy that came in" in str(result.exception)
+    assert "--format calochallenge" in str(result.exception)
+    result = CliRunner().invoke(app, [*words, "--format", "calochallenge"])
+    assert "times the energy" not in str(result.exception)  # it goes on to what three showers are too few for
+    assert not (tmp_path / "report").exists()

@@ -5,16 +5,24 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import Force, Output, Resume, RunFile, RunFolder, Workers, console
+from caloforge.cli.files import AnyDetector, AnyParticle, FormatName
+from caloforge.cli.options import Force, Output, Quiet, Resume, RunFile, RunFolder, Workers, console
+from caloforge.errors import InputError
 from caloforge.extras import TRAINING, check_installed
 from caloforge.files import check_output
 from caloforge.named_runs import config_file
+from caloforge.showers import foreign
+
+KEPT = 0.9  # share of the showers that an adapted model learns from; the rest picks its weights
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("import", epilog="Example: `caloforge import network.onnx --spec network.toml -o model.onnx`")(wrap)
     app.command("train", epilog="Example: `caloforge train quickstart --resume`")(train)
+    app.command("adapt", epilog="Example: `caloforge adapt runs/quickstart --showers photons.h5 -o runs/photons`")(
+        adapt
+    )
     app.command("export", epilog="Example: `caloforge export runs/quickstart -o quickstart.onnx`")(export)
 
 
@@ -36,6 +44,43 @@ def train(
     whole = pipeline.load(config_file(config), out, workers)
     whole.open(resume=resume, force=force)
     whole.execute(last="training")
+
+
+def adapt(
+    model: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory of the trained model.")],
+    showers: Annotated[Path, typer.Option(help="New showers with the same cells, in any layout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Run directory to make.")],
+    tune: Annotated[str, typer.Option(help="Weights that learn: all, or biases.")] = "all",
+    steps: Annotated[int | None, typer.Option(help="Training steps; the model's own if absent.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest rate; the model's own if absent.")] = None,
+    layout: FormatName = None,
+    detector: AnyDetector = None,
+    particle: AnyParticle = None,
+    seed: Annotated[int, typer.Option(help="Of batches and noise.")] = 1,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Adapt a trained model to other showers: another energy range, particle or matter, with the same cells.
+
+    The transforms are fitted to the new showers; a tenth of them, by a hash of their ids, picks the weights.
+    """
+    check_installed(*TRAINING)
+    from caloforge.own_showers import hashed
+    from caloforge.training import adapt as training
+    from caloforge.training import train as learn
+
+    if model.suffix == ".onnx":
+        raise InputError(f"{model} is an exported model, whose weights cannot be trained on; give its run directory")
+    given = {"tune": tune, "seed": seed, "steps": steps, "learning_rate": learning_rate}
+    config = training.adapted_config(model, {key: value for key, value in given.items() if value is not None})
+    found = foreign.read(showers, foreign.detector_of(detector, particle), particle=particle, layout=layout)
+    training.check_shapes(config, found)
+    kept = hashed(found.incidents.shower_id) < KEPT
+    output.parent.mkdir(parents=True, exist_ok=True)
+    summary = learn(config, found[kept], found[~kept], output, resume=resume, quiet=quiet)
+    console.print(f"{output}: {summary.line}")
+    if summary.remark:
+        console.print(f"Warning: {summary.remark}")
 
 
 def export(

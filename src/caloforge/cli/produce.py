@@ -85,7 +85,9 @@ def produce(
     cluster: Cluster = None,
     simulator: Annotated[
         str,
-        typer.Option(help="geant4, gflash, frozen=FILE.h5, FILE.h5 or FILE.onnx.", autocompletion=complete.simulators),
+        typer.Option(
+            help="geant4, gflash, a model by name or file, FILE.h5, ...", autocompletion=complete.simulators
+        ),
     ] = GEANT4,
     physics: PhysicsList = None,
     cut: Cut = None,
@@ -141,7 +143,7 @@ def simulate(
     simulator: Annotated[
         str,
         typer.Option(
-            help="What replaces tracking: FILE.onnx, gflash, FILE.h5, ...", autocompletion=complete.simulators
+            help="What replaces tracking: a model by name or file, gflash, ...", autocompletion=complete.simulators
         ),
     ],
     seed: SeedOption,

@@ -14,7 +14,7 @@ from caloforge.errors import InputError
 from caloforge.limits import check_angle, check_energy
 from caloforge.production.hepmc import is_hepmc, read_hepmc
 from caloforge.production.tables import is_table, read_table
-from caloforge.showers import Incidents
+from caloforge.showers import Incidents, foreign
 from caloforge.showers.hdf5 import read_incidents
 
 
@@ -48,7 +48,7 @@ class IncidentFile:
         if is_hepmc(path):
             incidents, notes = read_hepmc(path, detector, distance)
         else:
-            incidents = read_table(path) if is_table(path) else read_incidents(path)
+            incidents = read_table(path) if is_table(path) else _of_showers(path, detector)
         _check(path, incidents, detector)
         return cls(path, incidents, tuple(notes))
 
@@ -85,6 +85,20 @@ class IncidentFile:
         for field in fields(self.incidents):
             digest.update(np.ascontiguousarray(getattr(self.incidents, field.name)).tobytes())
         return {"incidents": digest.hexdigest()}
+
+
+def _of_showers(path: Path, detector: Detector) -> Incidents:
+    """Incidents of a file of showers: of any detector where it is ours or plain, of this one in other layouts."""
+    incidents = None
+    try:
+        incidents = read_incidents(path)
+    except InputError:
+        if not path.is_file():
+            raise
+    if incidents is not None and incidents.pdg.all():
+        return incidents
+    with foreign.opened(path, detector) as (_, table):
+        return table.incidents
 
 
 def _check(path: Path, incidents: Incidents, detector: Detector) -> None:

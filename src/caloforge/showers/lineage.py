@@ -45,7 +45,8 @@ def _ancestors(provenance: Provenance) -> Iterator[Provenance]:
         *_at(provenance, "library", "provenance"),
     ]
     yield from nested
-    for further in (*nested, *_at(provenance, "replayed"), *_at(provenance, "hook", "fast")):
+    behind = (("replayed",), ("hook", "fast"), ("training", "adapted_from"))
+    for further in (*nested, *(one for keys in behind for one in _at(provenance, *keys))):
         yield from _ancestors(further)
 
 

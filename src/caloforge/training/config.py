@@ -32,6 +32,7 @@ class Schedule(Strict):
         select: what picks the weights: the held-out "loss", each part's of models whose parts learn apart, or a judge,
             "auc": boosted trees that tell drawn from selection showers, the nearer to one half the better.
         judge_every: evaluations per judgement with "auc".
+        tune: of an adapted model, the weights that learn: "all", or "biases" alone, which few showers determine.
         symmetries: show each shower under a random exact symmetry of the detector where the incidents allow it.
         seed: of the initial weights, batches and noise.
     """
@@ -48,6 +49,7 @@ class Schedule(Strict):
     evaluate_every: Steps = 100
     select: Literal["loss", "auc"] = "loss"
     judge_every: Steps = 1
+    tune: Literal["all", "biases"] = "all"
     symmetries: bool = True
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
 
@@ -65,11 +67,13 @@ class TrainingConfig(Strict):
 
     Attributes:
         teacher: run directory of the trained model that a student learns from.
+        start: run directory of the trained model whose weights a training begins with.
     """
 
     model: ModelConfig
     training: Schedule = Schedule()
     teacher: str | None = None
+    start: str | None = None
 
     @model_validator(mode="before")
     @classmethod

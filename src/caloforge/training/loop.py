@@ -16,6 +16,7 @@ from caloforge.files import check_writable, write_text
 from caloforge.models import Batch, Turn, build
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
+from caloforge.training.adapt import begin_from, describe_start
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import describe_teacher, distillation
 from caloforge.training.pace import SHARE, Pace, timed
@@ -94,7 +95,7 @@ def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Pa
             raise InputError(f"{run} was begun with another teacher than is now in {config.teacher}; "
                              "give another folder")  # fmt: skip
     if not folder.is_described:
-        folder.describe(config, Domain.of_showers(training), training, selection, teacher)
+        folder.describe(config, Domain.of_showers(training), training, selection, teacher, describe_start(config))
     return folder
 
 
@@ -115,7 +116,9 @@ class Trainer:
         domain = folder.domain
         with seeded(self.schedule.seed, 0, "weights"):
             model = build(config.model, training.detector, domain)
+            drawn = {name: value.clone() for name, value in model.named_buffers()}
             model.fit(training)
+        begin_from(config, model, drawn)
         self.model = model.to(self.device)
         self.lessons = distillation(config, self.model)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)

@@ -147,6 +147,7 @@ class RunFolder:
         training: Showers,
         selection: Showers,
         teacher: dict[str, Any] | None = None,
+        start: dict[str, Any] | None = None,
     ) -> None:
         """Write what is known before the first step, the config last: where it is, the folder is complete."""
         write_text(self.detector_file, training.detector.toml)
@@ -154,6 +155,8 @@ class RunFolder:
         provenance = _provenance(config, training, selection)
         if teacher is not None:
             provenance["training"]["teacher"] = teacher
+        if start is not None:
+            provenance["training"]["adapted_from"] = start
         write_text(self.provenance_file, json.dumps(provenance, indent=1))
         write_text(self.config_file, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 

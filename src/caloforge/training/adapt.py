@@ -1,0 +1,80 @@
+"""From a trained model to other showers of the same cells: another energy range, particle or matter."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caloforge.errors import InputError
+from caloforge.files import digest
+from caloforge.models import Model
+from caloforge.showers import Showers
+from caloforge.training.config import TrainingConfig
+from caloforge.training.run import RunFolder, check_trained, load_state
+
+
+def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
+    """The config of a training that begins with a trained model: that model's, with changes to its schedule.
+
+    Raises:
+        InputError: no finished training, a student, which learns from its teacher, or a schedule that makes no sense.
+    """
+    folder = RunFolder(check_trained(start))
+    config = folder.config
+    if config.teacher is not None:
+        raise InputError(f"{start} is a student of {config.teacher}; adapt the teacher and train a student of it")
+    schedule = config.training.model_dump() | {"minutes": None} | changes
+    values = {"model": config.model.model_dump(), "training": schedule, "start": str(start)}
+    return TrainingConfig.build(values, str(start))
+
+
+def check_shapes(config: TrainingConfig, showers: Showers) -> None:
+    """Refuse showers whose cells a trained model does not fill.
+
+    Raises:
+        InputError: the message says what would fit.
+    """
+    assert config.start is not None
+    known, wanted = RunFolder(check_trained(Path(config.start))).detector, showers.detector
+    fits, has = ((one.n_cells, len(one.layers)) for one in (known, wanted))
+    if fits != has:
+        raise InputError(f"the model of {config.start} fills {fits[0]} cells in {fits[1]} layers, as in "
+                         f"'{known.name}'; the showers have {has[0]} in {has[1]}: train one of their own")  # fmt: skip
+
+
+def describe_start(config: TrainingConfig) -> dict[str, Any] | None:
+    """Provenance of the model that a training begins with; None where it begins from random weights."""
+    if config.start is None:
+        return None
+    folder = RunFolder(check_trained(Path(config.start)))
+    known = folder.provenance.get("training", {})
+    return {"sha256": digest(folder.model_file), "training": known}
+
+
+def begin_from(config: TrainingConfig, model: Model, before: dict[str, Tensor]) -> None:
+    """Give a fitted model the weights of the trained one; its transforms stay those of the new showers.
+
+    Args:
+        config: that names the trained model.
+        model: fitted to the new showers.
+        before: its buffers before it was fitted; those that fitting has left alone (orders of columns) belong to the
+            weights and come with them.
+
+    Raises:
+        InputError: weights of other shapes.
+    """
+    if config.start is None:
+        return
+    trained = load_state(RunFolder(check_trained(Path(config.start))).model_file)
+    own = model.state_dict()
+    fitted = {name for name, value in before.items() if not torch.equal(value, own[name])}
+    taken = {name: value for name, value in trained.items() if name in own and name not in fitted}
+    wrong = [name for name in own if name not in fitted and (name not in taken or taken[name].shape != own[name].shape)]
+    if wrong:
+        raise InputError(f"the model of {config.start} does not fit these showers: their incidents vary in other "
+                         f"quantities ({', '.join(model.inputs)}), or their cells are others")  # fmt: skip
+    model.load_state_dict(own | taken)
+    if config.training.tune == "biases":
+        for parameter in model.parameters():
+            parameter.requires_grad_(parameter.ndim <= 1)
