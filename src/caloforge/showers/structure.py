@@ -77,7 +77,8 @@ def _check(path: Path, size: int) -> None:
             raise InputError(f"{path} holds over {MAX_BYTES >> 30} GiB of numbers; split the file")
         for name in TEXTS:
             _check_text(file, path, name)
-        for _, item in numeric:
+        rows = [(name, item) for name, item in found if h5py.check_vlen_dtype(item.dtype) is not None]
+        for _, item in (*numeric, *rows):
             if item.size and item.ndim:
                 item[(0,) * item.ndim], item[(-1,) * item.ndim]
 

@@ -1,5 +1,6 @@
 """Point clouds: hits of x, y, z and energy, of the kind that CaloClouds and AllShowers use."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,9 @@ Floats = NDArray[np.float64]
 CLOUDS = ("events", "showers", "points")  # data sets of hits
 ENERGIES = ("energy", "energies", "incident_energies")
 VALUES = (4, 5)  # x, y, z, energy and, perhaps, time
-ROWS = 64  # showers whose hits are in memory
+ROWS = 64  # showers whose hits are in memory, at most,
+BLOCK = 2**22  # and numbers of theirs
+MOST = 2**27  # numbers of a few showers of varying length
 LOST = 0.05  # share of the energy outside all cells from which on a file is taken for that of another detector
 
 
@@ -67,13 +70,14 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     pdg = whole_numbers(column(file, path, "pdg", n), np.dtype(np.int32), "pdg") if is_numeric(file, "pdg") else None
     theta, phi = _angles(file, path, n)
     incidents = Incidents.make(wanted.pdg(n, detector, pdg), GEV * energy, theta=theta, phi=phi)
-    by_layer = _by_layer(hits(0, min(n, 100)), detector)
+    by_layer = _by_layer(hits(0, min(n, 20)), detector)
     deposits = Deposits(detector, path, by_layer=by_layer)
+    together = min(ROWS, max(1, BLOCK // math.prod(file[name].shape[1:])))
 
     def cells(first: int, last: int) -> Floats:
         values = np.zeros((last - first, detector.n_cells))
-        for begin in range(first, last, ROWS):
-            row, hit = hits(begin, min(begin + ROWS, last))
+        for begin in range(first, last, together):
+            row, hit = hits(begin, min(begin + together, last))
             deposits.add(values, row + begin - first, hit)
         return values
 
@@ -119,7 +123,7 @@ def _reader(file: Any, path: Path, name: str) -> Hits:
         width = int(data_set(file, path, "shape")[()].reshape(-1)[-1])
         if width not in VALUES:
             raise InputError(f"{path}: hits have {width} numbers, not 4 or 5")
-        return lambda first, last: _ragged(found[first:last], width, path)
+        return lambda first, last: _ragged(_rows(found, first, last, path), width, path)
     turned = found.shape[2] not in VALUES
 
     def dense(first: int, last: int) -> tuple[NDArray[np.int64], Floats]:
@@ -129,6 +133,17 @@ def _reader(file: Any, path: Path, name: str) -> Hits:
         return row, block[row, hit]
 
     return dense
+
+
+def _rows(found: Any, first: int, last: int, path: Path) -> list[NDArray[np.float32]]:
+    """Rows of varying length, one by one: what a few bytes of a file refer to may be large."""
+    rows, left = [], MOST
+    for number in range(first, last):
+        rows.append(np.asarray(found[number], np.float32))
+        left -= rows[-1].size
+        if left < 0:
+            raise InputError(f"{path}: showers {first} to {number} hold over {MOST} numbers")
+    return rows
 
 
 def _ragged(rows: Any, width: int, path: Path) -> tuple[NDArray[np.int64], Floats]:
