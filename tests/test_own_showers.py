@@ -1,6 +1,7 @@
 """A run on the user's own showers: split, trained, exported, judged; Geant4 has no part in it."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 
 import h5py
@@ -12,8 +13,9 @@ from caloforge import pipeline
 from caloforge.errors import InputError
 from caloforge.own_showers import hashed
 from caloforge.run_config import RunConfig
-from caloforge.showers import read, write
+from caloforge.showers import Incidents, read, write
 from caloforge.showers.foreign import LAYOUTS
+from caloforge.simulators import create
 from caloforge.validation.recipes import RECIPES
 
 pytestmark = pytest.mark.skipif(not find_spec("torch"), reason="needs the extra train")
@@ -149,3 +151,22 @@ def test_three_files(folder, tmp_path, small, toy):
     run.copy_showers()
     assert [len(read(run.showers_file(name))) for name in ("train", "select", "test")] == [300, 100, 400]
     assert run.config.beam.particle == "e+"
+
+
+def test_one_model_for_several_particles(folder, tmp_path, small, toy):
+    """A file of e-, e+ and photons makes one model with the particle as input."""
+    showers = toy(small, 1000, seed=3)
+    pdg = np.tile([11, -11, 22, 22], 250).astype(np.int32)
+    write(tmp_path / "mixed.h5", replace(showers, incidents=replace(showers.incidents, pdg=pdg)))
+    text = (folder / "run.toml").read_text().replace('particle = "e+"', "shares = [0.4, 0.1, 0.5]")
+    text = text.replace(str(folder / "mine.hdf5"), str(tmp_path / "mixed.h5")).replace("steps = 30", "steps = 2")
+    (tmp_path / "run.toml").write_text(text)
+    run = quiet(pipeline.load(tmp_path / "run.toml", tmp_path / "run"))
+    run.open(resume=False, force=False)
+    run.execute(last="export")
+    with create(str(run.model_file)) as model:
+        assert model.card.pdgs == (-11, 11, 22)
+        made = model.simulate(Incidents.make([11, -11, 22], [5000.0] * 3), 1)
+        assert (made.energies.sum(1) > 0).all()
+        with pytest.raises(InputError, match="not a particle of the model"):
+            model.simulate(Incidents.make("pi+", 5000.0), 1)
