@@ -59,7 +59,7 @@ def test_particles_arrive_at_the_face(small, tmp_path, unit):
 
 
 def test_what_does_not_arrive_is_told(small, tmp_path):
-    lost = (("nu_e", 900.0, 0.0, 0.0, (0, 0, 0)), ("e-", 900.0, 3.0, 0.0, (0, 0, 0)),
+    lost = (("nu(e)", 900.0, 0.0, 0.0, (0, 0, 0)), ("e-", 900.0, 3.0, 0.0, (0, 0, 0)),
             ("e-", 9.0, 0.0, 0.0, (900, 0, 0)), ("e-", 9.0, 0.0, 0.0, (0, 0, 5)))  # fmt: skip
     write_events(tmp_path / "a.hepmc", [event(0, lost), event(0, BEAM)])
     found = IncidentFile.load(tmp_path / "a.hepmc", small)
