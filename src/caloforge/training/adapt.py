@@ -68,7 +68,7 @@ def begin_from(config: TrainingConfig, model: Model, before: dict[str, Tensor]) 
         return
     trained = load_state(RunFolder(check_trained(Path(config.start))).model_file)
     own = model.state_dict()
-    fitted = {name for name, value in before.items() if not torch.equal(value, own[name])}
+    fitted = {name for name, value in before.items() if name in own and not torch.equal(value, own[name])}
     taken = {name: value for name, value in trained.items() if name in own and name not in fitted}
     wrong = [name for name in own if name not in fitted and (name not in taken or taken[name].shape != own[name].shape)]
     if wrong:
