@@ -14,6 +14,7 @@ from caloforge.errors import InputError
 from caloforge.own_showers import hashed
 from caloforge.run_config import RunConfig
 from caloforge.showers import Incidents, read, write
+from caloforge.showers.domain import Domain
 from caloforge.showers.foreign import LAYOUTS
 from caloforge.simulators import create
 from caloforge.validation.recipes import RECIPES
@@ -79,6 +80,8 @@ def test_from_a_file_to_a_judged_model(folder, tmp_path, monkeypatch):
     np.testing.assert_array_equal(parts["test"].energies, whole.energies[parts["test"].incidents.shower_id])
     source = parts["train"].provenance["source_file"]
     assert (source["file"], source["share"]) == ("mine.hdf5", [0.0, 0.8])
+    whole_range = (whole.incidents.energy.min(), whole.incidents.energy.max())
+    assert Domain.of_showers(parts["train"]).energy == whole_range  # the test may lie beyond the training part
     learned = json.loads((tmp_path / "run" / "training" / "provenance.json").read_text())
     assert learned["training"]["showers"]["source_file"] == source
     metrics = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())

@@ -102,6 +102,14 @@ class OwnShowers:
     def _all(self) -> Incidents:
         return concatenate(list(self._incidents.values()))
 
+    @cached_property
+    def _ranges(self) -> dict[str, list[float]]:
+        """Ranges of all files: a model learns from a part, and is meant for the whole."""
+        domain = Domain.of(self._all)
+        x, y, _ = domain.position
+        found = {"energy": domain.energy, "theta": domain.theta, "phi": domain.phi, "x": x, "y": y}
+        return {name: list(side) for name, side in found.items()}
+
     def _source(self) -> SourceConfig:
         """The incidents of all files as one source: their first particle, their ranges.
 
@@ -124,7 +132,7 @@ class OwnShowers:
             InputError: the file has changed since, or holds energies that make no sense.
         """
         part = self.parts[name]
-        made = {"file": part.path.name, "sha256": digest(part.path), "share": list(part.share)}
+        made = {"file": part.path.name, "sha256": digest(part.path), "share": list(part.share), "ranges": self._ranges}
         if output.exists():
             if self._made_from(output) != made:
                 raise InputError(f"{part.path} has changed since this run began; give another folder with --out, or "

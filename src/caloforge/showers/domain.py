@@ -56,18 +56,24 @@ class Domain(Strict):
 
     @classmethod
     def of_showers(cls, showers: Showers) -> Self:
-        """Domain of the source that drew the showers, where their provenance names it; else of the incidents alone.
+        """Domain of the source that drew the showers, or of the file they are a part of, where provenance tells it.
 
         Random energies never reach the ends of their spectrum, and the model is as good there.
         """
-        drawn = cls.of(showers.incidents)
-        order = showers.provenance.get("order")
-        source = order.get("source") if isinstance(order, dict) else None
-        if not isinstance(source, dict):
-            return drawn
-        x, y = (_joined(side, source.get(axis)) for axis, side in zip("xy", drawn.position, strict=False))
-        ranges = {name: _joined(getattr(drawn, name), source.get(name)) for name in ("energy", "theta", "phi")}
-        return drawn.model_copy(update={**ranges, "position": (x, y, drawn.position[2])})
+        domain = cls.of(showers.incidents)
+        for keys in (("order", "source"), ("source_file", "ranges")):
+            found: object = showers.provenance
+            for key in keys:
+                found = found.get(key) if isinstance(found, dict) else None
+            if isinstance(found, dict):
+                domain = domain._joined_with(found)
+        return domain
+
+    def _joined_with(self, source: dict[str, object]) -> Self:
+        """The domain that holds the ranges of a source, too."""
+        x, y = (_joined(side, source.get(axis)) for axis, side in zip("xy", self.position, strict=False))
+        ranges = {name: _joined(getattr(self, name), source.get(name)) for name in ("energy", "theta", "phi")}
+        return self.model_copy(update={**ranges, "position": (x, y, self.position[2])})
 
     @property
     def inputs(self) -> tuple[str, ...]:
