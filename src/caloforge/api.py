@@ -14,8 +14,8 @@ from caloforge.production import Order, Source, SourceConfig
 from caloforge.production import produce as run_order
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers
-from caloforge.showers import read as read_showers
 from caloforge.showers import write as write_showers
+from caloforge.showers.foreign import read as read_showers
 from caloforge.simulators import Simulator, create, file_of, kind_and_file, labelled
 from caloforge.simulators import answer as answer_of
 
@@ -44,7 +44,7 @@ def detector(name: AnyDetector) -> Detector:
 
 
 def read(path: Sample, detector: AnyDetector | None = None) -> Showers:
-    """Showers of a file; `detector` is needed where the file does not name its own.
+    """Showers of a file in any layout; `detector` is needed where the file does not name its own.
 
     Raises:
         InputError: a missing, truncated or foreign file, or one of another detector.

@@ -33,19 +33,21 @@ def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) ->
         begun: RunConfig = read_file(RunConfig, run.saved)
         same = {"showers": begun.showers, "training": begun.training}
         return Run(run.config.model_copy(update=same), run.folder, workers=run.workers)
-    counts = run.config.showers
-    total = counts.train + counts.select + counts.test
+    if run.own is not None:
+        say("showers come from files: --minutes reduces nothing; [training] minutes bounds the training")
+        return run
+    total = sum(run.config.showers.sizes)
     say(f"timing a few Geant4 showers, to fit the run into {minutes:g} minutes")
     expected = CHAIN * total * seconds_per_shower(run) / 60
     share = min(1.0, SHARE * minutes / expected)
     if share == 1.0:
         return run
     config = reduced(run.config, share)
-    left = config.showers
-    fewer = left.train + left.select + left.test
+    left = config.showers.sizes
+    fewer = sum(left)
     about = expected * fewer / total
-    say(f"all {total} showers would take about {expected:.0f} minutes here: the run makes {fewer} ({left.train} for "
-        f"training, {left.select} for selection, {left.test} for the test) and takes about {about:.0f}; "
+    say(f"all {total} showers would take about {expected:.0f} minutes here: the run makes {fewer} ({left[0]} for "
+        f"training, {left[1]} for selection, {left[2]} for the test) and takes about {about:.0f}; "
         "its figures are those of a smaller training")  # fmt: skip
     return Run(config, run.folder, workers=run.workers)
 

@@ -52,7 +52,7 @@ def test_listings_as_json(capsys):
     found = json.loads(printed(capsys, "detectors", "--json"))
     assert [one["name"] for one in found] == preset_names()
     assert json.loads(printed(capsys, "detectors", "calogan-ecal", "--json"))["cells"] == 504
-    models = json.loads(printed(capsys, "models", "--json"))
+    models = json.loads(printed(capsys, "models", "--kinds", "--json"))
     assert models["vae"]["config"]["properties"]["latent"]["default"] == 10
     assert models["vae"]["training"]["batch"] == 100
     assert {"data", "lists"} <= json.loads(printed(capsys, "physics", "--json")).keys()

@@ -16,15 +16,17 @@ import pytest
 import typer
 
 import caloforge as cf
+from caloforge import zoo
 from caloforge.cli import app
 from caloforge.detector import Detector
+from caloforge.run_config import RunConfig
 from caloforge.simulators.geant4.physics import Physics
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "trained" / "README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<above>[^\n]*\n)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 NOT_RUN = re.compile(r"<!-- not run: (\S.{9,}) -->")
-MODEL = ROOT / "trained" / "wgan-gp-calogan-small.onnx"
+MODEL = zoo.path_of("wgan-gp-calogan-small")
 
 
 def blocks():
@@ -66,7 +68,7 @@ def check_caloforge(words):
     else:
         command.make_context(words[0], words[1:])
     for word in words:
-        if word.startswith(("configs/", "trained/")):
+        if word.startswith("configs/"):
             assert (ROOT / word).is_file(), word
 
 
@@ -110,6 +112,8 @@ def test_toml_is_what_it_says(text):
     values = tomllib.loads(text)
     if "layer" in values:
         assert Detector.from_toml(text).n_cells > 0
+    elif "showers" in values:
+        RunConfig.build(values, "run")
     elif "physics" in values:
         Physics.build(values["physics"], "physics")
     else:

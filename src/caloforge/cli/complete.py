@@ -20,7 +20,10 @@ def particles(incomplete: str) -> list[str]:
 
 def simulators(incomplete: str) -> list[str]:
     """Simulators by name, and files of models and showers from here."""
-    return _begins(incomplete, ["geant4", "gflash", "frozen=", "replay=", *_files(incomplete, ".onnx", ".h5", ".hdf5")])
+    from caloforge import zoo
+
+    files = _files(incomplete, ".onnx", ".h5", ".hdf5")
+    return _begins(incomplete, ["geant4", "gflash", *zoo.names(), "frozen=", "replay=", *files])
 
 
 def physics_lists(incomplete: str) -> list[str]:

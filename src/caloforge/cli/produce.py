@@ -12,7 +12,6 @@ from caloforge import units
 from caloforge.cli import complete
 from caloforge.cli.options import (
     BEAM,
-    PARTICLE_HELP,
     Cluster,
     Cut,
     DetectorName,
@@ -85,9 +84,7 @@ def produce(
     cluster: Cluster = None,
     simulator: Annotated[
         str,
-        typer.Option(
-            help="geant4, gflash, a model by name or file, FILE.h5, ...", autocompletion=complete.simulators
-        ),
+        typer.Option(help="geant4, gflash, a model by name or file, FILE.h5, ...", autocompletion=complete.simulators),
     ] = GEANT4,
     physics: PhysicsList = None,
     cut: Cut = None,
@@ -153,7 +150,8 @@ def simulate(
     incidents: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Events of a .hepmc, a table or a file of showers, one particle or more.",
+            metavar="FILE",
+            help="Events of a .hepmc, a table or a file of showers, one particle or more.",
             rich_help_panel=BEAM,
         ),
     ] = None,

@@ -31,7 +31,7 @@ def models(
 ) -> None:
     """List the trained models that come with caloforge, or print the card of one."""
     if kinds:
-        describe.models()
+        describe.models(as_json)
     elif path:
         if name is None:
             raise InputError("--path needs the name of a model")
