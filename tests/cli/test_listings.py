@@ -26,7 +26,8 @@ main()
 
 def without(blocked, verb):
     code = BLOCKED.format(blocked=blocked, verb=verb)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    wide = os.environ | {"COLUMNS": "200"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=wide)
 
 
 def test_models_are_listed_without_pytorch():
@@ -40,7 +41,7 @@ def test_physics_lists_are_not_usable_without_geant4():
     done = without(["geant4_pybind"], "physics")
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if "FTFP_BERT " in line)
-    assert "no: geant4_pybind" in " ".join(row.split())
+    assert "no: geant4_pybind (pip install caloforge[geant4])" in " ".join(row.split())
 
 
 def printed(capsys, *words):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from caloforge.cli import complete
@@ -111,5 +112,5 @@ def physics(as_json: AsJson = False) -> None:
         data.add_row(row["variable"], row["state"], f"{row['folder']} {row['remark']}".strip())
     lists = Table("physics list", "usable", title="Physics lists", title_justify="left")
     for row in found["lists"]:
-        lists.add_row(row["name"], f"no: {', '.join(row['missing'])} missing" if row["missing"] else "yes")
+        lists.add_row(row["name"], escape(f"no: {', '.join(row['missing'])} missing") if row["missing"] else "yes")
     console.print(data, lists, found["how"], physics_line(), sep="\n")
