@@ -11,6 +11,7 @@ from rich.console import Console
 
 from caloforge import pipeline
 from caloforge.errors import InputError
+from caloforge.fit import fit_to_minutes
 from caloforge.own_showers import hashed
 from caloforge.run_config import RunConfig
 from caloforge.showers import Incidents, read, write
@@ -91,6 +92,7 @@ def test_from_a_file_to_a_judged_model(folder, tmp_path, monkeypatch):
     assert bench["geant4_ms"] == {}
     assert run.manifest.foreign() == []
     again = quiet(pipeline.load(folder / "run.toml", tmp_path / "run"))
+    assert fit_to_minutes(again, 1.0, print) is again
     again.open(resume=True, force=False)
     again.execute()
 

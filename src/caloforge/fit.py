@@ -29,13 +29,13 @@ def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) ->
         say: shows a line on what is reduced.
         anew: forget what an earlier run has begun with.
     """
+    if run.own is not None:
+        say("showers come from files: --minutes reduces nothing; [training] minutes bounds the training")
+        return run
     if run.saved.exists() and not anew:
         begun: RunConfig = read_file(RunConfig, run.saved)
         same = {"showers": begun.showers, "training": begun.training}
         return Run(run.config.model_copy(update=same), run.folder, workers=run.workers)
-    if run.own is not None:
-        say("showers come from files: --minutes reduces nothing; [training] minutes bounds the training")
-        return run
     total = sum(run.config.showers.sizes)
     say(f"timing a few Geant4 showers, to fit the run into {minutes:g} minutes")
     expected = CHAIN * total * seconds_per_shower(run) / 60
