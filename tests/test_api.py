@@ -4,16 +4,16 @@ import ast
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 import caloforge as cf
+from caloforge import zoo
 from caloforge.validation import observables
 
-MODEL = Path(__file__).parents[1] / "trained" / "wgan-gp-calogan-small.onnx"
+MODEL = zoo.path_of("wgan-gp-calogan-small")
 
 
 def test_import_loads_nothing_until_it_is_used():

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from caloforge import zoo
 from caloforge.showers import Incidents
 from caloforge.simulators.learned import LearnedSimulator
 
-ROOT = Path(__file__).parents[2]
 WARM = 200  # calls or events before the first look
-MODEL = ROOT / "trained" / "wgan-gp-calogan-small.onnx"
+MODEL = zoo.path_of("wgan-gp-calogan-small")
 
 
 def resident(pid: int | str) -> float:

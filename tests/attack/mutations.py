@@ -108,11 +108,13 @@ def onnx(folder: Path, dice: random.Random, *, swaps: bool = True) -> Iterator[P
     import onnx as library
     from tests.attack import graphs
 
+    from caloforge import zoo
+
     small = _small()
     parts = [graphs.good(), graphs.loop(["trips"], graphs.ADD, [graphs.TRIPS]), graphs.nested(3), graphs.chain(20)]
     models = [graphs.model(small, *part) for part in parts]
     for name in ("vae-small", "wgan-gp-calogan-small"):
-        model = library.load(ROOT / "trained" / f"{name}.onnx")
+        model = library.load(zoo.path_of(name))
         card = json.loads(model.metadata_props[0].value) | {"digest": None}
         model.metadata_props[0].value = json.dumps(card)
         models.append(model)
