@@ -97,14 +97,16 @@ def test_figures_are_reproducible_and_take_the_pages_colour():
     assert data["counts"]["a_b$"] == [12.0, 30.0, 1.0]
 
 
-@pytest.mark.parametrize("names", [1, 3, 6, 8])
-@pytest.mark.parametrize("letters", [3, 14, 60])
-def test_every_name_of_a_legend_stands_inside_its_figure(names, letters):
+LONG = ["gflash", "a-quite-long-name-of-a-student", "frozen showers", "vae", "wgan-gp-calogan-small-2", "flow_v2"]
+
+
+@pytest.mark.parametrize("names", [LONG, LONG[:3], *([f"{k}" * n for k in range(m)] for m in (1, 6) for n in (3, 60))])
+def test_every_name_of_a_legend_stands_inside_its_figure(names):
     with styled():
-        canvas, top, _ = panels([REFERENCE, "floor", *(f"{k}" * letters for k in range(names))])
+        canvas, top, _ = panels([REFERENCE, "floor", *names])
         FigureCanvasAgg(canvas).draw()
         box = canvas.legends[0].get_window_extent()
-        assert len(canvas.legends[0].get_texts()) == names + 2
+        assert len(canvas.legends[0].get_texts()) == len(names) + 2
         assert box.x1 <= canvas.bbox.x1
         assert box.y1 <= canvas.bbox.y1 + 1
         assert box.y0 >= top.get_window_extent().y1

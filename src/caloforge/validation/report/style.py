@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from caloforge.errors import InputError
 
 try:
@@ -151,12 +153,12 @@ def shortened(name: str, most: int = MOST_LETTERS) -> str:
 def _legend_layout(names: list[str], left: float) -> tuple[int, float]:
     """Columns and size of letters [pt]: as few lines as let the letters be legible."""
     width, lengths = 72 * WIDTH * (0.99 - left), [len(shortened(name)) for name in names]
-    for rows in range(1, len(names) + 1):
-        parts = [lengths[k : k + rows] for k in range(0, len(names), rows)]  # matplotlib fills columns first
-        size = min(LARGEST, width / sum(LETTER * max(part) + MARKER for part in parts))
+    for columns in range(len(names), 0, -1):
+        longest = [max(part) for part in np.array_split(lengths, columns)]  # as matplotlib shares them out
+        size = min(LARGEST, width / sum(LETTER * letters + MARKER for letters in longest))
         if size >= LEGIBLE:
             break
-    return len(parts), size
+    return columns, size
 
 
 def finish(canvas: Canvas, labels: Labels, data: Any) -> Figure:
