@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,15 @@ plates = [{material = "G4_PbWO4", thickness = "50 mm"}]
 counts = ["G4_PbWO4"]
 cells = {kind = "cartesian", n = [4, 4], size = ["20 mm", "20 mm"]}
 """
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many tests were skipped, by reason."""
+    skipped = [report.longrepr for report in terminalreporter.getreports("skipped")]
+    reasons = Counter(str(found[2]).removeprefix("Skipped: ") for found in skipped if isinstance(found, tuple))
+    terminalreporter.write_line(f"{sum(reasons.values())} tests were skipped")
+    for reason, n in reasons.most_common():
+        terminalreporter.write_line(f"  {n}: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from caloforge import fit
 from caloforge.named_runs import config_file
-from caloforge.pipeline import load
+from caloforge.runs import load
 
 pytest.importorskip("torch")
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "caloforge"
 # what each part may import of caloforge, besides itself
 GROUND = ("errors", "units", "config", "seeds", "particles", "provenance", "progress", "files", "processes", "extras",
-          "trial", "claims", "limits", "terminal", "zoo")  # fmt: skip
+          "trial", "claims", "limits", "terminal", "zoo", "plugins")  # fmt: skip
 CORE = {"", "__version__", *GROUND}
 ALLOWED = {
     **dict.fromkeys(CORE, CORE),
@@ -24,15 +24,10 @@ ALLOWED = {
     "validation": CORE | {"detector", "showers"},
     "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
-ALLOWED["run_config"] = CORE | {"production", "simulators"}
-ALLOWED["own_showers"] = ALLOWED["run_config"] | {"detector", "showers", "run_config"}
-ALLOWED["preflight"] = set().union(*ALLOWED.values()) | set(ALLOWED)
-ALLOWED["manifest"] = ALLOWED["named_runs"] = CORE
-ALLOWED["steps"] = CORE | {"manifest"}
-ALLOWED["pipeline"] = ALLOWED["preflight"] | {"preflight", "manifest", "steps", "own_showers"}
-ALLOWED["fit"] = ALLOWED["pipeline"] | {"pipeline"}
-ALLOWED["api"] = ALLOWED["pipeline"] | {"pipeline", "named_runs"}
-ALLOWED["cli"] = ALLOWED["api"] | {"fit"}
+ALLOWED["named_runs"] = CORE
+ALLOWED["runs"] = set().union(*ALLOWED.values()) | set(ALLOWED)
+ALLOWED["fit"] = ALLOWED["api"] = ALLOWED["runs"] | {"runs"}
+ALLOWED["cli"] = ALLOWED["api"] | {"api", "fit"}
 ALLOWED[""] = ALLOWED["api"] | {"api"}  # lazily
 HOMES = {
     "geant4_pybind": ("simulators/geant4/",),

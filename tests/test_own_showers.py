@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from caloforge import pipeline
+from caloforge import runs
 from caloforge.errors import InputError
 from caloforge.fit import fit_to_minutes
-from caloforge.own_showers import hashed
-from caloforge.run_config import RunConfig
+from caloforge.runs.config import RunConfig
+from caloforge.runs.own_showers import hashed
 from caloforge.showers import Incidents, read, write
 from caloforge.showers.domain import Domain
 from caloforge.showers.foreign import LAYOUTS
@@ -69,11 +69,11 @@ def test_hashes_split_evenly_and_depend_on_nothing_else():
 def test_from_a_file_to_a_judged_model(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
     monkeypatch.setitem(RECIPES, "default", RECIPES["quick"])
-    run = quiet(pipeline.load(folder / "run.toml", tmp_path / "run"))
+    run = quiet(runs.load(folder / "run.toml", tmp_path / "run"))
     assert [step.title for step in run.steps] == ["showers from files", "training", "export", "timing", "validation"]
     run.open(resume=False, force=False)
     run.execute()
-    parts = {name: read(run.showers_file(name)) for name in ("train", "select", "test")}
+    parts = {name: read(run.paths.showers(name)) for name in ("train", "select", "test")}
     ids = np.concatenate([part.incidents.shower_id for part in parts.values()])
     assert sorted(ids.tolist()) == list(range(N))
     assert 0.75 * N < len(parts["train"]) < 0.85 * N
@@ -91,7 +91,7 @@ def test_from_a_file_to_a_judged_model(folder, tmp_path, monkeypatch):
     assert bench["simulators"].keys() == {"mine", "gflash"}
     assert bench["geant4_ms"] == {}
     assert run.manifest.foreign() == []
-    again = quiet(pipeline.load(folder / "run.toml", tmp_path / "run"))
+    again = quiet(runs.load(folder / "run.toml", tmp_path / "run"))
     assert fit_to_minutes(again, 1.0, print) is again
     again.open(resume=True, force=False)
     again.execute()
@@ -101,12 +101,12 @@ def test_a_changed_file_is_noticed(folder, tmp_path, small, toy):
     write(tmp_path / "a.h5", toy(small, N, seed=1))
     text = (folder / "run.toml").read_text().replace(str(folder / "mine.hdf5"), str(tmp_path / "a.h5"))
     (tmp_path / "run.toml").write_text(text)
-    run = quiet(pipeline.load(tmp_path / "run.toml", tmp_path / "run"))
+    run = quiet(runs.load(tmp_path / "run.toml", tmp_path / "run"))
     run.open(resume=False, force=False)
     run.copy_showers()
     run.copy_showers()
     write(tmp_path / "a.h5", toy(small, N, seed=2))
-    run = quiet(pipeline.load(tmp_path / "run.toml", tmp_path / "run"))
+    run = quiet(runs.load(tmp_path / "run.toml", tmp_path / "run"))
     run.open(resume=True, force=False)
     with pytest.raises(InputError, match=r"a\.h5 has changed since this run began"):
         run.execute()
@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_refused_first(folder, tmp_path, old, new, said):
     text = text.replace("cells =", "#cells =") if "gan-3d" in new else text
     (tmp_path / "run.toml").write_text(text.replace(old, new))
     with pytest.raises(InputError, match=said):
-        pipeline.load(tmp_path / "run.toml", tmp_path / "run")
+        runs.load(tmp_path / "run.toml", tmp_path / "run")
 
 
 def test_counts_want_incidents():
@@ -151,10 +151,10 @@ def test_three_files(folder, tmp_path, small, toy):
     files = "\n".join(f'{name} = "{tmp_path / name}.h5"' for name in ("train", "select", "test"))
     text = text.replace(f'train = "{folder / "mine.hdf5"}"', files)
     (tmp_path / "run.toml").write_text(text)
-    run = quiet(pipeline.load(tmp_path / "run.toml", tmp_path / "run"))
+    run = quiet(runs.load(tmp_path / "run.toml", tmp_path / "run"))
     run.open(resume=False, force=False)
     run.copy_showers()
-    assert [len(read(run.showers_file(name))) for name in ("train", "select", "test")] == [300, 100, 400]
+    assert [len(read(run.paths.showers(name))) for name in ("train", "select", "test")] == [300, 100, 400]
     assert run.config.beam.particle == "e+"
 
 
@@ -166,10 +166,10 @@ def test_one_model_for_several_particles(folder, tmp_path, small, toy):
     text = (folder / "run.toml").read_text().replace('particle = "e+"', "shares = [0.4, 0.1, 0.5]")
     text = text.replace(str(folder / "mine.hdf5"), str(tmp_path / "mixed.h5")).replace("steps = 30", "steps = 2")
     (tmp_path / "run.toml").write_text(text)
-    run = quiet(pipeline.load(tmp_path / "run.toml", tmp_path / "run"))
+    run = quiet(runs.load(tmp_path / "run.toml", tmp_path / "run"))
     run.open(resume=False, force=False)
     run.execute(last="export")
-    with create(str(run.model_file)) as model:
+    with create(str(run.paths.model)) as model:
         assert model.card.pdgs == (-11, 11, 22)
         made = model.simulate(Incidents.make([11, -11, 22], [5000.0] * 3), 1)
         assert (made.energies.sum(1) > 0).all()

@@ -16,11 +16,10 @@ from caloforge.seeds import next_seed
 from caloforge.showers import Showers
 from caloforge.showers import write as write_showers
 from caloforge.showers.foreign import read as read_showers
-from caloforge.simulators import Simulator, create, file_of, kind_and_file, labelled
-from caloforge.simulators import answer as answer_of
+from caloforge.simulators import Simulator, candidate, create, file_of, labelled
 
 if TYPE_CHECKING:
-    from caloforge.pipeline import Run
+    from caloforge.runs import Run
     from caloforge.simulators.geant4 import Physics
     from caloforge.training import TrainingConfig, TrainingSummary
 
@@ -291,9 +290,9 @@ def run(
     Raises:
         InputError: a config that does not hold together, or a folder that holds another run.
     """
-    from caloforge import pipeline
+    from caloforge import runs
 
-    whole = pipeline.load(config_file(config), None if output is None else Path(output), workers)
+    whole = runs.load(config_file(config), None if output is None else Path(output), workers)
     whole.open(resume=resume, force=force)
     whole.execute()
     return whole
@@ -343,7 +342,6 @@ def _showers_of(value: Any, reference: Showers, seed: int) -> Showers:
     """Showers of a candidate: its own, those of a file, or made for the reference's incidents."""
     if isinstance(value, Simulator):
         return value.simulate(reference.incidents, seed)
-    kind, path = ("", Path()) if isinstance(value, Showers) else kind_and_file(str(value))
-    if isinstance(value, Showers) or (not kind and path.suffix.lower() in {".h5", ".hdf5"}):
+    if isinstance(value, Showers):
         return read(value, reference.detector)
-    return answer_of(str(value), reference, seed)
+    return candidate(str(value), reference, seed)

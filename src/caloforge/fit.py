@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from caloforge.config import read_file
 from caloforge.limits import cores
-from caloforge.pipeline import Run
-from caloforge.run_config import RunConfig, ShowerCounts
+from caloforge.runs import Run
+from caloforge.runs.config import RunConfig, ShowerCounts
 from caloforge.simulators import GEANT4, create
 
 CHAIN = 3.4  # time of the quickstart's whole chain over that of its Geant4 showers (520 s and 153 s on two quiet cores)
@@ -32,8 +32,8 @@ def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) ->
     if run.own is not None:
         say("showers come from files: --minutes reduces nothing; [training] minutes bounds the training")
         return run
-    if run.saved.exists() and not anew:
-        begun: RunConfig = read_file(RunConfig, run.saved)
+    if run.paths.config.exists() and not anew:
+        begun: RunConfig = read_file(RunConfig, run.paths.config)
         same = {"showers": begun.showers, "training": begun.training}
         return Run(run.config.model_copy(update=same), run.folder, workers=run.workers)
     total = sum(run.config.showers.sizes)

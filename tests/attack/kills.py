@@ -305,7 +305,7 @@ def run(kind: str, n: int, seed: int = 1, keep: Path | None = None) -> Figures:
 def main() -> None:
     """Print the figures of all kinds, or of those named."""
     n, seed, *kinds = [*sys.argv[1:], "1"][:2] + sys.argv[3:]
-    import caloforge.pipeline
+    import caloforge.runs
     import caloforge.simulators.gflash
     import caloforge.training
     import caloforge.validation  # noqa: F401

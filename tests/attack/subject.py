@@ -13,7 +13,7 @@ from caloforge.errors import InputError, RunError
 def toml(path: Path) -> None:
     from caloforge.config import read_file
     from caloforge.detector import Detector
-    from caloforge.run_config import RunConfig
+    from caloforge.runs import RunConfig
 
     if path.read_bytes()[:64].find(b"# run") >= 0:
         read_file(RunConfig, path)

@@ -11,7 +11,8 @@ from caloforge.detector import Detector, preset_names
 from caloforge.detector.describe import describe
 from caloforge.errors import InputError
 
-CELLS = {"calogan-ecal": 504, "clic-ecal": 15625, "pbwo4-cylinder": 13824, "fcc-lar": 6555, "sdhcal": 110592}
+CELLS = {"calogan-ecal": 504, "clic-ecal": 15625, "pbwo4-cylinder": 13824, "fcc-lar": 6555, "sdhcal": 110592,
+         "par04-siw": 45 * 16 * 9, "atlas-barrel": 7 * 3 + 56 * 3 + 7 * 7 + 4 * 7}  # fmt: skip
 PLAIN = """
 name = "plain"
 [readout]
@@ -32,7 +33,7 @@ def test_presets_load_and_keep_their_identity_through_toml(name):
     assert again.toml == detector.toml
     assert detector.name == name
     assert detector.spec.description
-    assert detector.n_cells == CELLS.get(name, detector.n_cells)
+    assert detector.n_cells == CELLS[name]
     assert detector.n_cells < 120_000
 
 

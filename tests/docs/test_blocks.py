@@ -19,7 +19,7 @@ import caloforge as cf
 from caloforge import zoo
 from caloforge.cli import app
 from caloforge.detector import Detector
-from caloforge.run_config import RunConfig
+from caloforge.runs.config import RunConfig
 from caloforge.simulators.geant4.physics import Physics
 
 ROOT = Path(__file__).parents[2]

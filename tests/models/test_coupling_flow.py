@@ -102,6 +102,24 @@ def test_one_layer(toy):
     detector = Detector.from_toml(toml)
     assert len(detector.layers) == 1
     showers = toy(detector, 100, seed=17)
+    torch.manual_seed(18)
     model = build(TINY, detector, Domain.of(showers.incidents))
     model.fit(showers)
-    model.loss(Batch.of(showers)).backward()
+    batch = Batch.of(showers)
+    loss = model.loss(batch)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    assert any(p.grad.abs().max() > 0 for p in model.parameters())
+    before = float(loss.detach())
+    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(20):
+        optimiser.zero_grad()
+        torch.manual_seed(18)
+        loss = model.loss(batch)
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < before - 0.01
+    with torch.no_grad():
+        cells = model.sample(torch.randn(100, model.noise_size), energy=batch.incidents["energy"])
+    assert 0.5 < float(cells.sum() / batch.cells.sum()) < 1.5

@@ -54,12 +54,30 @@ def test_penalty_is_two_sided():
         assert float(found.detach()) == pytest.approx((slope - 1) ** 2, abs=1e-6)
 
 
-def test_penalty_teaches_the_critic(case):
+def test_penalty_teaches_the_critic(case, monkeypatch):
+    """The critic's gradients are those of the verdicts and ten times those of the penalty."""
     model, batch = case
-    turn = model.turns()[0]
-    torch.manual_seed(34)
-    gradients = torch.autograd.grad(turn.loss(batch[:64]), list(model.critic.parameters()))
-    assert all(g.abs().max() > 0 for g in gradients)
+    turn, parameters = model.turns()[0], list(model.critic.parameters())
+
+    def gradients():
+        torch.manual_seed(34)
+        return torch.autograd.grad(turn.loss(batch[:64]), parameters, allow_unused=True)
+
+    whole, penalties = gradients(), []
+
+    def kept(*arguments):
+        penalties.append(gradient_penalty(*arguments))
+        return penalties[-1].detach()
+
+    monkeypatch.setattr("caloforge.models.wgan.gradient_penalty", kept)
+    without = gradients()
+    alone = torch.autograd.grad(penalties[0], parameters, allow_unused=True)
+    taught = 0
+    for all_, verdicts, penalty in zip(whole, without, alone, strict=True):
+        expected = verdicts + (0 if penalty is None else 10 * penalty)
+        torch.testing.assert_close(all_, expected, rtol=1e-3, atol=1e-6)
+        taught += penalty is not None and bool(penalty.abs().max() > 1e-3)
+    assert taught > 1
 
 
 def test_critic_loss_is_that_of_the_definition(case):

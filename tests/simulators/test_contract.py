@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector
+from caloforge.errors import InputError
 from caloforge.showers import Incidents, concatenate, write
 from caloforge.simulators import Simulator, create
 from caloforge.simulators.geant4 import HookedGeant4
@@ -121,6 +123,22 @@ def test_is_a_simulator(simulator, detector):
     assert isinstance(simulator, Simulator)
     assert simulator.detector == detector
     assert simulator.name
+
+
+def test_says_what_it_takes(simulator):
+    """`simulate` refuses what `check` does, and `accepts` knows which."""
+    assert simulator.accepts(INCIDENTS).all()
+    simulator.check(INCIDENTS)
+    wrong = Incidents.make("mu-", [500.0, 800.0], shower_id=[0, 7])
+    if simulator.particles is not None:
+        assert 13 not in simulator.particles
+        assert not simulator.accepts(wrong).any()
+        assert not simulator.accepts_one(13, 500.0, 0.0, 0.0, (0.0, 0.0, 0.0))
+    if not simulator.accepts(wrong).all():
+        with pytest.raises(InputError) as told:
+            simulator.check(wrong)
+        with pytest.raises(InputError, match=re.escape(str(told.value))):
+            simulator.simulate(wrong, 3)
 
 
 def test_energies_are_finite_float32_of_the_right_shape(showers, detector):

@@ -6,8 +6,11 @@ import pytest
 from rich.console import Console
 
 from caloforge.errors import InputError, RunError
-from caloforge.validation import benchmark, summary_table, validate
+from caloforge.validation import benchmark, schema, summary_table, validate
+from caloforge.validation.features import VIEWS
+from caloforge.validation.metrics import METRICS, Comparison, Sample, score
 from caloforge.validation.recipes import RECIPES
+from caloforge.validation.schema import Member, View, read_metrics
 
 AUCS = ("auc_low", "auc_low_normed", "auc_high", "auc_high_trees", "auc_log", "auc_fixed")
 
@@ -48,6 +51,54 @@ def test_metrics_are_as_the_interface_says(done):
         assert set(response) >= {"separation_power", "wasserstein", "mean_ratio", "std_ratio", "mean_ratio_error"}
         assert len(scores["energy_bins"]) == 5
     assert metrics["candidates"]["scaled"]["observables"]["response"]["mean_ratio"] == pytest.approx(1.01, abs=0.003)
+
+
+def test_metrics_are_of_the_types_that_the_schema_names(done, tmp_path):
+    out, _ = done
+    found = read_metrics(out / "metrics.json")
+    assert found.candidates["copies"].memorisation.copied > 0.95
+    assert {f"auc_{view}" for view in VIEWS} <= found.floor.__pydantic_extra__.keys()
+    assert all(isinstance(value, View | Member) for value in found.floor.__pydantic_extra__.values())
+    text = (out / "metrics.json").read_text()
+    for old, new, said in (('"recall"', '"recal"', "recal"), ('"unit": "MeV"', '"unit": 3', "unit"), ("{", "", "")):
+        assert old in text
+        (tmp_path / "other.json").write_text(text.replace(old, new, 1))
+        with pytest.raises(InputError, match=f"is not what `caloforge validate` writes: .*{said}"):
+            read_metrics(tmp_path / "other.json")
+
+
+def test_every_metric_gives_keys_of_its_own(samples, small_recipe):
+    showers = samples[0][:200]
+    sample = Sample("model", showers, showers)
+    comparison = Comparison(sample, small_recipe, [0], lambda _: None, samples[3])
+    keys = [key for name, metric in METRICS.items() if name not in ("judge", "classifiers")
+            for key in metric(comparison, sample)]  # fmt: skip
+    assert len(keys) == len(set(keys))
+    assert set(keys) <= set(schema.Sample.model_fields)
+
+
+def test_a_metric_of_another_package_is_kept_apart(samples, small_recipe, monkeypatch):
+    """Its figures, or why there are none; METRICS itself needs one line and one file."""
+
+    class Added:
+        origin = "toy 1.0"
+
+        def __init__(self, metric):
+            self.load = lambda: metric
+
+    def fails(*_):
+        raise ValueError("no\nluck")
+
+    added = {"mean": Added(lambda reference, showers: {"ratio": np.float32(len(showers) / len(reference))}),
+             "fails": Added(fails)}  # fmt: skip
+    monkeypatch.setattr("caloforge.validation.metrics.plugins", lambda group: added if group == "metrics" else {})
+    monkeypatch.setattr("caloforge.validation.metrics.METRICS", {})
+    sample = Sample("model", samples[0], samples[0])
+    found = score(Comparison(sample, small_recipe, [0], lambda _: None, None), sample)
+    assert found["plugins"] == {
+        "mean": {"ratio": 1.0},
+        "fails": {"error": "plugin 'fails' of toy 1.0 failed: ValueError: no luck"},
+    }
 
 
 def test_nothing_is_left_beside_the_files(done):

@@ -14,6 +14,7 @@ from caloforge.detector import Detector, preset_names
 from caloforge.detector.detector import template
 from caloforge.errors import InputError
 from caloforge.files import check_output
+from caloforge.plugins import broken, working
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +39,7 @@ def detectors(
         if as_json:
             print(json.dumps([_facts(Detector.load(one)) for one in preset_names()], indent=1))  # noqa: T201
             return
-        console.print(_list())
+        console.print(_list(), *broken("detectors"), sep="\n")
         return
     from caloforge.detector.describe import describe
 
@@ -72,16 +73,17 @@ def _facts(detector: Detector) -> dict[str, Any]:
 
 def _list() -> Table:
     table = Table("name", "layers", "cells", "depth [mm]", "frame", "description")
-    for name in preset_names():
-        detector = Detector.load(name)
+    origins = dict.fromkeys(preset_names(), "") | {plugin.name: plugin.origin for plugin, _ in working("detectors")}
+    for name, origin in origins.items():
+        detector, said = Detector.load(name), f" (of {origin})" if origin else ""
         table.add_row(name, str(len(detector.layers)), str(detector.n_cells), f"{detector.depth:g}",
-                      detector.readout.frame, detector.spec.description)  # fmt: skip
+                      detector.readout.frame, detector.spec.description + said)  # fmt: skip
     return table
 
 
 def models(as_json: AsJson = False) -> None:
     """List the generative models and their settings."""
-    from caloforge.models.configs import CONFIGS, training_defaults
+    from caloforge.models.configs import CONFIGS, ORIGINS, training_defaults
 
     if as_json:
         kinds = {name: {"config": config.model_json_schema(), "training": training_defaults(name)}
@@ -89,7 +91,8 @@ def models(as_json: AsJson = False) -> None:
         print(json.dumps(kinds, indent=1))  # noqa: T201
         return
     for name, config in CONFIGS.items():
-        title = f"{name}: {(config.__doc__ or '').splitlines()[0]}"
+        origin = "" if ORIGINS[name] == "caloforge" else f" (of {ORIGINS[name]})"
+        title = f"{name}: {(config.__doc__ or '').splitlines()[0]}{origin}"
         table = Table("key", "default", title=title, title_justify="left")
         for key, field in config.model_fields.items():
             default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
@@ -97,6 +100,8 @@ def models(as_json: AsJson = False) -> None:
         for key, value in training_defaults(name).items():
             table.add_row(f"[training] {key}".replace("[", r"\["), repr(value))
         console.print(table)
+    for said in broken("models"):
+        console.print(said, markup=False)
 
 
 def physics(as_json: AsJson = False) -> None:

@@ -1,5 +1,6 @@
 """`validate` and `bench`: how good and how fast simulators are."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,8 +31,9 @@ from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, foreign
 from caloforge.showers.physics import check_like
-from caloforge.simulators import GEANT4, Simulator, answer, create, file_of, kind_and_file, labelled
-from caloforge.simulators.learned import LearnedSimulator
+from caloforge.simulators import GEANT4, Simulator, candidate, create, file_of, is_sample, labelled
+
+ELECTRON = 11
 
 
 def register(app: typer.Typer) -> None:
@@ -120,7 +122,9 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
         InputError: it holds metrics already and `force` is not given, cannot be written, or what would be written is an
             input.
     """
-    for name in ("metrics.json", "report.html", "report.pdf"):
+    from caloforge.validation.paths import METRICS, REPORT
+
+    for name in (METRICS, REPORT, "report.pdf"):
         check_regular(folder / name)
         check_no_input(folder / name, inputs)
         if (folder / name).exists() and not force:
@@ -141,8 +145,8 @@ def provenances(names: list[str], reference: Showers, layout: str | None = None)
     """
     found = {}
     for label, name in labelled(names).items():
-        if path := _showers_file(name):
-            with foreign.opened(path, reference.detector, layout=layout) as (_, table):
+        if is_sample(name):
+            with foreign.opened(Path(name), reference.detector, layout=layout) as (_, table):
                 found[label] = table.provenance
             continue
         with create(name, reference.detector) as simulator:
@@ -156,19 +160,9 @@ def candidate_showers(names: list[str], reference: Showers, seed: int, layout: s
     Raises:
         InputError: an unknown candidate, or two of the same name.
     """
-    return {label: _candidate(name, reference, seed, layout) for label, name in labelled(names).items()}
-
-
-def _candidate(name: str, reference: Showers, seed: int, layout: str | None) -> Showers:
-    if path := _showers_file(name):
-        return foreign.read(path, reference.detector, layout=layout)
-    return answer(name, reference, next_seed(seed))
-
-
-def _showers_file(name: str) -> Path | None:
-    """The file of showers that a candidate is, unless it is a simulator."""
-    kind, path = kind_and_file(name)
-    return path if not kind and path.suffix in {".h5", ".hdf5", ".root"} else None
+    return {
+        label: candidate(name, reference, next_seed(seed), layout=layout) for label, name in labelled(names).items()
+    }
 
 
 def bench(
@@ -185,7 +179,7 @@ def bench(
     particle: Annotated[
         str | None,
         typer.Option(
-            help="Default: the first learned model's particle, else e-.",
+            help="Default: e-, or that of a simulator without e-.",
             autocompletion=complete.particles,
             rich_help_panel=BEAM,
         ),
@@ -204,16 +198,14 @@ def bench(
     check_output(output, force=force, inputs=[Path(detector), *map(file_of, simulator)])
     found = Detector.load(detector)
     tracked = chosen_physics(physics, cut)
-    simulators = {
-        label: create(name, found, tracked if name == GEANT4 else None) for label, name in labelled(simulator).items()
-    }
-    try:
+    with ExitStack() as opened:
+        simulators = {
+            label: opened.enter_context(create(name, found, tracked if name == GEANT4 else None))
+            for label, name in labelled(simulator).items()
+        }
         incidents = SourceConfig(particle=particle or _particle(simulators), theta=theta, phi=phi, position=position)
         report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say,
                                  physics=tracked)  # fmt: skip
-    finally:
-        for one in simulators.values():
-            one.close()
     benchmark.write_report(report, output)
     if not quiet:
         console.print(bench_table(report))
@@ -228,8 +220,9 @@ def _say_nothing(text: str) -> None:  # noqa: ARG001
 
 
 def _particle(simulators: dict[str, Simulator]) -> str:
-    codes = (s.card.pdgs[0] for s in simulators.values() if isinstance(s, LearnedSimulator))
-    return next((particle_name(code) for code in codes if code), "e-")
+    """Electrons, unless a simulator has others only."""
+    others = (s.particles[0] for s in simulators.values() if s.particles and ELECTRON not in s.particles)
+    return particle_name(next(others, ELECTRON))
 
 
 def bench_table(report: dict[str, object]) -> Table:

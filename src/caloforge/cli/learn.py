@@ -36,12 +36,12 @@ def train(
 ) -> None:
     """Train a run's model, producing its showers first where they are missing."""
     check_installed(*TRAINING)
-    from caloforge import pipeline
+    from caloforge import runs
     from caloforge.training.threads import use_threads
 
     if threads is not None:
         use_threads(threads)
-    whole = pipeline.load(config_file(config), out, workers)
+    whole = runs.load(config_file(config), out, workers)
     whole.open(resume=resume, force=force)
     whole.execute(last="training")
 
@@ -65,7 +65,7 @@ def adapt(
     The transforms are fitted to the new showers; a tenth of them, by a hash of their ids, picks the weights.
     """
     check_installed(*TRAINING)
-    from caloforge.own_showers import hashed
+    from caloforge.runs.own_showers import hashed
     from caloforge.training import adapt as training
     from caloforge.training import train as learn
 

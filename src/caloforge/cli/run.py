@@ -41,14 +41,14 @@ def run(
 ) -> None:
     """Produce showers, train, export, run inside Geant4, time and validate: everything in one directory."""
     check_installed(*dict.fromkeys((*TRAINING, *VALIDATION)))
-    from caloforge import pipeline
+    from caloforge import runs
     from caloforge.bench import read_report
     from caloforge.cli.judge import bench_table
     from caloforge.fit import fit_to_minutes
     from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
-    whole = pipeline.load(config_file(config), out, workers, lambda base: chosen_physics(physics, cut, base))
+    whole = runs.load(config_file(config), out, workers, lambda base: chosen_physics(physics, cut, base))
     if minutes is not None:
         whole = fit_to_minutes(whole, minutes, console.print, anew=force)
     if whole.own is None:
@@ -56,9 +56,9 @@ def run(
         console.print(physics_line(whole.config.physics))
     whole.open(resume=resume, force=force)
     whole.execute()
-    folder = whole.folder
-    console.print(bench_table(read_report(folder / "bench.json")))
-    console.print(summary_table(json.loads((folder / "report" / "metrics.json").read_text(encoding="utf-8"))))
+    paths = whole.paths
+    console.print(bench_table(read_report(paths.bench)))
+    console.print(summary_table(json.loads(paths.metrics.read_text(encoding="utf-8"))))
     if whole.own is None:
         console.print(whole.inside_line())
-    console.print(f"model: {whole.model_file}\nreport: {folder / 'report' / 'report.html'}")
+    console.print(f"model: {paths.model}\nreport: {paths.page}")

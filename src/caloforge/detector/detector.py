@@ -16,6 +16,7 @@ from caloforge.detector.frames import Frame, frame_of
 from caloforge.detector.mip import mip_signal
 from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Readout
 from caloforge.errors import InputError, nearest
+from caloforge.plugins import plugins
 
 PRESETS = files("caloforge.detector") / "presets"
 
@@ -69,7 +70,7 @@ class Detector:
 
     @classmethod
     def load(cls, name: str | Path) -> "Detector":
-        """Build from a preset's name, or the path of a TOML file or of a CaloChallenge binning XML of one particle.
+        """Build from a preset's or a package's name, or the path of a TOML file or of a CaloChallenge binning XML.
 
         Raises:
             InputError: no such preset or file, or an invalid file.
@@ -81,9 +82,12 @@ class Detector:
             return read_binning(Path(name))
         if name.endswith(".toml"):
             return cls(read_file(DetectorSpec, Path(name)))
-        if name not in preset_names():
-            raise InputError(f"unknown detector '{name}'; {nearest(name, preset_names())} (or a path ending in .toml)")
-        return cls.from_toml((PRESETS / f"{name}.toml").read_text(encoding="utf-8"), name)
+        if name in preset_names():
+            return cls.from_toml((PRESETS / f"{name}.toml").read_text(encoding="utf-8"), name)
+        if name in (added := plugins("detectors")):
+            return cls.from_toml(str(added[name].load()), f"plugin '{name}' of {added[name].origin}")
+        known = [*preset_names(), *added]
+        raise InputError(f"unknown detector '{name}'; {nearest(name, known)} (or a path ending in .toml)")
 
     @property
     def name(self) -> str:

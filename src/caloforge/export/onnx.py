@@ -171,10 +171,10 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
 
 
 def check_choices(content: bytes, feeds: dict[str, Any]) -> None:
-    """Refuse a graph that leaves it to a choice to hide what is not a number: not every runtime does.
+    """Reject graphs in which a `Where` masks a NaN; some runtimes let it through.
 
     Raises:
-        RunError: an input of a Where is not a number for some shower.
+        RunError: an input of a `Where` is NaN for some shower.
     """
     graph = onnx.load_from_string(content)
     made = _offered(graph.graph)

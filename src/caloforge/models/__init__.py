@@ -4,31 +4,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from caloforge.detector import Detector
-from caloforge.models.configs import CONFIGS, ModelConfig
+from caloforge.models.configs import CONFIGS, ORIGINS
 from caloforge.showers.domain import Domain
 
 if TYPE_CHECKING:
     from caloforge.models.base import Batch, Model, Turn
 
-__all__ = ["CONFIGS", "MODELS", "Batch", "Model", "ModelConfig", "Turn", "build"]
+__all__ = ["CONFIGS", "MODELS", "ORIGINS", "Batch", "Model", "Turn", "build"]
 
-MODELS = {
-    "caloflow": "caloflow:CaloFlowTeacher",
-    "caloflow-student": "caloflow:CaloFlowStudent",
-    "coupling-flow": "coupling_flow:CouplingFlowModel",
-    "distilled": "pair_student:PairStudent",
-    "fast-ar": "fast_ar:FastArModel",
-    "gan-3d": "gan_3d:Gan3DModel",
-    "vae": "vae:VAEModel",
-    "wgan-gp": "wgan:WGANModel",
-}
-"""Module of this package and class of each kind."""
+MODELS: dict[str, str] = {kind: config.network for kind, config in CONFIGS.items()}  # type: ignore[attr-defined]
+"""Module and class of each kind."""
 
 
-def build(config: ModelConfig, detector: Detector, domain: Domain) -> "Model":
+def build(config: Any, detector: Detector, domain: Domain) -> "Model":
     """The model of a config, untrained; its weights come from torch's generator."""
     module, _, name = MODELS[config.kind].partition(":")
-    model: Model = getattr(import_module(f"{__name__}.{module}"), name)(config, detector, domain)
+    model: Model = getattr(import_module(module), name)(config, detector, domain)
     return model
 
 

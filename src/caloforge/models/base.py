@@ -64,7 +64,7 @@ class Model(nn.Module, ABC):
         domain: the incidents it learns from.
         noise_size: standard normal numbers per shower.
         parts_apart: whether each turn's parameters have a held-out loss, and so a best step, of their own.
-        judged: showers that `selection_loss` wants at a time, where there are as many; distances of samples need many.
+        judged: smallest batch for `selection_loss`, where the sample has as many; sample distances need many showers.
     """
 
     parts_apart = False
@@ -83,7 +83,7 @@ class Model(nn.Module, ABC):
 
     @property
     def orbits(self) -> Tensor:
-        """For each cell (n_cells,) the first of those that symmetry makes alike; itself where incidents break it."""
+        """Index of each cell's symmetry class (n_cells,); the cell itself where the incidents break the symmetry."""
         if not self.domain.symmetric:
             return torch.arange(self.detector.n_cells)
         return torch.from_numpy(symmetries(self.detector)).min(0).values
@@ -107,7 +107,7 @@ class Model(nn.Module, ABC):
         return {"whole": self.selection_loss(batch)}
 
     def settle(self) -> None:
-        """Set what belongs to weights but is not learned (statistics of batch normalisation); nothing by default.
+        """Compute what belongs to weights but is not learned (statistics of batch normalisation); nothing by default.
 
         Called on averaged weights before they are judged and saved.
         """

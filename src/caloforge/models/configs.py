@@ -1,10 +1,11 @@
 """Configs of the models, kept apart from their networks so that they are listed and checked without PyTorch."""
 
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from caloforge.config import PositiveEnergy, Strict
+from caloforge.plugins import working
 
 Weight = Annotated[float, Field(ge=0)]
 Blocks = Annotated[int, Field(ge=1, le=64)]
@@ -17,6 +18,13 @@ Sizes = tuple[Size, Size, Size]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Defaults = dict[str, float]
 """What `[training]` of a kind is where it says nothing, as in the kind's small configs."""
+
+
+def is_config(config: Any, kind: str) -> bool:
+    """Whether an object of another package is the config of a model of a kind."""
+    if not (isinstance(config, type) and issubclass(config, Strict) and hasattr(config, "network")):
+        return False
+    return "kind" in config.model_fields and config.model_fields["kind"].default == kind
 
 
 class FlowConfig(Strict):
@@ -39,6 +47,7 @@ class CouplingFlowConfig(Strict):
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
+    network: ClassVar[str] = "caloforge.models.coupling_flow:CouplingFlowModel"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
     cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
@@ -59,6 +68,7 @@ class DistilledConfig(Strict):
     learns_from: ClassVar[str] = "coupling-flow"
 
     kind: Literal["distilled"] = "distilled"
+    network: ClassVar[str] = "caloforge.models.pair_student:PairStudent"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     hidden: Width = 512
     blocks: Annotated[int, Field(ge=1, le=32)] = 4
@@ -100,6 +110,7 @@ class CaloFlowConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 128, "learning_rate": 1e-3, "average": 0.99}
 
     kind: Literal["caloflow"] = "caloflow"
+    network: ClassVar[str] = "caloforge.models.caloflow:CaloFlowTeacher"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
     cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=378)
     columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
@@ -112,6 +123,7 @@ class CaloFlowStudentConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "average": 0.99}
 
     kind: Literal["caloflow-student"] = "caloflow-student"
+    network: ClassVar[str] = "caloforge.models.caloflow:CaloFlowStudent"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
     cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=504)
     columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
@@ -132,6 +144,7 @@ class FastArConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 16, "average": 0.995}
 
     kind: Literal["fast-ar"] = "fast-ar"
+    network: ClassVar[str] = "caloforge.models.fast_ar:FastArModel"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
     widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=6)] = (16, 32, 48)
@@ -224,6 +237,7 @@ class Gan3DConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 32, "learning_rate": 5e-4, "average": 0.99}
 
     kind: Literal["gan-3d"] = "gan-3d"
+    network: ClassVar[str] = "caloforge.models.gan_3d:Gan3DModel"
     noise: Annotated[int, Field(ge=1, le=100_000)] = 254
     grain: bool = False
     power: Annotated[float, Field(gt=0, le=1)] = 0.85
@@ -261,6 +275,7 @@ class VAEConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 100, "clip": 10.0, "average": 0.995}
 
     kind: Literal["vae"] = "vae"
+    network: ClassVar[str] = "caloforge.models.vae:VAEModel"
     latent: Annotated[int, Field(ge=1, le=4096)] = 10
     hidden: Widths = (200, 150, 100, 50)
     weights: VAEWeights = VAEWeights()
@@ -280,6 +295,7 @@ class WGANConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "clip": 1000.0, "average": 0.998}
 
     kind: Literal["wgan-gp"] = "wgan-gp"
+    network: ClassVar[str] = "caloforge.models.wgan:WGANModel"
     latent: Annotated[int, Field(ge=1, le=65536)] = 128
     hidden: Widths = (128, 128, 128)
     critic_steps: Annotated[int, Field(ge=1, le=1000)] = 5
@@ -287,20 +303,23 @@ class WGANConfig(Strict):
     activity: Weight = 1e-5
 
 
-ModelConfig = Annotated[
-    CaloFlowConfig
-    | CaloFlowStudentConfig
-    | CouplingFlowConfig
-    | DistilledConfig
-    | FastArConfig
-    | Gan3DConfig
-    | VAEConfig
-    | WGANConfig,
-    Field(discriminator="kind"),
-]  # fmt: skip
-CONFIGS: dict[str, type[Strict]] = {
-    config.model_fields["kind"].default: config for config in get_args(get_args(ModelConfig)[0])
-}
+OWN: tuple[type[Strict], ...] = (
+    CaloFlowConfig,
+    CaloFlowStudentConfig,
+    CouplingFlowConfig,
+    DistilledConfig,
+    FastArConfig,
+    Gan3DConfig,
+    VAEConfig,
+    WGANConfig,
+)
+"""One line per model; the config names the class of its network."""
+CONFIGS: dict[str, type[Strict]] = {config.model_fields["kind"].default: config for config in OWN}
+"""Configs by kind, those of other packages (entry points `caloforge.models`) included."""
+ORIGINS = dict.fromkeys(CONFIGS, "caloforge")
+for plugin, config in working("models"):
+    if plugin.name not in CONFIGS and is_config(config, plugin.name):
+        CONFIGS[plugin.name], ORIGINS[plugin.name] = config, plugin.origin
 
 
 def training_defaults(kind: object) -> Defaults:

@@ -2,9 +2,9 @@
 
 The factorisation is p(layers | incident) times the product over layers z and their cells i of
 p(x_zi | all cells before layer z, numbers of layer z, incident). Flow I draws the energy of every layer and its shape
-(hits, centre, width, mean radius) first, so that sampling takes one network pass per layer, not one per cell: what
-cells of one layer have in common beyond those numbers and the layers before is not described. The cells of a layer are
-then tilted to its shape and normalised to its energy.
+(hits, centre, width, mean radius) first, so that sampling takes one network pass per layer, not one per cell. Residual
+correlations within a layer are not modelled. The cells of a layer are then tilted to its shape and normalised to its
+energy.
 """
 
 import math
@@ -89,7 +89,7 @@ class FastArModel(Model):
         self._register_maps(detector, config.mixtures)
         self.network = BlockedNetwork(
             4, 3 * config.mixtures + 1, places=self.places.shape[2], widths=config.widths, blocks=config.blocks,
-            conditions=config.embedding, circular=grid.kind == "cylindrical",
+            conditions=config.embedding, circular=grid.closes,
         )  # fmt: skip
 
     places: Tensor

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from caloforge.detector import Detector
 from caloforge.detector.neighbours import neighbours
+from caloforge.errors import InputError
 
 SHARPNESS = 4.0  # initial slope of the soft hit indicators, per unit of score
 Indices = NDArray[np.int64]
@@ -34,7 +35,12 @@ def layout(detector: Detector) -> Layout:
     The neighbourhood holds the four cells that share a wall, the four behind these, the four diagonal ones, and
     the nearest cell of the layer before and of the one after. In a checkerboard, all four walls of a cell in one half
     lead to the other half, so that each half is drawn with full knowledge of its direct neighbours.
+
+    Raises:
+        InputError: cells that form no array.
     """
+    if not all(layer.cells.is_array for layer in detector.layers):
+        raise InputError(f"local networks need cells in rows and columns, which those of {detector.name} are not")
     axes = [np.indices(layer.cells.shape).reshape(2, -1) for layer in detector.layers]
     first, second = np.concatenate(axes, axis=1)
     splits = [_split((first + second) % 2), _split(first % 2), _split(second % 2)]

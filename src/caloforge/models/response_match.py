@@ -101,7 +101,7 @@ def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
 
 
 class ResponseMatch(nn.Module):
-    """Factor that gives a drawn shower the response that ranks alike among Geant4's showers of its energy.
+    """Quantile-map the response of generated showers to Geant4's, conditional on energy.
 
     Networks trained against one another, or by the likelihood of hundreds of numbers, miss the width of the response
     by tens of per cent where it is a per cent wide, and its tail of showers that leak. Its distribution at an energy is

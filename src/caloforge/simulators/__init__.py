@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING
 from caloforge import zoo
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
-from caloforge.showers import Showers
+from caloforge.plugins import plugins
+from caloforge.showers import Showers, foreign
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.replay import Replay
 
 if TYPE_CHECKING:
     from caloforge.simulators.geant4.physics import Physics
 
-__all__ = ["GEANT4", "Replay", "Simulator", "answer", "check_name", "create", "file_of", "kind_and_file", "labelled"]
+__all__ = [
+    "GEANT4",
+    "Replay",
+    "Simulator",
+    "candidate",
+    "check_name",
+    "create",
+    "file_of",
+    "is_sample",
+    "kind_and_file",
+    "labelled",
+]
 
 
 def _geant4(detector: Detector, physics: "Physics | None" = None) -> Simulator:
@@ -43,19 +55,24 @@ def _learned(path: Path, detector: Detector | None) -> Simulator:
 
 
 GEANT4 = "geant4"
+REPLAYED = (".h5", ".hdf5")
+SAMPLES = (*REPLAYED, ".root")
 NAMED: dict[str, Callable[..., Simulator]] = {GEANT4: _geant4, "gflash": _gflash}
 FROM_FILE: dict[str, Callable[[Path, Detector | None], Simulator]] = {"frozen": _frozen, "replay": Replay}
 BY_SUFFIX: dict[str, Callable[[Path, Detector | None], Simulator]] = {
-    ".h5": Replay,
-    ".hdf5": Replay,
+    **dict.fromkeys(REPLAYED, Replay),
     ".onnx": _learned,
 }
+
+
+def _is_named(name: str) -> bool:
+    return name in NAMED or name in plugins("simulators")
 
 
 def file_of(name: str) -> Path | None:
     """The file that a simulator's name points to, if any."""
     _, path = kind_and_file(name)
-    return path if path.is_file() and name not in NAMED else None
+    return path if path.is_file() and not _is_named(name) else None
 
 
 def kind_and_file(name: str) -> tuple[str, Path]:
@@ -102,24 +119,31 @@ def create(
     if physics is not None and name != GEANT4:
         raise InputError(f"a physics list and cuts are Geant4's; '{name}' has none to choose")
     maker = _maker(name)
-    if name in NAMED and detector is None:
+    if _is_named(name) and detector is None:
         raise InputError(f"'{name}' needs a detector, for example create('{name}', 'calogan-ecal')")
     if isinstance(detector, str | Path):
         detector = Detector.load(detector)
     return maker(detector) if physics is None else maker(detector, physics)
 
 
-def answer(name: str, reference: Showers, seed: int, physics: "Physics | None" = None) -> Showers:
-    """Showers of a simulator, made and closed again, for the incidents of others.
+def is_sample(name: str) -> bool:
+    """Whether a candidate is a file of showers to be judged as they are, not a library or a model that makes some."""
+    kind, path = kind_and_file(name)
+    return not kind and not _is_named(name) and path.suffix.lower() in SAMPLES
+
+
+def candidate(
+    name: str, reference: Showers, seed: int, physics: "Physics | None" = None, layout: str | None = None
+) -> Showers:
+    """Showers of a candidate: a sample's own, or made for the incidents of the reference.
 
     Raises:
         InputError: unknown name, a file that does not fit, or incidents that the simulator refuses.
     """
-    simulator = create(name, reference.detector, physics)
-    try:
+    if is_sample(name):
+        return foreign.read(Path(name), reference.detector, layout=layout)
+    with create(name, reference.detector, physics) as simulator:
         return simulator.simulate(reference.incidents, seed)
-    finally:
-        simulator.close()
 
 
 def check_name(name: str) -> None:
@@ -129,7 +153,7 @@ def check_name(name: str) -> None:
         InputError: unknown name, or no such file.
     """
     _maker(name)
-    if name not in NAMED and file_of(name) is None:
+    if not _is_named(name) and file_of(name) is None:
         raise InputError(f"no such file: {kind_and_file(name)[1]}")
 
 
@@ -142,5 +166,8 @@ def _maker(name: str) -> Callable[..., Simulator]:
     suffix = path.suffix.lower()
     if suffix in BY_SUFFIX:
         return partial(BY_SUFFIX[suffix], path)
-    known = [*NAMED, *zoo.names(), *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
+    if name in (added := plugins("simulators")):
+        maker: Callable[..., Simulator] = added[name].load()
+        return maker
+    known = [*NAMED, *zoo.names(), *added, *(f"{kind}=FILE.h5" for kind in FROM_FILE), "FILE.onnx"]
     raise InputError(f"unknown simulator '{name}'; {nearest(name, known)}")

@@ -1,25 +1,40 @@
 """The one protocol: a Simulator turns incidents into showers."""
 
+import math
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers
+from caloforge.units import show_energy
 
 
 @runtime_checkable
 class Simulator(Protocol):
     """Any program that turns incident particles into calorimeter showers; a context manager that closes itself.
 
-    A class that names this protocol as its base inherits the context manager.
+    A class that names this protocol as its base inherits the context manager, and takes all incidents unless it says
+    otherwise.
 
     Attributes:
         detector: the detector whose cells it fills.
         name: short name for tables and file names.
+        particles: PDG codes of the particles that it simulates; None for any.
+        energies: lowest and highest kinetic energy that it simulates [MeV].
+        replays: whether it has the showers of given ids only, so that there is nothing to time.
     """
 
     detector: Detector
     name: str
+    particles: tuple[int, ...] | None = None
+    energies: tuple[float, float] = (0.0, math.inf)
+    replays: bool = False
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
         """Simulate showers, each depending on its incident, its shower_id and the seed only.
@@ -28,6 +43,28 @@ class Simulator(Protocol):
             InputError: incidents that this simulator cannot simulate.
         """
         ...
+
+    def check(self, incidents: Incidents) -> None:
+        """Whether `simulate` takes incidents, found before any work.
+
+        Raises:
+            InputError: incidents that this simulator cannot simulate; the message says why.
+        """
+        refused = incidents[~self.accepts(incidents)]
+        if len(refused):
+            particle, energy = particle_name(int(refused.pdg[0])), show_energy(float(refused.energy[0]))
+            raise InputError(f"{self.name} does not simulate {particle} of {energy}")
+
+    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) it simulates; by default those of its particles and energies."""
+        low, high = self.energies
+        known = True if self.particles is None else np.isin(incidents.pdg, self.particles)
+        return np.asarray(known & (incidents.energy >= low) & (incidents.energy <= high))
+
+    def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:
+        """Whether it simulates one particle, in plain numbers [MeV, rad, mm], as hooks ask for every track."""
+        incident = Incidents.make([pdg], [energy], theta=theta, phi=phi, position=tuple(position))
+        return bool(self.accepts(incident)[0])
 
     def provenance(self) -> dict[str, Any]:
         """What made the showers: simulator, versions, physics or model; JSON values only."""

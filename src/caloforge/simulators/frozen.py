@@ -3,7 +3,8 @@
 E. Barberio et al., "Fast shower simulation in the ATLAS calorimeter", J. Phys. Conf. Ser. 119 (2008) 032008.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class FrozenShowers(Simulator):
         self._path = path
         self.detector = self._library.detector
         self.name = f"frozen-{path.stem}"
+        codes = np.unique(self._library.incidents.pdg).tolist()
+        self.particles = None if 0 in codes else tuple(codes)
+        self._ranges: dict[int, _Range] = {}
         self._fixed = not self.detector.frame.follows
         self._symmetries = symmetries(self.detector)
         self._library_axes = self._axes(self._library.incidents)
@@ -64,6 +68,7 @@ class FrozenShowers(Simulator):
             InputError: another particle, or an energy, direction or entry point outside the library's.
         """
         seeds.check_seed(seed)
+        self.check(incidents)
         rows, operations = np.zeros((2, len(incidents)), np.int64)
         for pdg in np.unique(incidents.pdg):
             wanted = np.flatnonzero(incidents.pdg == pdg)
@@ -73,29 +78,55 @@ class FrozenShowers(Simulator):
         energies = self._library.energies[rows[:, None], cells] * scale[:, None].astype(np.float32)
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
-    def _choose(self, pdg: int, incidents: Incidents, seed: int) -> tuple[Indices, Indices]:
-        """Library row and symmetry of each incident of one particle."""
+    def check(self, incidents: Incidents) -> None:
+        """Whether the library holds showers near all incidents.
+
+        Raises:
+            InputError: another particle, or an energy, direction or entry point outside the library's.
+        """
+        for pdg in np.unique(incidents.pdg):
+            self._check_range(incidents[incidents.pdg == pdg], self._range(int(pdg)))
+
+    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) `check` lets pass."""
+        return np.array([_passes(self.check, incidents[row : row + 1]) for row in range(len(incidents))], bool)
+
+    def _candidates(self, pdg: int) -> Indices:
+        """Library rows of one particle.
+
+        Raises:
+            InputError: there are none.
+        """
         stored = self._library.incidents
-        candidates = np.flatnonzero((stored.pdg == pdg) | (stored.pdg == 0))
-        if not candidates.size:
+        found = np.flatnonzero((stored.pdg == pdg) | (stored.pdg == 0))
+        if not found.size:
             raise InputError(
                 f"{self._path} holds showers of {', '.join(stored.particles)}, not of {particle_name(pdg)}"
             )
-        self._check_range(incidents, stored[candidates])
+        return found
+
+    def _choose(self, pdg: int, incidents: Incidents, seed: int) -> tuple[Indices, Indices]:
+        """Library row and symmetry of each incident of one particle."""
+        stored, candidates = self._library.incidents, self._candidates(pdg)
         near = candidates[self._nearest(incidents, candidates)]
         draws = np.array([seeds.generator(seed, int(i), "frozen").random(2) for i in incidents.shower_id])
         rows = near[np.arange(len(near)), (draws[:, 0] * near.shape[1]).astype(np.int64)]
         symmetric = self._central(incidents) & self._central(stored[rows])
         return rows, np.where(symmetric, (draws[:, 1] * len(self._symmetries)).astype(np.int64), 0)
 
-    def _check_range(self, incidents: Incidents, stored: Incidents) -> None:
-        low, high = stored.energy.min() / (1 + ENERGY_MARGIN), stored.energy.max() * (1 + ENERGY_MARGIN)
+    def _range(self, pdg: int) -> "_Range":
+        if pdg not in self._ranges:
+            self._ranges[pdg] = _Range.of(self._library.incidents[self._candidates(pdg)])
+        return self._ranges[pdg]
+
+    def _check_range(self, incidents: Incidents, held: "_Range") -> None:
+        low, high = held.energy[0] / (1 + ENERGY_MARGIN), held.energy[1] * (1 + ENERGY_MARGIN)
         outside = incidents.energy[(incidents.energy < low) | (incidents.energy > high)]
         if outside.size:
-            raise InputError(f"{self._path} holds energies {show_energy(stored.energy.min())} to "
-                             f"{show_energy(stored.energy.max())}; {show_energy(outside[0])} is too far")  # fmt: skip
-        if _leaves(incidents.direction, (stored.direction.min(0), stored.direction.max(0)), DIRECTION_MARGIN):
-            raise InputError(f"{self._path} holds theta {stored.theta.min():.4g} to {stored.theta.max():.4g} rad; "
+            raise InputError(f"{self._path} holds energies {show_energy(held.energy[0])} to "
+                             f"{show_energy(held.energy[1])}; {show_energy(outside[0])} is too far")  # fmt: skip
+        if _leaves(incidents.direction, held.direction, DIRECTION_MARGIN):
+            raise InputError(f"{self._path} holds theta {held.theta[0]:.4g} to {held.theta[1]:.4g} rad; "
                              "directions of the incidents leave its range")  # fmt: skip
         if self._fixed and _leaves(incidents.position[:, :2], self._face, POSITION_MARGIN):
             raise InputError(f"{self._path} holds no showers with the entry points of the incidents")
@@ -134,6 +165,28 @@ class FrozenShowers(Simulator):
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Lowest and highest energy [MeV], theta [rad] and direction (3,) of library showers."""
+
+    energy: tuple[float, float]
+    theta: tuple[float, float]
+    direction: tuple[Floats, Floats]
+
+    @classmethod
+    def of(cls, stored: Incidents) -> "_Range":
+        energy, theta = ((float(v.min()), float(v.max())) for v in (stored.energy, stored.theta))
+        return cls(energy, theta, (stored.direction.min(0), stored.direction.max(0)))
+
+
+def _passes(check: Callable[[Incidents], None], incidents: Incidents) -> bool:
+    try:
+        check(incidents)
+    except InputError:
+        return False
+    return True
 
 
 def _leaves(wanted: Floats, ends: Sequence[Floats], margin: float) -> bool:

@@ -13,7 +13,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError, RunError, nearest
 from caloforge.seeds import check_seed, normal_noise
 from caloforge.showers import Incidents, Showers
-from caloforge.showers.domain import Inputs, network_inputs
+from caloforge.showers.domain import UNKNOWN_PARTICLE, Inputs, network_inputs
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.onnx_file import OnnxFile, Session
 
@@ -51,6 +51,9 @@ class LearnedSimulator(Simulator):
             LOG.warning("%s holds no digest, so that damage to it is not told; export it again", self._path)
         file.try_out()
         self._domain = None if outside else self.card.domain
+        if self._domain is not None:
+            self.particles = None if self._domain.pdgs == UNKNOWN_PARTICLE else self._domain.pdgs
+            self.energies = self._domain.energy
         self._session: Session | None = _session(file, threads)
         self._inputs = self._checked_inputs()
         self.name = self._path.stem
@@ -77,15 +80,23 @@ class LearnedSimulator(Simulator):
             RunError: the network fails, or gives values that are no energies.
         """
         check_seed(seed)
+        self.check(incidents)
         known = self._known(incidents)
-        if self._domain is not None:
-            self._domain.check(known)
         inputs = {name: v for name, v in network_inputs(known).items() if name in self._inputs}
         cells = np.empty((len(incidents), self.detector.n_cells), np.float32)
         for start in range(0, len(incidents), CHUNK):
             rows = slice(start, start + CHUNK)
             cells[rows] = self._run({name: v[rows] for name, v in inputs.items()}, incidents.shower_id[rows], seed)
         return Showers(self.detector, incidents, cells, self.provenance() | {"seed": seed})
+
+    def check(self, incidents: Incidents) -> None:
+        """Whether incidents are inside the range of the model; all are with `outside`.
+
+        Raises:
+            InputError: what is outside, and the range.
+        """
+        if self._domain is not None:
+            self._domain.check(self._known(incidents))
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
         """Which incidents (N,) are inside the range of the model; all with `outside`."""

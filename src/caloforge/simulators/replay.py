@@ -1,9 +1,11 @@
 """Replay: a file of showers played back by shower id; the test double of every chain."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
@@ -25,6 +27,8 @@ class Replay(Simulator):
         InputError: the file is not a valid file of showers of the detector.
     """
 
+    replays = True
+
     def __init__(self, path: Path, detector: Detector | None = None, *, by_event: bool = False) -> None:
         self._showers = read(path, detector)
         stored = np.arange(len(self._showers)) * EVENT_STRIDE if by_event else self._showers.incidents.shower_id
@@ -39,10 +43,30 @@ class Replay(Simulator):
         Raises:
             InputError: an unknown shower id, another particle, or an energy that is off by more than 1 %.
         """
-        rows = np.array([self._find(int(shower_id)) for shower_id in incidents.shower_id], np.int64)
+        self.check(incidents)
+        return Showers(self.detector, incidents, self._showers.energies[self._rows(incidents)], self.provenance())
+
+    def check(self, incidents: Incidents) -> None:
+        """Whether the file holds the showers of all incidents.
+
+        Raises:
+            InputError: an unknown shower id, another particle, or an energy that is off by more than 1 %.
+        """
+        self._check_same(incidents, self._showers.incidents[self._rows(incidents)])
+
+    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) have a stored shower of their id, particle and energy."""
+        rows = np.array([self._row.get(int(shower_id), -1) for shower_id in incidents.shower_id], np.int64)
         stored = self._showers.incidents[rows]
-        self._check_same(incidents, stored)
-        return Showers(self.detector, incidents, self._showers.energies[rows], self.provenance())
+        same = (stored.pdg == incidents.pdg) | (stored.pdg == 0)
+        return np.asarray((rows >= 0) & same & (np.abs(stored.energy / incidents.energy - 1) <= ENERGY_TOLERANCE))
+
+    def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
+        """Always: what a hook takes gets its id, by which the stored shower is found, later."""
+        return True
+
+    def _rows(self, incidents: Incidents) -> NDArray[np.int64]:
+        return np.array([self._find(int(shower_id)) for shower_id in incidents.shower_id], np.int64)
 
     def _find(self, shower_id: int) -> int:
         if shower_id not in self._row:

@@ -1,18 +1,23 @@
 """Configuration of a training: the model and the schedule."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import Field, model_validator
 
 from caloforge.config import Strict
-from caloforge.models import ModelConfig
-from caloforge.models.configs import training_defaults
+from caloforge.models.configs import CONFIGS, training_defaults
+from caloforge.plugins import plugins
 from caloforge.seeds import SEED_LIMIT
 
 Steps = Annotated[int, Field(ge=1, le=100_000_000)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+if TYPE_CHECKING:
+    ModelConfig = Any  # of packages that are not known before they are installed, too
+else:
+    ModelConfig = Annotated[Union[tuple(CONFIGS.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 class Schedule(Strict):
@@ -85,6 +90,17 @@ class TrainingConfig(Strict):
         if not isinstance(model, dict) or not isinstance(given, dict):
             return values
         return {**values, "training": {**training_defaults(model.get("kind")), **given}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plugin_works(cls, values: Any) -> Any:
+        """Name the reason where a model of another package is asked for that does not load."""
+        model = values.get("model") if isinstance(values, dict) else None
+        kind = model.get("kind") if isinstance(model, dict) else None
+        if isinstance(kind, str) and kind not in CONFIGS and kind in (known := plugins("models")):
+            known[kind].load()
+            raise ValueError(f"plugin '{kind}' of {known[kind].origin} is no config of a model called so")
+        return values
 
     @model_validator(mode="after")
     def _check_teacher(self) -> Self:

@@ -13,23 +13,16 @@ from caloforge.errors import InputError, RunError
 from caloforge.files import check_writable, write_text
 from caloforge.seeds import check_seed
 from caloforge.showers import Showers
-from caloforge.validation import cell_tests
 from caloforge.validation.analysis import EnergyRegression, Identification
 from caloforge.validation.classifier_threads import single_threaded
-from caloforge.validation.distances import compare, energy_bins
-from caloforge.validation.features import high_level
-from caloforge.validation.judges import judge, record
-from caloforge.validation.manifold import memorisation, precision_recall
-from caloforge.validation.physics_distances import physics_distances
+from caloforge.validation.metrics import Comparison, Sample, score
+from caloforge.validation.metrics.resolution import resolution
+from caloforge.validation.paths import METRICS, REPORT
 from caloforge.validation.progress import steps
 from caloforge.validation.recipes import Recipe, find_recipe
-from caloforge.validation.resolution import resolution_terms
 from caloforge.validation.samples import Samples, check_apart, check_unseen, prepare
-from caloforge.validation.significance import worst_observable
-from caloforge.validation.table import MANY_LAYERS, Table, defined, observable_table
-from caloforge.validation.views import classifier_scores
+from caloforge.validation.schema import SCHEMA
 
-SCHEMA = "caloforge-metrics-1"
 Metrics = dict[str, Any]
 Tick = Callable[[str], None]
 
@@ -82,13 +75,13 @@ def validate(
         metrics = measure(samples, chosen, seed, seeds, tick, training=training, background=background)
         metrics["seconds"] = round(time.perf_counter() - started, 1)
         metrics["timings"] = timings
-        write_metrics(out / "metrics.json", metrics)
+        write_metrics(out / METRICS, metrics)
         tick("report")
         try:
-            write_report(out / "report.html", samples, finite(metrics))
+            write_report(out / REPORT, samples, finite(metrics))
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
-            raise RunError(f"the report failed ({reason}); the metrics are kept in {out / 'metrics.json'}") from error
+            raise RunError(f"the report failed ({reason}); the metrics are kept in {out / METRICS}") from error
     return metrics
 
 
@@ -114,8 +107,10 @@ def measure(
     background: Showers | None = None,
 ) -> Metrics:
     """All metrics as one dictionary, as in metrics.json."""
-    judge = Judge(samples, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
-    results = {name: judge(name, showers) for name, showers in samples.compared.items()}
+    reference = Sample("reference", samples.reference, samples.reference)
+    comparison = Comparison(reference, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
+    compared = (Sample(name, showers, samples.whole.get(name, showers)) for name, showers in samples.compared.items())
+    results = {sample.name: score(comparison, sample) for sample in compared}
     tick("analyses")
     with single_threaded():
         own = _analyses(samples, recipe, seed, background, results)
@@ -126,7 +121,8 @@ def measure(
         "seed": seed,
         "notes": list(samples.notes),
         "reference": _describe(samples.reference)
-        | {"split_in_two": samples.split, "resolution": judge.resolution(samples.reference)}
+        | {"split_in_two": samples.split}
+        | resolution(comparison, reference)
         | own,
         "floor": results.pop("floor"),
         "candidates": results,
@@ -146,83 +142,6 @@ def _analyses(
         for sample, showers in samples.compared.items():
             results[sample][name] = test(showers)
     return {name: test.own for name, test in tests.items()}
-
-
-class Judge:
-    """Scores any sample against the reference of `samples`."""
-
-    def __init__(
-        self, samples: Samples, recipe: Recipe, seeds: list[int], tick: Tick, training: Showers | None
-    ) -> None:
-        reference = samples.reference
-        self._reference, self._recipe, self._seeds, self._tick = reference, recipe, seeds, tick
-        self._whole, self._training = samples.whole, training
-        self._table = defined(observable_table(reference))
-        self._features = high_level(reference)
-        self._bins = energy_bins(reference.incidents.energy)
-
-    def __call__(self, name: str, showers: Showers) -> Metrics:
-        """Every metric of one sample."""
-        self._tick(f"{name}: observables")
-        metrics = {"n": len(showers), "provenance": showers.provenance} | self._distances(showers)
-        verdict = judge(self._reference, self._whole.get(name, showers), seed=self._seeds[0], folds=self._recipe.folds,
-                        members=self._recipe.judges, curve=self._recipe.curve,
-                        tick=lambda what: self._tick(f"{name}: {what}"))  # fmt: skip
-        metrics |= record(verdict)
-        with single_threaded():
-            metrics |= classifier_scores(
-                self._reference, showers, self._recipe, self._seeds, lambda what: self._tick(f"{name}: {what}")
-            )
-        return metrics
-
-    def _distances(self, showers: Showers) -> Metrics:
-        recipe, reference, seed = self._recipe, self._reference, self._seeds[0]
-        table = observable_table(showers)
-        metrics = {
-            "observables": compare(self._table, table, recipe.bootstraps, seed),
-            "worst_observable": worst_observable(self._table, table),
-            "energy_bins": self._in_bins(table, showers),
-            "resolution": self.resolution(showers, table),
-            "cells": cell_tests.cell_means(reference, showers),
-            "correlations": cell_tests.layer_correlations(reference, showers),
-            **self._physics_distances(showers),
-            **precision_recall(reference, showers, recipe),
-        }
-        if self._training is None:
-            return metrics
-        copies = memorisation(self._training, reference, showers, recipe)
-        return metrics | ({"memorisation": copies} if copies else {})
-
-    def resolution(self, showers: Showers, table: Table | None = None) -> Metrics | None:
-        """Terms of the energy resolution of a sample, or of the reference where no table is given."""
-        response = (table or self._table)["response"].values
-        return resolution_terms(response, showers.incidents.energy, self._bins)
-
-    def _physics_distances(self, showers: Showers) -> Metrics:
-        with single_threaded():
-            return physics_distances(self._features, high_level(showers), self._recipe, self._seeds[0])
-
-    def _in_bins(self, table: Table, showers: Showers) -> list[Metrics]:
-        """The comparison of observables in bins of incident energy; of whole-shower ones only where layers are many."""
-        many = len(showers.detector.layers) > MANY_LAYERS
-        names = [name for name, column in self._table.items() if not (many and column.layer is not None)]
-        result = []
-        for low, high in self._bins:
-            pair = [_select(t, names, s.incidents.energy, low, high) for t, s in
-                    ((self._table, self._reference), (table, showers))]  # fmt: skip
-            sizes = [len(next(iter(t.values())).values) for t in pair]
-            if min(sizes) < 20:
-                continue
-            compared = compare(pair[0], pair[1], self._recipe.bootstraps, self._seeds[0])
-            result.append({"energy": [low, high], "n": sizes, "observables": compared})
-        return result
-
-
-def _select(table: Table, names: list[str], energy: Any, low: float, high: float) -> Table:
-    from dataclasses import replace
-
-    rows = (energy >= low) & (energy <= high)
-    return {name: replace(table[name], values=table[name].values[rows]) for name in names}
 
 
 def _describe(showers: Showers) -> Metrics:

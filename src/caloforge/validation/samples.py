@@ -7,7 +7,7 @@ import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
-from caloforge.showers import Showers
+from caloforge.showers import Incidents, Showers
 from caloforge.showers.digests import common
 from caloforge.showers.lineage import learned_from
 from caloforge.showers.values import notes as read_notes
@@ -69,7 +69,7 @@ def prepare(
     if reweight:
         others = {name: unweight(name, first, showers, seed) for name, showers in others.items()}
     for name, showers in others.items():
-        check_incidents(name, first, showers)
+        check_incidents(name, first.incidents, showers.incidents)
     return _cut(first, others, split)
 
 
@@ -143,8 +143,8 @@ def _check_detector(name: str, reference: Showers, showers: Showers) -> None:
                          f"the reference of '{a.name}' ({a.n_cells} cells, {len(a.layers)} layers)")  # fmt: skip
 
 
-def check_incidents(name: str, reference: Showers, showers: Showers) -> None:
-    """Refuse other particles, energies, directions or entry points than the reference's.
+def check_incidents(name: str, ours: Incidents, theirs: Incidents) -> None:
+    """Compare particles, energies, directions and entry points of a sample with the reference's, ours.
 
     Energies, angles and entry points by two-sample Kolmogorov-Smirnov tests at a false-alarm rate of 1e-4 each.
     Angles are compared to a mrad and entry points to 0.1 mm; particles that a file does not name fit all.
@@ -152,7 +152,6 @@ def check_incidents(name: str, reference: Showers, showers: Showers) -> None:
     Raises:
         InputError: names what differs.
     """
-    ours, theirs = reference.incidents, showers.incidents
     known = [set(np.unique(i.pdg).tolist()) - {0} for i in (ours, theirs)]
     if all(known) and known[0] != known[1]:
         listed = [", ".join(map(particle_name, sorted(k))) for k in known]
@@ -160,6 +159,16 @@ def check_incidents(name: str, reference: Showers, showers: Showers) -> None:
     a, b = _distributions(ours), _distributions(theirs)
     for quantity in a:
         check_spectrum(name, quantity, a[quantity], b[quantity])
+
+
+def check_size(name: str, n: int, what: str = "") -> None:
+    """Whether a sample is large enough to be judged.
+
+    Raises:
+        InputError: it has fewer than 200 showers; `what` follows their number.
+    """
+    if n < FEWEST:
+        raise InputError(f"'{name}' has {n} showers{what}; at least {FEWEST} per side are needed")
 
 
 def _distributions(incidents: Any) -> dict[str, Floats]:
@@ -244,9 +253,7 @@ def _cut(reference: Showers, others: dict[str, Showers], split: bool) -> Samples
     sizes = {"reference": len(reference), **{name: len(showers) for name, showers in others.items()}}
     smallest = min(sizes, key=lambda name: sizes[name])
     n = sizes[smallest]
-    if n < FEWEST:
-        halved = ", a half of the sample" if split and smallest in ("reference", "floor") else ""
-        raise InputError(f"'{smallest}' has {n} showers{halved}; at least {FEWEST} per side are needed")
+    check_size(smallest, n, ", a half of the sample" if split and smallest in ("reference", "floor") else "")
     samples = {"reference": reference, **others}
     notes = [f"'{name}': {note}." for name, showers in samples.items() for note in read_notes(showers.provenance)]
     if n < sizes["reference"]:

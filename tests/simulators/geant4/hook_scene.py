@@ -14,7 +14,7 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers import Showers
-from caloforge.simulators import Replay
+from caloforge.simulators import Replay, Simulator
 from caloforge.simulators.geant4.datasets import environment
 
 os.environ.update(environment())
@@ -48,7 +48,7 @@ LEARNED = {
 kept = []
 
 
-class OneCell:
+class OneCell(Simulator):
     """Simulator that puts all energy into the first cell, and accepts up to 10 GeV."""
 
     name = "one-cell"
@@ -75,7 +75,8 @@ class OneCell:
 class Everything(OneCell):
     """Simulator that accepts every energy."""
 
-    accepts = None
+    def accepts(self, incidents):
+        return np.ones(len(incidents), bool)
 
 
 class Plain(OneCell):

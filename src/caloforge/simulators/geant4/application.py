@@ -131,7 +131,7 @@ def make_simulator(name: str, detector: Detector) -> Simulator:
     """The fast simulation; a replayed file plays its row k in event k."""
     simulator = create(name, detector)
     path = file_of(name)
-    return Replay(path, detector, by_event=True) if isinstance(simulator, Replay) and path else simulator
+    return Replay(path, detector, by_event=True) if simulator.replays and path else simulator
 
 
 if __name__ == "__main__":

@@ -79,8 +79,7 @@ class Hook:
     Shower k of an event has shower_id = event * 2**20 + k. An e+ shower contains its annihilation: nothing is added.
 
     Attributes:
-        simulator: any Simulator; where it has `accepts(incidents) -> bool (N,)`, Geant4 tracks what it does not accept;
-            `accepts_one(pdg, energy, theta, phi, position) -> bool` is asked instead where it has that, and is faster.
+        simulator: any Simulator; Geant4 tracks the particles that its `accepts_one` does not accept.
         receive: called with the hits of each batch, to add them to the application's own.
         trigger: which particles are taken.
         placement: where the calorimeter stands in the world.
@@ -112,8 +111,6 @@ class Hook:
         self._axis = self.placement.rotation[:, 2].tolist()
         self._least_cosine = math.cos(self.trigger.max_angle)
         self._along = simulator.detector.frame.follows
-        self._accepts_one = getattr(simulator, "accepts_one", None)
-        self._accepts = None if self._accepts_one else getattr(simulator, "accepts", None)
         self._compared = False
         self._forget()
 
@@ -229,21 +226,13 @@ class Hook:
     def _is_wanted(self, candidate: _Taken) -> bool:
         if not self._is_accepted(candidate):
             return False
-        if self.trigger.where is None and self._accepts is None:
-            return True
-        incident = self._incidents([candidate])
-        if self.trigger.where is not None and not self.trigger.where(incident)[0]:
-            return False
-        return self._accepts is None or bool(self._accepts(self._asked(incident))[0])
+        return self.trigger.where is None or bool(self.trigger.where(self._incidents([candidate]))[0])
 
     def _is_accepted(self, candidate: _Taken) -> bool:
-        """Whether the simulator accepts the particle, where it can tell without arrays of one."""
-        if self._accepts_one is None:
-            return True
+        """Whether the simulator accepts the particle."""
         theta, phi, (x, y, z) = self.placement.track(candidate.point, candidate.direction, candidate.at_face)
         position = (0.0, 0.0, z) if self._along else (x, y, z)
-        accepted: bool = self._accepts_one(candidate.pdg, candidate.energy, theta, phi, position)
-        return accepted
+        return self.simulator.accepts_one(candidate.pdg, candidate.energy, theta, phi, position)
 
     def _incidents(self, queue: list[_Taken]) -> Incidents:
         return self.placement.incidents(

@@ -11,14 +11,12 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import ELECTROMAGNETIC, particle_name
 from caloforge.showers import Incidents, Showers
-from caloforge.showers.domain import UNKNOWN_PARTICLE
 from caloforge.showers.physics import describe
 from caloforge.simulators import Simulator, create
 from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.hook_trigger import Trigger
 from caloforge.simulators.geant4.simulator import Geant4Simulator
-from caloforge.simulators.learned import LearnedSimulator
 from caloforge.units import show_energy
 
 MAX_EVENT = 2**43
@@ -71,7 +69,7 @@ class HookedGeant4(Geant4Simulator):
         fast = create(simulator_name, detector)
         particles = taken_particles(fast)
         self._fast_provenance = fast.provenance()
-        self._domain = fast.card.domain if isinstance(fast, LearnedSimulator) else None
+        self._fast = fast
         fast.close()
         if inside and not detector.frame.follows:
             raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
@@ -102,12 +100,10 @@ class HookedGeant4(Geant4Simulator):
         return line if share else f"warning: nothing was fast: {line}"
 
     def _takes(self) -> str:
-        low = self._hook["threshold"]
-        particles, high = self._hook["particles"], np.inf
-        if self._domain is not None:
-            low, high = max(low, self._domain.energy[0]), self._domain.energy[1]
-            known = {particle_name(code) for code in self._domain.pdgs}
-            particles = [name for name in particles if name in known or self._domain.pdgs == UNKNOWN_PARTICLE]
+        low, high = max(self._hook["threshold"], self._fast.energies[0]), self._fast.energies[1]
+        codes = self._fast.particles
+        known = self._hook["particles"] if codes is None else [particle_name(code) for code in codes]
+        particles = [name for name in self._hook["particles"] if name in known]
         to = f" to {show_energy(high)}" if high < np.inf else " on"
         return f"{', '.join(particles)} from {show_energy(low)}{to}"
 
@@ -121,8 +117,7 @@ class HookedGeant4(Geant4Simulator):
         if energy < self._hook["threshold"]:
             return f": {show_energy(energy)} is below the threshold of {show_energy(self._hook['threshold'])}"
         try:
-            if self._domain is not None:
-                self._domain.check(incidents[:1])
+            self._fast.check(incidents[:1])
         except InputError as error:
             return f": {error}"
         return ""
@@ -149,8 +144,13 @@ class HookedGeant4(Geant4Simulator):
         """
         return self.run(incidents, seed).showers
 
-    def _check(self, incidents: Incidents) -> None:
-        super()._check(incidents)
+    def check(self, incidents: Incidents) -> None:
+        """Whether Geant4 takes incidents, and events have names.
+
+        Raises:
+            InputError: as `Geant4Simulator.check`, or shower ids that are no event numbers.
+        """
+        super().check(incidents)
         names = incidents.shower_id
         if len(np.unique(names)) < len(names) or (names >= MAX_EVENT).any():
             raise InputError("events need different shower ids below 2**43")
@@ -179,8 +179,8 @@ class HookedGeant4(Geant4Simulator):
 
 
 def taken_particles(simulator: Simulator) -> list[str]:
-    """Electrons, positrons and photons, and what else a learned simulator knows."""
-    known = set(simulator.card.pdgs) - ELECTROMAGNETIC - {0} if isinstance(simulator, LearnedSimulator) else set()
+    """Electrons, positrons and photons, and what else a simulator names."""
+    known = set(simulator.particles or ()) - ELECTROMAGNETIC
     return [*Trigger.particles, *(particle_name(code) for code in sorted(known))]
 
 

@@ -41,6 +41,7 @@ class Geant4Simulator(Simulator):
         self.detector = detector
         self.physics = lists.Physics.build({"list": physics}, "physics") if isinstance(physics, str) else physics
         self.physics.check(detector)
+        self.particles = tuple(sorted(ELECTROMAGNETIC)) if self.physics.list == lists.EM else None
         self._msc = lists.multiple_scattering(detector)
         self._processes: dict[bool, Process] = {}
 
@@ -52,8 +53,7 @@ class Geant4Simulator(Simulator):
             RunError: the Geant4 process died; the next call starts a new one.
         """
         check_seed(seed)
-        self._check(incidents)
-        self.detector.frame.check(incidents)
+        self.check(incidents)
         energies = np.empty((len(incidents), self.detector.n_cells), np.float32)
         on_axis = self._on_axis(incidents)
         for kind in (False, True):
@@ -99,12 +99,15 @@ class Geant4Simulator(Simulator):
             return np.ones(len(incidents), bool)
         return np.asarray((incidents.theta == 0) & (np.abs(incidents.position[:, :2]).max(axis=1) <= ON_AXIS))
 
-    def _check(self, incidents: Incidents) -> None:
-        if self.physics.list == lists.EM:
-            others = set(incidents.pdg.tolist()) - ELECTROMAGNETIC
-            if others:
-                name = particle_name(min(others))
-                raise InputError(f"physics 'em' is for e-, e+ and gamma, not {name}; use {lists.DEFAULT}")
+    def check(self, incidents: Incidents) -> None:
+        """Whether incidents enter the front face, and the physics is for their particles.
+
+        Raises:
+            InputError: the first particle or entry point that does not fit.
+        """
+        if others := set(incidents.pdg.tolist()) - set(self.particles or incidents.pdg.tolist()):
+            name = particle_name(min(others))
+            raise InputError(f"physics 'em' is for e-, e+ and gamma, not {name}; use {lists.DEFAULT}")
         x, y, z = incidents.position.T
         outside = self.detector.distance_to_side(x, y) < 0
         if outside.any():
@@ -113,6 +116,12 @@ class Geant4Simulator(Simulator):
                              f"the face is {self.detector.face}")  # fmt: skip
         if np.any(z != 0):
             raise InputError("entry points must lie on the front face, z = 0")
+        self.detector.frame.check(incidents)
+
+    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
+        """Which incidents (N,) enter the front face and are of particles that the physics is for."""
+        x, y, z = incidents.position.T
+        return np.asarray(super().accepts(incidents) & (self.detector.distance_to_side(x, y) >= 0) & (z == 0))
 
     def provenance(self) -> dict[str, Any]:
         """Version, physics list, settings, and where the tables come from."""

@@ -1,5 +1,6 @@
 """GFlash: energy spots around the axis of each electromagnetic cascade, gathered into cells."""
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from threading import Lock
@@ -77,6 +78,8 @@ class GFlash(Simulator):
     """
 
     name = "gflash"
+    particles = tuple(sorted(ELECTROMAGNETIC))
+    energies = (LEAST_ENERGY, math.inf)
 
     def __init__(self, detector: Detector) -> None:
         check_field(detector)
@@ -94,22 +97,19 @@ class GFlash(Simulator):
             cells do not follow; a window that leaves its grid.
         """
         seeds.check_seed(seed)
-        self._check(incidents)
+        self.check(incidents)
         energies = np.zeros((len(incidents), self.detector.n_cells), np.float32)
         first = self.detector.frame.first_cells(incidents)
         for row in range(len(incidents)):
             energies[row] = self._signal * self._shower(incidents, row, first[row], seed)
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
-    def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) are of particles and energies that the parametrisation describes."""
-        return np.isin(incidents.pdg, list(ELECTROMAGNETIC)) & (incidents.energy >= LEAST_ENERGY)
+    def check(self, incidents: Incidents) -> None:
+        """Whether the parametrisation describes incidents; warns, once, of energies at which its showers are too wide.
 
-    def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
-        """The same of one particle, in plain numbers [MeV, rad, mm]."""
-        return pdg in ELECTROMAGNETIC and energy >= LEAST_ENERGY
-
-    def _check(self, incidents: Incidents) -> None:
+        Raises:
+            InputError: as `simulate`.
+        """
         if not len(incidents):
             return
         least = float(incidents.energy.min())
@@ -119,6 +119,11 @@ class GFlash(Simulator):
         if not self.detector.frame.follows and (np.abs(incidents.position[:, 2]) > 0.1).any():
             frame = self.detector.readout.frame
             raise InputError(f"a shower that starts inside needs frame 'shower'; {self.detector.name} has '{frame}'")
+        self.detector.frame.check(incidents)
+
+    def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
+        """The same of one particle, in plain numbers [MeV, rad, mm]."""
+        return pdg in ELECTROMAGNETIC and energy >= LEAST_ENERGY
 
     def _shower(self, incidents: Incidents, row: int, first: NDArray[np.int64], seed: int) -> Floats:
         """Cell energies (n_cells,) [MeV] of one shower.

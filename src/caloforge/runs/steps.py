@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from caloforge.files import remove_leftovers
-from caloforge.manifest import Manifest
+from caloforge.runs.manifest import Manifest
 
 
 @dataclass(frozen=True)

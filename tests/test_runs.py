@@ -16,12 +16,16 @@ import numpy as np
 import pytest
 import tomli_w
 from rich.console import Console
+from typer.testing import CliRunner
 
-from caloforge import pipeline
+from caloforge import runs
+from caloforge.cli import app
 from caloforge.errors import InputError
 from caloforge.processes import Process
-from caloforge.run_config import RunConfig
+from caloforge.production import Source, SourceConfig
+from caloforge.runs import RunConfig
 from caloforge.showers import read, write
+from caloforge.simulators import create
 from caloforge.validation.recipes import RECIPES
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +37,7 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[p.stem for p in CONFIGS])
 def test_every_named_config_holds_together(path, tmp_path):
-    run = pipeline.load(path, tmp_path)
+    run = runs.load(path, tmp_path)
     assert run.config.name == path.stem
 
 
@@ -92,12 +96,12 @@ def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old
     text = text.replace("cells =", "#cells =") if "gan-3d" in new else text
     (tmp_path / "run.toml").write_text(text.replace(old, new))
     with pytest.raises(InputError, match=said):
-        pipeline.load(tmp_path / "run.toml", tmp_path / "run")
+        runs.load(tmp_path / "run.toml", tmp_path / "run")
 
 
 def test_the_judge_that_picks_weights_tells_showers_apart(config, tmp_path, toy, small):
     """Equal samples within five errors of one half, lost hits plainly; the same when asked again."""
-    judge = pipeline.load(config, tmp_path)._area
+    judge = runs.load(config, tmp_path)._area
     reference, same = toy(small, 300, seed=1), toy(small, 300, seed=2)
     cut = replace(same, energies=np.where(same.energies > 1, same.energies, 0).astype(np.float32))
     assert judge(reference, same) == pytest.approx(0.5, abs=0.12)
@@ -105,23 +109,42 @@ def test_the_judge_that_picks_weights_tells_showers_apart(config, tmp_path, toy,
     assert judge(reference, cut) == judge(reference, cut)
 
 
-def test_the_whole_life(config, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def sample(config, small):
+    """Showers of the run's incidents in a file: GFlash's."""
+    path, incidents = config.parent / "sample.h5", SourceConfig(particle="e-", energy="200 MeV:300 MeV")
+    drawn = Source.from_config(incidents, small).draw(50_000, 400, 9)
+    with create("gflash", small) as simulator:
+        write(path, simulator.simulate(drawn, 9))
+    return path
+
+
+def with_competitor(config, name, folder):
+    """The config with a competitor."""
+    path = folder / "run.toml"
+    path.write_text(config.read_text().replace("seeds = 1", f'seeds = 1\ncompetitors = ["{name}"]'))
+    return path
+
+
+def test_the_whole_life(config, sample, tmp_path, monkeypatch):
+    config = with_competitor(config, sample, tmp_path)
     monkeypatch.setattr("caloforge.bench.SECONDS_PER_BATCH", 0.01)
     monkeypatch.setattr("caloforge.bench.GEANT4_SECONDS", 0.2)
     monkeypatch.setitem(RECIPES, "default", RECIPES["quick"])
-    run = pipeline.load(config, tmp_path / "run")
-    run.console = Console(quiet=True)
-    run.open(resume=False, force=False)
-    run.execute()
+    result = CliRunner().invoke(app, ["run", str(config), "--out", str(tmp_path / "run")], catch_exceptions=False)
+    assert result.exit_code == 0
+    run = runs.load(config, tmp_path / "run")
     metrics = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
-    assert metrics["candidates"].keys() == {"tiny"}
+    assert metrics["candidates"].keys() == {"tiny", "sample"}
+    assert metrics["candidates"]["sample"]["provenance"]["simulator"] == "gflash"
+    assert metrics["timings"]["simulators"].keys() == {"tiny"}  # a sample has no time
     assert "auc_log" in metrics["floor"]
     assert "<html" in (tmp_path / "run" / "report" / "report.html").read_text()
     inside = read(tmp_path / "run" / "inside_geant4.h5")
     assert len(inside) == 20
     assert 0.5 < inside.energies.sum(1).mean() / 200 < 1.5
     assert run.manifest.foreign() == []  # it lists all that it has made
-    ids = [read(run.showers_file(name)).incidents.shower_id for name in ("train", "select", "test")]
+    ids = [read(run.paths.showers(name)).incidents.shower_id for name in ("train", "select", "test")]
     assert np.unique(np.concatenate(ids)).size == 800
     _assert_second_call_does_nothing(config, tmp_path / "run")
     _assert_refused(config, tmp_path / "run")
@@ -129,7 +152,7 @@ def test_the_whole_life(config, tmp_path, monkeypatch):
 
 def _assert_second_call_does_nothing(config, folder):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".toml"}
-    run = pipeline.load(config, folder)
+    run = runs.load(config, folder)
     run.console = Console(quiet=True)
     run.open(resume=True, force=False)
     run.execute()
@@ -137,12 +160,12 @@ def _assert_second_call_does_nothing(config, folder):
 
 
 def _assert_refused(config, folder):
-    run = pipeline.load(config, folder)
+    run = runs.load(config, folder)
     with pytest.raises(InputError, match="--resume"):
         run.open(resume=False, force=False)
     validation = run.config.validation.model_copy(update={"seeds": 2})
     for changed, said in (({"seed": 7}, "seed"), ({"validation": validation}, "validation")):
-        other = pipeline.Run(run.config.model_copy(update=changed), folder)
+        other = runs.Run(run.config.model_copy(update=changed), folder)
         with pytest.raises(InputError, match=rf"another config \({said}\)"):
             other.open(resume=True, force=False)
     (folder / "report" / "report.html").unlink()
@@ -154,22 +177,22 @@ def test_force_replaces_runs_only(config, tmp_path):
     (tmp_path / "thesis" / "thesis.tex").touch()
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"thesis\.tex was made by no run; move it"):
-        pipeline.load(config, tmp_path / "thesis").open(resume=False, force=True)
+        runs.load(config, tmp_path / "thesis").open(resume=False, force=True)
     assert (tmp_path / "thesis" / "thesis.tex").exists()
     for resume in (True, False):
         with pytest.raises(InputError, match="file is a file; give a folder"):
-            pipeline.load(config, tmp_path / "file").open(resume=resume, force=not resume)
+            runs.load(config, tmp_path / "file").open(resume=resume, force=not resume)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.toml").write_text('name = "mine"')
     for how in ({"resume": False, "force": True}, {"resume": True, "force": False}):
         with pytest.raises(InputError, match=r"mine/config\.toml was made by no run|made from another config"):
-            pipeline.load(config, tmp_path / "mine").open(**how)
+            runs.load(config, tmp_path / "mine").open(**how)
     assert (tmp_path / "mine" / "config.toml").read_text() == 'name = "mine"'
 
 
 def faked(config, folder, done):
     """A run whose steps only write their files and tell their titles."""
-    run = pipeline.load(config, folder)
+    run = runs.load(config, folder)
     run.console = Console(soft_wrap=True, width=1000)
 
     def working(step):
@@ -260,7 +283,7 @@ def test_two_runs_in_one_folder_are_told_apart(config, tmp_path):
     def rival():
         for how in ({"resume": False, "force": True}, {"resume": True, "force": False}):
             with pytest.raises(InputError) as told:
-                pipeline.load(config, tmp_path / "run").open(**how)
+                runs.load(config, tmp_path / "run").open(**how)
             refused.append(str(told.value))
         run.steps[0] = plain
         plain.work()
@@ -271,14 +294,14 @@ def test_two_runs_in_one_folder_are_told_apart(config, tmp_path):
     run.execute(last="Geant4 showers")
     assert len(refused) == 2
     assert all("is being written by process" in said for said in refused)
-    pipeline.load(tmp_path / "other.toml", tmp_path / "run").open(resume=False, force=True)
+    runs.load(tmp_path / "other.toml", tmp_path / "run").open(resume=False, force=True)
     with pytest.raises(InputError, match="another run has begun in"):
         run.execute()
 
 
 def test_runs_that_share_showers_wait_for_each_other(config, tmp_path, monkeypatch):
     """While the first makes them, the second waits; then it finds them made."""
-    shared = pipeline.load(config, tmp_path / "first").config.model_dump()
+    shared = runs.load(config, tmp_path / "first").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
     at_work, made, go = [], [], threading.Event()
 
@@ -289,11 +312,11 @@ def test_runs_that_share_showers_wait_for_each_other(config, tmp_path, monkeypat
         made.append(file)
         file.touch()
 
-    monkeypatch.setattr(pipeline, "produce", produce)
-    monkeypatch.setattr(pipeline.Order, "is_in", lambda *_: True)
+    monkeypatch.setattr(runs.run, "produce", produce)
+    monkeypatch.setattr(runs.run.Order, "is_in", lambda *_: True)
 
     def work(name):
-        run = pipeline.Run(RunConfig.build(shared, "toy"), tmp_path / name)
+        run = runs.Run(RunConfig.build(shared, "toy"), tmp_path / name)
         run.console = Console(quiet=True)
         run.open(resume=False, force=False)
         run.execute(last="Geant4 showers")
@@ -322,12 +345,12 @@ def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
         compared.append((order.fingerprint, file))
         return True
 
-    monkeypatch.setattr(pipeline, "produce", produce)
-    monkeypatch.setattr(pipeline.Order, "is_in", is_in)
-    shared = pipeline.load(config, tmp_path / "first").config.model_dump()
+    monkeypatch.setattr(runs.run, "produce", produce)
+    monkeypatch.setattr(runs.run.Order, "is_in", is_in)
+    shared = runs.load(config, tmp_path / "first").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
     for name in ("first", "second"):
-        run = pipeline.Run(RunConfig.build(shared, "toy"), tmp_path / name)
+        run = runs.Run(RunConfig.build(shared, "toy"), tmp_path / name)
         run.console = Console(quiet=True)
         run.open(resume=False, force=False)
         run.execute(last="Geant4 showers")
@@ -336,9 +359,9 @@ def test_runs_share_a_folder_of_showers(config, tmp_path, monkeypatch):
 
 
 def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small):
-    shared = pipeline.load(config, tmp_path / "run").config.model_dump()
+    shared = runs.load(config, tmp_path / "run").config.model_dump()
     shared["showers"]["folder"] = str(tmp_path / "showers")
-    run = pipeline.Run(RunConfig.build(shared, "toy"), tmp_path / "run")
+    run = runs.Run(RunConfig.build(shared, "toy"), tmp_path / "run")
     run.console = Console(quiet=True)
     run.open(resume=False, force=True)
     write(tmp_path / "showers" / "train.h5", toy(small, 300, seed=1))
@@ -369,13 +392,13 @@ def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path
         return step(trainer)
 
     def run():
-        run = pipeline.load(tmp_path / "run.toml", tmp_path / "run")
+        run = runs.load(tmp_path / "run.toml", tmp_path / "run")
         run.console = Console(quiet=True)
         run.open(resume=True, force=False)
         run.execute(last="training")
 
-    monkeypatch.setattr(pipeline.Order, "is_in", lambda *_: True)
-    pipeline.load(tmp_path / "run.toml", tmp_path / "run").open(resume=False, force=False)
+    monkeypatch.setattr(runs.run.Order, "is_in", lambda *_: True)
+    runs.load(tmp_path / "run.toml", tmp_path / "run").open(resume=False, force=False)
     for name, n, first in (("train", 300, 0), ("select", 100, 300), ("test", 400, 400)):
         write(tmp_path / "run" / "showers" / f"{name}.h5", toy(small, n, seed=1, first_id=first))
     with monkeypatch.context() as patch:
@@ -394,11 +417,11 @@ def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path
 
 
 def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):
-    student = pipeline.load(config, tmp_path / "run").config.model_dump()
+    student = runs.load(config, tmp_path / "run").config.model_dump()
     student |= {"model": {"kind": "caloflow-student"}, "teacher": str(tmp_path / "nowhere")}
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "kept").touch()
-    run = pipeline.Run(RunConfig.build(student, "toy"), tmp_path / "run")
+    run = runs.Run(RunConfig.build(student, "toy"), tmp_path / "run")
     with pytest.raises(InputError, match="nowhere is not a run directory"):
         run.open(resume=False, force=True)
     assert (tmp_path / "run" / "kept").exists()
@@ -409,30 +432,50 @@ def test_a_missing_teacher_is_told_before_anything_is_done(config, tmp_path):
 ])  # fmt: skip
 def test_a_student_is_not_tested_on_what_its_teacher_learned(config, tmp_path, train, seed, said):
     """Where it is not, only the teacher's weights, which are empty here, are in the way."""
-    teacher = pipeline.load(config, tmp_path / "teacher")
+    teacher = runs.load(config, tmp_path / "teacher")
     teacher.open(resume=False, force=False)
     (teacher.folder / "training").mkdir()
     (teacher.folder / "training" / "model.pt").touch()
     student = teacher.config.model_dump()
     student |= {"model": {"kind": "caloflow-student"}, "teacher": str(teacher.folder), "seed": seed}
     student["showers"]["train"] = train
-    run = pipeline.Run(RunConfig.build(student, "toy"), tmp_path / "run")
+    run = runs.Run(RunConfig.build(student, "toy"), tmp_path / "run")
     with pytest.raises(InputError, match=said):
         run.open(resume=False, force=False)
     assert not run.folder.exists()
 
 
-def test_showers_in_a_file_are_judged_and_not_timed(config, tmp_path, toy, small, monkeypatch):
-    write(tmp_path / "other.h5", toy(small, 10, seed=1))
-    wanted = pipeline.load(config, tmp_path / "run").config.model_dump()
-    wanted["validation"]["competitors"] = [str(tmp_path / "other.h5"), "gflash"]
-    run = pipeline.Run(RunConfig.build(wanted, "toy"), tmp_path / "run")
-    timed = []
-    monkeypatch.setattr("caloforge.bench.bench", lambda _, simulators, *__, **___: timed.extend(simulators))
-    monkeypatch.setattr("caloforge.bench.write_report", lambda *_: None)
-    monkeypatch.setattr(type(run), "model_file", "gflash")
-    run.bench()
-    assert timed == ["tiny", "gflash"]
+def test_what_cannot_be_judged_is_refused_first(config, sample, tmp_path, toy, small):
+    """A sample of too few showers or of other energies, a library of other showers."""
+    write(tmp_path / "few.h5", toy(small, 10, seed=1))
+    write(tmp_path / "other.h5", toy(small, 300, seed=1))
+    for name, said in (
+        (tmp_path / "few.h5", "has 10 showers; at least 200"),
+        (tmp_path / "other.h5", "holds showers of e\\+, the reference of e-"),
+        (f"replay={sample}", "has no shower 400"),
+        (f"frozen={tmp_path / 'other.h5'}", "holds showers of e\\+, not of e-"),
+    ):
+        with pytest.raises(InputError, match=said):
+            runs.load(with_competitor(config, name, tmp_path), tmp_path / "run")
+
+
+class Gflash(runs.RunDirectory):
+    """Paths of a run whose model is GFlash."""
+
+    model = "gflash"
+
+
+def test_simulators_are_closed_whatever_happens(config, tmp_path, monkeypatch):
+    """The second cannot be made, so the first is closed."""
+    closed = []
+    monkeypatch.setattr("caloforge.simulators.gflash.GFlash.close", lambda simulator: closed.append(simulator.name))
+    run = runs.load(with_competitor(config, "gflash", tmp_path), tmp_path / "run")
+    run.paths = Gflash(run.folder, "tiny")
+    monkeypatch.setattr(run, "_competitors", lambda: {"broken": str(tmp_path / "absent.onnx")})
+    closed.clear()
+    with pytest.raises(InputError, match="absent"):
+        run.bench()
+    assert closed == ["gflash"]
 
 
 def test_export_needs_a_finished_training(tmp_path):

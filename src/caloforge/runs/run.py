@@ -1,30 +1,35 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; every step resumes."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tomli_w
 from rich.console import Console
 
-from caloforge import preflight, units
+from caloforge import units
 from caloforge.claims import claim
 from caloforge.config import read_file
 from caloforge.errors import InputError
 from caloforge.files import check_lengths, check_writable, write_text
-from caloforge.manifest import Manifest
-from caloforge.own_showers import OwnShowers
 from caloforge.production import Order, Source, produce
-from caloforge.run_config import NAMES, RunConfig
+from caloforge.runs import preflight
+from caloforge.runs.config import NAMES, RunConfig
+from caloforge.runs.directory import RunDirectory
+from caloforge.runs.manifest import Manifest
+from caloforge.runs.own_showers import OwnShowers
+from caloforge.runs.steps import Step, execute
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.foreign import detector_of
-from caloforge.simulators import GEANT4, Replay, answer, create
+from caloforge.simulators import GEANT4, candidate, create, labelled
 from caloforge.simulators.geant4 import Physics
-from caloforge.steps import Step, execute
+
+if TYPE_CHECKING:
+    from caloforge.training.run import RunFolder
 
 
 class Run:
@@ -38,6 +43,8 @@ class Run:
         from caloforge.training import TrainingConfig
 
         self.given, self.folder, self.workers = config, folder, workers
+        shared = config.showers.folder
+        self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
         self.console = Console(highlight=False, soft_wrap=True)
         self.manifest = Manifest(folder)
         detector = detector_of(config.detector, config.showers.particle)
@@ -53,40 +60,34 @@ class Run:
         }
         self.learning = TrainingConfig.build(learning, config.name)
         config.physics.check(self.detector)
-        preflight.check_steps(config, self.learning, self.detector, self.source)
+        preflight.check_steps(config, self.learning, self.detector, self.source, drawn=self.own is None)
 
-    @property
-    def model_file(self) -> Path:
-        """The exported model."""
-        return self.folder / f"{self.config.name}.onnx"
+    @cached_property
+    def training(self) -> "RunFolder":
+        """Paths of the training."""
+        from caloforge.training.run import RunFolder
+
+        return RunFolder(self.paths.training)
 
     @cached_property
     def steps(self) -> list[Step]:
         """What is done, in order."""
-        from caloforge.training.run import RunFolder
-
-        at, shared = self.folder, self.config.showers.folder is not None
-        showers = tuple(self.showers_file(name) for name in ("train", "select", "test"))
-        report = at / "report" / "metrics.json", at / "report" / "report.html"
+        at = self.paths
+        showers = tuple(map(at.showers, NAMES))
         made = (
             Step("showers from files", showers, self.copy_showers, always=True)
             if self.own
-            else Step("Geant4 showers", showers, self.make_showers, always=shared)
+            else Step("Geant4 showers", showers, self.make_showers, always=at.shared is not None)
         )
-        inside = Step("Geant4 with the model inside", (at / "inside_geant4.h5",), self.simulate_inside, table="inside")
+        inside = Step("Geant4 with the model inside", (at.inside,), self.simulate_inside, table="inside")
         return [
             made,
-            Step("training", RunFolder(at / "training").results, self.train),
-            Step("export", (self.model_file,), self.export),
+            Step("training", self.training.results, self.train),
+            Step("export", (at.model,), self.export),
             *([] if self.own else [inside]),
-            Step("timing", (at / "bench.json",), self.bench, table="bench"),
-            Step("validation", report, self.validate, table="validation"),
+            Step("timing", (at.bench,), self.bench, table="bench"),
+            Step("validation", (at.metrics, at.page), self.validate, table="validation"),
         ]
-
-    @property
-    def saved(self) -> Path:
-        """The config as the run began with it."""
-        return self.folder / "config.toml"
 
     @cached_property
     def wanted(self) -> dict[str, Any]:
@@ -100,21 +101,21 @@ class Run:
             InputError: it exists without `resume` or `force`, was made from another config, holds what no run has made,
                 is another process's at present, cannot be written, or its teacher is not trained yet.
         """
-        if force or not (self.folder / "training" / "model.pt").exists():
+        if force or not self.training.model_file.exists():
             preflight.check_teacher(self.config, self.learning)
-        check_lengths(self.folder / "report" / self.model_file.name)
+        check_lengths(self.paths.report / self.paths.model.name)
         self._check_folder(resume=resume, force=force)
-        for folder in (self.folder, self.showers_file("test").parent):
+        for folder in (self.folder, self.paths.showers_folder):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
         self.folder.mkdir(parents=True, exist_ok=True)
         with claim(self.folder):
             self._check_folder(resume=resume, force=force)
             if force:
                 self.manifest.clear()
-            self.showers_file("test").parent.mkdir(parents=True, exist_ok=True)
+            self.paths.showers_folder.mkdir(parents=True, exist_ok=True)
             results = (file for step in self.steps for file in step.results)
-            self.manifest.begin([self.saved, self.folder / "training" / "best.pt", *results])
-            write_text(self.saved, tomli_w.dumps(self.wanted))
+            self.manifest.begin([self.paths.config, self.training.best_file, *results])
+            write_text(self.paths.config, tomli_w.dumps(self.wanted))
 
     def _check_folder(self, *, resume: bool, force: bool) -> None:
         """Whether the run directory may be made, replaced or taken up; steps to come may have been changed."""
@@ -129,10 +130,12 @@ class Run:
             raise InputError(f"{self.folder} exists; --resume goes on, --out takes another folder, and --force deletes "
                              "what runs have made there")  # fmt: skip
         to_come = {step.table for step in self.steps if not self.manifest.has(step.results)}
-        if self.saved.exists() and (changed := preflight.changed_tables(self.saved, self.wanted) - to_come):
+        if self.paths.config.exists() and (
+            changed := preflight.changed_tables(self.paths.config, self.wanted) - to_come
+        ):
             raise InputError(f"{self.folder} was made from another config ({', '.join(sorted(changed))}); "
                              "give another folder with --out, or --force to replace what it has made")  # fmt: skip
-        if not self.manifest.exists and not self.saved.exists():
+        if not self.manifest.exists and not self.paths.config.exists():
             self.manifest.check_own()
 
     def execute(self, last: str | None = None) -> None:
@@ -142,7 +145,7 @@ class Run:
             InputError: another process is at work in the folder, or has begun another run in it.
         """
         with claim(self.folder):
-            if preflight.changed_tables(self.saved, self.wanted):
+            if preflight.changed_tables(self.paths.config, self.wanted):
                 raise InputError(f"another run has begun in {self.folder}; give another folder with --out")
             if self.own:
                 self.console.print("showers come from files: Geant4 makes none, has no model inside and is not timed")
@@ -152,15 +155,14 @@ class Run:
         """Copy the user's showers into the run."""
         assert self.own is not None
         for name in NAMES:
-            self.own.copy(name, self.showers_file(name))
+            self.own.copy(name, self.paths.showers(name))
 
     def make_showers(self) -> None:
         """Independent Geant4 showers for training, selection and test: disjoint ids of one seed.
 
         Labels left out are left out of training and selection; the test has them all.
         """
-        shared = self.config.showers.folder is not None
-        with claim(self.showers_file("test").parent, wait=True) if shared else nullcontext():
+        with claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext():
             self._make_showers()
 
     def _make_showers(self) -> None:
@@ -171,28 +173,23 @@ class Run:
             make = partial(create, GEANT4, self.detector, self.config.physics)
             order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
                           physics=self.config.physics.identity)  # fmt: skip
-            file = self.showers_file(name)
+            file = self.paths.showers(name)
             if not file.exists():
                 produce(order, file, workers=self.workers, resume=True)
             elif not order.is_in(file):
                 raise InputError(f"{file} holds other showers than this run asks for; name another [showers] folder")
             first += n
 
-    def showers_file(self, name: str) -> Path:
-        """File of the train, select or test showers."""
-        kept = self.config.showers.folder
-        return (Path(kept) if kept else self.folder / "showers") / f"{name}.h5"
-
     def showers(self, name: str) -> Showers:
         """The train, select or test showers."""
-        return read(self.showers_file(name), self.detector)
+        return read(self.paths.showers(name), self.detector)
 
     def train(self) -> None:
         """Train the model, resuming from its checkpoint."""
         from caloforge.training import train
 
         scorer = self._area if self.learning.training.select == "auc" else None
-        summary = train(self.learning, self.showers("train"), self.showers("select"), self.folder / "training",
+        summary = train(self.learning, self.showers("train"), self.showers("select"), self.paths.training,
                         scorer=scorer, resume=True)  # fmt: skip
         self.console.print(summary.line)
         if summary.remark:
@@ -209,7 +206,7 @@ class Run:
         """Export the trained model to ONNX."""
         from caloforge.export import export
 
-        export(self.folder / "training", self.model_file)
+        export(self.paths.training, self.paths.model)
 
     def simulate_inside(self) -> None:
         """Run Geant4 with the exported model as its fast simulation."""
@@ -219,35 +216,31 @@ class Run:
         source = Source.from_config(self.config.beam.at(inside.energy), self.detector)
         threshold = units.energy(inside.threshold)
         physics = self.config.physics
-        make = partial(HookedGeant4, self.detector, str(self.model_file), threshold=threshold, physics=physics)
-        order = Order(self.detector, f"geant4+{self.model_file.name}", make, source, inside.n, self.config.seed,
+        make = partial(HookedGeant4, self.detector, str(self.paths.model), threshold=threshold, physics=physics)
+        order = Order(self.detector, f"geant4+{self.paths.model.name}", make, source, inside.n, self.config.seed,
                       physics=physics.identity)  # fmt: skip
-        produce(order, self.folder / "inside_geant4.h5", workers=1, resume=True)
+        produce(order, self.paths.inside, workers=1, resume=True)
 
     def bench(self) -> None:
         """Time the model and its competitors beside Geant4."""
         from caloforge.bench import bench, write_report
 
-        simulators, physics = {self.config.name: create(str(self.model_file), self.detector)}, self.config.physics
-        for name, call in self._competitors().items():
-            simulator = create(call, self.detector, physics if call == GEANT4 else None)
-            if not isinstance(simulator, Replay):  # has its own showers only
-                simulators[name] = simulator
-        energies = self.config.bench.energies
-        try:
-            report = bench(
-                self.detector, simulators, self.config.beam, energies, self.console.print, physics=physics,
-                with_geant4=self.own is None,
-            )  # fmt: skip
-        finally:
-            for simulator in simulators.values():
-                simulator.close()
-        write_report(report, self.folder / "bench.json")
+        physics, energies = self.config.physics, self.config.bench.energies
+        with ExitStack() as opened:
+            made = {
+                name: opened.enter_context(create(call, self.detector, physics if call == GEANT4 else None))
+                for name, call in {self.config.name: str(self.paths.model), **self._competitors()}.items()
+            }
+            timed = {name: simulator for name, simulator in made.items() if not simulator.replays}
+            report = bench(self.detector, timed, self.config.beam, energies, self.console.print, physics=physics,
+                           with_geant4=self.own is None)  # fmt: skip
+        write_report(report, self.paths.bench)
 
     def _competitors(self) -> dict[str, str]:
         """Competitors' names -> how they are called."""
-        library = f"frozen={self.showers_file('train')}"
-        return {name: library if name == "frozen" else name for name in self.config.validation.competitors}
+        library = f"frozen={self.paths.showers('train')}"
+        named = labelled(self.config.validation.competitors)
+        return {label: library if name == "frozen" else name for label, name in named.items()}
 
     def validate(self) -> None:
         """Judge the model and its competitors on showers that training never saw."""
@@ -255,18 +248,17 @@ class Run:
         from caloforge.validation import validate
 
         test, config = self.showers("test"), self.config.validation
-        calls = {self.config.name: str(self.model_file), **self._competitors()}
+        calls = {self.config.name: str(self.paths.model), **self._competitors()}
         seed, own = next_seed(self.config.seed), {GEANT4: self.config.physics}
-        candidates = {name: answer(call, test, seed, own.get(call)) for name, call in calls.items()}
-        timings = read_report(self.folder / "bench.json")
-        report = self.folder / "report"
-        report.mkdir(exist_ok=True)
-        validate(test, candidates, report, training=self.showers("train"), recipe=config.recipe, seeds=config.seeds,
-                 seed=self.config.seed, timings=timings)  # fmt: skip
+        candidates = {name: candidate(call, test, seed, own.get(call)) for name, call in calls.items()}
+        timings = read_report(self.paths.bench)
+        self.paths.report.mkdir(exist_ok=True)
+        validate(test, candidates, self.paths.report, training=self.showers("train"), recipe=config.recipe,
+                 seeds=config.seeds, seed=self.config.seed, timings=timings)  # fmt: skip
 
     def inside_line(self) -> str:
         """One line on the events inside Geant4."""
-        showers = read(self.folder / "inside_geant4.h5", self.detector)
+        showers = read(self.paths.inside, self.detector)
         response = showers.energies.sum(1, dtype=np.float64) / showers.incidents.energy
         return (f"inside Geant4: {len(showers)} events of {self.config.inside.energy}, mean E/E_inc "
                 f"{response.mean():.4f} +- {response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip

@@ -15,7 +15,7 @@ from caloforge.errors import InputError
 from caloforge.files import digest
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
-from caloforge.run_config import NAMES, RunConfig, ShowerCounts
+from caloforge.runs.config import NAMES, RunConfig, ShowerCounts
 from caloforge.showers import Incidents, foreign
 from caloforge.showers.domain import Domain
 from caloforge.showers.foreign import Table

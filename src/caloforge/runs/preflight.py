@@ -1,8 +1,11 @@
-"""What a run would be refused for after hours, found before anything is made."""
+"""Checks of a run's configuration before any computing is done."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from caloforge import units
 from caloforge.config import parse_toml, read_file
@@ -11,24 +14,31 @@ from caloforge.errors import InputError
 from caloforge.files import read_text
 from caloforge.limits import check_showers
 from caloforge.production import Source
-from caloforge.run_config import RunConfig
+from caloforge.runs.config import RunConfig
+from caloforge.showers import foreign
 from caloforge.showers.domain import Domain
-from caloforge.simulators import check_name
-from caloforge.simulators.gflash import check_field, check_incidents
+from caloforge.simulators import GEANT4, check_name, create, is_sample, labelled
 from caloforge.validation.judges.cross import FEWEST
 from caloforge.validation.recipes import find_recipe
+from caloforge.validation.samples import check_incidents, check_size
 
 if TYPE_CHECKING:
     from caloforge.training import TrainingConfig
 
 SELECTION_FOLDS = 3  # of the judge that picks weights
+MOST_DRAWN = 20_000  # incidents of the test that competitors are asked about
 
 
-def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detector, source: Source) -> None:
-    """Find what the model, the tests, Geant4 with the model inside, timing and validation would refuse.
+def check_steps(
+    config: RunConfig, learning: "TrainingConfig", detector: Detector, source: Source, *, drawn: bool = True
+) -> None:
+    """Check that the model, the tests, Geant4 with the model inside, timing and validation take the configuration.
+
+    Where the showers come from files, incidents are not `drawn` from the source: competitors are asked about its
+    energies alone.
 
     Raises:
-        InputError: as said.
+        InputError: a part that would refuse its work; the message names the table and what would be right.
     """
     for n in (*config.showers.sizes, config.inside.n):
         check_showers(n, detector.n_cells)
@@ -36,7 +46,7 @@ def check_steps(config: RunConfig, learning: "TrainingConfig", detector: Detecto
     _check_energies(config, detector, source)
     _check_selection(config, learning)
     find_recipe(config.validation.recipe)
-    _check_competitors(config, detector, source)
+    _check_competitors(config, detector, drawn=drawn)
 
 
 def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:
@@ -69,20 +79,34 @@ def _check_energies(config: RunConfig, detector: Detector, source: Source) -> No
         )
 
 
-def _check_competitors(config: RunConfig, detector: Detector, source: Source) -> None:
-    competitors = config.validation.competitors
-    if "gflash" in competitors:
-        check_incidents([source.pdg], source.energy[0])
-        check_field(detector)
-    for name in competitors:
-        if name != "frozen":  # whose library is made by the run
-            check_name(name)
-    if config.name in {*competitors, "floor", "reference"}:
+def _check_competitors(config: RunConfig, detector: Detector, *, drawn: bool) -> None:
+    """Ask each competitor whether it takes the test's incidents, or its sample may be judged with them."""
+    named = labelled(config.validation.competitors)
+    if config.name in {*named, "floor", "reference"}:
         raise InputError(f"a run cannot be called '{config.name}', as another column of its report is")
+    competitors = [name for name in named.values() if name != "frozen"]
+    for name in competitors:  # a library of frozen showers is made by the run
+        check_name(name)
+    if not competitors:
+        return
+    complete, (train, select, n) = Source.from_config(config.beam.complete(), detector), config.showers.sizes
+    test = complete.draw(train + select, min(n, MOST_DRAWN), config.seed)
+    for name in competitors:
+        if is_sample(name):
+            sample = foreign.read(Path(name), detector)
+            check_size(name, len(sample))
+            if drawn:
+                check_incidents(name, test, sample.incidents)
+            continue
+        with create(name, detector, config.physics if name == GEANT4 else None) as simulator:
+            if not simulator.replays:
+                simulator.check(replace(test[[0, 0]], energy=np.array(complete.energy)))  # seldom drawn
+            if drawn:
+                simulator.check(test)
 
 
 def check_teacher(config: RunConfig, learning: "TrainingConfig") -> None:
-    """Miss a fitting teacher before hours of Geant4, not after.
+    """Check that the teacher of a student is trained and fits it.
 
     Raises:
         InputError: it is not trained, cannot teach this student, or has learned from the student's test showers.

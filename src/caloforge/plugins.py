@@ -1,0 +1,74 @@
+"""Parts that other packages add: models, simulators, detectors and metrics named by entry points."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from caloforge.errors import InputError
+
+GROUPS = ("models", "simulators", "detectors", "metrics")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point of a package.
+
+    Attributes:
+        name: what it is called by.
+        origin: its package and version.
+    """
+
+    name: str
+    origin: str
+    entry: EntryPoint
+
+    def load(self) -> Any:
+        """The object.
+
+        Raises:
+            InputError: its package fails, in one line.
+        """
+        try:
+            return self.entry.load()
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"plugin '{self.name}' of {self.origin} is broken: {type(error).__name__}: {reason}"
+            ) from None
+
+
+def plugins(group: str) -> dict[str, Plugin]:
+    """Plugins of a group, by name; of two that are called alike the first that Python finds."""
+    return dict(_found(group, tuple(sys.path)))
+
+
+@lru_cache(maxsize=16)
+def _found(group: str, _path: tuple[str, ...]) -> tuple[tuple[str, Plugin], ...]:
+    found: dict[str, Plugin] = {}
+    for entry in sorted(entry_points(group=f"caloforge.{group}"), key=lambda entry: entry.name):
+        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
+        found.setdefault(entry.name, Plugin(entry.name, origin, entry))
+    return tuple(found.items())
+
+
+def working(group: str) -> Iterator[tuple[Plugin, Any]]:
+    """Plugins of a group that load, with their objects."""
+    for plugin in plugins(group).values():
+        try:
+            yield plugin, plugin.load()
+        except InputError:
+            continue
+
+
+def broken(group: str) -> list[str]:
+    """One line on each plugin of a group that does not load."""
+    said = []
+    for plugin in plugins(group).values():
+        try:
+            plugin.load()
+        except InputError as error:
+            said.append(str(error))
+    return said

@@ -1,0 +1,7 @@
+"""Named runs: one directory that holds showers, training, exported model, times and report."""
+
+from caloforge.runs.config import RunConfig
+from caloforge.runs.directory import RunDirectory
+from caloforge.runs.run import Run, load
+
+__all__ = ["Run", "RunConfig", "RunDirectory", "load"]

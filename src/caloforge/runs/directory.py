@@ -1,0 +1,70 @@
+"""What a run directory holds, each path named once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from caloforge.validation.paths import METRICS, REPORT
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths of one run.
+
+    Attributes:
+        path: the directory.
+        name: of the run and its model.
+        shared: folder of the showers where several runs share them; the run's own by default.
+    """
+
+    path: Path
+    name: str
+    shared: Path | None = None
+
+    @property
+    def config(self) -> Path:
+        """The config as the run began with it."""
+        return self.path / "config.toml"
+
+    @property
+    def showers_folder(self) -> Path:
+        """Folder of the Geant4 showers."""
+        return self.shared or self.path / "showers"
+
+    def showers(self, sample: str) -> Path:
+        """Geant4 showers of the training, selection or test sample: train, select, test."""
+        return self.showers_folder / f"{sample}.h5"
+
+    @property
+    def training(self) -> Path:
+        """Folder of the training, whose paths `training.run.RunFolder` names."""
+        return self.path / "training"
+
+    @property
+    def model(self) -> Path:
+        """The exported model."""
+        return self.path / f"{self.name}.onnx"
+
+    @property
+    def inside(self) -> Path:
+        """Events of Geant4 with the model inside."""
+        return self.path / "inside_geant4.h5"
+
+    @property
+    def bench(self) -> Path:
+        """Times per shower."""
+        return self.path / "bench.json"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the validation."""
+        return self.path / "report"
+
+    @property
+    def metrics(self) -> Path:
+        """All figures of the validation."""
+        return self.report / METRICS
+
+    @property
+    def page(self) -> Path:
+        """The report to read."""
+        return self.report / REPORT

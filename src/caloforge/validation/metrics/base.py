@@ -1,0 +1,66 @@
+"""What metrics are given: samples, whose tables are made once, and what they are compared with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from caloforge.showers import Showers
+from caloforge.validation.distances import energy_bins
+from caloforge.validation.features import high_level
+from caloforge.validation.moments import Floats
+from caloforge.validation.recipes import Recipe
+from caloforge.validation.table import Table, defined, observable_table
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Showers under judgement.
+
+    Attributes:
+        name: in reports.
+        showers: as many as the reference has.
+        whole: all there are: further ones help to train judges.
+    """
+
+    name: str
+    showers: Showers
+    whole: Showers
+
+    @cached_property
+    def table(self) -> Table:
+        """All observables."""
+        return observable_table(self.showers)
+
+    @cached_property
+    def features(self) -> Floats:
+        """High-level features (N, D)."""
+        return high_level(self.showers)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What samples are compared with, and how.
+
+    Attributes:
+        reference: Geant4's showers.
+        recipe: settings of classifiers and distances.
+        seeds: of trainings and splits.
+        tick: is told what begins.
+        training: showers that candidates have learned from, where they are known.
+    """
+
+    reference: Sample
+    recipe: Recipe
+    seeds: list[int]
+    tick: Callable[[str], None]
+    training: Showers | None
+
+    @cached_property
+    def table(self) -> Table:
+        """Observables that the reference's showers have."""
+        return defined(self.reference.table)
+
+    @cached_property
+    def bins(self) -> list[tuple[float, float]]:
+        """Bins of incident energy [MeV]."""
+        return energy_bins(self.reference.showers.incidents.energy)

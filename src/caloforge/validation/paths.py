@@ -1,0 +1,4 @@
+"""Files that a validation writes into its folder."""
+
+METRICS = "metrics.json"
+REPORT = "report.html"
