@@ -30,8 +30,10 @@ void set(Options& options, const std::string& key, const std::string& value) {
     options.runtime = value;
   else if (key == "outside")
     options.allow_outside = choose(key, value, "refuse", "allow");
+  else if (key == "trial")
+    options.trial = !choose(key, value, "run", "skip");
   else
-    throw Error("unknown option '" + key + "'; known: precision, threads, runtime, outside");
+    throw Error("unknown option '" + key + "'; known: precision, threads, runtime, outside, trial");
 }
 
 }  // namespace

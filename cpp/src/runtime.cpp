@@ -22,12 +22,6 @@ constexpr Named built[] = {
 
 }  // namespace
 
-bool Patience::is_over() const {
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start_;
-  const double cpu = static_cast<double>(std::clock() - used_) / CLOCKS_PER_SEC;
-  return (wall.count() > seconds_ && cpu > seconds_) || wall.count() > 6 * seconds_;
-}
-
 std::unique_ptr<Runtime> open_runtime(const std::string& model, const Options& options) {
   std::string known;
   for (const Named& runtime : built) {

@@ -2,9 +2,7 @@
 
 #include <caloforge/simulator.hpp>
 
-#include <chrono>
 #include <cstddef>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,26 +26,7 @@ class Runtime {
 
   /// Run `rows` rows; data[i] belongs to inputs()[i]; fills (rows, columns) of the output `showers`.
   virtual void run(std::size_t rows, const std::vector<const void*>& data, float* showers, std::size_t columns) = 0;
-
-  /// Run one row and forget it; false where that takes over ten seconds. The call may go on for a while then, since
-  /// OpenVINO looks for a cancellation between the nodes of the outermost graph only: the runtime must be kept.
-  virtual bool runs_in_time(const std::vector<const void*>& data) = 0;
 };
-
-/// Time that work has had: so many seconds of CPU, or six times as many where the machine has other work.
-class Patience {
- public:
-  explicit Patience(int seconds) : seconds_(seconds) {}
-  bool is_over() const;
-
- private:
-  int seconds_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::clock_t used_ = std::clock();
-};
-
-constexpr std::chrono::milliseconds look{2};  // between looks at work that has a limit of time
-constexpr int first_call_seconds = 10;
 
 constexpr const char* output_name = "showers";
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 
 namespace caloforge {
 
@@ -57,20 +56,6 @@ class OnnxRuntime : public Runtime {
     std::copy_n(out[0].GetTensorData<float>(), rows * columns, showers);
   } catch (const Ort::Exception& error) {
     fail(error);
-  }
-
-  bool runs_in_time(const std::vector<const void*>& data) override {
-    Ort::RunOptions options;
-    std::future<void> done = std::async(std::launch::async, [&] { call(1, data, options); });
-    const Patience patience(first_call_seconds);
-    bool in_time = true;
-    while (done.wait_for(look) != std::future_status::ready)
-      if (patience.is_over()) {
-        options.SetTerminate();
-        in_time = false;
-      }
-    if (in_time) done.get();
-    return in_time;
   }
 
  private:

@@ -56,18 +56,6 @@ class OpenVino : public Runtime {
     give_back(std::move(request));
   }
 
-  bool runs_in_time(const std::vector<const void*>& data) override {
-    ov::InferRequest request = take();
-    for (std::size_t i = 0; i < inputs_.size(); ++i) feed(request, i, 1, data[i]);
-    const Patience patience(first_call_seconds);
-    request.start_async();
-    bool in_time = true;
-    while (in_time && !request.wait_for(look)) in_time = !patience.is_over();
-    if (!in_time) request.cancel();
-    give_back(std::move(request));
-    return in_time;
-  }
-
  private:
   void feed(ov::InferRequest& request, std::size_t i, std::size_t rows, const void* data) const {
     const ov::Shape shape{rows, static_cast<std::size_t>(inputs_[i].columns)};
@@ -114,8 +102,6 @@ class Guarded : public Runtime {
   } catch (const std::exception& error) {
     fail(error);
   }
-
-  bool runs_in_time(const std::vector<const void*>& data) override { return runtime_.runs_in_time(data); }
 
  private:
   OpenVino runtime_;

@@ -1,16 +1,13 @@
 #include "onnx_file.hpp"
 #include "onnx_rules.hpp"
 #include "runtime.hpp"
+#include "trial.hpp"
 
 #include <caloforge/noise.hpp>
 #include <caloforge/simulator.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <future>
-#include <mutex>
-#include <thread>
 
 namespace caloforge {
 
@@ -18,7 +15,6 @@ namespace {
 
 constexpr std::size_t chunk = 256;  // larger batches are no faster, they only need more memory
 constexpr const char* metadata_key = "caloforge";
-constexpr int opening_seconds = 30;
 
 /// What a host can feed: name, element type, columns (0: the model's number of noise values).
 struct Feed {
@@ -98,24 +94,6 @@ void check_showers(const float* showers, std::size_t size) {
     throw Error("the model gave energies that are negative or not finite");
 }
 
-/// Open a model in a thread that is left behind where it takes too long: runtimes unroll loops and compute constants
-/// while they open a file, and cannot be told to stop.
-std::unique_ptr<Runtime> open_in_time(const std::shared_ptr<const std::string>& model, const Options& options) {
-  const auto promise = std::make_shared<std::promise<std::unique_ptr<Runtime>>>();
-  std::future<std::unique_ptr<Runtime>> opened = promise->get_future();
-  std::thread([promise, model, options] {
-    try {
-      promise->set_value(open_runtime(*model, options));
-    } catch (...) {
-      promise->set_exception(std::current_exception());
-    }
-  }).detach();
-  const Patience patience(opening_seconds);
-  while (opened.wait_for(look) != std::future_status::ready)
-    if (patience.is_over()) throw Error("opening it takes over " + std::to_string(opening_seconds) + " seconds");
-  return opened.get();
-}
-
 }  // namespace
 
 struct Simulator::Implementation {
@@ -125,34 +103,14 @@ struct Simulator::Implementation {
   std::unique_ptr<Runtime> runtime;
   std::vector<const Feed*> wanted;
 
-  Implementation(const std::shared_ptr<const std::string>& model, const Options& chosen)
-      : options(chosen), json(onnx_metadata(*model, metadata_key)), info(ModelInfo::parse(json)) {
-    check_onnx_rules(*model);
-    check_digest(*model, info.digest);
+  Implementation(const std::string& path, const std::string& model, const Options& chosen)
+      : options(chosen), json(onnx_metadata(model, metadata_key)), info(ModelInfo::parse(json)) {
+    check_onnx_rules(model);
+    check_digest(model, info.digest);
     if (info.python_only) throw Error("it needs a loop around the network and runs in Python only");
-    runtime = open_in_time(model, options);
+    if (options.trial) try_in_child(path, options);
+    runtime = open_runtime(model, options);
     for (const Port& port : runtime->inputs()) wanted.push_back(&check_port(port, info));
-    check_time();
-  }
-
-  /// Refuse a network whose first call does not end; another failure is told by the call that meets it.
-  void check_time() {
-    const Incident first{info.ranges.energy.low, info.ranges.theta.low, info.ranges.phi.low, info.ranges.x.low,
-                         info.ranges.y.low, 0, info.pdgs.empty() ? 0 : info.pdgs.front(), 0};
-    const std::vector<float> noise(info.noise);
-    const Batch batch(info, wanted, &first, 1);
-    bool in_time = true;
-    try {
-      in_time = runtime->runs_in_time(batch.pointers(wanted, noise.data()));
-    } catch (const std::exception&) {
-      return;
-    }
-    if (in_time) return;
-    static auto* const abandoned = new std::vector<std::unique_ptr<Runtime>>;  // never destroyed: it may be at work
-    static std::mutex mutex;
-    const std::lock_guard<std::mutex> lock(mutex);
-    abandoned->push_back(std::move(runtime));
-    throw Error("its first call takes over ten seconds");
   }
 
   void check(const Incident& incident) const {
@@ -171,7 +129,7 @@ struct Simulator::Implementation {
 };
 
 Simulator::Simulator(const std::string& path, const Options& options) try
-    : implementation_(std::make_unique<Implementation>(std::make_shared<const std::string>(read_file(path)), options)) {
+    : implementation_(std::make_unique<Implementation>(path, read_file(path), options)) {
 } catch (const Error& error) {
   throw Error(path + ": " + error.what());
 }

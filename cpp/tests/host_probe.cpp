@@ -8,6 +8,7 @@
 // host_probe learned MODEL PDG ENERGY ID [X Y Z]   prints the shower as simulated for a particle at that point (seed 7)
 #include <caloforge/shower_source.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -77,10 +78,10 @@ void print_good(int n, char** paths, Open open) {
 }
 
 /// How opening a model through the C interface and simulating one shower ends.
-const char* outcome_of(const std::string& path) {
+std::string outcome_of(const std::string& path) {
   const std::unique_ptr<caloforge_model, void (*)(caloforge_model*)> model(caloforge_open(path.c_str(), ""),
                                                                           caloforge_close);
-  if (!model) return "refused";
+  if (!model) return std::string("refused: ") + caloforge_last_error();
   const caloforge::ModelInfo info = caloforge::ModelInfo::parse(caloforge_info(model.get()));
   const caloforge::Ranges& ranges = info.ranges;
   const caloforge_incident incident{ranges.energy.low, ranges.theta.low, ranges.phi.low, ranges.x.low, ranges.y.low, 0,
@@ -93,7 +94,9 @@ const char* outcome_of(const std::string& path) {
 /// Opens the file that each line of standard input names and says how that ends.
 void serve() {
   for (std::string path; std::getline(std::cin, path);) {
-    std::printf("%s\n", outcome_of(path));
+    std::string outcome = outcome_of(path);
+    std::replace(outcome.begin(), outcome.end(), '\n', ' ');
+    std::printf("%s\n", outcome.c_str());
     std::fflush(stdout);
   }
 }

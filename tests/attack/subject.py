@@ -69,8 +69,8 @@ def main() -> None:
         try:
             work(Path(line.rstrip("\n")))
             outcome = "read"
-        except InputError:
-            outcome = "refused"
+        except InputError as error:
+            outcome = f"refused: {' '.join(str(error).split())[-200:]}"
         except RunError:
             outcome = "failed"
         except BaseException as error:

@@ -1,7 +1,10 @@
 """ONNX files from strangers in C++: the same rules as in Python, before a runtime sees them; reasons, never crashes."""
 
 import ctypes
+import gzip
 import hashlib
+import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +17,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.simulators.model_card import ModelCard
 from caloforge.simulators.onnx_file import OnnxFile, sealed
+
+FILES = Path(__file__).parents[1] / "attack" / "files"
 
 
 @pytest.fixture
@@ -50,24 +55,68 @@ def test_rules_are_those_of_python(reason: Callable[[Path], str], tmp_path: Path
     assert said == str(python.value).replace(" is not a usable ONNX model", "")
 
 
-LIMITED = """
-import ctypes, resource, sys
+def test_memory_beyond_the_rules_is_an_error_string(reason: Callable[[Path], str], tmp_path: Path) -> None:
+    """40 GB by a shape that is computed, which only the process that tries files asks for."""
+    assert "it needs over 512 MiB of memory" in reason(save(tmp_path / "big.onnx", graphs.computed_shape()))
+
+
+@pytest.fixture
+def crashing(tmp_path: Path) -> Path:
+    """A network in which a `Conv` stands for a `Clip`: OpenVINO 2026.4 crashes while it compiles it."""
+    path = tmp_path / "crashing.onnx"
+    path.write_bytes(gzip.decompress((FILES / "crashes.onnx.gz").read_bytes()))
+    return path
+
+
+OPEN = """
+import ctypes, resource, signal, sys
 library = ctypes.CDLL(sys.argv[1])
 library.caloforge_open.restype = ctypes.c_void_p
 library.caloforge_last_error.restype = ctypes.c_char_p
-resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30,) * 2)
-assert not library.caloforge_open(sys.argv[2].encode(), b"") , "it opens"
-print(library.caloforge_last_error().decode())
+{}
+print("opens" if library.caloforge_open(*map(str.encode, sys.argv[2:4])) else library.caloforge_last_error().decode())
 """
 
 
-def test_memory_beyond_the_rules_is_an_error_string(
-    build: Path, run_program: Callable[..., str], tmp_path: Path
+@pytest.fixture
+def opened_by(build: Path, run_program: Callable[..., str]) -> Callable[..., str]:
+    """What a host of its own, which does something before, says of a file."""
+
+    def start(path: Path, *, before: str = "", options: str = "", library: Path | None = None, expect: int = 0) -> str:
+        library = library or build / "libcaloforge.so"
+        return run_program(sys.executable, "-c", OPEN.format(before), library, path, options, expect=expect)
+
+    return start
+
+
+def test_a_runtime_that_crashes_is_an_error_string(
+    reason: Callable[[Path], str], opened_by: Callable[..., str], crashing: Path
 ) -> None:
-    """40 GB by a shape that is computed: the allocator's exception does not leave the C interface."""
-    path = save(tmp_path / "big.onnx", graphs.computed_shape())
-    said = run_program(sys.executable, "-c", LIMITED, build / "libcaloforge.so", path)
-    assert "big.onnx" in said or "memory" in said
+    assert "the library that runs it crashes on it (Segmentation fault)" in reason(crashing)
+    assert not opened_by(crashing, options="trial=skip", expect=-signal.SIGSEGV)
+
+
+def test_hosts_may_ignore_and_block_signals(opened_by: Callable[..., str], crashing: Path, model: Path) -> None:
+    """Without SIGCHLD nothing tells how a child ended; blocked signals would be blocked in it, too."""
+    before = "signal.signal(signal.SIGCHLD, signal.SIG_IGN); signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))"
+    assert "the library that runs it crashes on it" in opened_by(crashing, before=before)
+    assert opened_by(model, before=before) == "opens\n"
+
+
+def test_time_is_limited(opened_by: Callable[..., str], tmp_path: Path) -> None:
+    """Matrix products for minutes; the host's own limit of 2 s stands for the ten seconds of a trial."""
+    path = save(tmp_path / "slow.onnx", graphs.slow())
+    before = "resource.setrlimit(resource.RLIMIT_CPU, (2, resource.RLIM_INFINITY))"
+    assert "opening it takes over 10 seconds" in opened_by(path, before=before)
+
+
+def test_without_its_program_the_library_opens_trusted_files_only(
+    opened_by: Callable[..., str], build: Path, model: Path, tmp_path: Path
+) -> None:
+    alone = shutil.copy(build / "libcaloforge.so", tmp_path / "libcaloforge.so")
+    said = opened_by(model, library=alone)
+    assert f"{tmp_path}/caloforge/caloforge_trial, cannot be started (No such file or directory)" in said
+    assert opened_by(model, library=alone, options="trial=skip") == "opens\n"
 
 
 def test_digests_are_checked(reason: Callable[[Path], str], model: Path, tmp_path: Path) -> None:

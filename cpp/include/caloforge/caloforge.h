@@ -36,6 +36,7 @@ typedef struct caloforge_incident {
  *   threads=N                     how many threads compute at once, 1 unless said
  *   runtime=openvino|onnxruntime  the first one built in unless said
  *   outside=refuse|allow          incidents outside the training range, refuse unless said
+ *   trial=run|skip                a process of its own opens the file first, unless said; skip for files that you trust
  * NULL on failure. */
 CALOFORGE_API caloforge_model* caloforge_open(const char* path, const char* options);
 

@@ -17,9 +17,10 @@ struct Options {
   int threads = 1;             ///< showers computed at once by several callers
   std::string runtime;         ///< "openvino", "onnxruntime", or empty for the first one built in
   bool allow_outside = false;  ///< simulate incidents outside the training range
+  bool trial = true;           ///< let a process of its own open the file first
 
   /// Read words "key=value"; throws Error where one is unknown.
-  static Options parse(const std::string& words);
+  CALOFORGE_API static Options parse(const std::string& words);
 };
 
 /// A trained network that turns incidents into showers; may be used by several threads at once.
