@@ -20,6 +20,7 @@ from caloforge.simulators.geant4.datasets import environment
 os.environ.update(environment())
 import geant4_pybind as g4
 
+from caloforge.simulators.geant4.field import set_field
 from caloforge.simulators.geant4.hook import Hook, Placement, Trigger, entrance_slab, volumes_below
 
 SCENE, FOLDER = sys.argv[1], Path(sys.argv[2])
@@ -117,6 +118,8 @@ class Blocks(g4.G4VUserDetectorConstruction):
             block.SetSensitiveDetector(detector)
             kept.extend([detector, scorer])
         attach(self)
+        if SCENE == "inside":  # after the hooks, as applications may; too weak to bend anything
+            set_field(in_field(MESH, 1e-9))
 
 
 class Counter(g4.G4VSensitiveDetector):
@@ -184,6 +187,10 @@ def attach(blocks):
             refuse(lambda: Hook(simulators["B"], print, trigger=Trigger(("muon",))).watch_entrance(blocks.slabs["A"]))
         else:
             hook.watch_entrance(blocks.slabs[name])
+
+
+def in_field(detector, tesla):
+    return Detector.from_toml(f"{detector.toml}\n[field]\nvector = [0, {tesla}, 0]\n")
 
 
 def refuse(action):

@@ -154,6 +154,11 @@ def test_the_same_or_an_unknown_multiple_scattering_is_not_told(play, scene):
     assert "multiple scattering" not in play(scene).said
 
 
+def test_a_field_that_is_set_after_the_hook_is_told_once(play):
+    assert play("inside").said.count("one-cell knows no magnetic field, this application has one") == 1
+    assert "magnetic field" not in play("two").said
+
+
 def test_the_example_speeds_up_an_application_in_ten_lines():
     example = Path(__file__).parents[3] / "examples" / "hook_in_geant4.py"
     marks = re.findall(r"  # (\d+)$", example.read_text(), re.MULTILINE)

@@ -111,7 +111,7 @@ class Hook:
         self._axis = self.placement.rotation[:, 2].tolist()
         self._least_cosine = math.cos(self.trigger.max_angle)
         self._along = simulator.detector.frame.follows
-        self._compared = False
+        self._compared = self._saw_field = False
         self._forget()
 
     def _forget(self) -> None:
@@ -151,10 +151,16 @@ class Hook:
         if self._compared:
             return
         self._compared = True
-        if application_has_field() and self.simulator.detector.field == (0.0, 0.0, 0.0):
-            warnings.warn(f"{self.simulator.name} knows no magnetic field, this application has one", stacklevel=3)
         if said := difference(learned_commands(self.simulator.provenance())):
             warnings.warn(f"{self.simulator.name}: {said}", stacklevel=3)
+
+    def _compare_field(self) -> None:
+        """Warn, once, of a field that the simulator knows nothing of; applications may set it until events begin."""
+        if self._saw_field:
+            return
+        self._saw_field = application_has_field()
+        if self._saw_field and self.simulator.detector.field == (0.0, 0.0, 0.0):
+            warnings.warn(f"{self.simulator.name} knows no magnetic field, this application has one", stacklevel=2)
 
     def end_event(self) -> None:
         """Simulate what is queued if it spans `batch_events` events; call in EndOfEventAction for hits by event.
@@ -211,6 +217,7 @@ class Hook:
             raise InputError(f"event number {event} is outside 0 .. 2**43 - 1")
         if self._events_queued >= self.batch_events:
             self._flush()
+        self._compare_field()
         self._event, self._k = event, 0
 
     def _take(self, track: g4.G4Track, candidate: _Taken) -> None:
