@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +15,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.extras import EXTRAS
 from caloforge.production import Source, SourceConfig
-from caloforge.showers import read
+from caloforge.showers import Incidents, read, write
+from caloforge.showers.physics import tracked_with
 from caloforge.simulators import create, file_of, labelled
 from caloforge.simulators.learned import LearnedSimulator
 
@@ -85,6 +88,37 @@ def test_cards_tell_data_range_figures_and_command():
         "caloforge run configs/vae-small",
     ):
         assert words in card  # fmt: skip
+
+
+OLD = "wgan-gp-calogan-small"  # it has learned from showers of the list em
+
+
+@pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
+def test_a_model_of_the_old_list_says_so_inside_geant4_and_runs(tmp_path):
+    words = ["simulate", "--detector", "calogan-ecal", "--simulator", OLD, "--particle", "e+", "--energy", "10 GeV",
+             "-n", "3", "--seed", "1", "-o", str(tmp_path / "events.h5")]  # fmt: skip
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.exception
+    said = " ".join(result.output.split())
+    assert "Geant4 physics FTFP_BERT" in said
+    assert "has learned from Geant4's em (cut 0.7 mm)" in said
+    assert "in 3 of 3 events" in said
+    showers = read(tmp_path / "events.h5")
+    assert showers.fast_energy.sum() > 0.99 * showers.energies.sum()
+
+
+def test_a_model_of_the_old_list_is_judged_where_that_is_asked_for(tmp_path):
+    """Showers of today's list, which are the model's own under another name."""
+    model = LearnedSimulator(zoo.path_of(OLD))
+    made = model.simulate(Incidents.make("e+", [1e4] * 20), 3)
+    physics = [one | {"list": "FTFP_BERT"} for one in tracked_with(made.provenance)]
+    write(tmp_path / "geant4.h5", replace(made, provenance={"simulator": "geant4", "physics": physics}))
+    words = ["validate", str(tmp_path / "geant4.h5"), OLD, "-o", str(tmp_path / "report")]
+    result = CliRunner().invoke(app, words)
+    assert "of other physics than the reference: list em, not FTFP_BERT; --other-physics" in str(result.exception)
+    result = CliRunner().invoke(app, [*words, "--other-physics"])
+    assert "physics" not in str(result.exception)
+    assert "200" in str(result.exception), "too few showers is what is left to refuse"
 
 
 WITHOUT_EXTRAS = """
