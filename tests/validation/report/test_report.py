@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -39,17 +40,23 @@ plates = [{material = "G4_Pb", thickness = "3 mm"}, {material = "G4_lAr", thickn
 counts = ["G4_lAr"]
 cells = {kind = "cartesian", n = [10, 10], size = ["10 mm", "10 mm"]}
 """
+MARKUP = "<img src=x onerror=document.title='taken'><script>document.title='taken'</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
 def page(samples, with_energies, small_recipe, tmp_path_factory):
-    """A report on two candidates, one of which never reaches the last layer, with a large seed."""
+    """A report on two candidates, one of which never reaches the last layer, with a large seed.
+
+    What strangers' files say of themselves holds markup.
+    """
     reference, floor, first, second = samples
+    reference = replace(reference, provenance=reference.provenance | {"file": MARKUP})
+    first = replace(first, provenance=first.provenance | {"notes": [f"a note {MARKUP}"], MARKUP: 1})
     short = with_energies(second, second.energies * (second.detector.cell_layer < 2))
     prepared = prepare(reference[:400], {ODD: first, "<model> & co": short}, floor, reweight=False, seed=0)
     metrics = measure(prepared, small_recipe, 2**32 - 1, 1, lambda _: None, training=second)
-    metrics |= {"seconds": 1.0, "timings": {"cpu": "test", "threads": 1, "geant4_ms": {"10 GeV": 50.0},
+    metrics |= {"seconds": 1.0, "timings": {"cpu": f"test {MARKUP}", "threads": 1, "geant4_ms": {"10 GeV": 50.0},
                                             "simulators": {ODD: {"1": {"ms": 2.0, "std": 0.1}}}}}  # fmt: skip
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(path, prepared, finite(metrics))
@@ -237,6 +244,19 @@ def test_report_works_in_a_browser(opened):
     tab.mouse.move(box["x"] + 20, box["y"] + 20)
     assert picture(tab) == turned, "a pointer that is not pressed must not turn the shower"
     assert wrong == []
+
+
+def test_markup_in_names_and_provenance_is_text(opened):
+    """Names of files, what files say of themselves, timings: shown letter by letter; names of detectors hold none."""
+    tab, wrong, _ = opened
+    assert tab.evaluate("[document.images.length, document.scripts.length]") == [0, 2]
+    assert tab.title() != "taken"
+    text = tab.evaluate("document.body.textContent")
+    assert text.count(MARKUP) >= 3, "note, timings, provenance"
+    assert SHOWN in text
+    assert wrong == []
+    with pytest.raises(InputError, match="name"):
+        Detector.from_toml(f"name = {json.dumps(MARKUP)}\n")
 
 
 def test_theme_switches_and_events_change(opened):
