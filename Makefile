@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 # `make CONSTRAINTS= test` takes the newest versions instead of those in which all tests have passed
 CONSTRAINTS ?= constraints.txt
-# options of uv, for `make test-lowest`: the lowest torch is small with `UV_FLAGS="--torch-backend cpu"`
+# options of uv and of pytest, for `make test-lowest`: the lowest torch is small with `UV_FLAGS="--torch-backend cpu"`;
+# `TESTS="tests/cli tests/showers tests/export"` takes a part of the tests
 UV_FLAGS ?=
+TESTS ?=
 KILLS ?= 50
 MUTATIONS ?= 2000
 
@@ -26,7 +28,7 @@ test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct $(UV_FLAGS) -e ".[all,dev]"
-	$(LOWEST)/bin/pytest -q -W ignore::DeprecationWarning
+	$(LOWEST)/bin/pytest -q -W ignore::DeprecationWarning $(TESTS)
 
 # Hours: the long forms of the attacks in tests/attack/, seeded; docs/reliability.md shows the figures.
 attack: $(VENV)/installed
