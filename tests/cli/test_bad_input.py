@@ -172,7 +172,7 @@ def test_a_missing_extra_is_named(tmp_path):
         (["sklearn", "torch"], ["validate", "a.h5", "gflash", "-o", "out"],
          "torch, sklearn are not installed; install caloforge[train,report]"),
         (["onnx"], ["train", "run.toml"], "onnx is not installed; install caloforge[train]"),
-        (["geant4_pybind"], ["run", "run.toml"], "geant4_pybind is not installed; install caloforge[geant4]"),
+        (["geant4_pybind"], ["run", "quickstart"], "geant4_pybind is not installed; install caloforge[geant4]"),
     ],
 )  # fmt: skip
 def test_missing_extras_are_told_before_any_work(tmp_path, absent, verb, said):

@@ -49,10 +49,11 @@ def run(
     from caloforge.validation import summary_table
 
     whole = runs.load(config_file(config), out, workers, lambda base: chosen_physics(physics, cut, base))
+    if whole.own is None:
+        check_installed(*GEANT4)
     if minutes is not None:
         whole = fit_to_minutes(whole, minutes, console.print, anew=force)
     if whole.own is None:
-        check_installed(*GEANT4)
         console.print(physics_line(whole.config.physics))
     whole.open(resume=resume, force=force)
     whole.execute()
