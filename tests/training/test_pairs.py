@@ -49,7 +49,7 @@ def test_without_lessons_the_student_starts_from_the_noise_of_the_same_cells(sam
         scores = teacher.cell_scores(noise[:, -26:], conditions)
         ordered = noise[:, -26:][:, student.cell_network.places]
     alike = [float(torch.corrcoef(torch.stack([a, b]))[0, 1]) for a, b in zip(scores.T, ordered.T, strict=True)]
-    assert min(alike) > 0.7
+    assert min(alike) > 0.5  # of another cell: 0 within 0.15
 
 
 def test_same_noise_same_cells(teacher_run, student_run, samples):

@@ -112,12 +112,12 @@ class CouplingFlowModel(LayersThenCells):
         self.layer_updates = config.layer_updates
         conditions = self.conditions.size + sum(self.sizes)
         self.cell_flow = CouplingFlow(detector.n_cells, conditions, **_sizes(config.cells), local=config.local,
-                                      layout=layout(detector) if config.local else None)  # fmt: skip
+                                      layout=layout(detector) if config.local else None, edges=True)  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
-        """Fit the normal scores, and tell the local networks from which scores on cells are hit."""
+        """Fit the normal scores, and tell flow II from which scores on cells are hit."""
         super().fit(showers)
-        self.cell_flow.set_levels(self.hits.edge)
+        self.cell_flow.set_edges(self.hits.edge)
 
     def turns(self) -> tuple[Turn, ...]:
         """Flow I, several times, then flow II; each with its own optimiser."""

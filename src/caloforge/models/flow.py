@@ -2,11 +2,13 @@
 
 import itertools
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from caloforge.models import splines
+from caloforge.models.edges import FARTHEST, move_edge, moved_edge
 from caloforge.models.local import Layout, LocalNetwork, Split
 
 LOG_2_PI = math.log(2 * math.pi)
@@ -23,14 +25,19 @@ class Coupling(nn.Module):
         bins: of the splines.
         local: width of the network that sees the columns around each one, 0 for none.
         around: columns around each column (D, K), for that network.
+        edges: whether an edge of each bent column is moved before the spline (`move_edge`).
     """
+
+    edge: Tensor
 
     def __init__(
         self, kept: Tensor, bent: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
-        around: Tensor | None = None,
+        around: Tensor | None = None, *, edges: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.shape = (splines.parameters_per_value(bins), len(bent))
+        self.shape = (splines.parameters_per_value(bins) + edges, len(bent))
+        self.edges = edges
+        self.register_buffer("edge", torch.zeros(len(bent) if edges else 0))
         widths = [len(kept) + conditions, *[hidden] * depth]
         hiddens = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _dense(n_in, n_out)]
         self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * len(bent)))
@@ -39,8 +46,25 @@ class Coupling(nn.Module):
                 parameter.mul_(0.1)
         self.local = None if around is None else LocalNetwork(around, kept, bent, local, hidden, self.shape[0])
 
-    def forward(self, kept: Tensor, conditions: Tensor) -> Tensor:
-        """Parameters (N, 3 K - 1, bent) of the splines for the bent columns."""
+    def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Bent columns (N, bent) one step nearer to the latent numbers, and log of the slopes (N, bent)."""
+        parameters = self._bends(kept, conditions)
+        if not self.edges:
+            return splines.inverse_spline(x, parameters, BOUND)
+        x, log_slope = move_edge(x, self.edge, moved_edge(self.edge, parameters[:, -1]))
+        x, log_slopes = splines.inverse_spline(x, parameters[:, :-1], BOUND)
+        return x, log_slope + log_slopes
+
+    def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
+        """Bent columns (N, bent) one step nearer to the data."""
+        parameters = self._bends(kept, conditions)
+        if not self.edges:
+            return splines.spline(z, parameters, BOUND)
+        x = splines.spline(z, parameters[:, :-1], BOUND)
+        return move_edge(x, moved_edge(self.edge, parameters[:, -1]), self.edge)[0]
+
+    def _bends(self, kept: Tensor, conditions: Tensor) -> Tensor:
+        """Parameters (N, 3 K - 1, bent) of the splines, and the move of the edge."""
         hidden = self.network[:-1](torch.cat([kept, conditions], 1))
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
         return parameters if self.local is None else parameters + self.local(kept, hidden)
@@ -62,11 +86,12 @@ class CouplingFlow(nn.Module):
         blocks, hidden, depth, bins: sizes of the flow.
         local: width of the networks that see the columns around each one.
         layout: neighbourhoods and splits for these; None for none.
+        edges: whether the two blocks next to the data move an edge of each column, which `set_edges` tells.
     """
 
     def __init__(
         self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, local: int = 0,
-        layout: Layout | None = None,
+        layout: Layout | None = None, edges: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         pairs = (blocks + 1) // 2
@@ -80,7 +105,9 @@ class CouplingFlow(nn.Module):
         self.bends_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
         around = None if layout is None else layout.around
         self.blocks = nn.ModuleList(
-            Coupling(*_sides(splits[i // 2], first), conditions, hidden, depth, bins, local, around)
+            Coupling(
+                *_sides(splits[i // 2], first), conditions, hidden, depth, bins, local, around, edges=edges and i < 2
+            )
             for i, first in enumerate(self.bends_first)
         )
 
@@ -90,22 +117,22 @@ class CouplingFlow(nn.Module):
     def forward(self, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Latent numbers z (N, D) of data x (N, D), and log |dz/dx| (N,)."""
         log_slope = torch.zeros_like(x[:, 0])
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.couplings):
             if i % 2 == 0:
                 x = x.index_select(1, self.deals[i // 2])
             first, second = x.split(self.halves[i // 2], 1)
             kept, bent = (second, first) if self.bends_first[i] else (first, second)
-            bent, log_slopes = splines.inverse_spline(bent, block(kept, conditions), BOUND)
+            bent, log_slopes = block.to_latent(bent, kept, conditions)
             x = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
             log_slope = log_slope + log_slopes.sum(1)
         return x, log_slope
 
     def inverse(self, z: Tensor, conditions: Tensor) -> Tensor:
         """Data x (N, D) of latent numbers z (N, D)."""
-        for i, block in reversed(list(enumerate(self.blocks))):
+        for i, block in reversed(list(enumerate(self.couplings))):
             first, second = z.split(self.halves[i // 2], 1)
             kept, bent = (second, first) if self.bends_first[i] else (first, second)
-            bent = splines.spline(bent, block(kept, conditions), BOUND)
+            bent = block.to_data(bent, kept, conditions)
             z = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
             if i % 2 == 0:
                 z = z.index_select(1, self.returns[i // 2])
@@ -119,11 +146,19 @@ class CouplingFlow(nn.Module):
             order = order[deal]
         return order.argsort()
 
-    def set_levels(self, levels: Tensor) -> None:
-        """Tell the local networks the scores (D,) from which each column counts as hit."""
-        for block in self.blocks:
-            if isinstance(block, Coupling) and block.local is not None:
-                block.local.set_levels(levels)
+    def set_edges(self, edges: Tensor) -> None:
+        """Tell the flow the scores (D,) from which on each column counts as hit."""
+        halves = edges.clamp(-FARTHEST, FARTHEST)[self.deals[0]].split(self.halves[0])
+        for i, block in enumerate(self.couplings):
+            if block.local is not None:
+                block.local.set_levels(edges)
+            if block.edges:
+                block.edge.copy_(halves[0 if self.bends_first[i] else 1])
+
+    @property
+    def couplings(self) -> list[Coupling]:
+        """The blocks, the one next to the data first."""
+        return [cast(Coupling, block) for block in self.blocks]
 
     def log_density(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Log p(x | conditions) (N,)."""
