@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from caloforge.processes import undisturbed
 from caloforge.showers import read
 
 MAIN = "from caloforge.cli import main; main()"
@@ -67,9 +68,28 @@ def test_terminated_work_says_so_and_leaves_no_claim(tmp_path):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + signal.SIGTERM, said
     assert said.startswith("stopped; what was finished is kept")
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5.parts"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_waits_for_a_file_to_be_written(number):
+    seen = []
+
+    def stop(*_):
+        seen.append("stopped")
+
+    before = signal.signal(number, stop)
+    try:
+        with undisturbed():
+            os.kill(os.getpid(), number)
+            time.sleep(0.01)
+            seen.append("written")
+        assert seen == ["written", "stopped"]
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
 
 
 SWALLOWED = """

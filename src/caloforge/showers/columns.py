@@ -23,8 +23,9 @@ def to_awkward(showers: "Showers") -> Any:
     Raises:
         InputError: awkward is not installed.
 
-    Example:
-        >>> showers.to_awkward().energy[0]
+    Example::
+
+        energies = showers.to_awkward().energy  # one list of hits [MeV] per shower
     """
     check_installed("awkward")
     import awkward

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import replacing
+from caloforge.processes import undisturbed
 from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.seal import check_seal, seal
@@ -76,7 +77,7 @@ def write(path: Path, showers: Showers, *, compression: str | None = "lzf", sync
         InputError: the folder cannot be written.
         OSError: the disk is full or fails.
     """
-    with created(path, sync=sync) as file:
+    with undisturbed(), created(path, sync=sync) as file:
         write_attributes(file, showers.detector, showers.provenance)
         incidents = showers.incidents
         file.create_dataset("showers", data=showers.energies.astype(np.float32, copy=False), compression=compression)
