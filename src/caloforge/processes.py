@@ -120,8 +120,8 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in waiting[:1]:
-            signal.raise_signal(number)
+        for caught in waiting[:1]:
+            signal.raise_signal(caught)
 
 
 @cache
