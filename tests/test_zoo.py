@@ -22,6 +22,7 @@ from caloforge.simulators.learned import LearnedSimulator
 
 PHOTONS = ("atlas-barrel", "gamma", "65 GeV", 0.234, 0.003)  # Geant4's in docs/detectors.md, 0.2337 and 0.2324
 EXPORTED = {  # preset, particle, energy, mean E/E_inc of Geant4 and how far off it may be
+    "coupling-flow-eplus-small": ("calogan-ecal", "e+", "50 GeV", 0.9935, 0.001),
     "fast-ar-high-small": ("pbwo4-cylinder", "e-", "95 GeV", 0.992, 0.001),
     "gan-3d-small": ("clic-ecal", "e-", "300 GeV", 0.0176, 0.0003),
     "vae-small": PHOTONS,
