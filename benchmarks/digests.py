@@ -67,6 +67,9 @@ DETECTORS = {
 MODELS: dict[str, dict[str, Any]] = {
     "coupling-flow": {key: {"blocks": 2, "hidden": 8, "bins": 4} for key in ("layers", "cells")},
     "caloflow": {key: {"blocks": 1, "hidden": 16, "bins": 4} for key in ("layers", "cells")},
+    "caloflow-student": {"layers": {"blocks": 1, "hidden": 16, "bins": 4},
+                         "cells": {"blocks": 1, "hidden": 12, "bins": 4}},
+    "distilled": {"layers": {"blocks": 2, "hidden": 8, "bins": 4}, "hidden": 16, "blocks": 2, "score": 0.5},
     "vae": {"latent": 4, "hidden": [16, 8]},
     "wgan-gp": {"latent": 4, "hidden": [16, 16]},
     "fast-ar": {"layers": {"blocks": 1, "hidden": 4, "bins": 2}, "widths": [4, 6], "blocks": [0, 1], "embedding": 4,
@@ -83,6 +86,8 @@ LEARNED = {  # the kinds of models that are trained in a detector; the others wo
     "shower, rings": ("coupling-flow", "wgan-gp"),
     "window": ("vae",),
 }
+STUDENTS = {"coupling-flow": "distilled", "caloflow": "caloflow-student"}
+"""Kinds that learn from a model of another kind, in the same detectors."""
 PARTS = ("geometry", "showers", "models")
 Found = Iterator[tuple[str, str]]
 
@@ -179,15 +184,24 @@ def _simulated(name: str, folder: Path, ways: dict[str, str]) -> Found:
 
 
 def learned(name: str, kind: str, folder: Path) -> Found:
-    """Of weights, exported file and showers of a model trained for a few steps."""
+    """Of weights, exported file and showers of a model trained for a few steps, and of its student's."""
     sample = incidents(name, 200, "300 MeV:3 GeV", INCLINED)
     with create("gflash", detector(name)) as simulator:
         showers = simulator.simulate(sample, 3)
+    yield from ((f"{kind}; {key}", value) for key, value in _learned(kind, folder / kind, showers, {}))
+    if student := STUDENTS.get(kind):
+        teacher = {"teacher": str(folder / kind)}
+        found = _learned(student, folder / student, showers, teacher)
+        yield from ((f"{student}; {key}", value) for key, value in found)
+
+
+def _learned(kind: str, run: Path, showers: Showers, more: dict[str, Any]) -> Found:
     config = {"model": {"kind": kind, **MODELS[kind]}, "training": {"steps": 4, "batch": 32, "evaluate_every": 2}}
-    run, exported = folder / "run", folder / "model.onnx"
-    train(TrainingConfig.build(config, kind), showers[:150], showers[150:], run, quiet=True)
+    exported = run / "model.onnx"
+    train(TrainingConfig.build(config | more, kind), showers[:150], showers[150:], run, quiet=True)
     weights = torch.load(run / "model.pt", weights_only=True)
     yield "weights", digest(*(value for _, value in sorted(_tensors(weights))))
+    yield "losses", text((run / "losses.jsonl").read_text(encoding="utf-8"))
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             export(run, exported)
@@ -195,8 +209,8 @@ def learned(name: str, kind: str, folder: Path) -> Found:
         yield "refused by export", text(error)
         return
     yield "exported file", hashlib.sha256(exported.read_bytes()).hexdigest()
-    with LearnedSimulator(exported, detector(name), outside=True) as simulator:
-        yield "learned", digest(simulator.simulate(sample[:20], 6).energies)
+    with LearnedSimulator(exported, showers.detector, outside=True) as simulator:
+        yield "learned", digest(simulator.simulate(showers.incidents[:20], 6).energies)
 
 
 def _tensors(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -218,7 +232,7 @@ def digests(parts: list[str], log: Any) -> dict[str, str]:
                 found |= {f"{part}; {name}; {key}": value for key, value in makers[part]()}
         for kind in LEARNED.get(name, ()) if "models" in parts else ():
             with tempfile.TemporaryDirectory() as folder:
-                found |= {f"models; {name}; {kind}; {key}": value for key, value in learned(name, kind, Path(folder))}
+                found |= {f"models; {name}; {key}": value for key, value in learned(name, kind, Path(folder))}
         print(name, file=log, flush=True)
     return found
 
