@@ -27,6 +27,7 @@ from caloforge.detector.neighbours import neighbours
 from caloforge.errors import RunError
 from caloforge.export import export
 from caloforge.production import Source, SourceConfig
+from caloforge.report.maps import cell_corners
 from caloforge.showers import Incidents, Showers, write
 from caloforge.simulators import create
 from caloforge.simulators.geant4 import HookedGeant4
@@ -34,7 +35,6 @@ from caloforge.simulators.learned import LearnedSimulator
 from caloforge.training import TrainingConfig, train
 from caloforge.validation.features import BUILD
 from caloforge.validation.judges import inputs as judge_inputs
-from caloforge.validation.report.maps import cell_corners
 from caloforge.validation.table import observable_table
 
 CELLS = {

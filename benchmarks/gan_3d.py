@@ -20,8 +20,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models import Batch
 from caloforge.models.base import shared_grid
-from caloforge.models.gan_3d import Gan3DModel
-from caloforge.models.images_3d import image_cost
+from caloforge.models.gan_3d.images import image_cost
+from caloforge.models.gan_3d.model import Gan3DModel
 from caloforge.showers import Showers, read
 from caloforge.simulators import create, labelled
 from caloforge.training import check_trained, load_model

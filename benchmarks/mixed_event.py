@@ -23,13 +23,13 @@ from caloforge.simulators.geant4.hooked import STAGES
 os.environ.update(environment())
 import geant4_pybind as g4
 
-from caloforge.simulators.geant4 import kernel
-from caloforge.simulators.geant4.application import HookedCalorimeter, Tracked
-from caloforge.simulators.geant4.geometry import Calorimeter
 from caloforge.simulators.geant4.hook import HitMap, Hook
 from caloforge.simulators.geant4.physics import Physics
-from caloforge.simulators.geant4.scoring import reader
-from caloforge.simulators.geant4.worker import Gun
+from caloforge.simulators.geant4.process import kernel
+from caloforge.simulators.geant4.process.hooked_worker import HookedCalorimeter, Tracked
+from caloforge.simulators.geant4.process.worker import Gun
+from caloforge.simulators.geant4.world.geometry import Calorimeter
+from caloforge.simulators.geant4.world.scoring import reader
 
 PARTICLES = (11, 22, 211)
 PLACES = ((-60.0, 0.0, 0.0), (60.0, 0.0, 0.0), (0.0, 60.0, 0.0))  # mm

@@ -29,7 +29,8 @@ import numpy as np
 from caloforge.detector import Detector, preset_names
 from caloforge.production.spectrum import Source, SourceConfig
 from caloforge.showers import Incidents
-from caloforge.simulators.geant4 import Geant4Simulator, datasets, wire
+from caloforge.simulators.geant4 import Geant4Simulator, datasets
+from caloforge.simulators.geant4.process import wire
 
 GOALS = {"calogan-ecal": 0.8, "clic-ecal": 0.7, "atlas-barrel": 0.6, "pbwo4-cylinder": 0.25}
 ENERGY = 10_000.0
@@ -41,9 +42,10 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def bare(connection: Connection, toml: str) -> None:
     """Child: the same plates, particles and random numbers, nothing scored; answers incidents with CPU seconds."""
-    from caloforge.simulators.geant4 import kernel, physics
-    from caloforge.simulators.geant4.geometry import Calorimeter
-    from caloforge.simulators.geant4.worker import Gun
+    from caloforge.simulators.geant4 import physics
+    from caloforge.simulators.geant4.process import kernel
+    from caloforge.simulators.geant4.process.worker import Gun
+    from caloforge.simulators.geant4.world.geometry import Calorimeter
 
     class Plates(Calorimeter):
         def ConstructSDandField(self) -> None:  # noqa: N802

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from caloforge.detector import Detector, symmetries
+from caloforge.report import validate
 from caloforge.showers import Showers, read
-from caloforge.validation import validate
 from caloforge.validation.benchmark import Metrics
 
 VIEWS = ("low", "low_normed", "high", "log", "fixed", "high_trees")

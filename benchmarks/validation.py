@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from caloforge.detector import Detector
+from caloforge.report import validate
 from caloforge.showers import Incidents, Showers, read
 from caloforge.simulators.gflash import GFlash
-from caloforge.validation import validate
 
 
 def resampled(path: Path, detector: Detector, n: int, seed: int) -> Showers:

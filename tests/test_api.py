@@ -81,7 +81,7 @@ def test_pictures_and_one_line(name):
 
 def test_candidates_are_samples_simulators_names_or_files(tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr("caloforge.validation.validate", lambda *given, **_: seen.update(given[1]) or {})
+    monkeypatch.setattr("caloforge.report.validate", lambda *given, **_: seen.update(given[1]) or {})
     beam = ("gflash", "calogan-ecal", "e+", "2 GeV:10 GeV")
     reference, other, third = (cf.produce(*beam, n=6, seed=seed) for seed in (9, 2, 3))
     cf.write(tmp_path / "sample.h5", other)

@@ -22,6 +22,7 @@ ALLOWED = {
     "training": CORE | {"detector", "showers", "models"},
     "export": CORE | {"detector", "showers", "simulators", "models", "training"},
     "validation": CORE | {"detector", "showers"},
+    "report": CORE | {"detector", "showers", "validation"},
     "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
 ALLOWED["named_runs"] = CORE
@@ -39,6 +40,19 @@ HOMES = {
     "awkward": ("showers/",),
     "pyhepmc": ("production/",),
     "pandas": ("showers/",),
+}
+WINGS = {  # which parts of a package may import which others of it; what is not named here, any
+    "models/parts": {"models/base", "models/configs"},
+    "models/flows": {"models/base", "models/configs", "models/parts"},
+    "models/caloflow": {"models/base", "models/configs", "models/parts", "models/flows", "models/distillation"},
+    "models/coupling_flow": {"models/base", "models/configs", "models/parts", "models/flows", "models/distillation"},
+    "models/fast_ar": {"models/base", "models/configs", "models/parts", "models/flows"},
+    "models/gan_3d": {"models/base", "models/configs", "models/parts"},
+    "models/vae": {"models/base", "models/configs", "models/parts"},
+    "models/wgan": {"models/base", "models/configs", "models/parts"},
+    "simulators/geant4/tables": set(),
+    "simulators/geant4/world": {"simulators/geant4/process", "simulators/geant4/physics"},
+    "simulators/geant4/hook": {"simulators/geant4/world", "simulators/base", "simulators/replay"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -67,6 +81,20 @@ def test_imports_point_down(path):
     for package, homes in HOMES.items():
         if any(m.split(".")[0] == package for m in modules):
             assert relative.startswith(homes), f"{package} belongs in {homes}"
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_wings_keep_apart(wing):
+    """A model imports no other model, and what runs in Geant4's processes does not import what starts them."""
+    within = wing.split("/")[0]
+    home = PACKAGE / wing
+    files = [home.with_suffix(".py")] if home.with_suffix(".py").is_file() else sorted(home.rglob("*.py"))
+    assert files
+    for path in files:
+        modules = (m.removeprefix("caloforge.").replace(".", "/") for m in imported(path))
+        inside = {m for m in modules if m.startswith(f"{within}/")}
+        stray = {m for m in inside if not any(m == a or m.startswith(f"{a}/") for a in (wing, *WINGS[wing]))}
+        assert not stray, f"{path.relative_to(PACKAGE)} must not import {stray}"
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def validate(
         output: folder of the report.
         floor: independent Geant4 showers; the reference is split in two without them.
         training: showers that candidates have learned from, for the memorisation test.
-        **options: `recipe`, `seed`, `seeds`, `reweight`, `background`, `timings`, as in `validation.validate`.
+        **options: `recipe`, `seed`, `seeds`, `reweight`, `background`, `timings`, as in `report.validate`.
 
     Returns:
         The content of metrics.json.
@@ -221,7 +221,7 @@ def validate(
     Raises:
         InputError: samples that cannot be compared, or an unknown candidate.
     """
-    from caloforge.validation import validate as judge
+    from caloforge.report import validate as judge
 
     true = read(reference)
     options = {"progress": False, **options}

@@ -76,10 +76,11 @@ def test_geant4_at_work_ends_with_its_parent(small):
 
 @GEANT4
 def test_a_stopped_geant4_is_told_and_given_up(small, monkeypatch, caplog):
-    from caloforge.simulators.geant4 import Geant4Simulator, process
+    from caloforge.simulators.geant4 import Geant4Simulator
+    from caloforge.simulators.geant4.process import parent
 
-    monkeypatch.setattr(process, "LOOK", 0.1)
-    monkeypatch.setattr(process, "STOPPED", 0.5)
+    monkeypatch.setattr(parent, "LOOK", 0.1)
+    monkeypatch.setattr(parent, "STOPPED", 0.5)
     simulator = Geant4Simulator(small)
     try:
         simulator.simulate(Incidents.make("e-", 100.0), 1)

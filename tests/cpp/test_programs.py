@@ -9,7 +9,7 @@ import pytest
 from caloforge.detector import Detector
 from caloforge.detector.detector import preset_names
 from caloforge.showers import Incidents
-from caloforge.simulators.geant4.sharing import share
+from caloforge.simulators.geant4.world.sharing import share
 from caloforge.simulators.learned import LearnedSimulator
 
 ROOT = Path(__file__).parents[2]

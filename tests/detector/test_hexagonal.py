@@ -150,9 +150,9 @@ def test_models_of_arrays_say_that_pads_are_none(pads):
 
 def test_pads_are_judged_and_drawn(pads, toy):
     pytest.importorskip("matplotlib")
+    from caloforge.report.maps import average_showers
+    from caloforge.report.style import REFERENCE
     from caloforge.validation.judges.inputs import make_inputs
-    from caloforge.validation.report.maps import average_showers
-    from caloforge.validation.report.style import REFERENCE
     from caloforge.validation.table import observable_table
 
     showers = toy(pads, 60, seed=2)

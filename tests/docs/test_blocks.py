@@ -158,10 +158,10 @@ def only_bound(function, *given, **named):
 )
 def test_python_runs(page, folder, monkeypatch):
     """Blocks of a page run one after the other, as a reader would type them; judging is left out."""
-    import caloforge.validation
+    import caloforge.report
 
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(caloforge.validation, "validate", partial(only_bound, caloforge.validation.validate))
+    monkeypatch.setattr(caloforge.report, "validate", partial(only_bound, caloforge.report.validate))
     names = {}
     for block in of_language("python"):
         if block.values[0] == page:

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from caloforge.models.cells import CellLogits, CellScores
-from caloforge.models.transforms import layer_sums
+from caloforge.models.caloflow.cells import CellLogits, CellScores
+from caloforge.models.parts.transforms import layer_sums
 
 
 @pytest.fixture(scope="module")

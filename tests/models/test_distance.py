@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
-from caloforge.models.distance import distance_at_energies, physics_distance
+from caloforge.models.parts.distance import distance_at_energies, physics_distance
 
 
 @pytest.fixture(scope="module")

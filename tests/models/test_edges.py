@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from caloforge.models.edges import KAPPA, move_edge, moved_edge
-from caloforge.models.flow import CouplingFlow
+from caloforge.models.flows.coupling import CouplingFlow
+from caloforge.models.flows.edges import KAPPA, move_edge, moved_edge
 
 
 def logistic(x):

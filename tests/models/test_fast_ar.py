@@ -11,8 +11,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models import Batch, build
 from caloforge.models.configs import FastArConfig, FlowConfig
-from caloforge.models.fast_ar import LayerNumbers
-from caloforge.models.mixtures import LogisticMixture
+from caloforge.models.fast_ar.mixtures import LogisticMixture
+from caloforge.models.fast_ar.model import LayerNumbers
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 
@@ -235,7 +235,7 @@ def test_transforms_are_fitted_to_labels_that_come_in_turn(uniform, toy, monkeyp
     cells = showers.energies * (energy / showers.incidents.energy)[:, None].astype(np.float32)
     cells[::2] *= 0.5
     showers = Showers(uniform, Incidents.make("e+", energy, shower_id=range(200)), cells)
-    monkeypatch.setattr("caloforge.models.fast_ar.FITTED", 150)
+    monkeypatch.setattr("caloforge.models.fast_ar.model.FITTED", 150)
     model = build(TINY, uniform, Domain.of(showers.incidents))
     model.fit(showers)
     share = np.log(uniform.sum_layers(cells) / energy[:, None])

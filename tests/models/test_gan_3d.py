@@ -11,7 +11,6 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.export.onnx import check_parity, to_onnx
 from caloforge.models import Batch, build
-from caloforge.models.blocks_3d import SLOPE, Generator, UpBlock, UpConvolution
 from caloforge.models.configs import (
     DiscriminatorConfig,
     DownBlockConfig,
@@ -21,8 +20,9 @@ from caloforge.models.configs import (
     LossWeights,
     UpBlockConfig,
 )
-from caloforge.models.gan_3d import FLIPS, Gan3DModel
-from caloforge.models.images_3d import Profiles, RectifiedCells, image_cost
+from caloforge.models.gan_3d.blocks import SLOPE, Generator, UpBlock, UpConvolution
+from caloforge.models.gan_3d.images import Profiles, RectifiedCells, image_cost
+from caloforge.models.gan_3d.model import FLIPS, Gan3DModel
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 from caloforge.training import TrainingConfig, train
@@ -236,7 +236,7 @@ def test_generator_loss_is_the_weighted_sum(fitted):
 
 def test_discriminator_loss_is_the_weighted_sum(fitted, monkeypatch):
     model, showers = fitted
-    monkeypatch.setattr("caloforge.models.gan_3d.FLIPS", 0.0)
+    monkeypatch.setattr("caloforge.models.gan_3d.model.FLIPS", 0.0)
     batch = Batch.of(showers[:16])
     torch.manual_seed(9)
     loss = float(model.discriminator_loss(batch).detach())
@@ -255,7 +255,7 @@ def test_a_twentieth_of_the_labels_is_flipped(fitted, monkeypatch):
     model, showers = fitted
     shown = []
     monkeypatch.setattr(
-        "caloforge.models.gan_3d.cross_entropy", lambda logits, labels: shown.append(labels) or logits.mean()
+        "caloforge.models.gan_3d.model.cross_entropy", lambda logits, labels: shown.append(labels) or logits.mean()
     )
     torch.manual_seed(10)
     for _ in range(40):

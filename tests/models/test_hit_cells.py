@@ -7,8 +7,8 @@ import torch
 from scipy.stats import kstwobign, norm
 
 from caloforge.detector import Detector, symmetries
-from caloforge.models.hit_cells import HitCells
-from caloforge.models.transforms import layer_sums
+from caloforge.models.parts.hit_cells import HitCells
+from caloforge.models.parts.transforms import layer_sums
 
 FALSE_ALARM = 1e-5  # of a test below in all
 FAINT = (0.01, 0.03, 0.1, 0.3)  # MeV

@@ -6,7 +6,7 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.detector.frames.window import alignment
-from caloforge.models.impact import Alignment, ImpactConditions
+from caloforge.models.parts.impact import Alignment, ImpactConditions
 from caloforge.showers import Incidents
 from caloforge.showers.domain import Domain, network_inputs
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from caloforge.models.layer_scores import LayerScores, cell_cut
+from caloforge.models.parts.layer_scores import LayerScores, cell_cut
 from caloforge.showers import Incidents
 from caloforge.showers.domain import Domain
 

@@ -7,8 +7,8 @@ import torch
 from caloforge.detector import Detector
 from caloforge.models import build
 from caloforge.models.configs import CouplingFlowConfig, FlowConfig
-from caloforge.models.flow import CouplingFlow
-from caloforge.models.local import layout
+from caloforge.models.flows.coupling import CouplingFlow
+from caloforge.models.flows.local import layout
 from caloforge.showers.domain import Domain
 
 TINY = FlowConfig(blocks=5, hidden=8, bins=4)

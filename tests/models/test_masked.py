@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 import torch
 
-from caloforge.models.masked import MaskedFlow, MaskedNetwork, hidden_degrees
+from caloforge.models.flows.masked import MaskedFlow, MaskedNetwork, hidden_degrees
 
 # wide networks, ones narrower than the columns, single hidden units, one column
 SHAPES = [(6, 40), (12, 12), (20, 8), (7, 3), (5, 1), (1, 4)]

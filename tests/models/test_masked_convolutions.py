@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caloforge.models.masked_convolutions import Across, BlockedConvolution, BlockedNetwork
+from caloforge.models.fast_ar.masked_convolutions import Across, BlockedConvolution, BlockedNetwork
 
 
 @pytest.fixture

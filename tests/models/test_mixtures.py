@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from caloforge.models.mixtures import LogisticMixture, normal_tail
+from caloforge.models.fast_ar.mixtures import LogisticMixture, normal_tail
 
 K = 3
 

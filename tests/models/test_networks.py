@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from caloforge.models.networks import dense
+from caloforge.models.parts.networks import dense
 
 
 def test_glorot_weights_and_constant_biases():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import kstwobign
 
-from caloforge.models.normal_scores import NormalScores, growing, interpolated, to_normal
+from caloforge.models.parts.normal_scores import NormalScores, growing, interpolated, to_normal
 
 FALSE_ALARM = 1e-5  # of a test below in all
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from caloforge.models import build
-from caloforge.models.response_match import ResponseMatch, ScoresAtEnergies
+from caloforge.models.parts.response_match import ResponseMatch, ScoresAtEnergies
 from caloforge.showers import Incidents
 from caloforge.showers.domain import Domain
 

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from caloforge.models import splines
-from caloforge.models.flow import BOUND, CouplingFlow
+from caloforge.models.flows import splines
+from caloforge.models.flows.coupling import BOUND, CouplingFlow
 
 BOUND_HERE = 3.0
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caloforge.models.tilt import LIMIT, moments, tilted, wanted
+from caloforge.models.fast_ar.tilt import LIMIT, moments, tilted, wanted
 
 LINE = torch.linspace(-1, 1, 11)
 GRID = torch.cartesian_prod(LINE, LINE)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from caloforge.models.transforms import LayerShapes, LayerShares, logistic
+from caloforge.models.parts.transforms import LayerShapes, LayerShares, logistic
 
 
 @pytest.fixture(scope="module")

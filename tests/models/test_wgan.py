@@ -4,7 +4,7 @@ import torch
 
 from caloforge.models import Batch, build
 from caloforge.models.configs import WGANConfig
-from caloforge.models.distance import distance_at_energies
+from caloforge.models.parts.distance import distance_at_energies
 from caloforge.models.wgan import gradient_penalty
 from caloforge.showers.domain import Domain
 

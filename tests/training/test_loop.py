@@ -128,7 +128,7 @@ def test_model_is_rebuilt_from_the_folder_alone(unbroken, small):
 
 def test_weights_whose_slope_is_not_finite_are_not_kept(samples, tmp_path, monkeypatch):
     """A finite loss can have a slope that is not: that of a root at zero."""
-    monkeypatch.setattr("caloforge.models.coupling_flow.CouplingFlowModel.layer_loss", lambda model, _: sum(
+    monkeypatch.setattr("caloforge.models.coupling_flow.model.CouplingFlowModel.layer_loss", lambda model, _: sum(
         (0 * p.sum()).sqrt() for p in model.layer_flow.parameters()))  # fmt: skip
     with pytest.raises(RunError, match="loss or its slope is not finite at step 0"):
         train(config(), *samples, tmp_path / "run", quiet=True)

@@ -6,10 +6,12 @@ import pytest
 from rich.console import Console
 
 from caloforge.errors import InputError, RunError
-from caloforge.validation import benchmark, schema, summary_table, validate
+from caloforge.report import folder, validate
+from caloforge.validation import benchmark, schema, summary_table
 from caloforge.validation.features import VIEWS
 from caloforge.validation.metrics import METRICS, Comparison, Sample, score
 from caloforge.validation.recipes import RECIPES
+from caloforge.validation.samples import prepare
 from caloforge.validation.schema import Member, View, read_metrics
 
 AUCS = ("auc_low", "auc_low_normed", "auc_high", "auc_high_trees", "auc_log", "auc_fixed")
@@ -19,7 +21,7 @@ AUCS = ("auc_low", "auc_low_normed", "auc_high", "auc_high_trees", "auc_log", "a
 def done(samples, with_energies, small_recipe, tmp_path_factory):
     """Folder and metrics of one validation: an honest candidate, one scaled by 1 %, and copies of the training set.
 
-    The page itself, which takes longer than all metrics, is drawn in tests/validation/report.
+    The page itself, which takes longer than all metrics, is drawn in tests/report.
     """
     reference, floor, candidate, training = samples
     candidates = {
@@ -31,7 +33,7 @@ def done(samples, with_energies, small_recipe, tmp_path_factory):
     options = {"floor": floor, "training": training, "recipe": "quick", "seeds": 1, "progress": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "quick", small_recipe)
-        patch.setattr("caloforge.validation.report.write_report", lambda path, *_: path.touch())
+        patch.setattr("caloforge.report.page.write_report", lambda path, *_: path.touch())
         metrics = validate(reference, candidates, out, **options)
     return out, metrics
 
@@ -127,7 +129,7 @@ def test_terminal_summary_names_samples_and_warns(done):
 
 
 def test_same_seed_same_metrics(samples, small_recipe):
-    prepared = benchmark.prepare(samples[0][:500], {"model": samples[2]}, None, reweight=False, seed=0)
+    prepared = prepare(samples[0][:500], {"model": samples[2]}, None, reweight=False, seed=0)
     runs = [benchmark.measure(prepared, small_recipe, 3, 1, lambda _: None) for _ in range(2)]
     assert benchmark.finite(runs[0]) == benchmark.finite(runs[1])
 
@@ -147,8 +149,8 @@ def test_a_report_that_fails_loses_no_metrics(samples, tmp_path, monkeypatch):
     def fails(*_):
         raise ValueError("Expected end of text,\nfound x")
 
-    monkeypatch.setattr("caloforge.validation.report.write_report", fails)
-    monkeypatch.setattr(benchmark, "measure", lambda *_, **__: {"kept": True})
+    monkeypatch.setattr("caloforge.report.page.write_report", fails)
+    monkeypatch.setattr(folder, "measure", lambda *_, **__: {"kept": True})
     with pytest.raises(
         RunError, match=r"report failed \(Expected end of text, found x\); the metrics are kept in .*json"
     ):

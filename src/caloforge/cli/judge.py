@@ -76,10 +76,10 @@ def validate(
     """Compare showers with a reference: metrics.json and a report to read."""
     check_installed(*VALIDATION)
     from caloforge.bench import read_report
+    from caloforge.report import validate as compare
+    from caloforge.report.printed import find_browser, print_report
     from caloforge.validation import summary_table
-    from caloforge.validation import validate as compare
     from caloforge.validation.benchmark import check_judges
-    from caloforge.validation.report.printed import find_browser, print_report
 
     if pdf:
         find_browser()

@@ -47,7 +47,7 @@ class CouplingFlowConfig(Strict):
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
-    network: ClassVar[str] = "caloforge.models.coupling_flow:CouplingFlowModel"
+    network: ClassVar[str] = "caloforge.models.coupling_flow.model:CouplingFlowModel"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
     cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
@@ -68,7 +68,7 @@ class DistilledConfig(Strict):
     learns_from: ClassVar[str] = "coupling-flow"
 
     kind: Literal["distilled"] = "distilled"
-    network: ClassVar[str] = "caloforge.models.pair_student:PairStudent"
+    network: ClassVar[str] = "caloforge.models.coupling_flow.student:PairStudent"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     hidden: Width = 512
     blocks: Annotated[int, Field(ge=1, le=32)] = 4
@@ -110,7 +110,7 @@ class CaloFlowConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 128, "learning_rate": 1e-3, "average": 0.99}
 
     kind: Literal["caloflow"] = "caloflow"
-    network: ClassVar[str] = "caloforge.models.caloflow:CaloFlowTeacher"
+    network: ClassVar[str] = "caloforge.models.caloflow.model:CaloFlowTeacher"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
     cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=378)
     columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
@@ -123,7 +123,7 @@ class CaloFlowStudentConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "average": 0.99}
 
     kind: Literal["caloflow-student"] = "caloflow-student"
-    network: ClassVar[str] = "caloforge.models.caloflow:CaloFlowStudent"
+    network: ClassVar[str] = "caloforge.models.caloflow.model:CaloFlowStudent"
     layers: MaskedFlowConfig = MaskedFlowConfig(blocks=6, hidden=64)
     cells: MaskedFlowConfig = MaskedFlowConfig(blocks=8, hidden=504)
     columns: Annotated[Logits | Scores, Field(discriminator="kind")] = Logits()
@@ -144,7 +144,7 @@ class FastArConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 16, "average": 0.995}
 
     kind: Literal["fast-ar"] = "fast-ar"
-    network: ClassVar[str] = "caloforge.models.fast_ar:FastArModel"
+    network: ClassVar[str] = "caloforge.models.fast_ar.model:FastArModel"
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     layer_updates: Annotated[int, Field(ge=1, le=100)] = 4
     widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=6)] = (16, 32, 48)
@@ -237,7 +237,7 @@ class Gan3DConfig(Strict):
     training: ClassVar[Defaults] = {"batch": 32, "learning_rate": 5e-4, "average": 0.99}
 
     kind: Literal["gan-3d"] = "gan-3d"
-    network: ClassVar[str] = "caloforge.models.gan_3d:Gan3DModel"
+    network: ClassVar[str] = "caloforge.models.gan_3d.model:Gan3DModel"
     noise: Annotated[int, Field(ge=1, le=100_000)] = 254
     grain: bool = False
     power: Annotated[float, Field(gt=0, le=1)] = 0.85

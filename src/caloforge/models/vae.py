@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
 from caloforge.models.configs import VAEConfig
-from caloforge.models.hit_cells import HitCells
-from caloforge.models.impact import ImpactConditions
-from caloforge.models.layer_scores import LayerScores, cell_cut
-from caloforge.models.networks import dense
-from caloforge.models.response_match import ResponseMatch
+from caloforge.models.parts.hit_cells import HitCells
+from caloforge.models.parts.impact import ImpactConditions
+from caloforge.models.parts.layer_scores import LayerScores, cell_cut
+from caloforge.models.parts.networks import dense
+from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 

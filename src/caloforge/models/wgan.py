@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Model, Turn
 from caloforge.models.configs import WGANConfig
-from caloforge.models.distance import distance_at_energies
-from caloforge.models.impact import ImpactConditions
-from caloforge.models.layer_scores import LayerScores, cell_cut
-from caloforge.models.networks import dense
-from caloforge.models.response_match import ResponseMatch
-from caloforge.models.transforms import logistic
+from caloforge.models.parts.distance import distance_at_energies
+from caloforge.models.parts.impact import ImpactConditions
+from caloforge.models.parts.layer_scores import LayerScores, cell_cut
+from caloforge.models.parts.networks import dense
+from caloforge.models.parts.response_match import ResponseMatch
+from caloforge.models.parts.transforms import logistic
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 

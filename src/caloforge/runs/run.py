@@ -245,7 +245,7 @@ class Run:
     def validate(self) -> None:
         """Judge the model and its competitors on showers that training never saw."""
         from caloforge.bench import read_report
-        from caloforge.validation import validate
+        from caloforge.report import validate
 
         test, config = self.showers("test"), self.config.validation
         calls = {self.config.name: str(self.paths.model), **self._competitors()}

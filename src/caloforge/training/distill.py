@@ -13,10 +13,10 @@ from torch import Tensor
 
 from caloforge.errors import InputError
 from caloforge.models import Batch, Model, Turn
-from caloforge.models.coupling_flow import LayersThenCells
-from caloforge.models.distilled import Student, Teacher
-from caloforge.models.masked import Steps
-from caloforge.models.pair_student import PairStudent
+from caloforge.models.coupling_flow.model import LayersThenCells
+from caloforge.models.coupling_flow.student import PairStudent
+from caloforge.models.distillation import Student, Teacher
+from caloforge.models.flows.masked import Steps
 from caloforge.training.config import TrainingConfig
 from caloforge.training.run import RunFolder, check_trained, load_model
 

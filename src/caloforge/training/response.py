@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from caloforge.models import Batch, Model
-from caloforge.models.response_match import ResponseMatch
+from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.showers import Showers
 
 RANGES = 4  # of energy, with equally many showers each

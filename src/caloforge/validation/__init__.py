@@ -1,6 +1,6 @@
-"""Validation: the benchmark of any simulator against Geant4, and its report."""
+"""Validation: metrics of any simulator's showers against Geant4's; `caloforge.report` draws them."""
 
-from caloforge.validation.benchmark import validate
+from caloforge.validation.benchmark import measure
 from caloforge.validation.summary import summary_table
 
-__all__ = ["summary_table", "validate"]
+__all__ = ["measure", "summary_table"]

@@ -14,16 +14,16 @@ import numpy as np
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents
-from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.datasets import environment
+from caloforge.simulators.geant4.process import wire
 
 os.environ.update(environment())
 import geant4_pybind as g4
 
-from caloforge.simulators.geant4 import application, kernel, worker
+from caloforge.simulators.geant4.process import hooked_worker, kernel, worker
 
 toml, left, fast = Path(sys.argv[1]).read_text(), int(sys.argv[2]), sys.argv[3:]
-base = application.Application if fast else worker.Application
+base = hooked_worker.Application if fast else worker.Application
 output = os.dup(1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 kernel.silence()

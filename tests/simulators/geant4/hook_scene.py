@@ -20,8 +20,8 @@ from caloforge.simulators.geant4.datasets import environment
 os.environ.update(environment())
 import geant4_pybind as g4
 
-from caloforge.simulators.geant4.field import set_field
 from caloforge.simulators.geant4.hook import Hook, Placement, Trigger, entrance_slab, volumes_below
+from caloforge.simulators.geant4.world.field import set_field
 
 SCENE, FOLDER = sys.argv[1], Path(sys.argv[2])
 MESH = Detector.from_toml((FOLDER / "mesh.toml").read_text())

@@ -11,16 +11,16 @@ import numpy as np
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents
-from caloforge.simulators.geant4 import wire
 from caloforge.simulators.geant4.datasets import environment
+from caloforge.simulators.geant4.process import wire
 
 os.environ.update(environment())
 import geant4_pybind as g4
 
-from caloforge.simulators.geant4 import kernel
-from caloforge.simulators.geant4.geometry import Calorimeter
 from caloforge.simulators.geant4.physics import Physics
-from caloforge.simulators.geant4.worker import Gun
+from caloforge.simulators.geant4.process import kernel
+from caloforge.simulators.geant4.process.worker import Gun
+from caloforge.simulators.geant4.world.geometry import Calorimeter
 
 points = np.load(io.BytesIO(sys.stdin.buffer.read()))
 output = os.dup(1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caloforge.simulators.geant4.bremsstrahlung import coulomb_correction, scaled_cross_section
+from caloforge.simulators.geant4.tables.bremsstrahlung import coulomb_correction, scaled_cross_section
 
 
 def seltzer_berger(folder, z):

@@ -9,10 +9,10 @@ from importlib.util import find_spec
 import pytest
 
 from caloforge.errors import InputError
-from caloforge.simulators.geant4 import cache, tables
+from caloforge.simulators.geant4.tables import cache, formats
 
 pytestmark = pytest.mark.skipif(not find_spec("xraydb"), reason="needs the extra geant4")
-ENSURE = "from caloforge.simulators.geant4 import cache; cache.ensure()"
+ENSURE = "from caloforge.simulators.geant4.tables import cache; cache.ensure()"
 NOBODY = 12345  # a user without an entry in the list of users
 
 
@@ -34,7 +34,7 @@ def few(monkeypatch):
         for z in range(3):
             (folder / "electromagnetic" / "brem_SB" / f"br{z}").write_text(f"table of {z}\n")
 
-    monkeypatch.setattr(tables, "write", write)
+    monkeypatch.setattr(formats, "write", write)
     return made
 
 
@@ -90,7 +90,7 @@ def as_nobody(code, **environment):
     given = {
         key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME", "CALOFORGE_CACHE")
     }
-    imports = "from caloforge.simulators.geant4 import cache, tables\nfrom caloforge.errors import InputError\n"
+    imports = "from caloforge.simulators.geant4.tables import cache, formats\nfrom caloforge.errors import InputError\n"
     words = [sys.executable, "-c", imports + become + code]
     return subprocess.run(words, capture_output=True, text=True, env=given | environment)
 

@@ -3,8 +3,8 @@ import pytest
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, Showers
-from caloforge.simulators.geant4.hook_hits import FastHits, HitMap
-from caloforge.simulators.geant4.hook_placement import Placement
+from caloforge.simulators.geant4.hook.hits import FastHits, HitMap
+from caloforge.simulators.geant4.hook.placement import Placement
 
 MESH = """
 name = "mesh"

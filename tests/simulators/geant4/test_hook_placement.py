@@ -4,8 +4,8 @@ import pytest
 from caloforge.detector import Detector
 from caloforge.detector.frames.mesh import frames_along
 from caloforge.errors import InputError
-from caloforge.simulators.geant4.hook_placement import Placement
-from caloforge.simulators.geant4.hook_trigger import Trigger, contained
+from caloforge.simulators.geant4.hook.placement import Placement
+from caloforge.simulators.geant4.hook.trigger import Trigger, contained
 
 PRESETS = ("calogan-ecal", "pbwo4-cylinder")
 

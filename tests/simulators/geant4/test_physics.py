@@ -8,7 +8,8 @@ import tomli_w
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.simulators.geant4 import available, cache, datasets, physics, physics_line
+from caloforge.simulators.geant4 import available, datasets, physics, physics_line
+from caloforge.simulators.geant4.tables import cache
 
 EM = physics.Physics(list="em")
 

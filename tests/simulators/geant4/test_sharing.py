@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caloforge.detector import Detector
-from caloforge.simulators.geant4.sharing import share
+from caloforge.simulators.geant4.world.sharing import share
 
 MESH = """
 name = "mesh"

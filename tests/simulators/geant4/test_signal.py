@@ -9,7 +9,7 @@ from caloforge.detector import Detector
 from caloforge.detector.mip import mip_signal
 from caloforge.showers import Incidents, write
 from caloforge.simulators.geant4 import Geant4Simulator, HookedGeant4
-from caloforge.simulators.geant4.saturation import CHARGED, GRID, NEUTRAL, PHOTON, Ranges, visible
+from caloforge.simulators.geant4.world.saturation import CHARGED, GRID, NEUTRAL, PHOTON, Ranges, visible
 
 needs_geant4 = pytest.mark.skipif(
     importlib.util.find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed"

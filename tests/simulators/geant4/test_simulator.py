@@ -160,10 +160,10 @@ def test_photons_have_nuclear_reactions():
 CUTS = """
 import geant4_pybind as g4, os, sys
 from caloforge.detector import Detector
-from caloforge.simulators.geant4 import kernel
-from caloforge.simulators.geant4.geometry import Calorimeter
+from caloforge.simulators.geant4.process import kernel
+from caloforge.simulators.geant4.world.geometry import Calorimeter
 from caloforge.simulators.geant4.physics import Physics
-from caloforge.simulators.geant4.worker import Gun
+from caloforge.simulators.geant4.process.worker import Gun
 guns = []
 def build(actions):
     guns.append(Gun())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caloforge.simulators.geant4 import hadrons, photons, photonuclear
+from caloforge.simulators.geant4.tables import hadrons, photons, photonuclear
 
 pytest.importorskip("xraydb", reason="xraydb is not installed")
 BARN_PER_CM2_G = 0.602214076

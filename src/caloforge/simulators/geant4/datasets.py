@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from caloforge.simulators.geant4 import cache, tables
+from caloforge.simulators.geant4.tables import cache, formats
 
 GEANT4 = "11.4"
 
@@ -79,9 +79,9 @@ def _find(variable: str, wanted: Official) -> DataSet:
         remark = f"{complete[0]} is of another Geant4, {GEANT4} wants {wanted}; it is not used"
     elif folders:
         remark = f"{folders[0]} holds no {wanted.probe} and is not used"
-    if variable not in tables.FOLDERS:
+    if variable not in formats.FOLDERS:
         return DataSet(variable, "absent", None, remark)
-    computed = cache.tables_folder() / tables.FOLDERS[variable]
+    computed = cache.tables_folder() / formats.FOLDERS[variable]
     return DataSet(variable, "computed", computed, remark)
 
 

@@ -14,8 +14,8 @@ from caloforge.showers import Incidents, Showers
 from caloforge.showers.physics import describe
 from caloforge.simulators import Simulator, create
 from caloforge.simulators.geant4 import physics as lists
-from caloforge.simulators.geant4 import wire
-from caloforge.simulators.geant4.hook_trigger import Trigger
+from caloforge.simulators.geant4.hook.trigger import Trigger
+from caloforge.simulators.geant4.process import wire
 from caloforge.simulators.geant4.simulator import Geant4Simulator
 from caloforge.units import show_energy
 
@@ -51,7 +51,7 @@ class HookedGeant4(Geant4Simulator):
     """
 
     name = "geant4-hooked"
-    _module = "caloforge.simulators.geant4.application"
+    _module = "caloforge.simulators.geant4.process.hooked_worker"
 
     def __init__(
         self,

@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.errors import InputError, nearest
-from caloforge.simulators.geant4 import cache, datasets
+from caloforge.simulators.geant4 import datasets
+from caloforge.simulators.geant4.tables import cache
 from caloforge.units import Length
 
 CUT = 0.7  # production cut [mm], Geant4's default

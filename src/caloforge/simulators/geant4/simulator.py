@@ -15,8 +15,8 @@ from caloforge.seeds import check_seed
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.geant4 import physics as lists
-from caloforge.simulators.geant4 import wire
-from caloforge.simulators.geant4.process import Process
+from caloforge.simulators.geant4.process import wire
+from caloforge.simulators.geant4.process.parent import Process
 
 ON_AXIS = 0.02  # [mm] from the axis, within which volumes serve as a mesh along the particle
 
@@ -33,7 +33,7 @@ class Geant4Simulator(Simulator):
     """
 
     name = "geant4"
-    _module = "caloforge.simulators.geant4.worker"
+    _module = "caloforge.simulators.geant4.process.worker"
 
     def __init__(self, detector: Detector, physics: lists.Physics | str = lists.DEFAULT) -> None:
         if find_spec("geant4_pybind") is None:

@@ -1,0 +1,1 @@
+"""CaloFlow: teacher and student."""

@@ -1,0 +1,61 @@
+"""Cells as the columns of a flow, and back to what cells weigh in their layer."""
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.detector import Detector
+from caloforge.models.parts.hit_cells import HitCells
+from caloforge.models.parts.transforms import layer_sums, logistic
+
+ALPHA = 1e-6  # keeps logits finite
+LEAST_SHARE = 1e-12  # of a layer's energy
+
+
+class CellScores(nn.Module):
+    """Cells as normal scores: columns that are standard normal one by one (`HitCells`)."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.hits = HitCells(detector, detector.threshold)
+
+    def fit(self, cells: Tensor, orbits: Tensor) -> None:
+        """Fit to cells (N, n_cells) [MeV], those of one orbit (n_cells,) pooled."""
+        self.hits.fit(cells, orbits)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Scores (N, n_cells) of cells [MeV]; those of empty cells come from torch's generator."""
+        scores: Tensor = self.hits(cells, torch.rand_like(cells))
+        return scores
+
+    def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV] of scores, thresholded, that sum to the layers (N, n_layers) [MeV]."""
+        return self.hits.share_out(scores, layers)
+
+
+class CellLogits(nn.Module):
+    """Cells as CaloFlow has them (arXiv:2106.05285, section 3.2): with noise, over their layer's energy, as logits.
+
+    Args:
+        noise: upper end [MeV] of the uniform noise on every cell in training, which gives empty cells a density.
+    """
+
+    cell_layer: Tensor
+
+    def __init__(self, detector: Detector, noise: float) -> None:
+        super().__init__()
+        self.noise = noise
+        self.detector = detector
+        self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
+
+    def fit(self, cells: Tensor, orbits: Tensor) -> None:
+        """Nothing to fit."""
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Logits (N, n_cells) of cells [MeV]; the noise comes from torch's generator."""
+        noisy = cells + self.noise * torch.rand_like(cells)
+        layers = layer_sums(noisy, self.detector)
+        return torch.logit(ALPHA + (1 - 2 * ALPHA) * noisy / layers.index_select(1, self.cell_layer))
+
+    def weights(self, logits: Tensor) -> Tensor:
+        """Shares (N, n_cells) of layers of logits, all above zero."""
+        return ((logistic(logits) - ALPHA) / (1 - 2 * ALPHA)).clamp(min=LEAST_SHARE)

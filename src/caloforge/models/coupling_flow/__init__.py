@@ -1,0 +1,1 @@
+"""The coupling flow, and the student that learns pairs from it."""

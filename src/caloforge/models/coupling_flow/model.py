@@ -1,0 +1,150 @@
+"""The coupling flow: layer energies first, then cells given them, in one pass.
+
+Flow I draws the response, the share of each layer and its shape (hits, centre, width); flow II draws all cells given
+them, normalised to the layer energies exactly. The split is CaloFlow's (arXiv:2106.05285), coupling blocks in place of
+its autoregressive ones as in CaloINN (arXiv:2312.09290).
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.models.configs import CouplingFlowConfig, FlowConfig
+from caloforge.models.flows.coupling import CouplingFlow
+from caloforge.models.flows.local import layout
+from caloforge.models.parts.hit_cells import HitCells
+from caloforge.models.parts.transforms import LayerShapes, LayerShares, layer_sums
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+FEW = 0.05  # of the empty layers, and 1 per cent of those with hits at most: as many of these count as empty, too
+
+
+class LayersThenCells(Model):
+    """Flow I draws layers given the incident; what draws cells given both, `cell_scores`, is left to subclasses.
+
+    Args:
+        layers: size of flow I.
+        detector, domain: as of every model.
+    """
+
+    def __init__(self, layers: FlowConfig, detector: Detector, domain: Domain) -> None:
+        n_layers, n_cells = len(detector.layers), detector.n_cells
+        shapes = LayerShapes(detector)
+        super().__init__(detector, domain, n_layers + shapes.size + n_cells)
+        readout = detector.readout
+        self.sizes = (n_layers, shapes.size)
+        self.shapes = shapes
+        self.conditions = Conditions(domain)
+        self.shares = LayerShares(n_layers, readout.sampling_fraction, detector.threshold)
+        self.hits = HitCells(detector, detector.threshold)
+        self.register_buffer("floors", torch.full((n_layers,), self.shares.floor))
+        self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(layers))
+
+    floors: Tensor
+
+    @abstractmethod
+    def cell_scores(self, noise: Tensor, conditions: Tensor) -> Tensor:
+        """Normal scores (N, n_cells) of the cells, from noise (N, n_cells) and what `cell_conditions` gives."""
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the normal scores of layers and cells, cells pooled over the detector's symmetries."""
+        batch = Batch.of(showers)
+        self.floors.copy_(self._least(layer_sums(batch.cells, self.detector)))
+        self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
+        self.shapes.fit(batch.cells)
+        self.hits.fit(batch.cells, self.orbits)
+
+    def cell_conditions(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Conditions (N, C) of the cells: of the incident, and what flow I draws from its part of the noise."""
+        conditions = self.conditions(**incidents)
+        return torch.cat([conditions, self.layer_flow.inverse(self._split(noise)[0], conditions)], 1)
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""
+        conditions = self.cell_conditions(noise, **incidents)
+        scores = self.cell_scores(self._split(noise)[1], conditions)
+        drawn = conditions[:, self.conditions.size : self.conditions.size + self.sizes[0]]
+        layers = self.shares.inverse(drawn, incidents["energy"])
+        layers = torch.where(layers >= self.floors, layers, 0.0)
+        return self.hits.share_out(scores, layers)
+
+    def _split(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        for_layers, for_cells = noise.split([sum(self.sizes), self.detector.n_cells], 1)
+        return for_layers, for_cells
+
+    def _drawn(self, batch: Batch) -> Tensor:
+        """Scores of what flow I draws of a batch."""
+        shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
+        return torch.cat([shares, self.shapes(batch.cells)], 1)
+
+    def _layers(self, cells: Tensor) -> Tensor:
+        """Layer energies (N, n_layers) [MeV], those below the floor of their layer spread evenly up to it."""
+        layers = layer_sums(cells, self.detector)
+        return torch.where(layers < self.floors, self.floors * (1 - torch.rand_like(layers)), layers)
+
+    def _least(self, layers: Tensor) -> Tensor:
+        """Energy (n_layers,) [MeV] below which a layer counts as empty: the threshold, or more where many are empty.
+
+        A layer with hits holds much more than one threshold as a rule. Were empty layers spread up to the threshold
+        only, a gap would be left between them and those with hits, which smooth flows fill with faint layers.
+        """
+        least = []
+        for column in layers.T:
+            hit = column[column >= self.shares.floor].sort().values
+            few = int(FEW * min(len(column) - len(hit), 0.2 * len(hit)))
+            least.append(float(hit[few]) if few else self.shares.floor)
+        return layers.new_tensor(least)
+
+
+class CouplingFlowModel(LayersThenCells):
+    """Layers given the incident, then cells given both."""
+
+    parts_apart = True
+
+    def __init__(self, config: CouplingFlowConfig, detector: Detector, domain: Domain) -> None:
+        super().__init__(config.layers, detector, domain)
+        self.config = config
+        self.layer_updates = config.layer_updates
+        conditions = self.conditions.size + sum(self.sizes)
+        self.cell_flow = CouplingFlow(detector.n_cells, conditions, **_sizes(config.cells), local=config.local,
+                                      layout=layout(detector) if config.local else None, edges=True)  # fmt: skip
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the normal scores, and tell flow II from which scores on cells are hit."""
+        super().fit(showers)
+        self.cell_flow.set_edges(self.hits.edge)
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Flow I, several times, then flow II; each with its own optimiser."""
+        return (
+            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
+            Turn("cells", list(self.cell_flow.parameters()), self.cell_loss),
+        )
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of the scores, of flow I and of flow II given the layers, per cell."""
+        return self.layer_loss(batch) + self.cell_loss(batch)
+
+    def layer_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow I, per cell."""
+        density = self.layer_flow.log_density(self._drawn(batch), self.conditions(**batch.incidents))
+        return -density.mean() / self.detector.n_cells
+
+    def cell_loss(self, batch: Batch) -> Tensor:
+        """Negative log likelihood of flow II given the layers, per cell."""
+        conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)
+        scores = self.hits(batch.cells, torch.rand_like(batch.cells))
+        return -self.cell_flow.log_density(scores, conditions).mean() / self.detector.n_cells
+
+    def cell_scores(self, noise: Tensor, conditions: Tensor) -> Tensor:
+        """Normal scores (N, n_cells) of the cells through flow II."""
+        return self.cell_flow.inverse(noise, conditions)
+
+
+def _sizes(config: FlowConfig) -> dict[str, Any]:
+    return config.model_dump()

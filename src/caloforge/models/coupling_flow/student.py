@@ -1,0 +1,114 @@
+"""A feed-forward network that learns a coupling flow from pairs of noise and cells.
+
+A flow maps noise to cells deterministically, and so does its student. Pairs are unlimited, at one pass of the teacher
+each, so that no shower is learned by heart. Flow I and all transforms are the teacher's.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caloforge.detector import Detector
+from caloforge.errors import InputError
+from caloforge.models.base import Batch, Model
+from caloforge.models.configs import DistilledConfig
+from caloforge.models.coupling_flow.model import CouplingFlowModel, LayersThenCells
+from caloforge.models.distillation import frozen
+from caloforge.models.flows.local import LocalNetwork, layout
+from caloforge.showers.domain import Domain
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, width)
+        self.outer = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.outer(F.silu(self.inner(F.silu(x))))
+        return out
+
+
+class PairNetwork(nn.Module):
+    """Scores z (1 + a) + b of noise z, where a and b come from a residual network of all z and the conditions."""
+
+    places: Tensor
+
+    def __init__(self, config: DistilledConfig, detector: Detector, conditions: int) -> None:
+        super().__init__()
+        n = detector.n_cells
+        self.register_buffer("places", torch.arange(n))
+        self.first = nn.Linear(n + conditions, config.hidden)
+        self.blocks = nn.Sequential(*[_Residual(config.hidden) for _ in range(config.blocks)])
+        self.last = nn.Linear(config.hidden, 2 * n)
+        cells = torch.arange(n)
+        around = layout(detector).around if config.local else None
+        self.local = None if around is None else LocalNetwork(around, cells, cells, config.local, config.hidden, 2)
+        with torch.no_grad():
+            for parameter in self.last.parameters():
+                parameter.mul_(0.1)
+
+    def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
+        """Scores (N, n_cells) of noise (N, n_cells) in the order of the teacher."""
+        z = noise.index_select(1, self.places)
+        hidden = F.silu(self.blocks(self.first(torch.cat([z, conditions], 1))))
+        changes = self.last(hidden).view(-1, 2, z.shape[1])
+        if self.local is not None:
+            changes = changes + self.local(z, hidden)
+        scale, shift = changes.unbind(1)
+        scores: Tensor = z * (1 + scale) + shift
+        return scores
+
+
+class PairStudent(LayersThenCells):
+    """Layers as its teacher draws them; cells from the same noise in one feed-forward pass."""
+
+    def __init__(self, config: DistilledConfig, detector: Detector, domain: Domain) -> None:
+        super().__init__(config.layers, detector, domain)
+        self.config = config
+        frozen(self.layer_flow)
+        self.cell_network = PairNetwork(config, detector, self.conditions.size + sum(self.sizes))
+
+    def adopt(self, teacher: Model) -> None:
+        """Take flow I and all transforms from the teacher, and the order of its latent numbers.
+
+        Raises:
+            InputError: the teacher is no coupling flow, has another flow I, or learned other incidents.
+        """
+        if not isinstance(teacher, CouplingFlowModel):
+            raise InputError("a distilled model learns from a run of kind 'coupling-flow' only")
+        if teacher.detector != self.detector or teacher.domain != self.domain:
+            raise InputError("the teacher learned from another detector or other incidents than the student's showers")
+        if teacher.config.layers != self.config.layers:
+            raise InputError(
+                f"the student's layers = {self.config.layers} must be its teacher's, {teacher.config.layers}"
+            )
+        for name in ("shares", "shapes", "hits", "layer_flow"):
+            getattr(self, name).load_state_dict(getattr(teacher, name).state_dict())
+        self.floors.copy_(teacher.floors)
+        self.cell_network.places.copy_(teacher.cell_flow.places)
+        if self.cell_network.local is not None:
+            self.cell_network.local.set_levels(self.hits.edge)
+
+    def cell_scores(self, noise: Tensor, conditions: Tensor) -> Tensor:
+        """Normal scores (N, n_cells) of the cells."""
+        scores: Tensor = self.cell_network(noise, conditions)
+        return scores
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Energy score of the cells' scores given their layers, per cell: lower is better, with or without a teacher.
+
+        E|x - y| - E|y - y'| / 2 for Geant4's scores x and two draws y, y' is least where the draws follow the law of x.
+        Source: Gneiting and Raftery, J. Am. Stat. Assoc. 102 (2007) 359, equation 22.
+        """
+        conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)
+        scores = self.hits(batch.cells, torch.rand_like(batch.cells))
+        one, two = (self.cell_scores(torch.randn_like(scores), conditions) for _ in range(2))
+        distances = [_distance(scores, one), _distance(scores, two), -_distance(one, two)]
+        loss: Tensor = 0.5 * torch.stack(distances).sum(0).mean() / scores.shape[1]
+        return loss
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    distance: Tensor = (a - b).square().sum(1).clamp(min=1e-12).sqrt()
+    return distance

@@ -1,0 +1,1 @@
+"""FAST.AR, the autoregressive mixture network."""

@@ -1,0 +1,1 @@
+"""Normalising flows: coupling and masked autoregressive ones, and the splines they share."""

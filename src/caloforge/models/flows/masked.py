@@ -1,0 +1,246 @@
+"""Masked autoregressive flows of rational-quadratic splines, one pass towards the latent numbers or one pass from them.
+
+A block bends each column by a spline that a masked network chooses from the columns of lower rank. Where these are
+data, the density takes one pass and sampling one step per column (MAF, Papamakarios et al., arXiv:1705.07057); where
+they are latent numbers it is the other way round (IAF, Kingma et al., arXiv:1606.04934).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caloforge.models.flows import splines
+from caloforge.models.flows.coupling import BOUND, LOG_2_PI
+from caloforge.models.parts.loops import loop
+
+UNROLLED = 8  # columns at most that an exported graph draws without a loop
+UNMIXED = 8  # one hidden unit in so many sees the conditions alone
+Bend = Callable[[Tensor, Tensor], Tensor]
+
+
+def hidden_degrees(size: int, hidden: int) -> Tensor:
+    """Degrees (hidden,) of hidden units, growing: one of degree m sees the ranks below m and feeds those from m on.
+
+    An eighth of the units has degree 0; the others are spread evenly over 1 to size - 1.
+    """
+    unmixed = max(1, hidden // UNMIXED)
+    mixed = hidden - unmixed
+    degrees = 1 + torch.arange(mixed) * (size - 1) // max(mixed, 1)
+    return torch.cat([torch.zeros(unmixed, dtype=torch.int64), degrees.clamp(max=size - 1)])
+
+
+class Masked(torch.autograd.Function):
+    """Weights that are zero outside a mask, and stay so: their gradient is, too."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, mask: Tensor) -> Tensor:
+        """The weights."""
+        ctx.save_for_backward(mask)
+        return weights.view_as(weights)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The gradient inside the mask."""
+        (mask,) = ctx.saved_tensors
+        return gradient.masked_fill(~mask, 0.0), None
+
+
+class MaskedNetwork(nn.Module):
+    """Numbers for every rank from the ranks below it and the conditions (MADE, Germain et al., arXiv:1502.03509).
+
+    One hidden layer. Hidden units fewer than columns cannot tell neighbouring ranks apart, which would cut
+    dependencies without a word: ranks up to `reach` apart are therefore also joined directly.
+
+    Weights outside the masks are zero from the start and get no gradient, so that all serve as they are.
+    """
+
+    sees: Tensor
+    feeds: Tensor
+
+    def __init__(self, size: int, conditions: int, hidden: int, outputs: int, dropout: float) -> None:
+        super().__init__()
+        degrees, ranks = hidden_degrees(size, hidden), torch.arange(size)
+        ends = torch.cat([degrees, torch.tensor([size])]).unique()
+        self.reach = int(ends.diff().max()) - 1
+        self.register_buffer("sees", ranks < degrees[:, None], persistent=False)
+        self.register_buffer("feeds", degrees <= ranks[:, None], persistent=False)
+        self.conditions = nn.Linear(conditions, hidden)
+        scale = degrees.clamp(min=1).rsqrt()[:, None]
+        self.inputs = nn.Parameter(self.sees * scale * _uniform(hidden, size))
+        self.outputs = nn.Parameter(self.feeds * 0.1 / math.sqrt(hidden) * _uniform(outputs, size, hidden))
+        self.bias = nn.Parameter(torch.zeros(outputs, size))
+        near = 0.1 / math.sqrt(hidden) * _uniform(self.reach, outputs, size)
+        self.register_parameter("near", nn.Parameter(near) if self.reach else None)
+        self.dropout = nn.Dropout(dropout)
+
+    near: nn.Parameter | None
+
+    def forward(self, known: Tensor, conditions: Tensor) -> Tensor:
+        """Numbers (N, outputs, D) of columns (N, D), sorted by rank, and conditions (N, C)."""
+        inputs, outputs = self._weights()
+        hidden = self.dropout(F.silu(F.linear(known, inputs) + self.conditions(conditions)))
+        raw = F.linear(hidden, outputs.flatten(0, 1), self.bias.flatten()).view(-1, *self.bias.shape)
+        for distance in range(1, self.reach + 1):
+            assert self.near is not None
+            raw = raw + self.near[distance - 1] * F.pad(known, (distance, 0))[:, None, : known.shape[1]]
+        return raw
+
+    def _weights(self) -> tuple[Tensor, Tensor]:
+        """Weights into the hidden layer (hidden, D) and out of it (outputs, D, hidden)."""
+        if self.training:
+            return Masked.apply(self.inputs, self.sees), Masked.apply(self.outputs, self.feeds)
+        return self.inputs, self.outputs
+
+    def sequential(self, given: Tensor, conditions: Tensor, bend: Bend) -> Tensor:
+        """Columns (N, D) found rank by rank: each is `bend(given, numbers)` with the numbers from those before it.
+
+        Hidden units gather one column after the other, and each step computes its own rank's numbers only, so that
+        all steps together cost about as much as one pass.
+        """
+        inputs, outputs = self._weights()
+        rows = [given.T, inputs.T, outputs.transpose(0, 1), self.bias.T]
+        state = [self.conditions(conditions)]
+        if self.near is not None:
+            rows.append(self.near.permute(2, 0, 1))
+            state.append(given.new_zeros(given.shape[0], self.reach))
+
+        def step(state: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+            one, into, out, bias, *near = row
+            gathered, *last = state
+            raw = F.silu(gathered) @ out.T + bias
+            if near:
+                raw = raw + last[0] @ near[0]
+            found = bend(one[:, None], raw[:, :, None])
+            after = [gathered + found * into]
+            if near:
+                after.append(torch.cat([found, last[0][:, :-1]], 1))
+            return after, found[:, 0].clone()
+
+        unroll = given.shape[1] <= UNROLLED
+        return loop(step, state, [row.contiguous() for row in rows], unroll=unroll).T
+
+
+def _uniform(*shape: int) -> Tensor:
+    return 2 * torch.rand(*shape) - 1
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A way between data and latent numbers.
+
+    Attributes:
+        points: columns (N, D) at the data, between the blocks, and at the latent numbers.
+        parameters: raw spline parameters (N, 3 K - 1, D) of every block, the one next to the data first.
+    """
+
+    points: list[Tensor]
+    parameters: list[Tensor]
+
+
+class MaskedFlow(nn.Module):
+    """Density p(x | conditions) of D columns by masked autoregressive blocks of splines.
+
+    Before each block the columns are dealt anew within their groups, reversed and at random in turn, as in CaloFlow
+    (arXiv:2106.05285), whose groups are the layers.
+
+    Args:
+        size, conditions: numbers D of columns and C of conditions.
+        blocks, hidden, bins, dropout: masked networks, their hidden units, bins per spline, share of hidden units
+            dropped in training.
+        groups: sizes of the groups of columns, whose order among one another stays; one group by default.
+        bound: splines bend inside [-bound, bound].
+        inverse: the networks see latent numbers (IAF) instead of data (MAF).
+    """
+
+    orders: Tensor
+    returns: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        conditions: int,
+        *,
+        blocks: int,
+        hidden: int,
+        bins: int,
+        dropout: float = 0.0,
+        groups: tuple[int, ...] = (),
+        bound: float = BOUND,
+        inverse: bool = False,
+    ) -> None:
+        super().__init__()
+        self.bound, self.inverted = bound, inverse
+        orders = torch.stack([_order(groups or (size,), block) for block in range(blocks)])
+        self.register_buffer("orders", orders)
+        self.register_buffer("returns", orders.argsort(1))
+        outputs = splines.parameters_per_value(bins)
+        self.blocks = nn.ModuleList(MaskedNetwork(size, conditions, hidden, outputs, dropout) for _ in range(blocks))
+
+    def forward(self, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent numbers z (N, D) of data x (N, D), and log |dz/dx| (N,)."""
+        steps, log_slope = self.to_latent(x, conditions)
+        return steps.points[-1], log_slope
+
+    def to_latent(self, x: Tensor, conditions: Tensor) -> tuple[Steps, Tensor]:
+        """The way of data x (N, D) to their latent numbers, and log |dz/dx| (N,)."""
+        points, parameters, log_slope = [x], [], torch.zeros_like(x[:, 0])
+        for block, order in zip(self._networks, self.orders, strict=True):
+            x = x.index_select(1, order)
+            known = block.sequential(x, conditions, self._bend_back) if self.inverted else x
+            parameters.append(block(known, conditions))
+            x, log_slopes = splines.inverse_spline(x, parameters[-1], self.bound)
+            log_slope = log_slope + log_slopes.sum(1)
+            points.append(x)
+        return Steps(points, parameters), log_slope
+
+    def to_data(self, z: Tensor, conditions: Tensor) -> Steps:
+        """The way of latent numbers z (N, D) to their data."""
+        points, parameters = [z], []
+        for block, order in zip(self._networks[::-1], self.returns.flip(0), strict=True):
+            known = z if self.inverted else block.sequential(z, conditions, self._bend)
+            parameters.append(block(known, conditions))
+            z = self._bend(z, parameters[-1]).index_select(1, order)
+            points.append(z)
+        return Steps(points[::-1], parameters[::-1])
+
+    def inverse(self, z: Tensor, conditions: Tensor) -> Tensor:
+        """Data x (N, D) of latent numbers z (N, D)."""
+        for block, order in zip(self._networks[::-1], self.returns.flip(0), strict=True):
+            z = self._bend(z, block(z, conditions)) if self.inverted else block.sequential(z, conditions, self._bend)
+            z = z.index_select(1, order)
+        return z
+
+    def log_density(self, x: Tensor, conditions: Tensor) -> Tensor:
+        """Log p(x | conditions) (N,)."""
+        z, log_slope = self.forward(x, conditions)
+        return log_slope - 0.5 * (z.square() + LOG_2_PI).sum(1)
+
+    @property
+    def _networks(self) -> list[MaskedNetwork]:
+        return [block for block in self.blocks if isinstance(block, MaskedNetwork)]
+
+    def _bend(self, z: Tensor, parameters: Tensor) -> Tensor:
+        return splines.spline(z, parameters, self.bound)
+
+    def _bend_back(self, x: Tensor, parameters: Tensor) -> Tensor:
+        return splines.inverse_spline(x, parameters, self.bound)[0]
+
+
+def _order(groups: tuple[int, ...], block: int) -> Tensor:
+    """Order in which a block takes the columns that the one before it leaves."""
+    generator = torch.Generator().manual_seed(block)
+    parts, first = [], 0
+    for size in groups:
+        part = torch.arange(size)
+        if block % 2 == 1:
+            part = part.flip(0)
+        elif block > 0:
+            part = torch.randperm(size, generator=generator)
+        parts.append(first + part)
+        first += size
+    return torch.cat(parts)

@@ -1,0 +1,220 @@
+"""The 3D GAN of GeantV: showers as three-dimensional images, drawn by a generator that a discriminator teaches.
+
+Source: arXiv:1912.06794 and the talk "GeantV GANs". The discriminator is of the auxiliary-classifier kind
+(arXiv:1610.09585): beside its verdict it reconstructs the incident energy. The generator's loss weighs the verdict, the
+reconstructed energy and the total energy against the Geant4 shower of the same incident, the last two in per cent.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
+from caloforge.models.configs import Gan3DConfig
+from caloforge.models.gan_3d.blocks import Discriminator, Generator
+from caloforge.models.gan_3d.images import LEAST, Profiles, RectifiedCells, image_cost
+from caloforge.models.parts.distance import distance_at_energies
+from caloforge.models.parts.response_match import ResponseMatch
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
+GENERATOR_TURNS = 2  # per turn of the discriminator
+SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
+DRAWS = 1000  # showers whose response is matched to Geant4's
+TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the discriminator says of showers, and their total energy.
+
+    Attributes:
+        genuine: logit (N, 1) of being of Geant4.
+        energy: reconstructed incident energy (N, 1) [MeV].
+        total: total energy (N, 1) [MeV], a sum without weights as in the published network.
+        profiles: the profiles (N, size) it looked at.
+    """
+
+    genuine: Tensor
+    energy: Tensor
+    total: Tensor
+    profiles: Tensor
+
+
+class Gan3DModel(Model):
+    """Generator and discriminator on the grid that all layers of the detector share.
+
+    Raises:
+        InputError: a detector whose layers have different cells.
+    """
+
+    judged = 500
+
+    def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
+        super().__init__(detector, domain, config.noise + config.grain * detector.n_cells)
+        self.latent, self.grain = config.noise, config.grain
+        self.grid = (len(detector.layers), *shared_grid(detector, "gan-3d").shape)
+        self.weights, self.short = config.weights, config.bfloat16
+        self.conditions = Conditions(domain)
+        self.cells = RectifiedCells(detector.n_cells, config.power, detector.threshold, domain)
+        self.profiles = Profiles(self.grid)
+        self.response = ResponseMatch(domain, DRAWS)
+        inputs = config.noise + self.conditions.size
+        sizes = config.generator
+        self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid, 1 + config.grain)
+        judged = self.profiles.size + self.conditions.size
+        self.discriminator = Discriminator(
+            2, config.discriminator.blocks, config.discriminator.dropout, self.grid, judged
+        )
+        self.register_buffer("typical", torch.zeros(TYPICAL, inputs))
+        self.register_buffer("image_unit", torch.ones(()))
+        self.register_buffer("start", torch.stack([torch.zeros(detector.n_cells), torch.ones(detector.n_cells)]))
+
+    typical: Tensor
+    start: Tensor
+    image_unit: Tensor
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the transforms, and standardise the field that the untrained generator gives to typical incidents."""
+        batch = Batch.of(showers)
+        self.cells.fit(batch, self.orbits)
+        self.profiles.fit(batch)
+        self.response.fit(self.cells.seen(batch).sum(1, keepdim=True), batch.incidents)
+        rows = torch.arange(TYPICAL) % len(batch)
+        noise = torch.randn(TYPICAL, self.latent)
+        self.typical.copy_(torch.cat([noise, self._conditions(batch[rows].incidents)], 1))
+        energy = batch.incidents["energy"][rows]
+        hottest = self.cells.powers(self.cells.heights(batch[rows]), energy).amax(1)
+        self.image_unit.copy_(hottest.mean().clamp(min=LEAST))
+        with torch.no_grad():
+            untrained = self.generator(self.typical, settled=False)[:, 0]
+        self.start.copy_(torch.stack([untrained.mean(0), untrained.std(0).clamp(min=LEAST)]))
+        self.generator.settle(self.typical)
+
+    def settle(self) -> None:
+        """Keep the batch statistics that the present weights give to typical incidents, and match the response."""
+        self.generator.settle(self.typical)
+        self.response.settle(self._totals, self.noise_size)
+
+    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        return self._unmatched(noise, **incidents).sum(1, keepdim=True)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The generator's loss: cross entropy of the verdict, errors of reconstructed and total energy, moments."""
+        energy = batch.incidents["energy"]
+        drawn = self.verdict(self._draw(batch), batch.incidents)
+        seen = self.cells.seen(batch)
+        profiles = self.profiles(seen, energy)
+        return (
+            self.weights.adversarial * cross_entropy(drawn.genuine, torch.ones_like(energy))
+            + self.weights.energy * per_cent(drawn.energy, energy)
+            + self.weights.total * per_cent(drawn.total, seen.sum(1, keepdim=True))
+            + self.weights.moments * self.profiles.mismatch(profiles, drawn.profiles, self._conditions(batch.incidents))
+        )
+
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        """Cross entropy of the verdicts on Geant4's and drawn showers, some labels flipped, and errors of the energy.
+
+        The total energy is no part of it, since no weight of the discriminator moves it.
+        """
+        with torch.no_grad():
+            drawn = self._draw(batch)
+        return self._taught(self.cells.heights(batch), batch, 1.0) + self._taught(drawn, batch, 0.0)
+
+    def _taught(self, heights: Tensor, batch: Batch, label: float) -> Tensor:
+        energy = batch.incidents["energy"]
+        verdict = self.verdict(heights, batch.incidents)
+        flipped = torch.rand_like(energy) < FLIPS
+        labels = torch.where(flipped, 1 - label, label)
+        entropy = cross_entropy(verdict.genuine, labels)
+        return self.weights.adversarial * entropy + self.weights.energy * per_cent(verdict.energy, energy)
+
+    def verdict(self, heights: Tensor, incidents: dict[str, Tensor]) -> Verdict:
+        """The discriminator's opinion of showers, given as heights (N, n_cells)."""
+        energy = incidents["energy"]
+        cells = self.cells.energies(heights, energy)
+        total = cells.sum(1, keepdim=True)
+        powers = (
+            self.cells.powers(heights, energy) * (energy / self.domain.energy[1]) ** self.cells.power / self.image_unit
+        )
+        image = torch.stack([heights, powers], 2).unflatten(1, self.grid).permute(0, 4, 1, 2, 3)
+        profiles = self.profiles(cells, energy)
+        known = torch.cat([profiles, self._conditions(incidents)], 1)
+        with self._training_numbers():
+            logit, log_energy = self.discriminator(image, known, (total / self.cells.middle).clamp(min=LEAST).log())
+        return Verdict(logit.float(), self.cells.middle * log_energy.float().exp(), total, profiles)
+
+    def selection_loss(self, batch: Batch) -> Tensor:
+        """Distance of drawn showers from Geant4's, energy along each axis and position of the maximum among it."""
+        noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
+        drawn = self.sample(noise, **{name: batch.incidents[name] for name in self.inputs})
+        seen, energy = self.cells.seen(batch), batch.incidents["energy"]
+        return distance_at_energies(seen, drawn, energy, self.detector) + image_cost(seen, drawn, energy, self.grid)
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded."""
+        cells = self._unmatched(noise, **incidents)
+        cells = cells * self.response(cells.sum(1, keepdim=True), incidents["energy"])
+        return torch.where(cells >= self.cells.threshold, cells, 0.0)
+
+    def _unmatched(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded, with the response that the network gives them."""
+        energy = incidents["energy"]
+        latent, grains = noise[:, : self.latent], noise[:, self.latent :]
+        images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), settled=True)
+        field = self._field(images, grains)
+        cells: Tensor = self.cells.energies(functional.relu(self.cells.offset + field), energy)
+        return torch.where(cells >= self.cells.threshold, cells, 0.0)
+
+    def turns(self) -> tuple[Turn, ...]:
+        """The discriminator once, the generator twice, both with RMSprop."""
+        return (
+            _turn("discriminator", self.discriminator, self.discriminator_loss, 1),
+            _turn("generator", self.generator, self.loss, GENERATOR_TURNS),
+        )
+
+    def _draw(self, batch: Batch) -> Tensor:
+        """Heights (N, n_cells) for the batch's incidents, normalised over the batch."""
+        noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
+        latent, grains = noise[:, : self.latent], noise[:, self.latent :]
+        with self._training_numbers():
+            images = self.generator(torch.cat([latent, self._conditions(batch.incidents)], 1), settled=False)
+        heights: Tensor = self.cells(self._field(images.float(), grains), batch.incidents["energy"])
+        return heights
+
+    def _field(self, images: Tensor, grains: Tensor) -> Tensor:
+        """Field (N, n_cells) of the generator's images and standard normal grains (N, n_cells), if any."""
+        smooth: Tensor = (images[:, 0] - self.start[0]) / self.start[1]
+        if not self.grain:
+            return smooth
+        width: Tensor = images[:, 1].clamp(max=1.0).exp()
+        return SMOOTH * smooth + math.sqrt(1 - SMOOTH**2) * width * grains
+
+    def _training_numbers(self) -> torch.autocast:
+        return torch.autocast(self.typical.device.type, torch.bfloat16, enabled=self.short)
+
+    def _conditions(self, incidents: dict[str, Tensor]) -> Tensor:
+        conditions: Tensor = self.conditions(**{name: incidents[name] for name in self.inputs})
+        return conditions
+
+
+def _turn(name: str, network: nn.Module, loss: Callable[[Batch], Tensor], repeat: int) -> Turn:
+    optimiser = partial(torch.optim.RMSprop, alpha=0.9, eps=1e-7)
+    return Turn(name, list(network.parameters()), loss, repeat, optimiser)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean binary cross entropy of logits."""
+    return functional.binary_cross_entropy_with_logits(logits, labels)
+
+
+def per_cent(values: Tensor, targets: Tensor) -> Tensor:
+    """Mean absolute error of values in per cent of their targets."""
+    return 100 * ((values - targets).abs() / targets.clamp(min=LEAST)).mean()

@@ -1,0 +1,1 @@
+"""Parts that several models share: transforms of showers, conditions, distances, the response match."""

@@ -1,0 +1,166 @@
+"""The response of drawn showers brought to Geant4's distribution at every energy, as quantiles to quantiles."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.models.parts.energy_scale import EnergyScale
+from caloforge.models.parts.normal_scores import growing
+from caloforge.showers.domain import Domain
+
+NODES = 8  # ranges of energy, with equally many showers each, whose quantiles are kept
+KNOTS = 33  # quantiles kept at each
+AROUND = 400  # showers of a range at least, where there are as many
+LEAST_GAP = 1e-4  # between the mean places of two ranges, in half ranges of the energy's logarithm
+LEAST_RESPONSE = 1e-6  # in place of that of a shower that leaves nothing
+PART = 500  # showers drawn at a time
+TYPICAL = 2000  # training incidents that are kept, to draw showers for
+
+
+class ScoresAtEnergies(EnergyScale):
+    """One column as standard normal scores at every energy: standardised, then by the quantiles in ranges of energy.
+
+    A pooled map would give all energies one shape, while the tail of showers that leak grows with the energy. Quantiles
+    are interpolated between the mean places of the ranges, and go on straight to both ends.
+
+    Attributes:
+        values: knots (NODES + 2, KNOTS) at the places `nodes` (NODES + 2,), the ends among them.
+        scores: of the knots (KNOTS,).
+    """
+
+    values: Tensor
+    scores: Tensor
+    nodes: Tensor
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__(1, domain)
+        knots = torch.linspace(-3.0, 3.0, KNOTS)
+        self.register_buffer("scores", knots)
+        self.register_buffer("values", knots.repeat(NODES + 2, 1))
+        self.register_buffer("nodes", torch.linspace(-1.0, 1.0, NODES + 2))
+
+    def fit(self, values: Tensor, energy: Tensor) -> None:
+        """Fit to values (N, 1) at incident energies (N, 1) [MeV]."""
+        self.fit_scale(values, energy)
+        place, order = self.place(energy)[:, 0].double().sort(stable=True)
+        scaled, n = self.scaled(values.double(), energy)[order, 0], len(order)
+        size = min(max(AROUND, n // NODES), n) if place[-1] - place[0] > LEAST_GAP else n
+        last = torch.special.ndtri(torch.tensor(1 - 0.5 / (size + 1), dtype=torch.float64))
+        scores = last * torch.linspace(-1.0, 1.0, KNOTS, dtype=torch.float64)
+        parts = [slice(first, first + size) for first in torch.linspace(0, n - size, NODES).round().int().tolist()]
+        probabilities = torch.special.ndtr(scores).to(scaled.device)
+        nodes = torch.stack([place[part].mean() for part in parts])
+        knots = torch.stack([growing(torch.quantile(scaled[part], probabilities)) for part in parts])
+        self.scores.copy_(scores)
+        self.nodes.copy_(_apart(torch.cat([-torch.ones_like(nodes[:1]), nodes, torch.ones_like(nodes[:1])])))
+        ends = [_straight(nodes[[1, 0]], knots[[1, 0]], -1.0), _straight(nodes[-2:], knots[-2:], 1.0)]
+        self.values.copy_(torch.stack([ends[0], *knots, ends[1]]))
+
+    def forward(self, values: Tensor, energy: Tensor) -> Tensor:
+        """Scores (N, 1) of values (N, 1)."""
+        knots = self._knots(energy)
+        return _piecewise(self.scaled(values, energy), knots, self.scores.expand_as(knots))
+
+    def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
+        """Values (N, 1) of scores (N, 1), those beyond the outermost knots taken as these."""
+        scores = scores.clamp(self.scores[0], self.scores[-1])
+        knots = self._knots(energy)
+        scaled = _piecewise(scores, self.scores.expand_as(knots), knots)
+        return self.unscaled(scaled, energy)
+
+    def _knots(self, energy: Tensor) -> Tensor:
+        """Values (N, KNOTS) at energies (N, 1)."""
+        share = ((self.place(energy) - self.nodes[:-1]) / torch.diff(self.nodes)).clamp(0.0, 1.0)
+        return self.values[0] + share @ torch.diff(self.values, dim=0)
+
+
+def _apart(nodes: Tensor) -> Tensor:
+    """Growing places (K,), at least a gap apart."""
+    steps = torch.diff(nodes).clamp(min=LEAST_GAP)
+    return torch.cat([nodes[:1], nodes[:1] + torch.cumsum(steps, 0)])
+
+
+def _straight(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
+    """Knots (KNOTS,) at an end of the range, on the straight line through those (2, KNOTS) of the two nearest nodes.
+
+    Where all showers have one energy there is no line: those of the nearest.
+    """
+    step = nodes[1] - nodes[0]
+    ahead = (end - nodes[1]) / step if step.abs() > LEAST_GAP else torch.zeros_like(step)
+    line, middle = knots[1] + ahead.clamp(max=1.0) * (knots[1] - knots[0]), KNOTS // 2
+    below = -growing(-line[: middle + 1].flip(0)).flip(0)  # where lines cross, in the tails, the median stays
+    return torch.cat([below[:-1], growing(line[middle:])])
+
+
+def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
+    """Piecewise linear map of x (N, 1) through each row's own knots (at, to), both (N, K)."""
+    low = (x >= at[:, 1:-1]).sum(1, keepdim=True)
+    below, above, first, last = (knots.gather(1, low + step) for knots in (at, to) for step in (0, 1))
+    return first + (x - below) * (last - first) / (above - below)
+
+
+class ResponseMatch(nn.Module):
+    """Quantile-map the response of generated showers to Geant4's, conditional on energy.
+
+    Networks trained against one another, or by the likelihood of hundreds of numbers, miss the width of the response
+    by tens of per cent where it is a per cent wide, and its tail of showers that leak. Its distribution at an energy is
+    one-dimensional and known, so it is set by quantiles; how it goes with the rest of the shower stays the network's.
+    Models of several kinds of particles stay unmatched, since each kind has a distribution of its own.
+    """
+
+    matched: Tensor
+
+    def __init__(self, domain: Domain, draws: int) -> None:
+        super().__init__()
+        self.draws = draws
+        self.real, self.drawn = ScoresAtEnergies(domain), ScoresAtEnergies(domain)
+        self.register_buffer("matched", torch.zeros(()))
+        self.names, self.single = domain.inputs, len(domain.pdgs) == 1
+        for name in self.names:
+            width, kind = (3 if name == "position" else 1), (torch.int64 if name == "pdg" else torch.float32)
+            self.register_buffer(f"typical_{name}", torch.zeros(TYPICAL, width, dtype=kind))
+
+    def fit(self, totals: Tensor, incidents: dict[str, Tensor]) -> None:
+        """Fit to the total energies (N, 1) [MeV] of training showers, and keep some of their incidents."""
+        self.real.fit(_log_response(totals, incidents["energy"]), incidents["energy"])
+        mixed = torch.randperm(len(totals), generator=torch.Generator().manual_seed(0))  # files may be in order
+        rows = mixed[torch.arange(TYPICAL) % len(totals)]
+        for name, typical in self._typical().items():
+            typical.copy_(incidents[name][rows])
+        self.matched.zero_()
+
+    def _typical(self) -> dict[str, Tensor]:
+        return {name: getattr(self, f"typical_{name}") for name in self.names}
+
+    def settle(self, respond: Callable[..., Tensor], noise_size: int) -> None:
+        """Match what a model draws: `respond(noise, **incidents)` gives its total energies (N, 1) [MeV].
+
+        Weights that draw what is not a number stay unmatched, for the selection to see.
+        """
+        self.matched.zero_()
+        if not self.single:
+            return
+        generator = torch.Generator().manual_seed(0)
+        totals, energies = [], []
+        with torch.no_grad():
+            for first in range(0, self.draws, PART):
+                rows = torch.arange(first, min(first + PART, self.draws)) % TYPICAL
+                incidents = {name: values[rows] for name, values in self._typical().items()}
+                noise = torch.randn(len(rows), noise_size, generator=generator)
+                totals.append(respond(noise.to(self.matched.device), **incidents))
+                energies.append(incidents["energy"])
+        energy, response = torch.cat(energies), _log_response(torch.cat(totals), torch.cat(energies))
+        if response.isfinite().all():
+            self.drawn.fit(response, energy)
+            self.matched.fill_(1.0)
+
+    def forward(self, totals: Tensor, energy: Tensor) -> Tensor:
+        """Factors (N, 1) on all cells of showers of total energies (N, 1) and incident energies (N, 1), both [MeV]."""
+        drawn = _log_response(totals, energy)
+        wanted = self.real.inverse(self.drawn(drawn, energy), energy)
+        return (self.matched * (wanted - drawn)).exp()
+
+
+def _log_response(totals: Tensor, energy: Tensor) -> Tensor:
+    return (totals / energy).clamp(min=LEAST_RESPONSE).log()

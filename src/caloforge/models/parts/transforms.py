@@ -1,0 +1,120 @@
+"""Layers of showers as numbers a network likes: modules with fit, forward and inverse that travel with the model."""
+
+import torch
+from torch import Tensor, nn
+
+from caloforge.detector import Detector
+from caloforge.models.parts.normal_scores import NormalScores
+
+LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
+
+
+def logistic(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)) with the full relative accuracy for small shares, which ONNX Runtime's sigmoid lacks."""
+    return torch.exp(x.clamp(max=0.0)) / (1 + torch.exp(-x.abs()))
+
+
+def layer_sums(cells: Tensor, detector: Detector) -> Tensor:
+    """Layer energies (N, n_layers) of cells (N, n_cells)."""
+    return torch.stack([cells[:, layer.slice].sum(1) for layer in detector.layers], 1)
+
+
+class LayerShares(nn.Module):
+    """Layer energies [MeV] and the incident's energy to unbounded numbers, and back exactly.
+
+    First the logarithm of the response, then the logit of E_l / (E_l + ... + E_last) layer by layer, each to normal
+    scores: the visible energy and its division in depth, as in CaloFlow (arXiv:2106.05285, equation 8).
+    """
+
+    def __init__(self, n_layers: int, sampling_fraction: float, floor: float) -> None:
+        super().__init__()
+        self.sampling_fraction = sampling_fraction
+        self.floor = max(floor, LEAST_ENERGY)
+        self.quantiles = NormalScores(n_layers)
+
+    def fit(self, layers: Tensor, energy: Tensor) -> None:
+        """Fit to layer energies (N, n_layers) and incident energies (N, 1) [MeV]."""
+        free = self.ratios(layers.double(), energy.double())
+        self.quantiles.fit(list(free.T), torch.zeros(free.shape[1]))
+
+    def ratios(self, layers: Tensor, energy: Tensor) -> Tensor:
+        """Log response and log ratios of each layer to all deeper ones (N, n_layers)."""
+        response = layers.sum(1, keepdim=True) / (self.sampling_fraction * energy)
+        deeper = layers.flip(1).cumsum(1).flip(1)[:, 1:]
+        return torch.cat([response, layers[:, :-1] / deeper], 1).log()
+
+    def forward(self, layers: Tensor, energy: Tensor) -> Tensor:
+        """Scores (N, n_layers)."""
+        scores: Tensor = self.quantiles(self.ratios(layers, energy))
+        return scores
+
+    def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
+        """Layer energies (N, n_layers) [MeV]."""
+        return self.layers(self.quantiles.inverse(scores), energy)
+
+    def layers(self, free: Tensor, energy: Tensor) -> Tensor:
+        """Layer energies (N, n_layers) [MeV] of their log ratios."""
+        left = free[:, :1].exp() * self.sampling_fraction * energy
+        layers = []
+        for ratio in free.split(1, 1)[1:]:
+            layers.append(left * logistic(ratio))
+            left = left * logistic(-ratio)
+        return torch.cat([*layers, left], 1)
+
+
+class LayerShapes(nn.Module):
+    """Hits, centre and width in x and y of each layer as normal scores: the shower in few numbers.
+
+    A flow that draws them before the cells gives showers their fluctuations as a whole (number of hits, lateral
+    spread), which a flow over hundreds of cells learns last. Layers without energy have noise far below the threshold
+    in their place, so that every number has a density.
+
+    Args:
+        detector: whose layers they are.
+        radius: whether the mean radius comes as a sixth number.
+    """
+
+    def __init__(self, detector: Detector, *, radius: bool = False) -> None:
+        super().__init__()
+        self.radius, self.per_layer = radius, 6 if radius else 5
+        self.threshold = max(detector.threshold, LEAST_ENERGY)
+        self.slices = [layer.slice for layer in detector.layers]
+        self.quantiles = NormalScores(self.size)
+        centres = torch.from_numpy(detector.cell_centres[:, :2]).float()
+        self.register_buffer("centres", centres, persistent=False)
+
+    centres: Tensor
+
+    @property
+    def size(self) -> int:
+        """Numbers per shower."""
+        return self.per_layer * len(self.slices)
+
+    def fit(self, cells: Tensor) -> None:
+        """Fit to cells (N, n_cells) [MeV]."""
+        free = self._free(cells)
+        self.quantiles.fit(list(free.T), torch.zeros(self.size))
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Scores (N, size) of cells (N, n_cells) [MeV], layer by layer."""
+        scores: Tensor = self.quantiles(self._free(cells))
+        return scores
+
+    def inverse(self, scores: Tensor) -> Tensor:
+        """Hits, centres, widths and, if it is one of them, mean radius [mm] (N, n_layers, per_layer) of scores."""
+        values: Tensor = self.quantiles.inverse(scores)
+        return values.reshape(-1, len(self.slices), self.per_layer)
+
+    def _free(self, cells: Tensor) -> Tensor:
+        noisy = cells + 0.01 * self.threshold * torch.rand_like(cells)
+        hit = cells >= self.threshold
+        return torch.cat([self._layer(hit[:, part], noisy[:, part], self.centres[part]) for part in self.slices], 1)
+
+    def _layer(self, hit: Tensor, cells: Tensor, centres: Tensor) -> Tensor:
+        weights = cells / cells.sum(1, keepdim=True)
+        centre = weights @ centres
+        variance = weights @ centres.square() - centre.square()
+        hits = hit.sum(1, keepdim=True) + torch.rand_like(centre[:, :1])
+        numbers = [hits, centre, variance.clamp(min=1e-6).sqrt()]
+        radius = [weights @ centres.norm(dim=1, keepdim=True)] if self.radius else []
+        return torch.cat([*numbers, *radius], 1)

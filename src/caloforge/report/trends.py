@@ -1,0 +1,67 @@
+"""Means and resolutions against incident energy, angle and entry point."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from caloforge.report.plots import Curves, curves
+from caloforge.report.style import Figure, Labels
+from caloforge.validation.moments import Floats
+from caloforge.validation.resolution import Resolution, binned, mean_of, width_over_mean
+from caloforge.validation.table import Table
+
+POINTS = 200  # of a fitted curve
+Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Against:
+    """What is on the horizontal axis.
+
+    Attributes:
+        name: for the names of files.
+        label: of the axis.
+        values: of each shower (N,), by sample.
+        bins: lowest and highest value of each bin.
+        scale: of the axis over the values.
+    """
+
+    name: str
+    label: str
+    values: dict[str, Floats]
+    bins: list[tuple[float, float]]
+    scale: float = 1.0
+
+    @property
+    def middles(self) -> Floats:
+        """Middles of the bins, as on the axis."""
+        return self.scale * np.array([(low + high) / 2 for low, high in self.bins])
+
+
+def trend(
+    tables: dict[str, Table],
+    name: str,
+    against: Against,
+    kind: Literal["mean", "resolution"],
+    fits: dict[str, Resolution] | None = None,
+) -> Figure:
+    """A statistic of an observable in bins, by sample, with fits of the resolution to it."""
+    column = next(iter(tables.values()))[name]
+    statistic = mean_of if kind == "mean" else width_over_mean
+    measured = {sample: binned(table[name].values, against.values[sample], against.bins, statistic)
+                for sample, table in tables.items()}  # fmt: skip
+    unit = f" [{column.unit}]" if column.unit and kind == "mean" else ""
+    y = f"mean {column.label}{unit}" if kind == "mean" else "width / mean of the response"
+    x = np.linspace(against.middles[0], against.middles[-1], POINTS)
+    drawn = {sample: (x, fit(x)) for sample, fit in (fits or {}).items() if sample in measured}
+    title = {"response_mean_energy": "linearity of the response", "response_resolution_energy": "energy resolution"}
+    key = f"{name}_{kind}_{against.name}"
+    labels = Labels(key, title.get(key, f"{name.replace('_', ' ')} against {against.name}"), column.group)
+    return curves(labels, Curves(against.label, y, against.middles, measured, fits=drawn))
+
+
+def resolution_fits(metrics: Metrics) -> dict[str, Resolution]:
+    """Fitted resolutions by sample; Geant4's is that of the reference."""
+    found = {"Geant4": metrics["reference"], "floor": metrics["floor"], **metrics["candidates"]}
+    return {name: Resolution(**values["resolution"]) for name, values in found.items() if values.get("resolution")}

@@ -1,0 +1,101 @@
+"""Deposits noted step by step, where cells are no volumes or hold a signal; imports geant4_pybind.
+
+Geant4's own scorers, which are in C++, sum deposits of volumes and no more. These call Python for every step of their
+volumes, so that only layers have them that need them; the sums over many steps are NumPy's.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import geant4_pybind as g4
+import numpy as np
+from numpy.typing import NDArray
+
+from caloforge.detector.spec import LayerSpec
+from caloforge.simulators.geant4.world.saturation import CHARGED, NEUTRAL, PHOTON, Ranges, visible
+
+Floats = NDArray[np.float64]
+Place = Callable[[Any], tuple[float, ...]]
+SEGMENT = 6  # numbers that say where a step lies: both ends
+CIRCUMSTANCES = 4  # numbers that its signal depends on
+PHOTON_CODE = 22
+
+
+class StepScorer(g4.G4VPrimitiveScorer):
+    """Notes energy [MeV] and place of each deposit, and, for a signal, what that depends on.
+
+    Attributes:
+        place: the numbers that say where a step lies: `segment`, or those of a `cell_counter`.
+    """
+
+    def __init__(self, spec: LayerSpec, place: Place, size: int) -> None:
+        """Score a layer's plates; `place` gives `size` numbers."""
+        super().__init__("steps", 0)
+        self._spec, self._place, self._size = spec, place, size
+        self._signal = spec.birks is not None or spec.time_gate is not None
+        self._ranges: Ranges | None = None
+        self._notes: list[tuple[float, ...]] = []
+
+    def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
+        """One step."""
+        energy = step.GetTotalEnergyDeposit()
+        if energy > 0:
+            more = circumstances(step) if self._signal else ()
+            self._notes.append((energy, *self._place(step), *more))
+        return True
+
+    def take(self, front: float) -> tuple[Floats, Floats]:
+        """Energies (n,) [MeV] of the event's steps, or their signal but for the weight, and their places (n, size).
+
+        Args:
+            front: when light reaches the front face [ns].
+        """
+        columns = 1 + self._size + CIRCUMSTANCES * self._signal
+        notes = np.array(self._notes, np.float64).reshape(-1, columns)
+        self._notes.clear()
+        energies, places = notes[:, 0], notes[:, 1 : 1 + self._size]
+        if self._signal:
+            energies = self._gated_light(energies, notes[:, 1 + self._size :], front)
+        return energies, places
+
+    def _gated_light(self, deposit: Floats, circumstances: Floats, front: float) -> Floats:
+        light, (niel, length, time, kind) = deposit, circumstances.T
+        if self._spec.birks is not None and deposit.size:
+            self._ranges = self._ranges or ranges_in(self._spec.counts[0])
+            light = visible(deposit, niel, length, kind, self._spec.birks, self._ranges)
+        return light if self._spec.time_gate is None else np.where(time - front <= self._spec.time_gate, light, 0.0)
+
+
+def segment(step: g4.G4Step) -> tuple[float, ...]:
+    """Both ends of a charged particle's step [mm]; the end, twice, of a neutral one's, which loses its energy there."""
+    end = step.GetPostStepPoint().GetPosition()
+    start = end if step.GetTrack().GetDynamicParticle().GetCharge() == 0 else step.GetPreStepPoint().GetPosition()
+    return start.x, start.y, start.z, end.x, end.y, end.z
+
+
+def cell_counter(shape: tuple[int, int, int], depths: tuple[int, int, int]) -> Place:
+    """Number of the cell that a step is in, by the copy numbers of its volumes, as `G4PSEnergyDeposit3D` counts."""
+    counter = g4.G4PSEnergyDeposit3D("counter", *shape, *depths)
+    return lambda step: (counter.GetIndex(step),)
+
+
+def circumstances(step: g4.G4Step) -> tuple[float, ...]:
+    """Non-ionising energy [MeV], length [mm], time at the end [ns] and kind of particle of a step."""
+    particle = step.GetTrack().GetParticleDefinition()
+    kind = CHARGED if particle.GetPDGCharge() != 0 else NEUTRAL
+    kind = PHOTON if particle.GetPDGEncoding() == PHOTON_CODE else kind
+    time = step.GetPostStepPoint().GetGlobalTime()
+    return step.GetNonIonizingEnergyDeposit(), step.GetStepLength(), time, kind
+
+
+def ranges_in(material: str) -> Ranges:
+    """Ranges in a material by the tables of the running Geant4."""
+    calculator, found = g4.G4EmCalculator(), g4.G4Material.GetMaterial(material)
+    particles = (g4.G4ParticleTable.GetParticleTable().FindParticle(name) for name in ("e-", "proton"))
+    electron, proton = (lambda energy, p=p: calculator.GetRange(energy, p, found) for p in particles)
+    atoms = found.GetVecNbOfAtomsPerVolume()
+    elements = [
+        (e.GetZ(), g4.G4NistManager.Instance().GetAtomicMassAmu(int(e.GetZ())), atoms[i])
+        for i, e in enumerate(found.GetElementVector())
+    ]
+    return Ranges.make(electron, proton, elements)
