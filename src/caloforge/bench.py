@@ -65,9 +65,10 @@ def bench(
         with create(GEANT4, detector, physics) as geant4:
             full = {energy: _time_geant4(geant4, source, energy, say) for energy, source in sources.items()}
     return {
-        "threads": 1, "cpu": provenance.cpu(), "particle": particle_name(sources[first].pdg), "energy": first,
-        "detector": detector.name, "simulators": times, "geant4_ms": {e: t["ms"] for e, t in full.items()},
-        "geant4": full, "physics": physics.identity, "versions": provenance.versions(),
+        "threads": 1, "cpu": provenance.cpu(), "particle": ", ".join(map(particle_name, sources[first].pdgs)),
+        "energy": first, "detector": detector.name, "simulators": times,
+        "geant4_ms": {e: t["ms"] for e, t in full.items()}, "geant4": full,
+        "physics": physics.identity, "versions": provenance.versions(),
     }  # fmt: skip
 
 

@@ -89,6 +89,24 @@ def test_bad_incidents_are_refused_in_words(small, values, words):
         source(small, **values)
 
 
+def test_several_particles_take_turns(small):
+    """As many showers of each, at all labels; everything else of shower i is as with one particle."""
+    several, one = (source(small, particle=name, energy="1 GeV:9 GeV") for name in ("e-, e+, gamma", "e-"))
+    drawn, alone = several.draw(5, 30, seed=3), one.draw(5, 30, seed=3)
+    np.testing.assert_array_equal(drawn.pdg, np.resize([22, 11, -11], 30))
+    np.testing.assert_array_equal(drawn.energy, alone.energy)
+    assert several.pdgs == [11, -11, 22]
+    labels = source(small, particle="e-, e+", labels="1 GeV:2 GeV:1 GeV", per_label=1).draw(0, 8, seed=1)
+    pairs = set(zip(labels.pdg.tolist(), labels.energy.tolist(), strict=True))
+    assert pairs == {(11, 1000.0), (11, 2000.0), (-11, 1000.0), (-11, 2000.0)}
+    for values, words in (
+        ({"particle": "e-, 11", "energy": "1 GeV"}, "names one particle twice"),
+        ({"particle": "e-, pi+", "momentum": "1 GeV/c"}, "momentum is of one particle"),
+    ):
+        with pytest.raises(InputError, match=words):
+            source(small, **values)
+
+
 def test_momentum_becomes_kinetic_energy(small):
     """T = sqrt(p^2 + m^2) - m: 5.486 MeV of an alpha particle is 202.2 MeV/c, 800 MeV of a proton 1.4633 GeV/c."""
     for particle, momentum, energy in (

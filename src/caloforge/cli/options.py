@@ -34,7 +34,7 @@ Cluster = Annotated[
     str | None,
     typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster.", rich_help_panel=WORK),
 ]
-PARTICLE_HELP = "Name (e-, gamma, pi+, K+, electron, ...) or PDG code."
+PARTICLE_HELP = "Name (e-, gamma, pi+, K+, electron, ...) or PDG code; several, 'e-, gamma', take turns."
 ParticleName = Annotated[
     str | None, typer.Option("--particle", help=PARTICLE_HELP, autocompletion=complete.particles, rich_help_panel=BEAM)
 ]

@@ -22,7 +22,7 @@ class SourceConfig(Strict):
     """Incidents as text, as on the command line.
 
     Attributes:
-        particle: Geant4 name or PDG code.
+        particle: Geant4 name or PDG code, or several with commas between, "e-, e+, gamma": as many showers of each.
         energy: kinetic energy, "10 GeV" or a range "1 GeV:100 GeV".
         momentum: "10 GeV/c" or a range; replaces `energy`.
         spectrum: how energies of a range are drawn.
@@ -90,14 +90,14 @@ class Source:
     """A source of incidents that are drawn; row i is shower i.
 
     Attributes:
-        pdg: PDG code.
+        pdg: PDG code, or those of several particles: showers take them in turn, or one round of labels after the other.
         energy: range [MeV], equal ends for a fixed energy.
         log: whether the logarithm of the energy is uniform.
         labels: fixed energies [MeV], each for `per_label` showers in a row, starting again after the last; or empty.
         theta, phi: ranges [rad]; x, y: ranges [mm].
     """
 
-    pdg: int
+    pdg: int | tuple[int, ...]
     energy: tuple[float, float]
     log: bool
     labels: tuple[float, ...]
@@ -120,8 +120,8 @@ class Source:
             raise InputError("give one of energy, momentum and labels")
         if bool(labels) != bool(config.per_label):
             raise InputError("labels and per_label belong together")
-        pdg = pdg_code(config.particle)
-        energy = _energy_range(config, pdg) or (labels[0], labels[-1])
+        pdgs = _pdg_codes(config)
+        energy = _energy_range(config, pdgs[0]) or (labels[0], labels[-1])
         if energy[0] <= 0:
             said = config.energy or config.momentum or config.labels
             raise InputError(f"{'momentum' if config.momentum else 'energy'} must be positive, '{said}' is not")
@@ -137,7 +137,8 @@ class Source:
         for end in phi:
             check_angle(end)
         return cls(
-            pdg, energy, config.spectrum == "log", labels, config.per_label or 1, theta, phi, x, y
+            pdgs if pdgs[1:] else pdgs[0], energy, config.spectrum == "log", labels, config.per_label or 1,
+            theta, phi, x, y
         )  # fmt: skip
 
     @property
@@ -147,8 +148,8 @@ class Source:
 
     @property
     def pdgs(self) -> list[int]:
-        """Its particle."""
-        return [self.pdg]
+        """Its particles, in the order of the config."""
+        return [self.pdg] if isinstance(self.pdg, int) else list(self.pdg)
 
     def check(self, first: int, n: int) -> None:
         """Refuse ids that do not fit.
@@ -171,7 +172,8 @@ class Source:
         theta, phi = (a + (b - a) * u for (a, b), u in zip((self.theta, self.phi), uniform.T[1:3], strict=True))
         position = np.column_stack([x, y, np.zeros(n)])
         energy = self._energies(ids, uniform[:, 0])
-        return Incidents.make([self.pdg] * n, energy, theta=theta, phi=phi, position=position, shower_id=ids)
+        pdg = np.array(self.pdgs)[ids // (self.per_label * max(len(self.labels), 1)) % len(self.pdgs)]
+        return Incidents.make(pdg, energy, theta=theta, phi=phi, position=position, shower_id=ids)
 
     def _energies(self, ids: NDArray[np.int64], uniform: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.labels:
@@ -182,6 +184,16 @@ class Source:
         if self.log:
             return np.clip(low * (high / low) ** uniform, low, high)
         return low + (high - low) * uniform
+
+
+def _pdg_codes(config: SourceConfig) -> tuple[int, ...]:
+    """PDG codes of a config's particles, each once."""
+    pdgs = tuple(pdg_code(name.strip()) for name in config.particle.split(","))
+    if len(set(pdgs)) < len(pdgs):
+        raise InputError(f"particle '{config.particle}' names one particle twice")
+    if len(pdgs) > 1 and config.momentum:
+        raise InputError("momentum is of one particle, since masses differ; give the energy of several")
+    return pdgs
 
 
 def _energy_range(config: SourceConfig, pdg: int) -> tuple[float, float] | None:

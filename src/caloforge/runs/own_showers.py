@@ -111,7 +111,7 @@ class OwnShowers:
         return {name: list(side) for name, side in found.items()}
 
     def _source(self) -> SourceConfig:
-        """The incidents of all files as one source: their first particle, their ranges.
+        """The incidents of all files as one source: their particles and ranges.
 
         Raises:
             InputError: the files do not tell their particle.
@@ -121,7 +121,7 @@ class OwnShowers:
             raise InputError('[showers] the files do not tell their particle; add particle = "e-", or what it is')
         x, y = (_range(side, "mm") for side in domain.position[:2])
         return SourceConfig(
-            particle=particle_name(domain.pdgs[0]), energy=_range(domain.energy, "MeV"),
+            particle=", ".join(map(particle_name, domain.pdgs)), energy=_range(domain.energy, "MeV"),
             theta=_range(domain.theta, "rad"), phi=_range(domain.phi, "rad"), position=f"{x}, {y}",
         )  # fmt: skip
 

@@ -52,8 +52,8 @@ def check_steps(
 def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:
     from caloforge.models import build
 
-    position = (source.x, source.y, (0.0, 0.0))
-    domain = Domain(pdgs=(source.pdg,), energy=source.energy, theta=source.theta, phi=source.phi, position=position)
+    pdgs, position = tuple(sorted(source.pdgs)), (source.x, source.y, (0.0, 0.0))
+    domain = Domain(pdgs=pdgs, energy=source.energy, theta=source.theta, phi=source.phi, position=position)
     build(learning.model, detector, domain)
 
 
@@ -100,7 +100,8 @@ def _check_competitors(config: RunConfig, detector: Detector, *, drawn: bool) ->
             continue
         with create(name, detector, config.physics if name == GEANT4 else None) as simulator:
             if not simulator.replays:
-                simulator.check(replace(test[[0, 0]], energy=np.array(complete.energy)))  # seldom drawn
+                ends = test[np.unique(test.pdg, return_index=True)[1].repeat(2)]  # seldom drawn
+                simulator.check(replace(ends, energy=np.resize(complete.energy, len(ends))))
             if drawn:
                 simulator.check(test)
 

@@ -52,6 +52,13 @@ class EnergyBin(Closed):
     observables: dict[str, Observable]
 
 
+class OneParticle(Closed):
+    """Observables of the showers of one particle, where there are several."""
+
+    n: tuple[int, int]
+    observables: dict[str, Observable]
+
+
 class Resolution(Closed):
     """Stochastic, noise and constant term of sigma / E, with E in GeV, and their errors."""
 
@@ -147,6 +154,14 @@ class Member(Closed):
     label: str
 
 
+class ParticleArea(Closed):
+    """AUC among the showers of one particle."""
+
+    mean: Number
+    error: Number
+    n: int
+
+
 class Headline(Closed):
     """AUC of the strongest member, chosen without the showers that it is tested on."""
 
@@ -158,6 +173,7 @@ class Headline(Closed):
     curve: list[tuple[int, Number, Number]]
     told_apart_at: int | None
     members: list[str]
+    particles: dict[str, ParticleArea] = Field(default_factory=dict)
 
 
 class Column(Closed):
@@ -226,6 +242,7 @@ class Sample(Analyses):
     observables: dict[str, Observable]
     worst_observable: WorstObservable
     energy_bins: list[EnergyBin]
+    particles: dict[str, OneParticle] = Field(default_factory=dict)
     resolution: Resolution | None = None
     cells: Cells
     correlations: Correlations

@@ -165,10 +165,35 @@ def _reason(gate: Metric, cell: Cell, found: Metrics) -> str:
     return f"{name}: {off:.3g} standard errors"
 
 
+def _of_particle(particle: str) -> tuple[Metric, ...]:
+    """Columns of one of several particles: the headline's scores, the response and its width among its showers."""
+
+    def headline(metrics: Metrics) -> tuple[float, float] | None:
+        found = metrics["auc"].get("particles", {}).get(particle)
+        return found and (found["mean"], found["error"])
+
+    def response(key: str) -> Callable[[Metrics], tuple[float, float] | None]:
+        def read(metrics: Metrics) -> tuple[float, float] | None:
+            found = metrics.get("particles", {}).get(particle)
+            return found and (found["observables"]["response"][key], found["observables"]["response"][f"{key}_error"])
+
+        return read
+
+    return (
+        Metric(f"auc_{particle}", f"AUC, {particle}", f"the headline's scores among showers of {particle}", 0.5,
+               headline, FAR, compared="above"),
+        Metric(f"response_{particle}", f"response, {particle}", "mean response over Geant4's", 1,
+               response("mean_ratio"), 0.02, 4, "ideal"),
+        Metric(f"resolution_{particle}", f"resolution, {particle}", "width of the response over Geant4's", 1,
+               response("std_ratio"), 0.2, compared="ideal"),
+    )  # fmt: skip
+
+
 def verdict_rows(metrics: Metrics) -> tuple[list[Metric], dict[str, list[Cell]]]:
     """Columns that were measured, and the rows: the floor first, then the candidates."""
     floor = metrics["floor"]
-    columns = [column for column in COLUMNS if column.read(floor) is not None]
+    particles = [column for name in floor.get("particles", {}) for column in _of_particle(name)]
+    columns = [column for column in (*COLUMNS, *particles) if column.read(floor) is not None]
     rows = {"floor": [_cell(column, floor, None) for column in columns]}
     rows |= {name: [_cell(c, found, c.read(floor)) for c in columns] for name, found in metrics["candidates"].items()}
     return columns, rows

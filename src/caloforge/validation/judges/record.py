@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from caloforge.particles import particle_name
 from caloforge.validation.judges.members import MEMBERS
 from caloforge.validation.judges.verdict import Verdict
 from caloforge.validation.judges.where import Column
@@ -15,6 +16,7 @@ NAMED = 3  # columns in the sentence
 def record(verdict: Verdict) -> Metrics:
     """The headline "auc", every member under "auc_" and its name, and "where"."""
     headline = asdict(verdict.auc) | {"told_apart_at": verdict.told_apart_at, "members": list(verdict.members)}
+    headline["particles"] = {particle_name(code): asdict(area) for code, area in verdict.auc.particles.items()}
     members = {f"auc_{name}": asdict(area) | {"label": MEMBERS[name].label} for name, area in verdict.members.items()}
     if verdict.where is None:
         return {"auc": headline} | members

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.showers import Showers
 from caloforge.validation.classifier_threads import single_threaded
-from caloforge.validation.judges.areas import told_apart
+from caloforge.validation.judges.areas import area_over_folds, told_apart
 from caloforge.validation.judges.cross import Problem, Trained, in_parallel, make_problem
 from caloforge.validation.judges.members import Member, find_members
 from caloforge.validation.judges.where import Where, where_it_shows
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 CURVE = (1 / 8, 1 / 4, 1 / 2)
 FOLDS = 5
 LEAST = 32  # showers per class of a point of the curve
+FEWEST_OF_PARTICLE = 8  # showers per class and fold
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Headline:
         member: the one chosen for most folds.
         chosen: the one chosen for each fold.
         curve: showers per class, mean, error, growing; the last is the headline itself.
+        particles: the same scores among the showers of one particle, by PDG code, where there are several.
     """
 
     mean: float
@@ -55,6 +58,20 @@ class Headline:
     n: int
     chosen: tuple[str, ...]
     curve: tuple[tuple[int, float, float], ...]
+    particles: dict[int, "ParticleArea"]
+
+
+@dataclass(frozen=True)
+class ParticleArea:
+    """Area under the ROC curve among the showers of one particle.
+
+    Attributes:
+        mean, error, n: as of `Area`.
+    """
+
+    mean: float
+    error: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -111,14 +128,16 @@ def judge(
         chosen = [max(found, key=lambda name: trained[name][k].strength) for k in range(folds)]
         point = partial(_point, problem, found, chosen)
         points = [point(share, tick) for share in sorted(curve) if share * problem.n >= LEAST]
-        mean, error = problem.area([trained[name][k].test for k, name in enumerate(chosen)])
+        scores = [trained[name][k].test for k, name in enumerate(chosen)]
+        mean, error = problem.area(scores)
         points.append((problem.n, mean, error))
         while curve and points[0][0] >= 2 * LEAST and told_apart(points) == points[0][0]:
             points.insert(0, point(points[0][0] / 2 / problem.n, silent))
         where = where_it_shows(problem, found, trained)
     areas = {name: _area(problem, parts) for name, parts in trained.items()}
     strongest = Counter(chosen).most_common(1)[0][0]
-    headline = Headline(mean, error, strongest, problem.n, tuple(chosen), tuple(points))
+    particles = _of_particles(problem, scores, np.concatenate([reference.incidents.pdg, candidate.incidents.pdg]))
+    headline = Headline(mean, error, strongest, problem.n, tuple(chosen), tuple(points), particles)
     return Verdict(headline, areas, told_apart(headline.curve), where)
 
 
@@ -145,6 +164,19 @@ def _point(
     n = round(share * problem.n)
     scores = [one.test for one in in_parallel(work, lambda _: tick(f"{n} showers"))]
     return (n, *problem.area(scores))
+
+
+def _of_particles(problem: Problem, scores: list[Floats], pdg: NDArray[np.integer[Any]]) -> dict[int, ParticleArea]:
+    """Areas of the scores among the showers of each particle, where there are several."""
+    codes, found = np.unique(pdg), {}
+    for code in codes.tolist() if len(codes) > 1 else ():
+        chosen = [pdg[problem.tested(fold)] == code for fold in range(problem.n_folds)]
+        labels = [problem.labels[problem.tested(fold)][mask] for fold, mask in enumerate(chosen)]
+        n = int(sum(label.sum() for label in labels))
+        if min(min(label.sum(), (1 - label).sum()) for label in labels) >= FEWEST_OF_PARTICLE:
+            parts = [score[mask] for score, mask in zip(scores, chosen, strict=True)]
+            found[code] = ParticleArea(*area_over_folds(parts, labels), n)
+    return found
 
 
 def _area(problem: Problem, parts: list[Trained]) -> Area:

@@ -12,6 +12,7 @@ from caloforge.validation.metrics.distances import distances
 from caloforge.validation.metrics.judge import strongest_judge
 from caloforge.validation.metrics.neighbours import copies, neighbours
 from caloforge.validation.metrics.observables import observables
+from caloforge.validation.metrics.particles import particles
 from caloforge.validation.metrics.resolution import resolution
 
 __all__ = ["METRICS", "Comparison", "Sample", "score"]
@@ -20,6 +21,7 @@ Metric = Callable[[Comparison, Sample], dict[str, Any]]
 METRICS: dict[str, Metric] = {
     "observables": observables,
     "resolution": resolution,
+    "particles": particles,
     "cells": cells,
     "distances": distances,
     "neighbours": neighbours,
