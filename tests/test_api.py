@@ -65,11 +65,45 @@ def test_what_showers_hold_is_what_reports_show(small, toy):
     assert profile.depth.tolist() == [layer.z for layer in small.layers]
 
 
+def test_histograms_hold_every_shower_and_the_profile_its_errors(small, toy):
+    showers = toy(small, 30, seed=1)
+    for quantity in ("response", "total", "hits", "incident"):
+        made = showers.histogram(quantity, bins=7)
+        assert made.sum() == 30  # the largest value is in the last bin
+        assert made.axes[0].name == quantity
+    counts = np.histogram(showers.response, 4, (0.5, 1.5))[0]
+    assert np.array_equal(showers.histogram("response", 4, (0.5, 1.5)).values(), counts)
+    assert showers[:1].histogram("total").sum() == 1
+    profile = showers.profile()
+    made = profile.to_hist()
+    assert np.array_equal(made.values(), profile.energy)
+    assert np.allclose(made.variances(), profile.error**2)
+    assert np.allclose(made.axes[0].centers, profile.depth)
+    with pytest.raises(cf.InputError, match="no quantity 'respons' of showers; did you mean 'response'"):
+        showers.histogram("respons")
+    with pytest.raises(cf.InputError, match="a range that grows"):
+        showers.histogram("total", limits=(2.0, 1.0))
+    with pytest.raises(cf.InputError, match="no showers"):
+        showers[:0].histogram()
+
+
+def test_quantities_are_text_or_numbers():
+    beam = {"n": 4, "seed": 1, "simulator": "gflash", "detector": "calogan-ecal"}
+    text = cf.produce(particle="e+", energy="1 GeV:20 GeV", theta="0.1 rad", position="1 mm, -2 mm:2 mm", **beam)
+    numbers = cf.produce(particle=-11, energy=(1e3, 2e4), theta=0.1, position=(1.0, (-2.0, 2.0)), **beam)
+    assert text == numbers
+    assert cf.produce(particle="e+", energy=5000, **beam) == cf.produce(particle="e+", energy="5 GeV", **beam)
+    with pytest.raises(cf.InputError, match="unknown physics list 'QGSP'"):
+        cf.simulator("gflash", "calogan-ecal", physics="QGSP")
+
+
 @pytest.mark.parametrize("name", ["calogan-ecal", "pbwo4-cylinder"])
 def test_pictures_and_one_line(name):
     pytest.importorskip("matplotlib")
     showers = cf.produce("gflash", name, "e-", "5 GeV", n=2, seed=1)
-    for one in (showers, showers.detector):
+    with cf.simulator("gflash", name) as gflash:
+        pictured = (showers, showers.detector, showers.incidents, gflash)
+    for one in pictured:
         assert "\n" not in repr(one)
         ElementTree.fromstring(one._repr_html_().replace("<br>", "<br/>"))
     assert repr(showers).startswith("Showers(2 of e-, 5 GeV, in ")

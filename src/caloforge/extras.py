@@ -16,6 +16,7 @@ EXTRAS = {
     "matplotlib": "report",
     "mplhep": "report",
     "jinja2": "report",
+    "hist": "report",
     "distributed": "cluster",
     "openvino": "cpp",
     "uproot": "files",

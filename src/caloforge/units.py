@@ -94,6 +94,16 @@ def show_energy(value: float) -> str:
     return f"{value / ENERGY[unit]:.6g} {unit}"
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun, "1 shower" or "20 showers"; the plural adds an s.
+
+    Examples:
+        >>> counted(1, "shower"), counted(20, "shower")
+        ('1 shower', '20 showers')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def _quantity(read: Callable[[str], float], unit: str) -> tuple[BeforeValidator, PlainSerializer]:
     """Pydantic annotations that read a quantity and write it back with its base unit."""
     return BeforeValidator(read), PlainSerializer(lambda value: f"{value!r} {unit}")

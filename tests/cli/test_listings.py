@@ -53,6 +53,8 @@ def test_listings_as_json(capsys):
     found = json.loads(printed(capsys, "detectors", "--json"))
     assert [one["name"] for one in found] == preset_names()
     assert json.loads(printed(capsys, "detectors", "calogan-ecal", "--json"))["cells"] == 504
+    named = json.loads(printed(capsys, "runs", "--json"))
+    assert [one["name"] for one in named] == run_names()
     models = json.loads(printed(capsys, "models", "--kinds", "--json"))
     assert models["vae"]["config"]["properties"]["latent"]["default"] == 10
     assert models["vae"]["training"]["batch"] == 100
@@ -107,3 +109,30 @@ def test_named_runs_are_found_from_anywhere(tmp_path, monkeypatch):
     assert config_file("other.toml") == Path("other.toml")
     with pytest.raises(InputError, match="did you mean 'quickstart'"):
         config_file("quickstrat")
+
+
+def test_listings_are_cut_by_no_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = printed(capsys, "runs").splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == run_names()
+    assert "e+, 1 GeV:20 GeV" in next(line for line in lines if line.startswith("quickstart "))
+
+
+@pytest.mark.parametrize("verb", sorted(typer.main.get_command(app).commands))
+def test_options_of_long_helps_are_in_groups(verb):
+    command = typer.main.get_command(app).commands[verb]
+    options = [one for one in command.params if one.param_type_name == "option" and "--help" not in one.opts]
+    ungrouped = [one.name for one in options if not one.rich_help_panel]
+    assert len(ungrouped) <= 7, ungrouped
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [("models", "name"), ("info", "name"), ("info", "detector"), ("convert", "particle"), ("bench", "simulator"),
+     ("validate", "candidates"), ("produce", "detector"), ("simulate", "particle"), ("run", "config")],
+)  # fmt: skip
+def test_values_complete(verb, name):
+    command = typer.main.get_command(app).commands[verb]
+    parameter = next(one for one in command.params if one.name == name)
+    with command.make_context(verb, [], resilient_parsing=True) as context:
+        assert parameter.shell_complete(context, "")

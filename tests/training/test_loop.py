@@ -137,7 +137,7 @@ def test_weights_whose_slope_is_not_finite_are_not_kept(samples, tmp_path, monke
 
 def test_overlap_is_refused(samples, tmp_path):
     leaking = concatenate([samples[1], samples[0][5:7]])
-    with pytest.raises(InputError, match="2 showers are in both"):
+    with pytest.raises(InputError, match="share 2 showers"):
         train(config(), samples[0], leaking, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 

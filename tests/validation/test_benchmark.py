@@ -140,7 +140,7 @@ def test_what_is_not_finite_becomes_null():
 
 
 def test_a_reference_among_the_training_showers_is_refused(samples, tmp_path):
-    with pytest.raises(InputError, match="800 showers are in both the reference and the training sample"):
+    with pytest.raises(InputError, match="the reference and the training sample share 800 showers"):
         validate(samples[0], {"m": samples[2]}, tmp_path / "report", training=samples[0], progress=False)
     assert not (tmp_path / "report").exists()
 

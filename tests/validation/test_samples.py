@@ -138,5 +138,5 @@ def test_a_reference_that_shares_showers_is_refused(samples):
     reference, floor, _, training = samples
     empty = replace(training[:5], energies=np.zeros_like(training.energies[:5]))
     check_apart(concatenate([reference, empty]), {"floor": concatenate([floor, empty]), "training": training})
-    with pytest.raises(InputError, match="30 showers are in both the reference and the training sample"):
+    with pytest.raises(InputError, match="the reference and the training sample share 30 showers"):
         check_apart(reference, {"floor": None, "training": concatenate([training, reference[100:130]])})

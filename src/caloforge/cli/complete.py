@@ -26,6 +26,18 @@ def simulators(incomplete: str) -> list[str]:
     return _begins(incomplete, ["geant4", "gflash", *zoo.names(), "frozen=", "replay=", *files])
 
 
+def models(incomplete: str) -> list[str]:
+    """Trained models that come with the package."""
+    from caloforge import zoo
+
+    return _begins(incomplete, zoo.names())
+
+
+def samples(incomplete: str) -> list[str]:
+    """Trained models, and files of models and showers from here."""
+    return [*models(incomplete), *_files(incomplete, ".onnx", ".h5", ".hdf5", ".root")]
+
+
 def physics_lists(incomplete: str) -> list[str]:
     """Geant4's physics lists."""
     from caloforge.simulators.geant4.physics import LISTS

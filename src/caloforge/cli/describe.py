@@ -37,7 +37,7 @@ def detectors(
         if draw is not None or as_toml:
             raise InputError(f"{'--toml' if as_toml else '--draw'} needs the name of a detector")
         if as_json:
-            print(json.dumps([_facts(Detector.load(one)) for one in preset_names()], indent=1))  # noqa: T201
+            print(json.dumps([_facts(Detector.load(one)) for one in _origins()], indent=1))  # noqa: T201
             return
         console.print(_list(), *broken("detectors"), sep="\n")
         return
@@ -71,10 +71,14 @@ def _facts(detector: Detector) -> dict[str, Any]:
     }
 
 
+def _origins() -> dict[str, str]:
+    """Names of presets and of the detectors of other packages, with the package."""
+    return dict.fromkeys(preset_names(), "") | {plugin.name: plugin.origin for plugin, _ in working("detectors")}
+
+
 def _list() -> Table:
     table = Table("name", "layers", "cells", "depth [mm]", "frame", "description")
-    origins = dict.fromkeys(preset_names(), "") | {plugin.name: plugin.origin for plugin, _ in working("detectors")}
-    for name, origin in origins.items():
+    for name, origin in _origins().items():
         detector, said = Detector.load(name), f" (of {origin})" if origin else ""
         table.add_row(name, str(len(detector.layers)), str(detector.n_cells), f"{detector.depth:g}",
                       detector.readout.frame, detector.spec.description + said)  # fmt: skip

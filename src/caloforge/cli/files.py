@@ -9,7 +9,8 @@ import numpy as np
 import typer
 
 from caloforge import units
-from caloforge.cli.options import Force, Quiet, console
+from caloforge.cli import complete
+from caloforge.cli.options import OUTPUT, SOURCE, AsJson, Force, Quiet, console
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.files import check_output
@@ -25,13 +26,30 @@ from caloforge.simulators import kind_and_file
 
 DRAWN = 100  # showers that a model makes for its profile
 FormatName = Annotated[
-    str | None, typer.Option("--format", help="Layout of a file that is not ours; found by its content if absent.")
+    str | None,
+    typer.Option(
+        "--format", help="Layout of a file that is not ours; found by its content if absent.", rich_help_panel=SOURCE
+    ),
 ]
 AnyDetector = Annotated[
     str | None,
-    typer.Option("--detector", metavar="NAME|FILE", help="Preset, TOML or binning XML, where the file names none."),
+    typer.Option(
+        "--detector",
+        metavar="NAME|FILE",
+        help="Preset, TOML or binning XML, where the file names none.",
+        autocompletion=complete.detectors,
+        rich_help_panel=SOURCE,
+    ),
 ]
-AnyParticle = Annotated[str | None, typer.Option("--particle", help="Particle, where the file does not tell it.")]
+AnyParticle = Annotated[
+    str | None,
+    typer.Option(
+        "--particle",
+        help="Particle, where the file does not tell it.",
+        autocompletion=complete.particles,
+        rich_help_panel=SOURCE,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,17 +62,30 @@ def register(app: typer.Typer) -> None:
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="File of showers, in any layout.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help=".h5: ours, .hdf5: CaloChallenge, .root: a ROOT tree.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help=".h5: ours, .hdf5: CaloChallenge, .root: a ROOT tree.",
+            rich_help_panel=OUTPUT,
+        ),
     ],
     layout: FormatName = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="FORMAT", help="Layout of OUT; its suffix if absent.")
+        str | None,
+        typer.Option("--to", metavar="FORMAT", help="Layout of OUT; its suffix if absent.", rich_help_panel=OUTPUT),
     ] = None,
     detector: AnyDetector = None,
     particle: AnyParticle = None,
-    rows: Annotated[str | None, typer.Option(help="'A:B', from row A on and below row B.")] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="'A:B', from row A on and below row B.", rich_help_panel=SOURCE)
+    ] = None,
     binning: Annotated[
-        Path | None, typer.Option(metavar="OUT.xml", help="Write CaloChallenge's binning of the cells, too.")
+        Path | None,
+        typer.Option(
+            metavar="OUT.xml", help="Write CaloChallenge's binning of the cells, too.", rich_help_panel=OUTPUT
+        ),
     ] = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -74,8 +105,9 @@ def convert(
                              lambda n: progress.advance(task, n))  # fmt: skip
     if not quiet:
         size = output.stat().st_size / 2**20
-        console.print(f"{output}: {done.n} showers in {table.detector.name}, {known.name} to {target.name}; "
-                      f"{size:.1f} MiB")  # fmt: skip
+        made = units.counted(done.n, "shower")
+        formats = f"{known.name} to {target.name}"
+        console.print(f"{output}: {made} in {table.detector.name}, {formats}; {size:.1f} MiB")  # fmt: skip
         for note in done.notes:
             console.print(f"note: {note}", markup=False)
 
@@ -99,11 +131,16 @@ def _rows(text: str | None) -> slice:
 
 
 def info(
-    name: Annotated[str, typer.Argument(metavar="FILE", help="File of showers in any layout, or a model.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="File of showers in any layout, or a model.", autocompletion=complete.samples
+        ),
+    ],
     layout: FormatName = None,
     detector: AnyDetector = None,
     particle: AnyParticle = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a file or a model is: from where, of which range, and its mean showers."""
     path, found = kind_and_file(name)[1], foreign.detector_of(detector, particle)
@@ -168,12 +205,12 @@ def _lines(name: str, values: dict[str, Any]) -> list[str]:
     if values["kind"] == "model":
         head = f"{name}: model {values['name']}, {values['bytes'] / 2**20:.1f} MiB, {values['noise']} noise values"
     else:
-        head = f"{name}: {values['n']} showers, format {values['format']}"
+        head = f"{name}: {units.counted(values['n'], 'shower')}, format {values['format']}"
     lines = [head]
     if values["detector"] is None:
         lines += [f"  {one}" for one in values["data_sets"]]
         return [*lines, "name the detector with --detector for energies and profile"]
-    lines.append(f"detector {values['detector']}, {values['n_cells']} cells")
+    lines.append(f"detector {values['detector']}, {units.counted(values['n_cells'], 'cell')}")
     lines += _range_lines(values) + _origin_lines(values["provenance"])
     lines += [f"note: {note}" for note in values.get("notes", [])]
     at = f" at {units.show_energy(values['drawn_at'])}" if "drawn_at" in values else ""
@@ -181,7 +218,7 @@ def _lines(name: str, values: dict[str, Any]) -> list[str]:
     means = (
         f"response {response['mean']:.4f}, rms {response['std']:.4f}, {values['hits']:.1f} cells above the threshold"
     )
-    lines.append(f"means of {values['averaged']} showers{at}: {means}; energy per layer:")
+    lines.append(f"means of {units.counted(values['averaged'], 'shower')}{at}: {means}; energy per layer:")
     return lines
 
 

@@ -11,6 +11,9 @@ from caloforge.cli import complete
 from caloforge.cli.files import FormatName
 from caloforge.cli.options import (
     BEAM,
+    JUDGING,
+    OUTPUT,
+    SOURCE,
     Cut,
     DetectorName,
     Force,
@@ -52,23 +55,49 @@ def validate(
             metavar="CANDIDATE...", help="Files or names of simulators.", autocompletion=complete.simulators
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for report and metrics.")],
-    floor: Annotated[Path | None, typer.Option(help="Independent showers of the reference's simulator.")] = None,
-    training: Annotated[Path | None, typer.Option(help="Showers a candidate learned from: tests memorisation.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for report and metrics.", rich_help_panel=OUTPUT),
+    ],
+    floor: Annotated[
+        Path | None, typer.Option(help="Independent showers of the reference's simulator.", rich_help_panel=SOURCE)
+    ] = None,
+    training: Annotated[
+        Path | None, typer.Option(help="Showers a candidate learned from: tests memorisation.", rich_help_panel=SOURCE)
+    ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Classifier recipe: default, quick or calochallenge.", autocompletion=complete.recipes)
+        str,
+        typer.Option(
+            help="Classifier recipe: default, quick or calochallenge.",
+            autocompletion=complete.recipes,
+            rich_help_panel=JUDGING,
+        ),
     ] = "default",
     detector: Annotated[
-        str | None, typer.Option(help="Detector of files that do not name theirs.", autocompletion=complete.detectors)
+        str | None,
+        typer.Option(
+            help="Detector of files that do not name theirs.", autocompletion=complete.detectors, rich_help_panel=SOURCE
+        ),
     ] = None,
     layout: FormatName = None,
-    seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.")] = 0,
-    seeds: Annotated[int, typer.Option(help="Classifier trainings per view.")] = 3,
-    reweight: Annotated[bool, typer.Option("--reweight", help="Reweight differing energy spectra.")] = False,
-    timings: Annotated[Path | None, typer.Option(help="bench.json to show in the report.")] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Print the report into report.pdf, by a browser.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.", rich_help_panel=JUDGING)] = 0,
+    seeds: Annotated[int, typer.Option(help="Classifier trainings per view.", rich_help_panel=JUDGING)] = 3,
+    reweight: Annotated[
+        bool, typer.Option("--reweight", help="Reweight differing energy spectra.", rich_help_panel=JUDGING)
+    ] = False,
+    timings: Annotated[
+        Path | None, typer.Option(help="bench.json to show in the report.", rich_help_panel=SOURCE)
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print the report into report.pdf, by a browser.", rich_help_panel=OUTPUT)
+    ] = False,
     other_physics: Annotated[
-        bool, typer.Option("--other-physics", help="Compare samples of another physics list, cut or tables, too.")
+        bool,
+        typer.Option(
+            "--other-physics",
+            help="Compare samples of another physics list, cut or tables, too.",
+            rich_help_panel=SOURCE,
+        ),
     ] = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -171,10 +200,12 @@ def bench(
         list[str],
         typer.Option("--simulator", help="Simulator to time; may be repeated.", autocompletion=complete.simulators),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Output file, bench.json.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Output file, bench.json.", rich_help_panel=OUTPUT)],
     energy: Annotated[
         list[str] | None,
-        typer.Option("--energy", help="Kinetic energy; repeat it for more Geant4 times. [default: 10 GeV]"),
+        typer.Option(
+            "--energy", help="Kinetic energy; repeat it for more Geant4 times. [default: 10 GeV]", rich_help_panel=BEAM
+        ),
     ] = None,
     particle: Annotated[
         str | None,

@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.files import AnyDetector, AnyParticle, FormatName
-from caloforge.cli.options import Force, Output, Quiet, Resume, RunFile, RunFolder, Workers, console
+from caloforge.cli.options import (
+    OUTPUT,
+    SOURCE,
+    WORK,
+    Force,
+    Output,
+    Quiet,
+    Resume,
+    RunFile,
+    RunFolder,
+    Workers,
+    console,
+)
 from caloforge.errors import InputError
 from caloforge.extras import TRAINING, check_installed
 from caloforge.files import check_output
@@ -30,7 +42,9 @@ def train(
     config: RunFile,
     out: RunFolder = None,
     workers: Workers = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of PyTorch; default: all cores.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of PyTorch; default: all cores.", rich_help_panel=WORK)
+    ] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -48,15 +62,23 @@ def train(
 
 def adapt(
     model: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory of the trained model.")],
-    showers: Annotated[Path, typer.Option(help="New showers with the same cells, in any layout.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Run directory to make.")],
-    tune: Annotated[str, typer.Option(help="Weights that learn: all, or biases.")] = "all",
-    steps: Annotated[int | None, typer.Option(help="Training steps; the model's own if absent.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest rate; the model's own if absent.")] = None,
+    showers: Annotated[
+        Path, typer.Option(help="New showers with the same cells, in any layout.", rich_help_panel=SOURCE)
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="RUN", help="Run directory to make.", rich_help_panel=OUTPUT)
+    ],
+    tune: Annotated[str, typer.Option(help="Weights that learn: all, or biases.", rich_help_panel=WORK)] = "all",
+    steps: Annotated[
+        int | None, typer.Option(help="Training steps; the model's own if absent.", rich_help_panel=WORK)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Highest rate; the model's own if absent.", rich_help_panel=WORK)
+    ] = None,
     layout: FormatName = None,
     detector: AnyDetector = None,
     particle: AnyParticle = None,
-    seed: Annotated[int, typer.Option(help="Of batches and noise.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of batches and noise.", rich_help_panel=WORK)] = 1,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """Options that several verbs share, and how results are printed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 console = Console(highlight=False, soft_wrap=True)
 
 BEAM, GEANT4, WORK, OUTPUT = "Incidents", "Geant4", "How it runs", "Output"  # groups of options in --help
+FAST, SOURCE, JUDGING = "Fast simulation", "Files that are read", "Judging"
 
 DetectorName = Annotated[
     str,
@@ -73,6 +75,12 @@ PhysicsList = Annotated[
 Cut = Annotated[str | None, typer.Option("--cut", help="Production cut; '0.7 mm' if absent.", rich_help_panel=GEANT4)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.", rich_help_panel=OUTPUT)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of words as lines of a table that no terminal cuts."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def chosen_physics(name: str | None, cut: str | None, base: "Physics | None" = None) -> "Physics":

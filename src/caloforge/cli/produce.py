@@ -12,6 +12,7 @@ from caloforge import units
 from caloforge.cli import complete
 from caloforge.cli.options import (
     BEAM,
+    FAST,
     Cluster,
     Cut,
     DetectorName,
@@ -161,10 +162,15 @@ def simulate(
     energy: Energy = None,
     momentum: Momentum = None,
     threshold: Annotated[
-        str, typer.Option(help="Kinetic energy from which particles are handed to the simulator.")
+        str,
+        typer.Option(help="Kinetic energy from which particles are handed to the simulator.", rich_help_panel=FAST),
     ] = "1 GeV",
-    batch_events: Annotated[int, typer.Option(help="Events whose showers are simulated together.")] = 50,
-    inside: Annotated[bool, typer.Option("--inside", help="Take particles born inside, too (frame 'shower').")] = False,
+    batch_events: Annotated[
+        int, typer.Option(help="Events whose showers are simulated together.", rich_help_panel=FAST)
+    ] = 50,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Take particles born inside, too (frame 'shower').", rich_help_panel=FAST)
+    ] = False,
     theta: Theta = None,
     phi: Phi = None,
     position: Position = None,
@@ -209,7 +215,8 @@ def _particle_lines(showers: Showers) -> list[str]:
     for code in codes.tolist():
         of_it = showers.incidents.pdg == code
         energy, fast = visible[of_it].sum(), showers.fast_energy[of_it].sum()
-        lines.append(f"{particle_name(code)}: {of_it.sum()} particles, {energy / of_it.sum():.4g} MeV each, "
+        lines.append(f"{particle_name(code)}: {units.counted(int(of_it.sum()), 'particle')}, "
+                     f"{energy / of_it.sum():.4g} MeV each, "
                      f"{fast / max(energy, 1e-30):.0%} fast")  # fmt: skip
     return lines
 
@@ -252,7 +259,7 @@ def _produce(
 def _summary(output: Path) -> str:
     showers = read(output)
     visible = showers.energies.sum(1, dtype=float)
-    response = visible / showers.incidents.energy
+    response = showers.response
     low, high = (units.show_energy(e) for e in (showers.incidents.energy.min(), showers.incidents.energy.max()))
     energies = low if low == high else f"{low} to {high}"
     size = output.stat().st_size / 2**20
@@ -260,7 +267,7 @@ def _summary(output: Path) -> str:
     behind = f"; learned from Geant4's {learned}" if learned else ""
     empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles leave nothing here"
     return (
-        f"{output}: {len(showers)} showers of {', '.join(showers.incidents.particles)}, {energies}, in "
-        f"{showers.detector.name}; mean E/E_inc {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{behind}"
+        f"{output}: {units.counted(len(showers), 'shower')} of {', '.join(showers.incidents.particles)}, {energies}, "
+        f"in {showers.detector.name}; response {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{behind}"
         f"{empty}"
     )

@@ -1,12 +1,13 @@
 """`run`: the whole chain from a config."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from caloforge.cli.options import (
     WORK,
+    AsJson,
     Cut,
     Force,
     PhysicsList,
@@ -14,16 +15,43 @@ from caloforge.cli.options import (
     RunFile,
     RunFolder,
     Workers,
+    aligned,
     chosen_physics,
     console,
 )
+from caloforge.config import read_file
 from caloforge.extras import GEANT4, TRAINING, VALIDATION, check_installed
-from caloforge.named_runs import config_file
+from caloforge.named_runs import config_file, run_names
+
+TITLES = ("name", "detector", "incidents", "model", "showers")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("run", epilog="Example: `caloforge run quickstart`")(run)
+    app.command("runs", epilog="Example: `caloforge runs`")(runs)
+
+
+def runs(as_json: AsJson = False) -> None:
+    """List the runs that come with caloforge, by the names that `run` and `train` take."""
+    rows = [_facts(name) for name in run_names()]
+    if as_json:
+        print(json.dumps(rows, indent=1))  # noqa: T201
+        return
+    words = [(row["name"], row["detector"], row["incidents"], row["model"], " + ".join(map(str, row["showers"])))
+             for row in rows]  # fmt: skip
+    console.print(*aligned([TITLES, *words]), sep="\n", markup=False)
+    console.print("showers: for training, to pick the weights, for the test; `run` and `train` take the names")
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """A named run in a few values; JSON values."""
+    from caloforge.runs.config import RunConfig
+
+    config: RunConfig = read_file(RunConfig, config_file(name))
+    beam = config.beam
+    return {"name": name, "detector": config.detector, "incidents": f"{beam.particle}, {beam.energy or beam.labels}",
+            "model": config.model["kind"], "showers": config.showers.sizes}  # fmt: skip
 
 
 def run(

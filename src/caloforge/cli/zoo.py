@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from caloforge import units, zoo
-from caloforge.cli import describe
-from caloforge.cli.options import console
+from caloforge.cli import complete, describe
+from caloforge.cli.options import AsJson, aligned, console
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers.physics import describe as describe_physics
@@ -24,9 +24,11 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="A trained model: print its card.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A trained model: print its card.", autocompletion=complete.models)
+    ] = None,
     kinds: Annotated[bool, typer.Option("--kinds", help="List the kinds that can be trained and their keys.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     path: Annotated[bool, typer.Option("--path", help="Print the path of the model's file, for C++.")] = False,
 ) -> None:
     """List the trained models that come with caloforge, or print the card of one."""
@@ -63,10 +65,8 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def _list() -> list[str]:
-    """The models as lines of a table that no terminal cuts."""
-    rows = [TITLES, *map(_cells, zoo.names())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(TITLES))]
-    return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    """The models, a line each."""
+    return aligned([TITLES, *map(_cells, zoo.names())])
 
 
 def _cells(name: str) -> tuple[str, ...]:
@@ -103,7 +103,8 @@ def _card(name: str) -> list[str]:
     seen = describe_physics({"training": training})
     lines = [
         f"{name}: {row.about}",
-        f"kind {card.name}; detector {card.detector.name}, {card.n_cells} cells; {card.noise} noise values",
+        f"kind {card.name}; detector {card.detector.name}, {units.counted(card.n_cells, 'cell')}; "
+        f"{units.counted(card.noise, 'noise value')}",
         f"range: {_particles(card)} of {_energies(card)}, theta {_side(ranges.theta)} rad, phi {_side(ranges.phi)} rad",
         f"entry: x {_side(ranges.position[0])} mm, y {_side(ranges.position[1])} mm",
         f"data: {training.get('n_showers')} showers, {training.get('n_selection')} more to pick the weights, "

@@ -14,7 +14,7 @@ from caloforge.detector.sampling import Unit, main_layer
 from caloforge.detector.spec import LayerSpec
 from caloforge.detector.symmetry import count_symmetries
 from caloforge.errors import InputError
-from caloforge.units import show_energy
+from caloforge.units import counted, show_energy
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _numbers(detector: Detector) -> Table:
         *_field_row(detector),
         ("readout", f"frame {readout.frame}, "
                     f"sampling fraction of the response {readout.sampling_fraction:g}"),
-        ("cells", f"{detector.n_cells} in {len(detector.layers)} layer{'s' * (len(detector.layers) > 1)}, "
+        ("cells", f"{detector.n_cells} in {counted(len(detector.layers), 'layer')}, "
                   f"{count_symmetries(detector)} exact symmetries"),
     ]  # fmt: skip
     for row in rows:

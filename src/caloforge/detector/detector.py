@@ -17,6 +17,7 @@ from caloforge.detector.mip import mip_signal
 from caloforge.detector.spec import DetectorSpec, IncidentDefaults, LayerSpec, Readout
 from caloforge.errors import InputError, nearest
 from caloforge.plugins import plugins
+from caloforge.units import counted
 
 PRESETS = files("caloforge.detector") / "presets"
 
@@ -54,7 +55,12 @@ class Layer:
 
 
 class Detector:
-    """Absorber and active material in depth, and the readout cells; immutable, equal by content."""
+    """Absorber and active material in depth, and the readout cells; immutable, equal by content.
+
+    Examples:
+        >>> Detector.load("calogan-ecal")
+        Detector('calogan-ecal', 3 layers, 504 cells)
+    """
 
     def __init__(self, spec: DetectorSpec) -> None:
         self.spec = spec
@@ -122,7 +128,7 @@ class Detector:
         return hash(self.hash)
 
     def __repr__(self) -> str:
-        return f"Detector({self.name!r}, {len(self.layers)} layers, {self.n_cells} cells)"
+        return f"Detector({self.name!r}, {counted(len(self.layers), 'layer')}, {counted(self.n_cells, 'cell')})"
 
     def _repr_html_(self) -> str:
         """One line and the plates from the side, for notebooks."""
@@ -255,6 +261,15 @@ class Detector:
     def materials(self) -> tuple[str, ...]:
         """Names of all materials, sorted."""
         return tuple(sorted({plate.material for layer in self.spec.layer for plate in layer.plates}))
+
+    def response(self, energies: NDArray[np.floating], incident: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Energy in all cells over sampling fraction times incident kinetic energy (N,).
+
+        Args:
+            energies: cell energies (N, n_cells) [MeV], thresholded by the caller.
+            incident: kinetic energies (N,) [MeV].
+        """
+        return self.sum_layers(energies).sum(axis=1) / (self.readout.sampling_fraction * incident)
 
     def sum_layers(self, energies: NDArray[np.floating]) -> NDArray[np.float64]:
         """Energy per layer (N, n_layers) [MeV] of cell energies (N, n_cells) [MeV]."""

@@ -21,6 +21,7 @@ from caloforge.showers import Incidents
 from caloforge.simulators.learned import LearnedSimulator, check_batch
 from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges
 from caloforge.simulators.onnx_file import read_onnx, sealed
+from caloforge.units import counted
 from caloforge.units import energy as read_energy
 
 OPSET, IR_VERSION = 20, 10
@@ -85,7 +86,9 @@ def check_fit(spec: ForeignSpec, foreign: onnx.ModelProto, detector: Detector, s
         )
     cells = spec.output.size if spec.output.cells is None else len(spec.output.cells)
     if cells != detector.n_cells:
-        raise InputError(f"{source}: the output fills {cells} cells, detector '{detector.name}' has {detector.n_cells}")
+        raise InputError(
+            f"{source}: the output fills {counted(cells, 'cell')}, detector '{detector.name}' has {detector.n_cells}"
+        )
 
 
 class Graph:

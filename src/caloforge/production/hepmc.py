@@ -13,6 +13,7 @@ from caloforge.production.tables import rounded
 from caloforge.showers import Incidents
 from caloforge.showers.events import ids_of
 from caloforge.trial import attempt
+from caloforge.units import counted
 
 SUFFIXES = (".hepmc", ".hepmc2", ".hepmc3")
 SECONDS, MEMORY = 60, 2**30  # that reading a file may take
@@ -57,7 +58,7 @@ def read_hepmc(path: Path, detector: Detector, distance: float = 0.0) -> tuple[I
     reasons["missing the face"] = ~(detector.distance_to_side(at_face[:, 0], at_face[:, 1]) > 0)
     for reason, out in reasons.items():
         if n := int((kept & out).sum()):
-            notes.append(f"{n} particles left out: {reason}")
+            notes.append(f"{counted(n, 'particle')} left out: {reason}")
         kept &= ~out
     if not kept.any():
         raise InputError(f"{path}: none of {len(table)} stable particles reaches {detector.name}"

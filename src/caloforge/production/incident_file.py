@@ -16,6 +16,7 @@ from caloforge.production.hepmc import is_hepmc, read_hepmc
 from caloforge.production.tables import is_table, read_table
 from caloforge.showers import Incidents, foreign
 from caloforge.showers.hdf5 import read_incidents
+from caloforge.units import counted
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class IncidentFile:
         if not 0 <= first < rows:
             raise InputError(f"--first-id {first} is outside the rows of {self.path}, 0 .. {rows - 1}")
         if first + n > rows:
-            raise InputError(f"-n {n}: {self.path} lists {rows - first} incidents from row {first} on")
+            raise InputError(f"-n {n}: {self.path} lists {counted(rows - first, 'incident')} from row {first} on")
 
     def draw(self, first: int, n: int, seed: int) -> Incidents:  # noqa: ARG002
         """Incidents of rows first .. first + n - 1."""

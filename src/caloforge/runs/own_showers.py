@@ -22,6 +22,7 @@ from caloforge.showers.foreign import Table
 from caloforge.showers.foreign.layout import Layout
 from caloforge.showers.incidents import concatenate
 from caloforge.simulators import create
+from caloforge.units import counted
 
 KEY = "source_file"  # in the provenance of a copy
 LEAST_TEST = 400  # showers: a reference and a floor half
@@ -73,8 +74,8 @@ class OwnShowers:
             if not len(found[name]):
                 raise InputError(f"{part.path} leaves no showers for [showers] {name}")
         if len(found["test"]) < LEAST_TEST:
-            raise InputError(f"[showers] test has {len(found['test'])} showers; {LEAST_TEST} are needed, half of them "
-                             "for the floor")  # fmt: skip
+            raise InputError(f"[showers] test has {counted(len(found['test']), 'shower')}; {LEAST_TEST} are needed, "
+                             "half of them for the floor")  # fmt: skip
         return found
 
     def complete(self, config: RunConfig) -> RunConfig:

@@ -259,9 +259,10 @@ class Run:
     def inside_line(self) -> str:
         """One line on the events inside Geant4."""
         showers = read(self.paths.inside, self.detector)
-        response = showers.energies.sum(1, dtype=np.float64) / showers.incidents.energy
-        return (f"inside Geant4: {len(showers)} events of {self.config.inside.energy}, mean E/E_inc "
-                f"{response.mean():.4f} +- {response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip
+        response = showers.response
+        events = units.counted(len(showers), "event")
+        return (f"inside Geant4: {events} of {self.config.inside.energy}, response {response.mean():.4f} +- "
+                f"{response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip
 
 
 def load(

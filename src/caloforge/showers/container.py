@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caloforge import units
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers import incidents as inc
+from caloforge.showers.histograms import Quantity
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.profile import Profile
 
 if TYPE_CHECKING:
+    from hist import Hist
     from matplotlib.figure import Figure
 
 Provenance = dict[str, Any]
@@ -78,15 +81,14 @@ class Showers:
         said = repr(self.incidents).partition("(")[2].rstrip(")")
         maker = self.provenance.get("simulator")
         by = f", made by {maker}" if isinstance(maker, str) else ""
-        return f"Showers({said}, in {self.detector.name}: {self.detector.n_cells} cells{by})"
+        return f"Showers({said}, in {self.detector.name}: {units.counted(self.detector.n_cells, 'cell')}{by})"
 
     def _repr_html_(self) -> str:
         """One line and the longitudinal profile, for notebooks."""
         from caloforge.showers.picture import small
 
-        return (
-            f"<div><code>{escape(repr(self))}</code><br>{small(self.profile(), repr(self)) if len(self) else ''}</div>"
-        )
+        picture = small(self.profile(), repr(self)) if len(self) else ""
+        return f"<div><code>{escape(repr(self))}</code><br>{picture}</div>"
 
     @property
     def layers(self) -> NDArray[np.float64]:
@@ -100,8 +102,8 @@ class Showers:
 
     @property
     def response(self) -> NDArray[np.float64]:
-        """Total energy over sampling fraction times incident kinetic energy (N,), as in reports."""
-        return self.total / (self.detector.readout.sampling_fraction * self.incidents.energy)
+        """Total over sampling fraction times incident kinetic energy (N,), as on the command line and in reports."""
+        return self.detector.response(self.thresholded(), self.incidents.energy)
 
     def profile(self) -> Profile:
         """Mean energy in each readout layer against depth, with its statistical error.
@@ -114,7 +116,31 @@ class Showers:
         """
         layers = self.layers
         depth = np.array([layer.z for layer in self.detector.layers])
-        return Profile(depth, layers.mean(axis=0), layers.std(axis=0) / max(len(self), 1) ** 0.5)
+        edges = np.array([0.0, *(layer.z_max for layer in self.detector.layers)])
+        return Profile(depth, layers.mean(axis=0), layers.std(axis=0) / max(len(self), 1) ** 0.5, edges)
+
+    def histogram(
+        self, quantity: Quantity = "response", bins: int = 50, limits: tuple[float, float] | None = None
+    ) -> "Hist":
+        """A histogram of the package `hist`, one entry per shower.
+
+        Args:
+            quantity: "response", "total" energy [MeV], number of "hits", or "incident" kinetic energy [MeV].
+            bins: number of bins.
+            limits: lowest and highest edge; those of the values if absent.
+
+        Raises:
+            InputError: an unknown quantity, no showers, or hist is not installed.
+
+        Examples:
+            >>> import caloforge as cf
+            >>> showers = cf.produce("gflash", "calogan-ecal", "e+", "10 GeV", n=20, seed=1)
+            >>> float(showers.histogram("total", bins=10).sum())
+            20.0
+        """
+        from caloforge.showers.histograms import histogram
+
+        return histogram(self, quantity, bins, limits)
 
     def plot(self) -> "Figure":
         """The longitudinal profile and the mean energy per area in the layers that hold most.
@@ -159,6 +185,12 @@ def concatenate(parts: Sequence[Showers]) -> Showers:
 
     Raises:
         InputError: there is nothing to join.
+
+    Examples:
+        >>> import caloforge as cf
+        >>> parts = [cf.produce("gflash", "calogan-ecal", "e+", "10 GeV", n=2, seed=seed) for seed in (1, 2)]
+        >>> len(concatenate(parts))
+        4
     """
     if not parts:
         raise InputError("no showers to concatenate; give one sample at least")

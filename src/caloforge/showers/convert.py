@@ -8,6 +8,7 @@ from caloforge.detector.binning import write_binning
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers.foreign import Layout, Table
+from caloforge.units import counted
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def convert(
     """
     start, stop = table.bounds(rows)
     if stop <= start:
-        raise InputError(f"{source} holds {len(table)} showers; the rows asked for are none of them")
+        raise InputError(f"{source} holds {counted(len(table), 'shower')}; the rows asked for are none of them")
     assert target.writer is not None
     made, notes = {"converted": {"file": source, "layout": layout.name}}, list[str]()
     with target.writer(output, table.detector, stop - start) as put:

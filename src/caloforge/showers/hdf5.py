@@ -21,6 +21,7 @@ from caloforge.showers.stream import Stream
 from caloforge.showers.structure import trust, try_first
 from caloforge.showers.table import Table
 from caloforge.showers.values import fast_energies, whole_numbers
+from caloforge.units import counted
 
 SCHEMA = "caloforge-showers-1"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -181,8 +182,8 @@ def file_detector(file: Any, path: Path, wanted: Detector | None) -> Detector:
         return wanted
     found = Detector.from_toml(str(text), f"detector of {path}")
     if wanted is not None and wanted != found:
-        raise InputError(f"{path} holds showers of detector '{found.name}' ({found.n_cells} cells), which differs "
-                         f"from '{wanted.name}' ({wanted.n_cells} cells)")  # fmt: skip
+        raise InputError(f"{path} holds showers of detector '{found.name}' ({counted(found.n_cells, 'cell')}), which "
+                         f"differs from '{wanted.name}' ({counted(wanted.n_cells, 'cell')})")  # fmt: skip
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -112,6 +113,13 @@ class Incidents:
         low, high = (units.show_energy(float(f"{e:.4g}")) for e in (self.energy.min(), self.energy.max()))
         energies = low if low == high else f"{low} to {high}"
         return f"Incidents({len(self)} of {', '.join(self.particles)}, {energies})"
+
+    def _repr_html_(self) -> str:
+        """One line and the energies, for notebooks."""
+        from caloforge.showers.picture import energies
+
+        picture = energies(self.energy, repr(self)) if len(self) else ""
+        return f"<div><code>{escape(repr(self))}</code><br>{picture}</div>"
 
     @property
     def direction(self) -> NDArray[np.float64]:

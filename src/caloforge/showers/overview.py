@@ -22,9 +22,9 @@ class Overview:
 
     Attributes:
         n: showers that were averaged over.
-        response: mean and standard deviation of E_tot / (sampling_fraction * E_inc).
+        response: mean and standard deviation of the response, as `Showers.response`.
         hits: mean number of cells above the threshold.
-        layers: mean energy of each layer [MeV].
+        layers: mean energy of each layer [MeV], cells below the threshold left out.
     """
 
     n: int
@@ -41,10 +41,9 @@ class Overview:
         """
         responses, hits, layers, n = [np.zeros(0)], 0, np.zeros(len(table.detector.layers)), 0
         for block in table.chunks(slice(most)):
-            fraction = table.detector.readout.sampling_fraction
-            responses.append(block.energies.sum(1, dtype=np.float64) / (fraction * block.incidents.energy))
+            responses.append(block.response)
             hits += int(np.count_nonzero(block.energies >= np.maximum(table.detector.thresholds, 1e-30)))
-            layers += table.detector.sum_layers(block.energies).sum(0)
+            layers += block.layers.sum(0)
             n += len(block)
         every, safe = np.concatenate(responses), max(n, 1)
         response = (float(every.mean()), float(every.std())) if n else (0.0, 0.0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers.profile import Profile
+from caloforge.units import show_energy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,19 +18,31 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 420, 90
 MOST_MAPS = 4
+SPECTRUM_BINS = 40
 
 
 def small(profile: Profile, title: str) -> str:
     """The longitudinal profile as bars, in SVG that stands alone."""
-    highest = float(profile.energy.max()) or 1.0
-    step = WIDTH / len(profile.energy)
-    heights = (HEIGHT - 18) * profile.energy / highest
-    bars = [f'<rect x="{k * step:.2f}" y="{HEIGHT - 16 - h:.2f}" width="{max(step - 0.6, 0.3):.2f}" height="{h:.2f}" '
+    return bars(profile.energy, f"mean energy by layer, up to {profile.energy.max():.4g} MeV", title)
+
+
+def energies(values: Floats, title: str) -> str:
+    """Incident energies (N,) [MeV] as a histogram, in SVG that stands alone."""
+    low, high = float(values.min()), float(values.max())
+    counts = np.histogram(values, SPECTRUM_BINS, (low, high) if low < high else None)[0]
+    return bars(counts.astype(np.float64), f"incident energies, {show_energy(low)} to {show_energy(high)}", title)
+
+
+def bars(values: Floats, text: str, title: str) -> str:
+    """Values (N,) as bars above a line of text, in SVG that stands alone."""
+    highest = float(values.max()) or 1.0
+    step = WIDTH / len(values)
+    heights = (HEIGHT - 18) * values / highest
+    drawn = [f'<rect x="{k * step:.2f}" y="{HEIGHT - 16 - h:.2f}" width="{max(step - 0.6, 0.3):.2f}" height="{h:.2f}" '
             'fill="#2a78d6"/>' for k, h in enumerate(heights)]  # fmt: skip
-    text = f"mean energy by layer, up to {highest:.4g} MeV"
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" role="img" '
-            f'aria-label="{escape(title)}">{"".join(bars)}<text x="0" y="{HEIGHT - 3}" font-size="11" fill="#777">'
-            f"{text}</text></svg>")  # fmt: skip
+            f'aria-label="{escape(title)}">{"".join(drawn)}<text x="0" y="{HEIGHT - 3}" font-size="11" fill="#777">'
+            f"{escape(text)}</text></svg>")  # fmt: skip
 
 
 def figure(detector: Detector, cells: Floats, profile: Profile, title: str) -> "Figure":

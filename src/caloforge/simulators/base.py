@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from html import escape
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -76,6 +77,12 @@ class Simulator(Protocol):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r} in {self.detector.name})"
+
+    def _repr_html_(self) -> str:
+        """One line and the plates from the side, for notebooks."""
+        from caloforge.detector.side import side_view
+
+        return f"<div><code>{escape(repr(self))}</code><br>{side_view(self.detector)}</div>"
 
     def __enter__(self) -> Self:
         """The simulator itself."""

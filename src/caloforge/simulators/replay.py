@@ -12,7 +12,7 @@ from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers, read
 from caloforge.simulators.base import Simulator
-from caloforge.units import show_energy
+from caloforge.units import counted, show_energy
 
 ENERGY_TOLERANCE = 0.01
 EVENT_STRIDE = 2**20  # the hook names shower k of an event event_id * 2**20 + k
@@ -70,7 +70,7 @@ class Replay(Simulator):
 
     def _find(self, shower_id: int) -> int:
         if shower_id not in self._row:
-            raise InputError(f"{self._path} has no shower {shower_id}; it holds {len(self._row)} showers")
+            raise InputError(f"{self._path} has no shower {shower_id}; it holds {counted(len(self._row), 'shower')}")
         return self._row[shower_id]
 
     def _check_same(self, wanted: Incidents, stored: Incidents) -> None:

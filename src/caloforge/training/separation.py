@@ -7,6 +7,7 @@ import numpy as np
 from caloforge.errors import InputError
 from caloforge.showers import Showers
 from caloforge.showers.digests import common
+from caloforge.units import counted
 
 
 def check_separate(training: Showers, selection: Showers) -> None:
@@ -16,7 +17,7 @@ def check_separate(training: Showers, selection: Showers) -> None:
         InputError: they share showers.
     """
     if shared := common(training, selection):
-        raise InputError(f"{shared} showers are in both the training and the selection sample; keep them apart")
+        raise InputError(f"the training and the selection sample share {counted(shared, 'shower')}; keep them apart")
 
 
 def fingerprint(*samples: Showers) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from caloforge.training.picking import Score
+from caloforge.units import counted
 
 LATE = 0.7  # share of a training after which its best step is nothing to remark on
 
@@ -25,7 +26,7 @@ class TrainingSummary:
     def line(self) -> str:
         """Length of the training, and the step whose weights are kept, with its score, part by part."""
         kept = ", ".join(f"{name} {score:.5g} at step {step}" for name, (score, step) in self.best.items())
-        return f"trained {self.steps} steps; weights kept by held-out score: {kept}"
+        return f"trained {counted(self.steps, 'step')}; weights kept by held-out score: {kept}"
 
     @property
     def remark(self) -> str | None:

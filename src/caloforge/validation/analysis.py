@@ -7,6 +7,7 @@ import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.showers import Showers
+from caloforge.units import counted
 from caloforge.validation.distances import energy_bins, width_error
 from caloforge.validation.features import high_level
 from caloforge.validation.moments import Floats
@@ -127,5 +128,5 @@ def check_background(reference: Showers, background: Showers) -> None:
         raise InputError(f"'background' is of detector '{background.detector.name}', the reference of "
                          f"'{reference.detector.name}'")  # fmt: skip
     if len(background) < FEWEST:
-        raise InputError(f"'background' has {len(background)} showers; at least {FEWEST} are needed")
+        raise InputError(f"'background' has {counted(len(background), 'shower')}; at least {FEWEST} are needed")
     check_spectrum("background", "energy", reference.incidents.energy, background.incidents.energy)

@@ -18,7 +18,7 @@ def total_energy(detector: Detector, energies: Energies) -> Floats:
 
 
 def response(detector: Detector, energies: Energies, incident: Floats) -> Floats:
-    """E / (sampling fraction E_inc) (N,); incident energies (N,) [MeV]."""
+    """E / (sampling fraction E_inc) (N,), as `Detector.response`; incident energies (N,) [MeV]."""
     return total_energy(detector, energies) / (detector.readout.sampling_fraction * incident)
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.digests import common
 from caloforge.showers.lineage import learned_from
 from caloforge.showers.values import notes as read_notes
-from caloforge.units import show_energy
+from caloforge.units import counted, show_energy
 from caloforge.validation.moments import Floats, chunks
 
 FEWEST, FEW = 200, 5000
@@ -81,7 +82,7 @@ def check_apart(reference: Showers, others: dict[str, Showers | None]) -> None:
     """
     for name, showers in others.items():
         if showers is not None and (shared := common(reference, showers)):
-            raise InputError(f"{shared} showers are in both the reference and the {name} sample; keep them apart")
+            raise InputError(f"the reference and the {name} sample share {counted(shared, 'shower')}; keep them apart")
 
 
 def check_unseen(reference: Showers, candidates: dict[str, Showers]) -> None:
@@ -136,11 +137,15 @@ def check_values(name: str, showers: Showers) -> None:
             raise InputError(f"'{name}' holds {kind}, first in shower {rows.start + row}")
 
 
+def _size(detector: Detector) -> str:
+    return f"{counted(detector.n_cells, 'cell')}, {counted(len(detector.layers), 'layer')}"
+
+
 def _check_detector(name: str, reference: Showers, showers: Showers) -> None:
     if showers.detector != reference.detector:
         a, b = reference.detector, showers.detector
-        raise InputError(f"'{name}' is of detector '{b.name}' ({b.n_cells} cells, {len(b.layers)} layers), "
-                         f"the reference of '{a.name}' ({a.n_cells} cells, {len(a.layers)} layers)")  # fmt: skip
+        raise InputError(f"'{name}' is of detector '{b.name}' ({_size(b)}), "
+                         f"the reference of '{a.name}' ({_size(a)})")  # fmt: skip
 
 
 def check_incidents(name: str, ours: Incidents, theirs: Incidents) -> None:
@@ -168,7 +173,7 @@ def check_size(name: str, n: int, what: str = "") -> None:
         InputError: it has fewer than 200 showers; `what` follows their number.
     """
     if n < FEWEST:
-        raise InputError(f"'{name}' has {n} showers{what}; at least {FEWEST} per side are needed")
+        raise InputError(f"'{name}' has {counted(n, 'shower')}{what}; at least {FEWEST} per side are needed")
 
 
 def _distributions(incidents: Any) -> dict[str, Floats]:

@@ -164,10 +164,10 @@ def test_a_model_of_pions_takes_pions(toy_onnx, small, tmp_path):
     ("particle", "energy", "fast", "said"),
     [
         ("e+", 5e3, 100.0, "100% of the energy is fast-simulated, in 2 of 2 events; "),
-        ("e+", 5e4, 0.0, "; 2 events were tracked: 50 GeV is outside the model's 1"),
-        ("e+", 5e2, 0.0, "; 2 events were tracked: 500 MeV is below the threshold of 2 GeV"),
-        ("pi+", 5e3, 0.0, "; 2 events were tracked: pi+ is not taken"),
-        ("e-", 5e3, 0.0, "; 2 events were tracked: e- is not a particle of the model, which knows e+"),
+        ("e+", 5e4, 0.0, "; Geant4 tracked 2 events: 50 GeV is outside the model's 1"),
+        ("e+", 5e2, 0.0, "; Geant4 tracked 2 events: 500 MeV is below the threshold of 2 GeV"),
+        ("pi+", 5e3, 0.0, "; Geant4 tracked 2 events: pi+ is not taken"),
+        ("e-", 5e3, 0.0, "; Geant4 tracked 2 events: e- is not a particle of the model, which knows e+"),
     ],
 )
 def test_the_fast_share_and_the_reason_for_tracking_are_told(small, toy_onnx, particle, energy, fast, said):

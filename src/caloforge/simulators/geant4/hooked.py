@@ -17,7 +17,7 @@ from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4.hook.trigger import Trigger
 from caloforge.simulators.geant4.process import wire
 from caloforge.simulators.geant4.simulator import Geant4Simulator
-from caloforge.units import show_energy
+from caloforge.units import counted, show_energy
 
 MAX_EVENT = 2**43
 # deciding and queueing, frames, the fast simulation, joining hits; reading what Geant4 tracked
@@ -92,11 +92,11 @@ class HookedGeant4(Geant4Simulator):
         fast = showers.fast_energy if showers.fast_energy is not None else np.zeros(len(showers))
         share, tracked = fast.sum() / max(showers.energies.sum(dtype=np.float64), 1e-30), showers.incidents[fast == 0]
         line = (
-            f"{share:.0%} of the energy is fast-simulated, in {len(showers) - len(tracked)} of {len(showers)} "
-            f"events; {self._hook['simulator']} takes {self._takes()}"
+            f"{share:.0%} of the energy is fast-simulated, in {len(showers) - len(tracked)} of "
+            f"{counted(len(showers), 'event')}; {self._hook['simulator']} takes {self._takes()}"
         )
         reason = self._why_tracked(tracked)
-        line += f"; {len(tracked)} events were tracked{reason}" if len(tracked) else ""
+        line += f"; Geant4 tracked {counted(len(tracked), 'event')}{reason}" if len(tracked) else ""
         return line if share else f"warning: nothing was fast: {line}"
 
     def _takes(self) -> str:

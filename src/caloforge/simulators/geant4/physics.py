@@ -51,6 +51,10 @@ class Physics(Strict):
         cut: production cut [mm].
         material_cuts: cuts [mm] of plates by their material; they go before those of layers.
         layer_cuts: cuts [mm] by the number of the [[layer]] table, counted from 0.
+
+    Examples:
+        >>> Physics(list="QGSP_BERT", cut="0.1 mm").cut
+        0.1
     """
 
     list: str = DEFAULT

@@ -1,0 +1,66 @@
+"""Detectors, showers and their files, by name, path or object."""
+
+from pathlib import Path
+
+from caloforge.detector import Detector
+from caloforge.showers import Showers
+from caloforge.showers import write as write_showers
+from caloforge.showers.foreign import read as read_showers
+
+AnyPath = str | Path
+AnyDetector = Detector | str | Path
+Sample = Showers | str | Path
+
+
+def detector(name: AnyDetector) -> Detector:
+    """A detector by its preset's name or TOML file; a detector is given back as it is.
+
+    Raises:
+        InputError: no such preset or file, or an invalid file.
+
+    Examples:
+        >>> detector("calogan-ecal").n_cells
+        504
+    """
+    return name if isinstance(name, Detector) else Detector.load(name)
+
+
+def read(path: Sample, detector: AnyDetector | None = None) -> Showers:
+    """Showers of a file in any layout; `detector` is needed where the file does not name its own.
+
+    Raises:
+        InputError: a missing, truncated or foreign file, or one of another detector.
+
+    Examples:
+        >>> import caloforge as cf
+        >>> showers = cf.produce("gflash", "calogan-ecal", "e+", "10 GeV", n=3, seed=1)
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = cf.write(Path(folder) / "three.h5", showers)
+        ...     read(path) == showers
+        True
+    """
+    if isinstance(path, Showers):
+        return path
+    return read_showers(path, None if detector is None else _detector(detector))
+
+
+def write(path: AnyPath, showers: Showers) -> Path:
+    """Write showers as one HDF5 file, whole or not at all; an existing file is replaced.
+
+    Raises:
+        InputError: the folder cannot be written.
+
+    Examples:
+        >>> import caloforge as cf
+        >>> showers = cf.produce("gflash", "calogan-ecal", "e+", "10 GeV", n=3, seed=1)
+        >>> write("/no/such/folder/three.h5", showers)
+        Traceback (most recent call last):
+        caloforge.errors.InputError: folder /no/such/folder does not exist
+    """
+    write_showers(Path(path), showers)
+    return Path(path)
+
+
+_detector = detector  # arguments of this name hide it
