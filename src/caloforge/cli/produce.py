@@ -13,6 +13,7 @@ from caloforge.cli import complete
 from caloforge.cli.options import (
     BEAM,
     FAST,
+    WORK,
     Cluster,
     Cut,
     DetectorName,
@@ -177,7 +178,7 @@ def simulate(
     first_id: Annotated[int, typer.Option(help="Id of the first event.")] = 0,
     physics: PhysicsList = None,
     cut: Cut = None,
-    workers: Workers = 1,
+    workers: Annotated[int | None, typer.Option(help="Parallel workers.", rich_help_panel=WORK)] = 1,
     resume: Resume = False,
     force: Force = False,
     quiet: Quiet = False,

@@ -269,7 +269,7 @@ class Detector:
             energies: cell energies (N, n_cells) [MeV], thresholded by the caller.
             incident: kinetic energies (N,) [MeV].
         """
-        return self.sum_layers(energies).sum(axis=1) / (self.readout.sampling_fraction * incident)
+        return np.asarray(self.sum_layers(energies).sum(axis=1) / (self.readout.sampling_fraction * incident))
 
     def sum_layers(self, energies: NDArray[np.floating]) -> NDArray[np.float64]:
         """Energy per layer (N, n_layers) [MeV] of cell energies (N, n_cells) [MeV]."""

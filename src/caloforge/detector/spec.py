@@ -55,7 +55,12 @@ class Material(Strict):
 
 
 class Plate(Strict):
-    """A plate of one material across the whole volume; thickness in mm."""
+    """A plate of one material across the whole volume.
+
+    Attributes:
+        material: a NIST name of Geant4, or a name of `[material.NAME]`.
+        thickness: in depth [mm].
+    """
 
     material: Name
     thickness: Annotated[Length, Field(gt=0, le=1e5)]
@@ -65,6 +70,9 @@ class LayerSpec(Strict):
     """One `[[layer]]` table: `copies` readout layers, each of `repeat` times the plates in order.
 
     Attributes:
+        copies: readout layers that are alike.
+        repeat: times that the plates follow each other within one readout layer.
+        plates: in order of depth.
         counts: materials whose deposited energy is recorded.
         cells: the transverse grid, the same for each copy.
         birks: Birks' constant kB [mm/MeV] of the counted material, whose light saturates; none where it is linear.
@@ -136,7 +144,13 @@ class MagneticFieldSpec(Strict):
 
 
 class IncidentDefaults(Strict):
-    """Directions and entry points that the detector is meant for, as on the command line of `produce`."""
+    """Directions and entry points that the detector is meant for, as on the command line of `produce`.
+
+    Attributes:
+        theta: angle to +z, or a range.
+        phi: azimuth from +x, or a range.
+        position: entry point "x, y", each a length or a range.
+    """
 
     theta: str | None = None
     phi: str | None = None
@@ -147,6 +161,13 @@ class DetectorSpec(Strict):
     """A whole detector file.
 
     Attributes:
+        name: of the detector.
+        description: one line for listings.
+        readout: frame, threshold and sampling fraction.
+        incidents: directions and entry points that it is meant for.
+        field: uniform magnetic field.
+        material: mixtures of elements, by name.
+        layer: readout layers in depth.
         half_width: half the size of the plates in x and y [mm], one number where both are equal; by default they are
             as wide as the widest layer of cells in x and in y. A cylinder's radius where every layer is cylindrical.
     """

@@ -14,7 +14,14 @@ Shape = Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
 
 
 class RangesSpec(Strict):
-    """Incidents that the network was trained on."""
+    """Incidents that the network was trained on.
+
+    Attributes:
+        energy: lowest and highest kinetic energy.
+        theta: lowest and highest angle to +z.
+        phi: lowest and highest azimuth.
+        position: lowest and highest x, y and z of the entry point.
+    """
 
     energy: tuple[Energy, Energy]
     theta: tuple[Angle, Angle] = (0.0, 0.0)
@@ -31,8 +38,10 @@ class InputSpec(Strict):
         name: the network's own name; entries of one name are columns of one packed row, in their order.
         source: what it is made from (key `from`).
         function: taken first.
-        labels: energies or particles; the network then gets the number of the nearest one, counted from 0,
-        one_hot: or a 1 at that place of a row of zeros.
+        scale: factor on the function's value.
+        offset: added to that.
+        labels: energies or particles; the network then gets the number of the nearest one, counted from 0.
+        one_hot: the network gets a 1 at the label's place of a row of zeros instead.
         distribution: of noise; uniform numbers lie between 0 and 1.
         shape: of one row; by default its number of values.
         values: of a constant, the same in every row.
@@ -76,6 +85,10 @@ class OutputSpec(Strict):
         axes: order of these axes that makes them the detector's (layer; then x, y or phi, r).
         cells: after that, the place of each of the detector's cells on the flattened output; -1 for a cell that the
             network does not know, which stays empty.
+        function: taken first.
+        scale: factor on the function's value.
+        offset: added to that [MeV].
+        per_energy: multiply by the incident energy.
     """
 
     name: str
@@ -105,8 +118,12 @@ class ForeignSpec(Strict):
     """A foreign network as a simulator.
 
     Attributes:
+        name: of the model.
         detector: preset, or TOML file beside the spec.
         particles: what it was trained on.
+        ranges: incidents that it was trained on.
+        input: inputs of the network.
+        output: its cells.
     """
 
     name: Name

@@ -28,7 +28,14 @@ def is_config(config: Any, kind: str) -> bool:
 
 
 class FlowConfig(Strict):
-    """Size of one flow: coupling blocks, hidden layers of each network and their width, bins of each spline."""
+    """Size of one flow.
+
+    Attributes:
+        blocks: coupling blocks.
+        hidden: width of the hidden layers of each network.
+        depth: hidden layers of each network.
+        bins: of each rational-quadratic spline.
+    """
 
     blocks: Blocks
     hidden: Width
@@ -77,7 +84,14 @@ class DistilledConfig(Strict):
 
 
 class MaskedFlowConfig(Strict):
-    """Size of one flow: masked blocks, hidden units of each network, bins of each spline, dropout in training."""
+    """Size of one masked flow.
+
+    Attributes:
+        blocks: masked blocks.
+        hidden: units of the hidden layers of each network.
+        bins: of each rational-quadratic spline.
+        dropout: share of the hidden units left out in a training step.
+    """
 
     blocks: Blocks
     hidden: Width
@@ -86,7 +100,11 @@ class MaskedFlowConfig(Strict):
 
 
 class Logits(Strict):
-    """Flow II sees logits of the cells' shares of their layer, uniform noise up to `noise` on each; as published."""
+    """Flow II sees logits of the cells' shares of their layer; as published.
+
+    Attributes:
+        noise: largest uniform noise on each cell.
+    """
 
     kind: Literal["logits"] = "logits"
     noise: PositiveEnergy = "1 keV"
@@ -117,7 +135,13 @@ class CaloFlowConfig(Strict):
 
 
 class CaloFlowStudentConfig(Strict):
-    """Config of the student: as its teacher's but for hidden units and dropout of `cells`."""
+    """Config of the student.
+
+    Attributes:
+        layers: flow I, as its teacher's.
+        cells: flow II, as its teacher's but for hidden units and dropout.
+        columns: what flow II sees of the cells, as its teacher's.
+    """
 
     learns_from: ClassVar[str] = "caloflow"
     training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "average": 0.99}
@@ -160,7 +184,13 @@ class FastArConfig(Strict):
 
 
 class UpBlockConfig(Strict):
-    """A convolution of the generator: channels out, kernel and the up-sampling before it, in depth, x, y."""
+    """A convolution of the generator.
+
+    Attributes:
+        channels: of its output.
+        kernel: cells that it joins in depth, x, y.
+        up: up-sampling before it in depth, x, y.
+    """
 
     channels: Channels
     kernel: Sizes
@@ -168,16 +198,26 @@ class UpBlockConfig(Strict):
 
 
 class LastConfig(Strict):
-    """The generator's last convolution, to the image: its kernel and the up-sampling before it, in depth, x, y."""
+    """The generator's last convolution, to the image.
+
+    Attributes:
+        kernel: cells that it joins in depth, x, y.
+        up: up-sampling before it in depth, x, y.
+    """
 
     kernel: Sizes = (2, 2, 2)
     up: Sizes = (1, 1, 1)
 
 
 class DownBlockConfig(Strict):
-    """A convolution of the discriminator: channels out, kernel and the cells it first joins in depth, x, y.
+    """A convolution of the discriminator.
 
     Joined cells become channels, so that a kernel of k cells that were joined by s sees k s cells.
+
+    Attributes:
+        channels: of its output.
+        kernel: cells that it joins in depth, x, y.
+        join: cells that become channels first, in depth, x, y.
     """
 
     channels: Channels
@@ -186,7 +226,13 @@ class DownBlockConfig(Strict):
 
 
 class GeneratorConfig(Strict):
-    """Size of the generator: channels of the coarse grid, blocks (published: 8; 64, 6 and 6) and last convolution."""
+    """Size of the generator.
+
+    Attributes:
+        start: channels of the coarse grid; 8 as published.
+        blocks: its convolutions; published are 64, 6 and 6 channels.
+        last: its last convolution.
+    """
 
     start: Channels = 8
     blocks: Annotated[tuple[UpBlockConfig, ...], Field(min_length=1, max_length=16)] = (
@@ -198,7 +244,12 @@ class GeneratorConfig(Strict):
 
 
 class DiscriminatorConfig(Strict):
-    """Size of the discriminator: its blocks (published: 32, 8, 8, 8 channels), and dropout after each."""
+    """Size of the discriminator.
+
+    Attributes:
+        blocks: its convolutions; published are 32, 8, 8 and 8 channels.
+        dropout: share of the values left out after each in a training step.
+    """
 
     blocks: Annotated[tuple[DownBlockConfig, ...], Field(min_length=1, max_length=16)] = (
         DownBlockConfig(channels=32, kernel=(5, 5, 5)),

@@ -29,7 +29,8 @@ class SourceConfig(Strict):
         labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed kinetic energies; replaces `energy`.
         per_label: showers per label.
         leave_out: labels left out, written like `labels`; a named run leaves them out of training, not of the test.
-        theta, phi: angle or range; position: "x, y" each a length or a range; all uniform within their range.
+        theta, phi: angle or range, uniform within it.
+        position: entry point "x, y", each a length or a range, uniform within it.
     """
 
     particle: str

@@ -80,7 +80,13 @@ class ValidationConfig(Strict):
 
 
 class InsideConfig(Strict):
-    """The model inside Geant4: events of one energy, particles above `threshold` handed to the model."""
+    """The model inside Geant4.
+
+    Attributes:
+        n: events.
+        energy: kinetic energy of the incident particles.
+        threshold: kinetic energy from which particles are handed to the model.
+    """
 
     n: Count = 100
     energy: PositiveEnergy = "10 GeV"
@@ -88,7 +94,11 @@ class InsideConfig(Strict):
 
 
 class BenchConfig(Strict):
-    """Energies at which model and Geant4 are timed."""
+    """Timing of the model and of Geant4.
+
+    Attributes:
+        energies: kinetic energies; the model is timed at the first, Geant4 at all.
+    """
 
     energies: Annotated[tuple[PositiveEnergy, ...], Field(min_length=1)] = ("10 GeV",)
 

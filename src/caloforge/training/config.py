@@ -29,6 +29,7 @@ class Schedule(Strict):
             what fits. It is kept in pace.json: a training with that many `steps` and no `minutes` is the same.
         batch: showers per step.
         learning_rate: highest rate, reached after the first `warmup` of the training.
+        warmup: share of the training in which the rate rises to its highest.
         decay: how the rate falls from there: along half a "cosine" to zero, or not at all ("none").
         weight_decay: of AdamW; of the models with optimisers of their own, the weight of the squared norm in the loss.
         clip: largest norm of the gradient.
@@ -71,6 +72,8 @@ class TrainingConfig(Strict):
     """A training: tables `[model]` and `[training]`, and for students `teacher`.
 
     Attributes:
+        model: kind and sizes of the model.
+        training: schedule.
         teacher: run directory of the trained model that a student learns from.
         start: run directory of the trained model whose weights a training begins with.
     """
