@@ -1,151 +1,74 @@
-#include "text.hpp"
+#include "json.hpp"
 
-#include <caloforge/shower_source.hpp>
+#include <caloforge/cells.hpp>
 
+#include <algorithm>
 #include <cmath>
-#include <locale>
-#include <sstream>
 
 namespace caloforge {
 
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
 constexpr std::size_t most_cells = 10'000'000;
+constexpr std::int64_t most_along = 10'000;  // cells of a fixed grid along an axis
+constexpr double longest = 1e9;              // mm; keeps numbers of cells within their type
+constexpr double least_width = 1e-6;         // mm
 
-/// Length [mm] from text such as "5.0 mm".
-double length(const Value& value, const char* what) {
-  std::istringstream stream(value.as_string(what));
-  stream.imbue(std::locale::classic());
-  double number = 0;
-  std::string unit;
-  if (stream >> number >> unit && std::isfinite(number))
-    for (const auto& [name, scale] : {std::pair{"um", 1e-3}, {"mm", 1.0}, {"cm", 10.0}, {"m", 1000.0}})
-      if (unit == name) return number * scale;
-  throw Error(std::string("'") + what + "' is not a length: " + value.string);
+std::vector<Place> places(const std::vector<double>& values, const char* what) {
+  if (values.empty() || values.size() % 2) throw Error(std::string("'") + what + "' is not pairs of x and y");
+  std::vector<Place> found;
+  found.reserve(values.size() / 2);
+  for (std::size_t i = 0; i < values.size(); i += 2) found.push_back({values[i], values[i + 1]});
+  return found;
 }
 
-std::size_t count(const Value& table, const char* key) {
-  const Value* value = table.find(key);
-  const std::int64_t number = value ? value->as_integer(key) : 1;
-  if (number < 1 || number > 10'000) throw Error(std::string("'") + key + "' is not 1 to 10000");
-  return static_cast<std::size_t>(number);
+std::vector<Outline> read_outlines(const Json& plane) {
+  std::vector<Outline> outlines;
+  for (const Json& outline : list(plane, "outlines"))
+    outlines.push_back(Outline::polygon(places(numbers(outline, "outlines"), "outlines")));
+  const std::vector<double> sectors = numbers(list(plane, "sectors"), "sectors");
+  if (sectors.size() % 4) throw Error("'sectors' is not groups of four numbers");
+  for (auto s = sectors.begin(); s != sectors.end(); s += 4)
+    outlines.push_back(Outline::sector(s[0], s[1], s[2], s[3]));
+  return outlines;
 }
 
-/// Cells along both axes of a layer.
-struct Shape {
-  std::size_t first, second;
-};
-
-Shape read_shape(const Value& cells, const char* key = "n") {
-  const std::vector<Value>& n = cells.at(key).as_array(key);
-  if (n.size() != 2) throw Error(std::string("'") + key + "' is not two numbers");
-  const std::int64_t first = n[0].as_integer(key), second = n[1].as_integer(key);
-  if (first < 1 || second < 1 || first > 10'000 || second > 10'000)
-    throw Error(std::string("'") + key + "' is not 1 to 10000");
-  return {static_cast<std::size_t>(first), static_cast<std::size_t>(second)};
+Window read_window(const Json& entry) {
+  if (!entry.is_array() || entry.size() != 6) throw Error("'windows' is not groups of six numbers");
+  const std::vector<double> widths = numbers(Json::array({entry[0], entry[1]}), "windows");
+  const std::vector<std::int64_t> n = whole_numbers(
+      Json::array({entry[2], entry[3], entry[4], entry[5]}), "windows", 1, most_along);
+  if (widths[0] < least_width || widths[1] < least_width || n[2] > n[0] || n[3] > n[1])
+    throw Error("'windows' has cells that are too small or a window larger than its grid");
+  return {{widths[0], n[0], n[2]}, {widths[1], n[1], n[3]}};
 }
 
-Point read_size(const Value& cells) {
-  const std::vector<Value>& size = cells.at("size").as_array("size");
-  if (size.size() != 2) throw Error("'size' is not two lengths");
-  return {length(size[0], "size"), length(size[1], "size"), 0};
+void read_windows(const Json& table, Cells& cells) {
+  for (const Json& entry : list(table, "windows")) cells.windows.push_back(read_window(entry));
+  const auto last = static_cast<std::int64_t>(cells.layers.size()) - 1;
+  cells.centre_layer = static_cast<std::size_t>(whole(table, "centre_layer", 0, last));
+  if (cells.windows.size() != cells.layers.size()) throw Error("'windows' has not one entry for each layer");
 }
 
-std::vector<Point> cartesian(const Value& cells, const Shape& n) {
-  const Point size = read_size(cells);
-  std::vector<Point> centres;
-  for (std::size_t i = 0; i < n.first; ++i)
-    for (std::size_t j = 0; j < n.second; ++j)
-      centres.push_back({size.x * (i + 0.5 - n.first / 2.0), size.y * (j + 0.5 - n.second / 2.0), 0});
-  return centres;
-}
-
-std::vector<double> ring_edges(const Value& cells, std::size_t rings) {
-  std::vector<double> edges;
-  if (const Value* list = cells.find("r_edges")) {
-    for (const Value& edge : list->as_array("r_edges")) edges.push_back(length(edge, "r_edges"));
-  } else {
-    const double r_max = length(cells.at("r_max"), "r_max");
-    for (std::size_t i = 0; i <= rings; ++i) edges.push_back(r_max * i / rings);
-  }
-  if (edges.size() != rings + 1) throw Error("'r_edges' does not fit 'n'");
-  return edges;
-}
-
-/// n + 1 edges from `low` on, a width apart.
-std::vector<double> even_edges(double low, double width, std::size_t n) {
-  std::vector<double> edges;
-  for (std::size_t i = 0; i <= n; ++i) edges.push_back(low + width * static_cast<double>(i));
-  return edges;
-}
-
-Grid read_grid(const Value& cells) {
-  const Shape n = read_shape(cells);
-  if (cells.at("kind").as_string("kind") == "cylindrical")
-    return {0, 0, 0, true, even_edges(0, 2 * pi / n.first, n.first), ring_edges(cells, n.second)};
-  const Point size = read_size(cells);
-  return {0, 0, 0, false, even_edges(-size.x * n.first / 2, size.x, n.first),
-          even_edges(-size.y * n.second / 2, size.y, n.second)};
-}
-
-std::vector<Point> cylindrical(const Value& cells, const Shape& n) {
-  const std::vector<double> edges = ring_edges(cells, n.second);
-  std::vector<Point> centres;
-  for (std::size_t i = 0; i < n.first; ++i)
-    for (std::size_t j = 0; j < n.second; ++j) {
-      const double phi = 2 * pi * (i + 0.5) / n.first;
-      const double r = n.first > 1 ? (edges[j] + edges[j + 1]) / 2 : 0;  // a ring that is not cut in phi has its centre on the axis
-      centres.push_back({r * std::cos(phi), r * std::sin(phi), 0});
-    }
-  return centres;
-}
-
-std::vector<Point> transverse(const Value& cells) {
-  const std::string& kind = cells.at("kind").as_string("kind");
-  if (kind == "cartesian") return cartesian(cells, read_shape(cells));
-  if (kind == "cylindrical") return cylindrical(cells, read_shape(cells));
-  throw Error("cells of kind '" + kind + "' are unknown");
-}
-
-double thickness(const Value& layer) {
-  double sum = 0;
-  for (const Value& plate : layer.at("plates").as_array("plates")) sum += length(plate.at("thickness"), "thickness");
-  return sum * static_cast<double>(count(layer, "repeat"));
-}
-
-/// A layer's window without its end; throws Error where cells are not cartesian.
-Window read_window(const Value& cells) {
-  if (cells.at("kind").as_string("kind") != "cartesian") throw Error("windows need cartesian cells");
-  const Shape shown = read_shape(cells, "n"), grid = cells.find("grid") ? read_shape(cells, "grid") : shown;
-  const Point size = read_size(cells);
-  const auto axis = [&](double width, std::size_t n, std::size_t of) {
-    return Axis{width, static_cast<std::int64_t>(of), static_cast<std::int64_t>(n)};
-  };
-  return {axis(size.x, shown.first, grid.first), axis(size.y, shown.second, grid.second), 0};
-}
-
-void append_layers(const Value& layer, double& z, Cells& cells) {
-  const double depth = thickness(layer);
-  const Value& table = layer.at("cells");
-  const std::vector<Point> plane = transverse(table);
-  const Grid grid = read_grid(table);
-  for (std::size_t copy = 0; copy < count(layer, "copies"); ++copy, z += depth) {
-    if (cells.centres.size() + plane.size() > most_cells) throw Error("the detector has too many cells");
-    Grid own = grid;
-    own.z_min = z, own.z_max = z + depth, own.start = cells.centres.size();
-    cells.grids.push_back(std::move(own));
-    for (const Point& cell : plane) cells.centres.push_back({cell.x, cell.y, z + depth / 2});
-    if (cells.frame != "window") continue;
-    if (cells.windows.size() == cells.centre_layer) cells.centre_depth = z;
-    cells.windows.push_back(read_window(table));
-    cells.windows.back().end = cells.centres.size();
-  }
+Cells read_cells(const Json& table) {
+  Cells cells;
+  cells.frame = text(table, "frame");
+  for (const Json& plane : list(table, "planes"))
+    cells.planes.emplace_back(places(numbers(list(plane, "centres"), "centres"), "centres"), read_outlines(plane));
+  const std::vector<double> depths = numbers(list(table, "depths"), "depths");
+  const auto last = static_cast<std::int64_t>(cells.planes.size()) - 1;
+  const std::vector<std::int64_t> layers = whole_numbers(list(table, "layers"), "layers", 0, last);
+  if (layers.empty() || depths.size() != layers.size() + 1 || depths[0] != 0)
+    throw Error("'depths' does not fit the layers");
+  for (std::size_t i = 0; i < layers.size(); ++i) cells.append(static_cast<std::size_t>(layers[i]), depths[i + 1]);
+  if (cells.frame == "window") read_windows(table, cells);
+  return cells;
 }
 
 /// Cells in whose units the windows are placed, from the lower edge of the grid.
 std::int64_t hit_cell(const Axis& axis, double x) {
-  return static_cast<std::int64_t>(std::floor(x / axis.width + axis.grid / 2.0));
+  return static_cast<std::int64_t>(
+      std::floor(std::clamp(x, -longest, longest) / axis.width + static_cast<double>(axis.grid) / 2));
 }
 
 /// First cell that a window shows on its grid: half of its cells lie below the one that holds `centre` [mm].
@@ -160,36 +83,48 @@ bool holds(const Axis& axis, double centre) {
 }
 
 double shift(const Axis& axis, double centre) {
-  return axis.width * (first_cell(axis, centre) - (axis.grid - axis.shown) / 2.0);
+  return axis.width * (static_cast<double>(first_cell(axis, centre)) - static_cast<double>(axis.grid - axis.shown) / 2);
 }
 
 /// Centre [mm] of the cell of the centre layer that the particle's straight line hits at the layer's front.
-Point hit_centre(const Cells& cells, const Incident& incident) {
+Place hit_centre(const Cells& cells, const Incident& incident) {
   const Window& layer = cells.windows[cells.centre_layer];
-  const double way = cells.centre_depth * std::tan(incident.theta);
+  const double way = cells.layers[cells.centre_layer].z_min * std::tan(incident.theta);
   const auto centre = [](const Axis& axis, double x) {
-    return axis.width * (static_cast<double>(hit_cell(axis, x)) + 0.5 - axis.grid / 2.0);
+    return axis.width * (static_cast<double>(hit_cell(axis, x)) + 0.5 - static_cast<double>(axis.grid) / 2);
   };
   return {centre(layer.x, incident.x + way * std::cos(incident.phi)),
-          centre(layer.y, incident.y + way * std::sin(incident.phi)), 0};
+          centre(layer.y, incident.y + way * std::sin(incident.phi))};
 }
 
 }  // namespace
 
-Cells Cells::from_toml(const std::string& toml) {
-  const Value detector = read_toml(toml);
-  Cells cells;
-  cells.frame = "detector";
-  if (const Value* readout = detector.find("readout")) {
-    if (const Value* frame = readout->find("frame")) cells.frame = frame->as_string("frame");
-    if (const Value* layer = readout->find("centre_layer"))
-      cells.centre_layer = static_cast<std::size_t>(layer->as_integer("centre_layer"));
-  }
-  double z = 0;
-  for (const Value& layer : detector.at("layer").as_array("layer")) append_layers(layer, z, cells);
-  if (cells.frame == "window" && cells.centre_layer >= cells.windows.size())
-    throw Error("'centre_layer' is no layer of the detector");
-  return cells;
+Cells Cells::parse(const std::string& json) {
+  const Json card = read_json(json);
+  const auto found = card.find("cells");
+  if (found == card.end() || found->is_null())
+    throw Error("it was written by an older version and has no table of cells; `caloforge upgrade` adds it");
+  return read_cells(*found);
+}
+
+void Cells::append(std::size_t plane, double z_max) {
+  const std::size_t start = size();
+  const double z_min = layers.empty() ? 0 : layers.back().z_max;
+  if (!(z_max > z_min)) throw Error("depths of the layers are not strictly increasing");
+  if (start + planes.at(plane).centres().size() > most_cells) throw Error("the detector has too many cells");
+  layers.push_back({plane, start, z_min, z_max});
+}
+
+std::size_t Cells::size() const {
+  return layers.empty() ? 0 : layers.back().start + planes[layers.back().plane].centres().size();
+}
+
+Point Cells::centre(std::size_t cell) const {
+  const auto after = std::upper_bound(layers.begin(), layers.end(), cell,
+                                      [](std::size_t wanted, const Layer& layer) { return wanted < layer.start; });
+  const Layer& layer = *(after - 1);
+  const Place& place = planes[layer.plane].centres().at(cell - layer.start);
+  return {place.x, place.y, (layer.z_min + layer.z_max) / 2};
 }
 
 Incident Cells::asked(Incident incident) const {
@@ -199,17 +134,17 @@ Incident Cells::asked(Incident incident) const {
 
 bool Cells::hold(const Incident& incident) const {
   if (windows.empty()) return true;
-  const Point centre = hit_centre(*this, incident);
-  for (const Window& window : windows)
-    if (!holds(window.x, centre.x) || !holds(window.y, centre.y)) return false;
-  return true;
+  const Place centre = hit_centre(*this, incident);
+  return std::all_of(windows.begin(), windows.end(), [&](const Window& window) {
+    return holds(window.x, centre.x) && holds(window.y, centre.y);
+  });
 }
 
-std::vector<Point> Cells::shifts(const Incident& incident) const {
-  std::vector<Point> all;
+std::vector<Place> Cells::shifts(const Incident& incident) const {
+  std::vector<Place> all;
   if (windows.empty()) return all;
-  const Point centre = hit_centre(*this, incident);
-  for (const Window& window : windows) all.push_back({shift(window.x, centre.x), shift(window.y, centre.y), 0});
+  const Place centre = hit_centre(*this, incident);
+  for (const Window& window : windows) all.push_back({shift(window.x, centre.x), shift(window.y, centre.y)});
   return all;
 }
 

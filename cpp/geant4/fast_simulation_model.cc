@@ -116,7 +116,7 @@ void FastSimulationModel::Flush() {
   for (const FastShower& shower : queue_) incidents.push_back(source_->cells().asked(shower.incident));
   try {
     const std::vector<float> energies = source_->simulate(incidents, run_seed(seed_, current_run()));
-    const std::size_t width = source_->cells().centres.size();
+    const std::size_t width = source_->cells().size();
     for (std::size_t i = 0; i < queue_.size(); ++i) MakeHits(queue_[i], &energies[i * width]);
   } catch (const Error& error) {
     fail("simulate", error.what());
@@ -127,16 +127,18 @@ void FastSimulationModel::Flush() {
 void FastSimulationModel::MakeHits(const FastShower& shower, const float* energies) {
   const Cells& cells = source_->cells();
   const bool follows = cells.frame == "shower";
-  const std::vector<Point> shifts = cells.shifts(shower.incident);
-  std::size_t layer = 0;
-  for (std::size_t cell = 0; cell < cells.centres.size(); ++cell) {
-    if (!shifts.empty() && cell == cells.windows[layer].end) ++layer;
-    if (!(energies[cell] > 0)) continue;
-    const Point& centre = cells.centres[cell];
-    G4ThreeVector local(centre.x, centre.y, centre.z);
-    if (!shifts.empty()) local += G4ThreeVector(shifts[layer].x, shifts[layer].y, 0);
-    const G4ThreeVector point = placement_.to_envelope(follows ? along_shower(local, shower.incident) : local);
-    hits_.Deposit({shower, cell, energies[cell], shower.to_world.TransformPoint(point)});
+  const std::vector<Place> shifts = cells.shifts(shower.incident);
+  for (std::size_t k = 0; k < cells.layers.size(); ++k) {
+    const Layer& layer = cells.layers[k];
+    const std::vector<Place>& centres = cells.planes[layer.plane].centres();
+    const Place shift = shifts.empty() ? Place{0, 0} : shifts[k];
+    for (std::size_t i = 0; i < centres.size(); ++i) {
+      const float energy = energies[layer.start + i];
+      if (!(energy > 0)) continue;
+      const G4ThreeVector local(centres[i].x + shift.x, centres[i].y + shift.y, (layer.z_min + layer.z_max) / 2);
+      const G4ThreeVector point = placement_.to_envelope(follows ? along_shower(local, shower.incident) : local);
+      hits_.Deposit({shower, layer.start + i, energy, shower.to_world.TransformPoint(point)});
+    }
   }
 }
 

@@ -16,10 +16,13 @@ LearnedShowers::LearnedShowers(const std::string& path, const std::string& optio
     : model_(open(path, options)) {
   try {
     info_ = ModelInfo::parse(caloforge_info(model_));
-    cells_ = Cells::from_toml(info_.detector_toml);
-    if (cells_.centres.size() != info_.n_cells)
-      throw Error(path + ": its detector has " + std::to_string(cells_.centres.size()) + " cells, its showers " +
+    cells_ = Cells::parse(caloforge_info(model_));
+    if (cells_.size() != info_.n_cells)
+      throw Error("its table has " + std::to_string(cells_.size()) + " cells, its showers " +
                   std::to_string(info_.n_cells));
+  } catch (const Error& error) {
+    caloforge_close(model_);
+    throw Error(path + ": " + error.what());
   } catch (...) {
     caloforge_close(model_);
     throw;

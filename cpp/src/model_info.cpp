@@ -1,45 +1,55 @@
-#include "text.hpp"
+#include "json.hpp"
 
 #include <caloforge/error.hpp>
 #include <caloforge/model_info.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 namespace caloforge {
 
 namespace {
 
-constexpr const char* schema = "caloforge-model-1";
-constexpr std::int64_t most_cells = 10'000'000, most_noise = 10'000'000;
-constexpr double energy_tolerance = 1e-6;    // relative
-constexpr double angle_tolerance = 1e-3;     // rad
-constexpr double position_tolerance = 0.1;   // mm
-constexpr double pi = 3.14159265358979323846;
+constexpr const char* old_schema = "caloforge-model-1";
+constexpr const char* schema = "caloforge-model-2";
+constexpr std::int64_t most_cells = 10'000'000, most_noise = 20'000'000;
+constexpr double turn = 2 * 3.14159265358979323846;
 
-Interval interval(const Value& value, const char* what) {
-  const std::vector<Value>& ends = value.as_array(what);
+Interval interval(const Json& value, const char* what) {
+  const std::vector<double> ends = numbers(value, what);
   if (ends.size() != 2) throw Error(std::string("range of '") + what + "' is not two numbers");
-  return {ends[0].as_number(what), ends[1].as_number(what)};
+  return {ends[0], ends[1]};
 }
 
-Ranges read_ranges(const Value& ranges) {
-  const std::vector<Value>& position = ranges.at("position").as_array("position");
+Ranges read_ranges(const Json& ranges) {
+  const Json& position = list(ranges, "position");
   if (position.size() != 3) throw Error("range of 'position' is not three intervals");
-  return {interval(ranges.at("energy"), "energy"), interval(ranges.at("theta"), "theta"),
-          interval(ranges.at("phi"), "phi"), interval(position[0], "position"), interval(position[1], "position")};
+  return {interval(member(ranges, "energy"), "energy"), interval(member(ranges, "theta"), "theta"),
+          interval(member(ranges, "phi"), "phi"), interval(position[0], "position"), interval(position[1], "position")};
 }
 
-std::size_t count(const Value& value, const char* what, std::int64_t least, std::int64_t most) {
-  const std::int64_t number = value.as_integer(what);
-  if (number < least || number > most) throw Error(std::string("'") + what + "' is " + std::to_string(number));
-  return static_cast<std::size_t>(number);
+/// Limits of a file of schema 1, which tells the ranges without the tolerances.
+Limits limits_of(const Ranges& in) {
+  constexpr double energy = 1e-6, angle = 1e-3, position = 0.1;  // relative, rad, mm
+  const auto widened = [](const Interval& range, double by) { return Interval{range.low - by, range.high + by}; };
+  return {{{in.energy.low * (1 - energy), in.energy.high * (1 + energy)}, widened(in.theta, angle),
+           widened(in.phi, angle), widened(in.x, position), widened(in.y, position)}, angle};
 }
 
-bool inside(double value, const Interval& range, double tolerance) {
-  return value >= range.low - tolerance && value <= range.high + tolerance;
+Limits read_limits(const Json& limits) {
+  return {{interval(member(limits, "energy"), "energy"), interval(member(limits, "theta"), "theta"),
+           interval(member(limits, "phi"), "phi"), interval(member(limits, "x"), "x"),
+           interval(member(limits, "y"), "y")}, number(limits, "phi_above")};
 }
+
+void check_units(const Json& units) {
+  if (text(units, "energy") != "MeV" || text(units, "length") != "mm" || text(units, "angle") != "rad")
+    throw Error("its units are not MeV, mm and rad");
+}
+
+bool inside(double value, const Interval& range) { return value >= range.low && value <= range.high; }
 
 std::string said(const char* what, double value, const Interval& range, const char* unit) {
   std::ostringstream text;
@@ -51,45 +61,42 @@ std::string said(const char* what, double value, const Interval& range, const ch
 }  // namespace
 
 ModelInfo ModelInfo::parse(const std::string& json) {
-  const Value root = read_json(json);
-  const std::string& found = root.at("schema").as_string("schema");
-  if (found != schema) throw Error("its schema is '" + found + "', not '" + schema + "'");
-  const Value& detector = root.at("detector");
-  ModelInfo info{root.at("name").as_string("name"),
-                 detector.at("name").as_string("detector.name"),
-                 detector.at("toml").as_string("detector.toml"),
-                 count(root.at("n_cells"), "n_cells", 1, most_cells),
-                 count(root.at("noise"), "noise", 0, most_noise),
-                 root.at("threshold").as_number("threshold"),
-                 {},
-                 read_ranges(root.at("ranges")),
-                 root.at("python_only").as_boolean("python_only"),
-                 {}};
-  const Value* digest = root.find("digest");
-  if (digest && digest->kind != Value::Kind::null) info.digest = digest->as_string("digest");
-  for (const Value& pdg : root.at("pdgs").as_array("pdgs")) info.pdgs.push_back(pdg.as_integer("pdgs"));
+  const Json root = read_json(json);
+  const std::string& found = text(root, "schema");
+  if (found != schema && found != old_schema)
+    throw Error("its schema is '" + found.substr(0, 60) + "', not '" + schema + "' or '" + old_schema + "'");
+  ModelInfo info;
+  info.name = text(root, "name");
+  info.detector_name = text(member(root, "detector"), "name");
+  info.n_cells = static_cast<std::size_t>(whole(root, "n_cells", 1, most_cells));
+  info.noise = static_cast<std::size_t>(whole(root, "noise", 0, most_noise));
+  info.threshold = number(root, "threshold");
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  info.pdgs = whole_numbers(list(root, "pdgs"), "pdgs", -most, most);
+  info.ranges = read_ranges(member(root, "ranges"));
+  if (found == schema) check_units(member(root, "units"));
+  info.limits = found == schema ? read_limits(member(root, "limits")) : limits_of(info.ranges);
+  if (root.contains("digest") && !root["digest"].is_null()) info.digest = text(root, "digest");
   return info;
 }
 
 std::string ModelInfo::outside(const Incident& i) const {
-  const Interval& e = ranges.energy;
   const bool any_particle = pdgs == std::vector<std::int64_t>{0};  // the training showers did not say theirs
   if (!any_particle && std::find(pdgs.begin(), pdgs.end(), i.pdg) == pdgs.end())
     return "particle " + std::to_string(i.pdg) + " is not one the model was trained on";
-  if (!(i.energy >= e.low * (1 - energy_tolerance) && i.energy <= e.high * (1 + energy_tolerance)))
-    return said("energy", i.energy, e, " MeV");
-  if (!inside(i.theta, ranges.theta, angle_tolerance)) return said("theta", i.theta, ranges.theta, " rad");
-  if (!(i.theta <= angle_tolerance || inside(phi_within(i.phi, ranges.phi), ranges.phi, angle_tolerance)))
+  if (!inside(i.energy, limits.energy)) return said("energy", i.energy, ranges.energy, " MeV");
+  if (!inside(i.theta, limits.theta)) return said("theta", i.theta, ranges.theta, " rad");
+  if (!(i.theta <= limits.phi_above || inside(limits.turned(i.phi), limits.phi)))
     return said("phi", i.phi, ranges.phi, " rad");
-  if (!inside(i.x, ranges.x, position_tolerance)) return said("x", i.x, ranges.x, " mm");
-  if (!inside(i.y, ranges.y, position_tolerance)) return said("y", i.y, ranges.y, " mm");
+  if (!inside(i.x, limits.x)) return said("x", i.x, ranges.x, " mm");
+  if (!inside(i.y, limits.y)) return said("y", i.y, ranges.y, " mm");
   return {};
 }
 
-double phi_within(double phi, const Interval& range) {
-  for (const double turned : {phi, phi + 2 * pi, phi - 2 * pi})
-    if (inside(turned, range, angle_tolerance)) return turned;
-  return phi;
+double Limits::turned(double angle) const {
+  if (inside(angle, phi)) return angle;
+  const double above = std::fmod(angle - phi.low, turn);
+  return phi.low + (above < 0 ? above + turn : above);
 }
 
 }  // namespace caloforge

@@ -28,7 +28,7 @@ const Feed feeds[] = {
     {"energy", Element::float32, 1, [](const ModelInfo&, const Incident& i, float* v) { *v = float(i.energy); }},
     {"theta", Element::float32, 1, [](const ModelInfo&, const Incident& i, float* v) { *v = float(i.theta); }},
     {"phi", Element::float32, 1,
-     [](const ModelInfo& m, const Incident& i, float* v) { *v = float(phi_within(i.phi, m.ranges.phi)); }},
+     [](const ModelInfo& m, const Incident& i, float* v) { *v = float(m.limits.turned(i.phi)); }},
     {"position", Element::float32, 3,
      [](const ModelInfo&, const Incident& i, float* v) {
        v[0] = float(i.x);
@@ -107,7 +107,6 @@ struct Simulator::Implementation {
       : options(chosen), json(onnx_metadata(model, metadata_key)), info(ModelInfo::parse(json)) {
     check_onnx_rules(model);
     check_digest(model, info.digest);
-    if (info.python_only) throw Error("it needs a loop around the network and runs in Python only");
     if (options.trial) try_in_child(path, options);
     runtime = open_runtime(model, options);
     for (const Port& port : runtime->inputs()) wanted.push_back(&check_port(port, info));

@@ -76,7 +76,7 @@ void check_good(const char* path) {
   caloforge_model* model = caloforge_open(path, "threads=4");
   check(model != nullptr, std::string(path) + " opens");
   if (!model) return;
-  check(std::strstr(caloforge_info(model), "caloforge-model-1") != nullptr, "the metadata is told");
+  check(std::strstr(caloforge_info(model), "caloforge-model-2") != nullptr, "the metadata is told");
   const auto cells = static_cast<std::size_t>(caloforge_simulate(model, 0, nullptr, 7, nullptr, nullptr, 0));
   std::vector<float> expected(showers * cells);
   check(caloforge_simulate(model, showers, incidents().data(), 7, nullptr, expected.data(), expected.size()) > 0,

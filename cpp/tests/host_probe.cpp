@@ -1,10 +1,9 @@
-// host_probe cells DETECTOR.toml             prints frame and cell centres
-// host_probe window DETECTOR.toml THETA PHI X Y   prints whether the windows fit, and the centres of their cells
-// host_probe along DETECTOR.toml X Y Z X Y Z ...  prints the cells that steps between two points cross, and their parts
-// host_probe replay FOLDER PDG ENERGY ID     prints the replayed shower
+// host_probe cells CARD.json                 prints frame and cell centres
+// host_probe window CARD.json THETA PHI X Y  prints whether the windows fit, and the centres of their cells
+// host_probe along CARD.json X Y Z X Y Z ... prints the cells that steps between two points cross, and their parts
 // host_probe open MODEL...                   opens every file, damaged or not, and counts those that open
 // host_probe serve                           opens the files that standard input names, one a line
-// host_probe read DETECTOR.toml...           reads every file, damaged or not, and counts those that make sense
+// host_probe read CARD.json...               reads every card, damaged or not, and counts those that make sense
 // host_probe learned MODEL PDG ENERGY ID [X Y Z]   prints the shower as simulated for a particle at that point (seed 7)
 #include <caloforge/shower_source.hpp>
 
@@ -22,13 +21,16 @@ namespace {
 
 caloforge::Cells read_cells(const std::string& path) {
   std::ifstream file(path);
-  return caloforge::Cells::from_toml({std::istreambuf_iterator<char>(file), {}});
+  return caloforge::Cells::parse({std::istreambuf_iterator<char>(file), {}});
 }
 
 void print_cells(const std::string& path) {
   const caloforge::Cells cells = read_cells(path);
   std::printf("%s\n", cells.frame.c_str());
-  for (const caloforge::Point& p : cells.centres) std::printf("%.9g %.9g %.9g\n", p.x, p.y, p.z);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const caloforge::Point p = cells.centre(i);
+    std::printf("%.9g %.9g %.9g\n", p.x, p.y, p.z);
+  }
 }
 
 void print_window(char** arguments) {
@@ -36,11 +38,11 @@ void print_window(char** arguments) {
   const auto number = [&](int i) { return std::atof(arguments[i]); };
   const caloforge::Incident incident{1000, number(1), number(2), number(3), number(4), 0, 22, 0};
   std::printf("%d\n", cells.hold(incident));
-  const std::vector<caloforge::Point> shifts = cells.shifts(incident);
+  const std::vector<caloforge::Place> shifts = cells.shifts(incident);
   std::size_t layer = 0;
-  for (std::size_t i = 0; i < cells.centres.size(); ++i) {
-    if (i == cells.windows[layer].end) ++layer;
-    const caloforge::Point& p = cells.centres[i];
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (layer + 1 < cells.layers.size() && i == cells.layers[layer + 1].start) ++layer;
+    const caloforge::Point p = cells.centre(i);
     std::printf("%.9g %.9g %.9g\n", p.x + shifts[layer].x, p.y + shifts[layer].y, p.z);
   }
 }
@@ -111,8 +113,6 @@ int main(int argc, char** argv) try {
     print_window(argv + 2);
   else if (verb == "along")
     print_shares(argc - 2, argv + 2);
-  else if (verb == "replay" && argc == 6)
-    print_shower(caloforge::ReplayShowers(argv[2]), argc - 3, argv + 3);
   else if (verb == "learned" && (argc == 6 || argc == 9))
     print_shower(caloforge::LearnedShowers(argv[2]), argc - 3, argv + 3);
   else if (verb == "serve")

@@ -23,7 +23,7 @@ def card(detector: Detector) -> ModelCard:
         noise=NOISE,
         threshold=0.01,
         ranges={"energy": (1e3, 1e5), "theta": (0.0, 0.0), "phi": (0.0, 0.0), "position": ((0.0, 0.0),) * 3},
-    )
+    ).completed(detector)
 
 
 def constant(name: str, value: object, dtype: object = np.int64) -> onnx.TensorProto:

@@ -143,8 +143,8 @@ VERBS = sorted(str(command.name) for command in app.registered_commands)
 
 def test_every_verb_is_known():
     """Those that the documentation names, `import` among them."""
-    assert {"run", "produce", "train", "export", "import", "validate", "simulate", "bench", "detectors", "models",
-            "physics"} <= set(VERBS)  # fmt: skip
+    assert {"run", "produce", "train", "export", "import", "upgrade", "validate", "simulate", "bench", "detectors",
+            "models", "physics"} <= set(VERBS)  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)

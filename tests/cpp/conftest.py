@@ -108,9 +108,17 @@ def card() -> Callable[..., ModelCard]:
             "threshold": 0.01,
             "ranges": {"energy": (1e3, 1e5), "theta": (0.0, 0.3), "phi": (0.0, 6.2), "position": ((-5, 5),) * 3},
         }
-        return ModelCard(**(whole | changes))
+        known = ModelCard(**(whole | changes))
+        return known.completed(known.built_detector("test"))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def old_card(card: Callable[..., ModelCard]) -> str:
+    """The same metadata as files of schema 1 have them."""
+    values = json.loads(card().to_json()) | {"schema": "caloforge-model-1", "python_only": False}
+    return json.dumps({name: value for name, value in values.items() if name not in ("units", "limits", "cells")})
 
 
 @pytest.fixture(scope="session")
@@ -217,7 +225,7 @@ def model_of_the_axis(
         detector = Detector.from_toml(toml.replace("[readout]", f'[readout]\nframe = "{frame}"'))
         ranges = {"energy": (1e3, 1e5), "theta": (0.0, 0.0), "phi": (0.0, 0.0), "position": ((0.0, 0.0),) * 3}
         own = DetectorCard(name=detector.name, hash=detector.hash, toml=detector.toml)
-        metadata = card(detector=own, pdgs=(0,), ranges=ranges).to_json()
+        metadata = card(detector=own, n_cells=detector.n_cells, pdgs=(0,), ranges=ranges).to_json()
         return write_model(folder / f"{frame}.onnx", ("energy", "position", "noise"), metadata)
 
     return write
@@ -246,8 +254,8 @@ def _bad_files(folder: Path, good: Path, card: Callable[..., Any], write_model: 
     own = json.loads(card().to_json())
     for name, metadata in {
         "no json": "{", "deep json": "[" * 10**5, "other schema": json.dumps(own | {"schema": "caloforge-model-9"}),
-        "python only": json.dumps(own | {"python_only": True}), "cells": json.dumps(own | {"n_cells": 503}),
-        "noise": json.dumps(own | {"noise": 17}), "not a number": json.dumps(own | {"threshold": "x"}),
+        "other units": json.dumps(own | {"units": {"energy": "GeV", "length": "mm", "angle": "rad"}}),
+        "cells": json.dumps(own | {"n_cells": 503}), "noise": json.dumps(own | {"noise": 17}), "not a number": json.dumps(own | {"threshold": "x"}),
     }.items():  # fmt: skip
         paths[name] = write_model(folder / f"{name}.onnx", metadata=metadata)
     return paths

@@ -149,9 +149,13 @@ def test_outside_the_range_is_refused_by_both(change: dict[str, Any], reason: st
     "change",
     [{"energy": 1e3 * (1 - 5e-7)}, {"theta": 0.3005}, {"theta": 5e-4, "phi": -3.0}, {"position": (5.05, 0, 99.0)}],
 )
-def test_tolerances_are_the_same(change: dict[str, Any], host, model: Path) -> None:
+@pytest.mark.parametrize("schema", [1, 2])
+def test_tolerances_are_the_same(
+    change: dict[str, Any], schema: int, host, model: Path, write_model, old_card: str, tmp_path: Path
+) -> None:
+    path = model if schema == 2 else write_model(tmp_path / "old.onnx", metadata=old_card)
     incidents = Incidents.make("e-", **({"energy": 1e4} | change))
-    assert_same(host(model).simulate(incidents), LearnedSimulator(model).simulate(incidents, 7).energies)
+    assert_same(host(path).simulate(incidents), LearnedSimulator(path).simulate(incidents, 7).energies)
 
 
 def test_phi_may_be_turned_by_full_circle(host, write_model, tmp_path: Path) -> None:
@@ -163,8 +167,9 @@ def test_phi_may_be_turned_by_full_circle(host, write_model, tmp_path: Path) -> 
 
 def test_metadata_is_told(host, library, model: Path) -> None:
     told = json.loads(library.caloforge_info(host(model).model))
-    assert told["schema"] == "caloforge-model-1"
+    assert told["schema"] == "caloforge-model-2"
     assert told["n_cells"] == 504
+    assert told["units"] == {"energy": "MeV", "length": "mm", "angle": "rad"}
 
 
 def test_bad_files_give_a_reason(bad: dict[str, Path], library: ctypes.CDLL, incident_type: type) -> None:

@@ -52,16 +52,18 @@ def test_damaged_files_never_crash(
     assert int(good) <= 40, "no truncated file opens"
 
 
-def test_damaged_detectors_never_crash(
+def test_damaged_tables_never_crash(
     sanitized: Path, card: Callable[..., object], tmp_path: Path, run_program: Callable[..., str]
 ) -> None:
-    toml, random = card().detector.toml.encode(), np.random.default_rng(12)  # type: ignore[attr-defined]
+    whole, random = card().to_json().encode(), np.random.default_rng(12)  # type: ignore[attr-defined]
+    cells = whole.index(b'"cells":')
     paths = []
     for i in range(300):
-        changed = bytearray(toml[: int(random.integers(1, len(toml) + 1))])
-        changed[int(random.integers(len(changed)))] = int(random.integers(256))
-        paths.append(tmp_path / f"{i}.toml")
+        changed = bytearray(whole if i % 3 else whole[: int(random.integers(1, len(whole) + 1))])
+        for _ in range(int(random.integers(1, 4))):
+            changed[int(random.integers(min(cells, len(changed) - 1), len(changed)))] = int(random.integers(256))
+        paths.append(tmp_path / f"{i}.json")
         paths[-1].write_bytes(bytes(changed))
     good, of, n = run_program(sanitized / "caloforge_host_probe", "read", *paths).split()
     assert (of, n) == ("of", "300")
-    assert int(good) < 150
+    assert 10 < int(good) < 250, "some changes are of a digit alone"

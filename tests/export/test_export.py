@@ -16,6 +16,7 @@ from caloforge.export.graph import check_graph
 from caloforge.models import Batch, build
 from caloforge.models.configs import CouplingFlowConfig, FlowConfig
 from caloforge.showers.domain import Domain
+from caloforge.simulators.cell_table import CellTable
 from caloforge.simulators.learned import LearnedSimulator
 from caloforge.training import load_model
 
@@ -40,7 +41,7 @@ def test_metadata(graph, small):
     (entry,) = graph.metadata_props
     assert entry.key == "caloforge"
     card = json.loads(entry.value)
-    assert card["schema"] == "caloforge-model-1"
+    assert card["schema"] == "caloforge-model-2"
     assert card["detector"] == {"name": "small", "hash": small.hash, "toml": small.toml}
     assert card["n_cells"] == small.n_cells
     assert card["noise"] == small.n_cells + 6 * len(small.layers)
@@ -50,7 +51,12 @@ def test_metadata(graph, small):
     assert set(card["ranges"]) == {"energy", "theta", "phi", "position"}
     assert card["training"]["n_showers"] == 300
     assert card["training"]["record"]["losses"][-1][0] == 20
-    assert card["python_only"] is False
+    assert card["units"] == {"energy": "MeV", "length": "mm", "angle": "rad"}
+    assert card["limits"]["energy"] == [card["ranges"]["energy"][0] * (1 - 1e-6), card["ranges"]["energy"][1] * (1 + 1e-6)]
+    cells = CellTable.build(card["cells"], "cells")
+    assert cells == CellTable.of(small)
+    centres = [np.array(cells.planes[plane].centres).reshape(-1, 2) for plane in cells.layers]
+    np.testing.assert_array_equal(np.concatenate(centres), small.cell_centres[:, :2])
 
 
 def test_a_matched_response_is_told_with_what_it_was(tiny_onnx, toy_onnx):

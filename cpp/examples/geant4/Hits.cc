@@ -7,25 +7,23 @@
 
 namespace {
 
-/// The detector that showers are learned for and that tracked hits must fill: its layers, as in calogan-ecal.
-constexpr const char* detector = R"(
-[[layer]]
-plates = [{thickness = "90 mm"}]
-cells = {kind = "cartesian", n = [3, 96], size = ["160 mm", "5 mm"]}
-[[layer]]
-plates = [{thickness = "348 mm"}]
-cells = {kind = "cartesian", n = [12, 12], size = ["40 mm", "40 mm"]}
-[[layer]]
-plates = [{thickness = "42 mm"}]
-cells = {kind = "cartesian", n = [12, 6], size = ["40 mm", "80 mm"]}
-)";
+/// The cells that showers are learned for and that tracked hits must fill, as in calogan-ecal.
+caloforge::Cells StackCells() {
+  using caloforge::Plane;
+  caloforge::Cells cells;
+  cells.planes = {Plane::rectangles(3, 96, 160, 5), Plane::rectangles(12, 12, 40, 40), Plane::rectangles(12, 6, 40, 80)};
+  cells.append(0, 90);
+  cells.append(1, 90 + 348);
+  cells.append(2, 90 + 348 + 42);
+  return cells;
+}
 
 caloforge::Point PointOf(const G4ThreeVector& v) { return {v.x() / mm, v.y() / mm, v.z() / mm}; }
 
 }  // namespace
 
 StackSensor::StackSensor(const G4String& name, CellEnergies& cells)
-    : G4VSensitiveDetector(name), cells_(cells), grid_(caloforge::Cells::from_toml(detector)) {}
+    : G4VSensitiveDetector(name), cells_(cells), grid_(StackCells()) {}
 
 void CellEnergies::Clear() {
   std::fill(tracked.begin(), tracked.end(), 0);

@@ -1,5 +1,4 @@
-// stack MACRO [SOURCE [DEPOSITS.txt]]
-// SOURCE: an exported model (FILE.onnx), or a folder of showers to replay; without it everything is tracked.
+// stack MACRO [MODEL.onnx [DEPOSITS.txt]]; without a model everything is tracked.
 #include "Actions.hh"
 #include "Calorimeter.hh"
 
@@ -17,9 +16,7 @@ constexpr std::size_t n_cells = 504;
 
 std::shared_ptr<const caloforge::ShowerSource> OpenSource(const std::string& name) {
   if (name.empty()) return nullptr;
-  const bool model = name.size() > 5 && name.substr(name.size() - 5) == ".onnx";
-  if (model) return std::make_shared<caloforge::LearnedShowers>(name);
-  return std::make_shared<caloforge::ReplayShowers>(name);
+  return std::make_shared<caloforge::LearnedShowers>(name);
 }
 
 G4VModularPhysicsList* MakePhysics() {
@@ -34,7 +31,7 @@ G4VModularPhysicsList* MakePhysics() {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 2) return std::fprintf(stderr, "usage: stack MACRO [SOURCE [DEPOSITS.txt]]\n"), 2;
+  if (argc < 2) return std::fprintf(stderr, "usage: stack MACRO [MODEL.onnx [DEPOSITS.txt]]\n"), 2;
   CellEnergies cells(n_cells);
   StackHitMaker hits(cells);
   if (argc > 3) hits.Write(argv[3]);

@@ -1,4 +1,4 @@
-"""`train`, `export` and `import`: from showers to a network, from a network to one ONNX file."""
+"""`train`, `export`, `import` and `upgrade`: from showers to a network, from a network to one ONNX file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ from caloforge.cli.options import (
 )
 from caloforge.errors import InputError
 from caloforge.extras import TRAINING, check_installed
-from caloforge.files import check_output
+from caloforge.files import check_output, replacing
 from caloforge.named_runs import config_file
 from caloforge.showers import foreign
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         adapt
     )
     app.command("export", epilog="Example: `caloforge export runs/quickstart -o quickstart.onnx`")(export)
+    app.command("upgrade", epilog="Example: `caloforge upgrade old.onnx -o new.onnx`")(upgrade)
 
 
 def train(
@@ -130,3 +131,18 @@ def wrap(
     check_output(output, force=force, inputs=[model, spec], suffixes=(".onnx",))
     import_model(model, spec, output)
     console.print(f"{output}: imported from {model}")
+
+
+def upgrade(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="An exported model.")],
+    output: Output,
+    force: Force = False,
+) -> None:
+    """Give an exported model the metadata of this version: C++ places hits with its table of cells."""
+    from caloforge.simulators.onnx_file import OnnxFile, upgraded
+
+    check_output(output, force=force, inputs=[model], suffixes=(".onnx",))
+    content = upgraded(OnnxFile.read(model))
+    with replacing(output) as beside:
+        beside.write_bytes(content)
+    console.print(f"{output}: upgraded from {model}")

@@ -270,7 +270,7 @@ def card(spec: ForeignSpec, detector: Detector, model: Path) -> ModelCard:
         ranges=Ranges(**dict(spec.ranges)),
         versions={"onnx": onnx.__version__, "opset": str(OPSET)},
         training={"foreign": model.name},
-    )
+    ).completed(detector)
 
 
 def _try_out(path: Path, model: Path) -> None:

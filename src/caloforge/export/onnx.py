@@ -97,7 +97,7 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
     """Metadata of a trained model."""
     detector, domain, provenance = model.detector, model.domain, folder.provenance
     versions = {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__, "opset": str(OPSET)}
-    return ModelCard(
+    whole = ModelCard(
         name=folder.config.model.kind,
         detector=DetectorCard(name=detector.name, hash=detector.hash, toml=detector.toml),
         n_cells=detector.n_cells,
@@ -109,6 +109,7 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
         response_match=_response(model, folder),
         training=provenance["training"] | folder.pace | {"record": training_record(folder, model)},
     )
+    return whole.completed(detector)
 
 
 def _response(model: Model, folder: RunFolder) -> ResponseCard | None:

@@ -26,6 +26,21 @@ POSITION_TOLERANCE = 0.1  # mm
 UNKNOWN_PARTICLE = (0,)
 
 
+class Limits(Strict):
+    """Bounds of the incidents that a model accepts, tolerances included [MeV, rad, mm].
+
+    Attributes:
+        phi_above: theta above which phi is compared; up to it all azimuths are alike.
+    """
+
+    energy: Range
+    theta: Range
+    phi: Range
+    x: Range
+    y: Range
+    phi_above: float = ANGLE_TOLERANCE
+
+
 class Domain(Strict):
     """Particles and ranges of incidents.
 
@@ -104,11 +119,11 @@ class Domain(Strict):
             return
         incidents = self.turned(incidents)
         self._check_particles(incidents)
-        energy, theta, phi, *places = self._box
-        _check(incidents.energy, energy, show_energy, self.energy)
-        _check(incidents.theta, theta, _show_angle("theta"), self.theta)
-        _check(incidents.phi[incidents.theta > ANGLE_TOLERANCE], phi, _show_angle("phi"), self.phi)
-        sides = zip("xy", incidents.position.T, places, self.position, strict=False)
+        limits = self.limits
+        _check(incidents.energy, limits.energy, show_energy, self.energy)
+        _check(incidents.theta, limits.theta, _show_angle("theta"), self.theta)
+        _check(incidents.phi[incidents.theta > limits.phi_above], limits.phi, _show_angle("phi"), self.phi)
+        sides = zip("xy", incidents.position.T, (limits.x, limits.y), self.position, strict=False)
         for axis, column, place, side in sides:
             _check(column, place, _show_position(axis), side)
 
@@ -128,17 +143,26 @@ class Domain(Strict):
         return known and all(low <= value <= high for value, (low, high) in zip(values, self._box, strict=True))
 
     @cached_property
+    def limits(self) -> Limits:
+        """The ranges with their tolerances."""
+        return Limits(
+            energy=(self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)),
+            theta=_widened(self.theta, ANGLE_TOLERANCE),
+            phi=_widened(self.phi, ANGLE_TOLERANCE),
+            x=_widened(self.position[0], POSITION_TOLERANCE),
+            y=_widened(self.position[1], POSITION_TOLERANCE),
+        )
+
+    @cached_property
     def _box(self) -> tuple[Range, ...]:
-        """Ranges of energy, theta, phi, x, y with their tolerances."""
-        energies = self.energy[0] * (1 - ENERGY_TOLERANCE), self.energy[1] * (1 + ENERGY_TOLERANCE)
-        angles = (_widened(side, ANGLE_TOLERANCE) for side in (self.theta, self.phi))
-        places = (_widened(side, POSITION_TOLERANCE) for side in self.position[:2])
-        return (energies, *angles, *places)
+        """Limits of energy, theta, phi, x, y."""
+        limits = self.limits
+        return limits.energy, limits.theta, limits.phi, limits.x, limits.y
 
     def turned(self, incidents: Incidents) -> Incidents:
         """The same incidents with azimuths moved by whole turns to where the range of phi starts."""
         first = self.phi[0] - ANGLE_TOLERANCE
-        outside = ~_within(incidents.phi, self._box[2])
+        outside = ~_within(incidents.phi, self.limits.phi)
         if not outside.any():
             return incidents
         phi = np.where(outside, first + (incidents.phi - first) % (2 * np.pi), incidents.phi)

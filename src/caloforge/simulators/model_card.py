@@ -10,10 +10,12 @@ from caloforge.config import Strict
 from caloforge.detector import Detector
 from caloforge.detector.spec import MAX_CELLS
 from caloforge.errors import InputError
-from caloforge.showers.domain import Domain, Range
+from caloforge.showers.domain import Domain, Limits, Range
+from caloforge.simulators.cell_table import CellTable
 
 METADATA_KEY = "caloforge"
-MAX_TEXT = 16 * 2**20
+OLD_SCHEMA = "caloforge-model-1"
+MAX_TEXT = 64 * 2**20  # a table of two million different cells
 NO_DIGEST = "0" * 64
 
 
@@ -34,6 +36,14 @@ class Ranges(Strict):
     position: tuple[Range, Range, Range]
 
 
+class Units(Strict):
+    """Units of all numbers in the card and of the graph's inputs and outputs."""
+
+    energy: Literal["MeV"] = "MeV"
+    length: Literal["mm"] = "mm"
+    angle: Literal["rad"] = "rad"
+
+
 class ResponseCard(Strict):
     """Response of a model before it is matched to Geant4's, on selection showers; empty where it was not measured."""
 
@@ -50,14 +60,16 @@ class ModelCard(Strict):
     Attributes:
         noise: standard normal numbers per shower.
         threshold: cells below it [MeV] read zero; the lowest of the detector where layers have their own.
+        units: units of all numbers; None in files of schema 1.
+        limits: bounds of accepted incidents, tolerances included; None in files of schema 1.
+        cells: flat table of the readout cells; None in files of schema 1.
         digest: SHA-256 of the file, in which this place counts as 64 zeros; None in files of versions before it.
         response_match: of a model whose graph maps quantiles of the response to Geant4's, so that mean and width are
             right by construction: `ranges` of incident energy [MeV], and in each `unmatched_mean_ratio` and
             `unmatched_width_ratio`, mean and width of E_tot / E_inc over Geant4's without that; None for other models.
-        python_only: the model needs a loop around its graph, which other hosts refuse.
     """
 
-    schema_: Annotated[Literal["caloforge-model-1"], Field(alias="schema")] = "caloforge-model-1"
+    schema_: Annotated[Literal["caloforge-model-1", "caloforge-model-2"], Field(alias="schema")] = "caloforge-model-1"
     name: str
     detector: DetectorCard
     n_cells: Annotated[int, Field(ge=1, le=MAX_CELLS)]
@@ -65,9 +77,11 @@ class ModelCard(Strict):
     noise: Annotated[int, Field(ge=1, le=2 * MAX_CELLS)]
     threshold: Annotated[float, Field(ge=0)]
     ranges: Ranges
+    units: Units | None = None
+    limits: Limits | None = None
+    cells: CellTable | None = None
     digest: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
     response_match: ResponseCard | None = None
-    python_only: bool = False
     versions: dict[str, str] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -88,7 +102,14 @@ class ModelCard(Strict):
             raise InputError(f"{source}: metadata '{METADATA_KEY}' are not JSON") from None
         if not isinstance(values, dict):
             raise InputError(f"{source}: metadata '{METADATA_KEY}' are not a JSON object")
+        if values.get("schema") == OLD_SCHEMA:
+            values.pop("python_only", None)  # was always false
         return cls.build(values, f"metadata of {source}")
+
+    def completed(self, detector: Detector) -> Self:
+        """The card of today's schema, with what C++ reads: units, limits and the table of the detector's cells."""
+        given = {"units": Units(), "limits": self.domain.limits, "cells": CellTable.of(detector)}
+        return self.model_copy(update={"schema_": "caloforge-model-2"} | given)
 
     def to_json(self) -> str:
         """As written into the ONNX file."""

@@ -99,6 +99,24 @@ def sealed(graph: bytes, card: ModelCard, *, trusted: bool = True) -> bytes:
     return whole
 
 
+def upgraded(file: OnnxFile) -> bytes:
+    """The same model with a card of today's schema.
+
+    Raises:
+        InputError: the file does not keep its card where caloforge writes it, or its detector does not fit.
+    """
+    card = file.card.completed(file.card.built_detector(str(file.path)))
+    cards = [entry for entry in Message(memoryview(file.content)).all(onnx_rules.METADATA) if _key(entry) == METADATA_KEY]
+    field = _field(onnx_rules.METADATA, bytes(cards[-1]))
+    if len(cards) != 1 or file.content.count(field) != 1:
+        raise InputError(f"{file.path}: its metadata were not written by caloforge; export or import the network again")
+    return sealed(file.content.replace(field, b""), card, trusted=False)
+
+
+def _key(entry: memoryview) -> str:
+    return Message(entry).text(1).decode(errors="replace")
+
+
 def _digest(content: bytes, digest: str) -> str:
     """Digest of a file that holds `digest` once, in the place that counts as zeros."""
     place = content.find(digest.encode())

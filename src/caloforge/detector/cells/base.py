@@ -158,6 +158,11 @@ class Grid(Strict, ABC):
     def corners(self) -> list[list[Point]]:
         """Outlines of the cells in x and y [mm]; arcs are short chords."""
 
+    @property
+    def sectors(self) -> Floats | None:
+        """Inner and outer radius [mm], first and last angle [rad] of the cells (n, 4) where they are parts of rings."""
+        return None
+
     @abstractmethod
     def walls(self) -> list[Floats]:
         """Lines (m, 2) in x and y [mm] that draw the walls of all cells."""

@@ -134,6 +134,13 @@ class CylindricalCells(Grid):
                 outlines.append([(r * np.cos(p), r * np.sin(p)) for r, ps in ((d, phi), (c, phi[::-1])) for p in ps])
         return [[(float(x), float(y)) for x, y in outline] for outline in outlines]
 
+    @property
+    def sectors(self) -> Floats:
+        """Inner and outer radius [mm], first and last angle [rad] of the cells (n, 4)."""
+        (phi, r), (n, m) = self.edges, self.n
+        rings, angles = np.column_stack([r[:-1], r[1:]]), np.column_stack([phi[:-1], phi[1:]])
+        return np.hstack([np.tile(rings, (n, 1)), np.repeat(angles, m, axis=0)])
+
     def walls(self) -> list[Floats]:
         """Circles, and lines between the innermost and the outermost."""
         phi, r = self.edges
