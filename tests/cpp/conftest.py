@@ -252,11 +252,15 @@ def _bad_files(folder: Path, good: Path, card: Callable[..., Any], write_model: 
         paths[name] = folder / f"{name}.onnx"
         paths[name].write_bytes(content)
     own = json.loads(card().to_json())
-    for name, metadata in {
-        "no json": "{", "deep json": "[" * 10**5, "other schema": json.dumps(own | {"schema": "caloforge-model-9"}),
-        "other units": json.dumps(own | {"units": {"energy": "GeV", "length": "mm", "angle": "rad"}}),
-        "cells": json.dumps(own | {"n_cells": 503}), "noise": json.dumps(own | {"noise": 17}), "not a number": json.dumps(own | {"threshold": "x"}),
-    }.items():  # fmt: skip
+    changes = {
+        "other schema": {"schema": "caloforge-model-9"},
+        "other units": {"units": {"energy": "GeV", "length": "mm", "angle": "rad"}},
+        "cells": {"n_cells": 503},
+        "noise": {"noise": 17},
+        "not a number": {"threshold": "x"},
+    }
+    texts = {name: json.dumps(own | change) for name, change in changes.items()}
+    for name, metadata in ({"no json": "{", "deep json": "[" * 10**5} | texts).items():
         paths[name] = write_model(folder / f"{name}.onnx", metadata=metadata)
     return paths
 

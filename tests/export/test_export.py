@@ -52,7 +52,8 @@ def test_metadata(graph, small):
     assert card["training"]["n_showers"] == 300
     assert card["training"]["record"]["losses"][-1][0] == 20
     assert card["units"] == {"energy": "MeV", "length": "mm", "angle": "rad"}
-    assert card["limits"]["energy"] == [card["ranges"]["energy"][0] * (1 - 1e-6), card["ranges"]["energy"][1] * (1 + 1e-6)]
+    low, high = card["ranges"]["energy"]
+    assert card["limits"]["energy"] == [low * (1 - 1e-6), high * (1 + 1e-6)]
     cells = CellTable.build(card["cells"], "cells")
     assert cells == CellTable.of(small)
     centres = [np.array(cells.planes[plane].centres).reshape(-1, 2) for plane in cells.layers]

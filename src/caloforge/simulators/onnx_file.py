@@ -106,7 +106,9 @@ def upgraded(file: OnnxFile) -> bytes:
         InputError: the file does not keep its card where caloforge writes it, or its detector does not fit.
     """
     card = file.card.completed(file.card.built_detector(str(file.path)))
-    cards = [entry for entry in Message(memoryview(file.content)).all(onnx_rules.METADATA) if _key(entry) == METADATA_KEY]
+    cards = [
+        entry for entry in Message(memoryview(file.content)).all(onnx_rules.METADATA) if _key(entry) == METADATA_KEY
+    ]
     field = _field(onnx_rules.METADATA, bytes(cards[-1]))
     if len(cards) != 1 or file.content.count(field) != 1:
         raise InputError(f"{file.path}: its metadata were not written by caloforge; export or import the network again")
