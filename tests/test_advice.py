@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 SOURCES = sorted((Path(__file__).parents[1] / "src" / "caloforge").rglob("*.py"))
-HARMLESS = ("another", "--resume goes on", "go on with the former")
+HARMLESS = ("another", "--resume continues", "continue with the former")
 
 
 def texts(node):

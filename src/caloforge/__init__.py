@@ -1,6 +1,6 @@
 """Full Geant4 calorimeter simulation to a fast, validated, learned simulation inside Geant4.
 
-`import caloforge as cf` gives the names below; what they need is loaded when they are first used.
+`import caloforge as cf` gives the names below and loads what they need on first use.
 
 Examples:
     >>> import caloforge as cf
@@ -69,7 +69,7 @@ _CLASSES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A name of the front, from the module that holds it."""
+    """Return a public name from the module that defines it."""
     if name not in __all__:
         raise AttributeError(f"module 'caloforge' has no attribute '{name}'")
     value = getattr(import_module(f"caloforge.{_CLASSES.get(name, 'api')}"), name)

@@ -1,4 +1,4 @@
-"""Milliseconds per shower, one thread, every simulator and Geant4 in the same run."""
+"""Time every simulator and Geant4 in the same run: milliseconds per shower on one thread."""
 
 import json
 import math
@@ -23,8 +23,8 @@ from caloforge.simulators.geant4 import Physics
 
 BATCHES = (1, 10, 100, 1000)
 SECONDS_PER_BATCH = 1.0
-CALLS = 4  # at least, the first one not counted
-LONGEST = 120.0  # seconds that the calls of a batch may take
+CALLS = 4  # least number of calls; the first one does not count
+LONGEST = 120.0  # [s] that the calls of a batch may take
 GEANT4_SECONDS = 10.0
 SEED = 2026
 
@@ -42,10 +42,10 @@ def bench(
     *,
     with_geant4: bool = True,
 ) -> Report:
-    """Time simulators on incidents of the first energy, and Geant4, where wanted and installed, at every energy.
+    """Time simulators on incidents of the first energy, and Geant4, if wanted and installed, at every energy.
 
-    Batches of 1 to 1000 showers unless told otherwise, the smallest first; those whose four calls would take over two
-    minutes are left out.
+    By default the batches have 1 to 1000 showers. The smallest is timed first. Batches whose four calls would take over
+    two minutes are left out.
 
     Returns:
         bench.json's content: threads, cpu, ms per shower and its spread over repeated calls per simulator and batch,
@@ -79,7 +79,7 @@ class _Time(BaseModel):
 
 
 class _Times(BaseModel):
-    """What is read back of a bench.json; other keys may stand beside."""
+    """Keys of bench.json that caloforge reads; a file may have others."""
 
     model_config = ConfigDict(allow_inf_nan=False)
     simulators: dict[str, dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")], _Time]]
@@ -89,7 +89,7 @@ class _Times(BaseModel):
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write bench.json whole."""
+    """Write bench.json completely or not at all."""
     write_text(path, json.dumps(report, indent=1))
 
 
@@ -97,7 +97,7 @@ def read_report(path: Path) -> Report:
     """The content of a bench.json.
 
     Raises:
-        InputError: it cannot be read, or is something else.
+        InputError: it cannot be read, or is not a bench.json.
     """
     text = read_text(path)
     try:
@@ -120,7 +120,7 @@ def _time_batches(simulator: Simulator, source: Source, batches: Sequence[int], 
 
 
 def _repeat(simulator: Simulator, source: Source, batch: int) -> Report:
-    """Call until a second has passed, at least three times, the first call not counted."""
+    """Time calls for a second, at least three of them, after one that does not count."""
     seconds: list[float] = []
     calls = 0
     while calls < CALLS or (sum(seconds) < SECONDS_PER_BATCH and calls < 1000):
@@ -137,7 +137,7 @@ def _repeat(simulator: Simulator, source: Source, batch: int) -> Report:
 
 
 def _time_geant4(geant4: Simulator, source: Source, energy: str, say: Callable[[str], None]) -> Report:
-    """Showers one after the other in one Geant4 process, start-up not counted."""
+    """Time showers one after the other in one Geant4 process, without its start."""
     say(f"geant4, {energy}")
     geant4.simulate(source.draw(0, 1, SEED), SEED)
     begin = time.perf_counter()

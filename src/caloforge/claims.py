@@ -1,7 +1,8 @@
-"""Claims: one process at a time writes an output or fills a folder; whoever else wants it is told which one does.
+"""Claims ensure that one process at a time writes an output or fills a folder, and tell others which process does.
 
-A claim is a file, made by linking, that holds its owner's name; its time of change is the owner's heartbeat. So it
-needs no locks of the file system. Owners on this machine are looked up; elsewhere, two silent minutes mean death.
+A claim is a file, made by linking, that holds its owner's name. Its time of change is the owner's heartbeat. It needs
+no locks of the file system. An owner on this machine is looked up. An owner elsewhere counts as dead after two
+minutes without a heartbeat.
 """
 
 import json
@@ -23,17 +24,17 @@ from caloforge.files import check_regular, check_writable, lock_name, new_beside
 from caloforge.processes import Process
 
 HEARTBEAT = 10.0  # [s]
-SILENCE = 120.0  # [s] without a heartbeat; file systems of a network may show changes a minute late
+SILENCE = 120.0  # [s] without a heartbeat; network file systems may show changes a minute late
 LOOK = 0.5  # [s] between looks at another's claim
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a claim, as far as its file tells, and which file that is.
+    """Owner of a claim, as its file tells, and the identity of that file.
 
     Attributes:
-        process: the process; None if the file does not tell.
-        since: when it claimed, in its local time.
+        process: the owner; None if the file does not tell it.
+        since: local time of the claim.
         inode: number of the file.
         beat: time of the last heartbeat, by the file system's clock [s].
     """
@@ -50,7 +51,7 @@ class Owner:
 
 
 class Claim:
-    """The right to write an output or to fill a folder, until it is released or the process ends."""
+    """Exclusive right to write an output or to fill a folder, until it is released or the process ends."""
 
     def __init__(self, path: Path, lock: Path, descriptor: int) -> None:
         self._path, self._lock, self._descriptor = path, lock, descriptor
@@ -59,10 +60,10 @@ class Claim:
         self._release = weakref.finalize(self, _release, lock, descriptor, stop, os.getpid())
 
     def check(self) -> None:
-        """See that no other process has taken over, as happens to one that was stopped for minutes.
+        """Check that no other process has taken over, which happens when this one was stopped for minutes.
 
         Raises:
-            RunError: another process has.
+            RunError: another process has taken over.
         """
         if not _is_same(self._lock, self._descriptor):
             raise RunError(f"{self._path} was taken over by another process, since this one gave no sign of life; "
@@ -85,12 +86,12 @@ def _to_stderr(text: str) -> None:
 
 
 def claim(path: Path, *, wait: bool = False, say: Callable[[str], None] = _to_stderr) -> Claim:
-    """Claim an output, or a folder that exists, and remove what dead processes have left beside it or in it.
+    """Claim an output or an existing folder, and remove files that dead processes left beside it or in it.
 
     Args:
         path: the file to be written or the folder to be filled.
         wait: wait while a living process holds it, instead of refusing.
-        say: takes what there is to say to the user.
+        say: called with messages to the user.
 
     Raises:
         InputError: a living process holds it, or the folder cannot be written.
@@ -132,7 +133,7 @@ def _acquire(path: Path, lock: Path, wait: bool, say: Callable[[str], None]) -> 
 
 
 def _create(path: Path, lock: Path) -> int | None:
-    """Make the lock file together with its content; the open file, or None if there is one already."""
+    """Create the lock file with its content; return the open file, or None if a lock exists."""
     text = json.dumps({**asdict(Process.current()), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}).encode()
     beside, descriptor = new_beside(path / "claim" if path.is_dir() else path)
     try:
@@ -147,7 +148,7 @@ def _create(path: Path, lock: Path) -> int | None:
 
 
 def _create_plainly(lock: Path, text: bytes) -> int | None:
-    """The same on file systems that cannot link."""
+    """Do the same on file systems that cannot link."""
     try:
         descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except FileExistsError:
@@ -157,7 +158,7 @@ def _create_plainly(lock: Path, text: bytes) -> int | None:
 
 
 def _owner(lock: Path) -> Owner | None:
-    """Who holds the lock; None if nobody does by now."""
+    """Owner of the lock; None if it has been released meanwhile."""
     try:
         descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -188,7 +189,7 @@ def _now(folder: Path) -> float:
 
 
 def _remove_stale(lock: Path, owner: Owner) -> None:
-    """Remove the lock of a dead owner; of several processes that want to, one does, and none removes a newer lock."""
+    """Remove the lock of a dead owner. One of several processes does it, and none removes a newer lock."""
     guard = _guard(lock)
     try:
         os.close(os.open(guard, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC))
@@ -198,7 +199,7 @@ def _remove_stale(lock: Path, owner: Owner) -> None:
         return
     try:
         found = _owner(lock)
-        if found == owner:  # an inode alone may be a newer lock's: file systems use their numbers again
+        if found == owner:  # file systems reuse inode numbers, so a newer lock may have the same one
             lock.unlink(missing_ok=True)
     finally:
         guard.unlink(missing_ok=True)
@@ -209,7 +210,7 @@ def _guard(lock: Path) -> Path:
 
 
 def _remove_old(guard: Path) -> None:
-    """Remove the guard of a process that was killed while it removed a lock."""
+    """Remove the guard file of a process that was killed while it removed a lock."""
     with suppress(FileNotFoundError):
         if _now(guard.parent) - guard.lstat().st_mtime > HEARTBEAT:
             guard.unlink()
@@ -231,7 +232,7 @@ def _beat(descriptor: int, stop: threading.Event) -> None:
 
 
 def _release(lock: Path, descriptor: int, stop: threading.Event, pid: int) -> None:
-    if os.getpid() != pid:  # a fork has inherited it
+    if os.getpid() != pid:  # a forked child inherits the claim and must not release it
         return
     stop.set()
     with suppress(OSError):

@@ -11,9 +11,9 @@ from caloforge import units
 from caloforge.errors import InputError, nearest
 from caloforge.files import MAX_TEXT, read_text
 
-MAX_KEY = 60  # characters of a wrong key that are quoted
+MAX_KEY = 60  # characters of a wrong key in messages
 MAX_MESSAGE = 300  # characters
-MAX_DEPTH = 32  # parts of a dotted key; the parser needs memory that grows with their square
+MAX_DEPTH = 32  # parts of a dotted key; the parser's memory grows with their square
 DEEP_KEY = re.compile(r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
 
@@ -81,7 +81,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
-    """First problem of a validation error as one line; an unknown key comes before what is then missing."""
+    """First problem of a validation error as one line; an unknown key is named before a missing one."""
     first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(str(part)[:MAX_KEY] for part in first["loc"])
     if first["type"] == "extra_forbidden":
@@ -93,7 +93,7 @@ def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
 
 
 def _known_keys(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Keys that the model at `location` knows, found by walking the field annotations."""
+    """Known keys of the model at `location`, from the annotations of its fields."""
     current: list[type[BaseModel]] = [cls]
     for part in location:
         fields = [model.model_fields[part] for model in current if part in model.model_fields]

@@ -1,4 +1,4 @@
-"""Errors a user can cause, told apart from failures while running."""
+"""Errors that users cause, and failures while running."""
 
 import difflib
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ class AccuracyWarning(UserWarning):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Name the known word nearest to `word`, or the known words, the first dozen at most, where none is near."""
+    """Name the known word nearest to `word`; if none is near, at most the first dozen known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")

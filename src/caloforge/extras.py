@@ -1,4 +1,4 @@
-"""Packages of the extras: which extra brings a package, and a check before work that needs it."""
+"""Extras: which one installs a package, and a check before work that needs it."""
 
 from importlib.util import find_spec
 
@@ -31,22 +31,22 @@ GEANT4 = ("geant4_pybind", "xraydb")
 
 
 def missing(package: str) -> str:
-    """What to say of a package that is not installed."""
+    """Message on a package that is not installed."""
     return f"{package} is not installed; install caloforge[{EXTRAS[package]}]"
 
 
 def check_installed(*packages: str) -> None:
-    """See that packages can be imported, before work that would fail at its end without them.
+    """Check that packages can be imported before work that would fail at its end without them.
 
     Raises:
-        InputError: the message names the packages and the extras that bring them.
+        InputError: packages are missing; the message names them and their extras.
     """
     if lacking := absent(*packages):
         raise InputError(lacking)
 
 
 def absent(*packages: str) -> str:
-    """One line on the packages that cannot be imported and the extras that bring them; empty where all can."""
+    """One line on the packages that cannot be imported and their extras; empty if all can."""
     lacking = [package for package in packages if not _is_there(package)]
     if not lacking:
         return ""

@@ -1,4 +1,4 @@
-"""Files are whole or absent: checked before any work, written beside, synced, renamed; and read within bounds."""
+"""Safe files: outputs are checked before any work, written beside and renamed; inputs are read within bounds."""
 
 import errno
 import os
@@ -16,17 +16,17 @@ from pathlib import Path
 from caloforge.errors import InputError
 from caloforge.processes import Process
 
-MAX_NAME = 255 - len(".parts")  # bytes; a production's shards are beside its output
+MAX_NAME = 255 - len(".parts")  # bytes of a file's name; names of a production's shards are longer than its output's
 MAX_PATH = 4095 - 255  # bytes of a folder's path, which must leave room for the names in it
 MAX_TEXT = 4 * 2**20  # bytes of a text file that is read
 SPACE = 2**16  # bytes that must be free on the disk of every output
-DAY = 86_400  # [s] after which the leftovers of a process elsewhere are taken for those of a dead one
+DAY = 86_400  # [s] after which leftovers of a process on another machine count as those of a dead one
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}  # file systems that cannot sync a folder
 
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Give a new file beside `path` to write to, renamed to `path` once the block has ended well, removed if not.
+    """Create a file beside `path` to write to; rename it to `path` if the block succeeds, else remove it.
 
     Args:
         path: the file to make or replace.
@@ -51,7 +51,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 def new_beside(path: Path) -> tuple[Path, int]:
-    """Make and open a file beside `path`, under a name that nobody can foresee and that tells which process made it.
+    """Create and open a file beside `path`, under an unpredictable name that tells which process made it.
 
     Raises:
         OSError: it cannot be made.
@@ -61,7 +61,7 @@ def new_beside(path: Path) -> tuple[Path, int]:
 
 
 def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
-    """Write a text file, whole or not at all; `errors` as for `open`.
+    """Write a text file completely or not at all; `errors` as for `open`.
 
     Raises:
         InputError: the folder cannot be written.
@@ -71,12 +71,12 @@ def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
 
 
 def _stem(name: str) -> str:
-    """Begin of the hidden names of a file: its own name, short, and a digest that tells long ones apart."""
+    """Prefix of a file's hidden names: its shortened name, and a digest that distinguishes long names."""
     return f".{os.fsencode(name)[:60].decode(errors='ignore')}-{sha256(os.fsencode(name)).hexdigest()[:8]}"
 
 
 def lock_name(path: Path) -> Path:
-    """Where the lock of a folder, or of a file, is."""
+    """Path of the lock of a folder or of a file."""
     return path / ".caloforge.lock" if path.is_dir() else path.with_name(f"{_stem(path.name)}.lock")
 
 
@@ -90,7 +90,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where its file system can do so."""
+    """Wait until the names in a folder are on the disk, if its file system supports this."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -102,7 +102,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Remove what dead processes have left beside the file `name` of a folder, or beside all of its files."""
+    """Remove files that dead processes left beside the file `name` of a folder, or beside all of its files."""
     begin = _stem(name) if name else "."
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
@@ -120,7 +120,7 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot take new files.
+    """Refuse a folder in which no file can be created.
 
     Raises:
         InputError: the folder is missing or cannot be written.
@@ -135,7 +135,7 @@ def check_writable(folder: Path) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse to replace anything but a regular file: folders, devices, pipes and links stay what they are.
+    """Refuse to replace folders, devices, pipes and links; only regular files may be replaced.
 
     Raises:
         InputError: something else is at `path`.
@@ -158,13 +158,13 @@ def check_regular(path: Path) -> None:
 def check_output(
     path: Path, *, force: bool = False, inputs: Iterable[Path | None] = (), suffixes: tuple[str, ...] = ()
 ) -> None:
-    """Check an output before any work is done for it, and remove what dead processes have left beside it.
+    """Check an output before any work, and remove files that dead processes left beside it.
 
     Args:
         path: the file to be written.
         force: whether it may exist.
-        inputs: files that the command reads, which it must not replace; None and names of no file are passed over.
-        suffixes: endings that say what is written; any, if empty.
+        inputs: files that the command reads and must not replace; None and missing files are ignored.
+        suffixes: allowed endings; any if empty.
 
     Raises:
         InputError: the output exists and is not forced, is no regular file, is an input, has a name that is too long or
@@ -195,10 +195,10 @@ def check_no_input(path: Path, inputs: Iterable[Path | None]) -> None:
 
 
 def check_lengths(path: Path) -> None:
-    """Refuse a name, or a folder's path, that is longer than file systems take.
+    """Refuse a name, or a folder's path, that is too long for file systems.
 
     Raises:
-        InputError: as said.
+        InputError: the name or path is too long.
     """
     name, folder = os.fsencode(path.name), os.fsencode(path.absolute().parent)
     if len(name) > MAX_NAME:
@@ -211,14 +211,14 @@ def check_lengths(path: Path) -> None:
 
 
 def read_bytes(path: Path, limit: int = MAX_TEXT) -> bytes:
-    """Read a regular file of bounded size; pipes and devices are not waited for.
+    """Read a regular file of bounded size, without waiting for pipes or devices.
 
     Raises:
         InputError: there is no such file, it cannot be read, is no regular file, or has more than `limit` bytes.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:  # of a name with a null character
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     try:
         found = os.fstat(descriptor)

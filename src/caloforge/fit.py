@@ -1,4 +1,4 @@
-"""A run fitted to the time there is: fewer showers and training steps where this machine would take longer."""
+"""Fit a run into given minutes: reduce showers and training steps if this machine would take longer."""
 
 import math
 import time
@@ -11,8 +11,8 @@ from caloforge.runs import Run
 from caloforge.runs.config import RunConfig, ShowerCounts
 from caloforge.simulators import GEANT4, create
 
-CHAIN = 3.4  # time of the quickstart's whole chain over that of its Geant4 showers (520 s and 153 s on two quiet cores)
-SHARE = 0.9  # of the minutes that are planned for
+CHAIN = 3.4  # time of the quickstart's whole chain over that of its Geant4 showers
+SHARE = 0.9  # share of the minutes that is planned
 WARMING, TIMED = 2, 10  # showers per worker
 FEWEST = {"train": 400, "select": 100, "test": 400}
 FEWEST_STEPS = 200
@@ -21,13 +21,13 @@ Say = Callable[[str], None]
 
 
 def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) -> Run:
-    """The same run with as many showers and steps as fit into so many minutes; all where they fit.
+    """Return the run with as many showers and steps as fit into the minutes.
 
     Args:
-        run: not begun yet, or begun, which keeps the numbers that it has begun with.
-        minutes: that the whole chain may take.
-        say: shows a line on what is reduced.
-        anew: forget what an earlier run has begun with.
+        run: a new run, or one in progress, which keeps its numbers.
+        minutes: time of the whole chain.
+        say: called with a message on the reduction.
+        anew: ignore the numbers of an earlier run.
     """
     if run.own is not None:
         say("showers come from files: --minutes reduces nothing; [training] minutes bounds the training")
@@ -53,7 +53,7 @@ def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) ->
 
 
 def reduced(config: RunConfig, share: float) -> RunConfig:
-    """A config with a share of its showers and training steps, but not below what judging and training need."""
+    """Config with a share of its showers and training steps, at least as many as judging and training need."""
     counts = config.showers.model_dump()
     fewer = {key: min(counts[key], max(least, math.ceil(share * counts[key]))) for key, least in FEWEST.items()}
     training = dict(config.training)
@@ -64,7 +64,7 @@ def reduced(config: RunConfig, share: float) -> RunConfig:
 
 
 def seconds_per_shower(run: Run) -> float:
-    """Time of a Geant4 shower of a run with all its workers at work, their start not counted [s]."""
+    """Time [s] of a Geant4 shower of a run with all its workers, without their start."""
     workers = run.workers or cores()
 
     def work(number: int) -> tuple[float, float]:

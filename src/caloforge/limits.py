@@ -1,4 +1,4 @@
-"""Bounds of the numbers that users give: beyond them nothing sensible can come out, or not in reasonable time."""
+"""Bounds of users' numbers, beyond which no sensible result is possible in reasonable time."""
 
 import math
 import os
@@ -6,24 +6,24 @@ import os
 from caloforge import units
 from caloforge.errors import InputError
 
-MIN_ENERGY = 1e-9  # MeV, a milli-electronvolt: neutrons may be cold
+MIN_ENERGY = 1e-9  # MeV: 1 meV, for cold neutrons
 MAX_ENERGY = 1e9  # MeV, 1 PeV
 MAX_ANGLE = 4 * math.pi  # rad, two turns
 MAX_SHOWERS = 10_000_000  # in one file
 MAX_BYTES = 32 * 2**30  # of the showers in one file
-INCIDENT = 96  # bytes of a shower beside its cells, at most
+INCIDENT = 96  # most bytes of a shower beside its cells
 MAX_LABELS = 100_000
 MAX_BATCH = 1_000_000  # events whose showers are simulated together
 WORKERS_PER_CORE = 4
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def check_energy(energy: float) -> float:
-    """A kinetic energy [MeV] between 1 meV and 1 PeV.
+    """Return a kinetic energy [MeV] if it lies between 1 meV and 1 PeV.
 
     Raises:
         InputError: it is outside.
@@ -35,7 +35,7 @@ def check_energy(energy: float) -> float:
 
 
 def check_angle(angle: float) -> float:
-    """An angle [rad] within two turns.
+    """Return an angle [rad] if it lies within two turns.
 
     Raises:
         InputError: it is beyond.
@@ -46,7 +46,7 @@ def check_angle(angle: float) -> float:
 
 
 def check_showers(n: int, cells: int) -> None:
-    """See that a file can hold a number of showers of a number of cells.
+    """Check that a file can hold n showers of so many cells.
 
     Raises:
         InputError: there are none, or too many for one file.
@@ -60,7 +60,7 @@ def check_showers(n: int, cells: int) -> None:
 
 
 def check_workers(workers: int) -> None:
-    """See that a number of workers fits this machine.
+    """Check that a number of workers fits this machine.
 
     Raises:
         InputError: there are none, or more than a few per core.
@@ -72,7 +72,7 @@ def check_workers(workers: int) -> None:
 
 
 def check_batch(events: int) -> None:
-    """See that a number of events can be simulated together.
+    """Check that a number of events can be simulated together.
 
     Raises:
         InputError: there are none, or too many.

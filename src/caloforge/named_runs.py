@@ -8,7 +8,7 @@ from caloforge.errors import InputError, nearest
 
 
 def _folder() -> Traversable:
-    """Where the configs are: inside the installed package, or beside the sources of a checkout."""
+    """Folder of the configs: inside the installed package, or beside the sources of a checkout."""
     inside = files("caloforge") / "configs"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "configs"
 
@@ -21,7 +21,7 @@ def run_names() -> list[str]:
 
 
 def config_file(name: str | Path) -> Path:
-    """The file of a config: a path as it is, or that of a named run.
+    """File of a config: a path is returned unchanged, a name is looked up.
 
     Raises:
         InputError: neither a file nor a named run.

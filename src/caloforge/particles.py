@@ -21,7 +21,7 @@ ELECTROMAGNETIC = frozenset({11, -11, 22})
 
 
 def pdg_code(name: str) -> int:
-    """PDG code of a particle by Geant4's name, the PDG's (K+, D0), an English word, or of the code itself as text.
+    """PDG code of a particle from Geant4's name, the PDG's (K+, D0), an English word, or the code as text.
 
     Raises:
         InputError: unknown name.
@@ -40,10 +40,11 @@ def pdg_code(name: str) -> int:
 
 @cache
 def _listed() -> dict[str, int]:
-    """PDG codes of the particles of the PDG's tables by name (scikit-hep's `particle`, read where it is needed)."""
+    """PDG codes of the PDG's particles by name (from scikit-hep's `particle`, loaded on demand)."""
     from particle import Particle
 
-    by_size = sorted(Particle.all(), key=lambda particle: -abs(particle.pdgid))  # a proton is no hydrogen nucleus
+    # small codes last, so that "p" is the proton and not the hydrogen nucleus
+    by_size = sorted(Particle.all(), key=lambda particle: -abs(particle.pdgid))
     return {particle.name: int(particle.pdgid) for particle in by_size if abs(particle.pdgid) < 2**31}
 
 
@@ -51,7 +52,7 @@ def mass(pdg: int) -> float:
     """Mass of a particle [MeV].
 
     Raises:
-        InputError: one whose mass is not known here.
+        InputError: its mass is not known here.
     """
     if abs(pdg) not in MASSES:
         raise InputError(f"the mass of particle {pdg} is not known here; give its kinetic energy")
@@ -59,10 +60,10 @@ def mass(pdg: int) -> float:
 
 
 def kinetic_energy(momentum: float, pdg: int) -> float:
-    """Kinetic energy [MeV] of a particle of a momentum [MeV/c]: p^2 / (E + m), exact for slow ones, too.
+    """Kinetic energy [MeV] of a particle with a momentum [MeV/c]: p^2 / (E + m), exact for slow particles, too.
 
     Raises:
-        InputError: a particle whose mass is not known here.
+        InputError: the particle's mass is not known here.
     """
     m = mass(pdg)
     return momentum**2 / (math.hypot(momentum, m) + m) if momentum else 0.0

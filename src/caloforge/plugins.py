@@ -1,4 +1,4 @@
-"""Parts that other packages add: models, simulators, detectors and metrics named by entry points."""
+"""Plugins: models, simulators, detectors and metrics that other packages name by entry points."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Plugin:
     """One entry point of a package.
 
     Attributes:
-        name: what it is called by.
+        name: its name for users.
         origin: its package and version.
     """
 
@@ -26,10 +26,10 @@ class Plugin:
     entry: EntryPoint
 
     def load(self) -> Any:
-        """The object.
+        """Load the object.
 
         Raises:
-            InputError: its package fails, in one line.
+            InputError: its package fails to load.
         """
         try:
             return self.entry.load()
@@ -41,7 +41,7 @@ class Plugin:
 
 
 def plugins(group: str) -> dict[str, Plugin]:
-    """Plugins of a group, by name; of two that are called alike the first that Python finds."""
+    """Plugins of a group by name; of two with one name, the first that Python finds."""
     return dict(_found(group, tuple(sys.path)))
 
 
@@ -55,7 +55,7 @@ def _found(group: str, _path: tuple[str, ...]) -> tuple[tuple[str, Plugin], ...]
 
 
 def working(group: str) -> Iterator[tuple[Plugin, Any]]:
-    """Plugins of a group that load, with their objects."""
+    """Plugins of a group that can be loaded, with their objects."""
     for plugin in plugins(group).values():
         try:
             yield plugin, plugin.load()
@@ -64,7 +64,7 @@ def working(group: str) -> Iterator[tuple[Plugin, Any]]:
 
 
 def broken(group: str) -> list[str]:
-    """One line on each plugin of a group that does not load."""
+    """One line on each plugin of a group that cannot be loaded."""
     said = []
     for plugin in plugins(group).values():
         try:

@@ -1,4 +1,4 @@
-"""Which process wrote a file or holds a lock, and whether it is known to be dead."""
+"""Identify the process that wrote a file or holds a lock, and tell whether it is dead."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """A process, told from every other one that has had or will have its number.
+    """Identity of a process, distinct from past and later processes with the same number.
 
     Attributes:
         host: name of its machine, letters and digits and dashes only.
@@ -36,17 +36,17 @@ class Process:
 
     @classmethod
     def current(cls) -> Self:
-        """The process that calls."""
+        """Identity of the calling process."""
         return cls(_host(), _machine(), os.getpid(), _start_time(os.getpid()))
 
     @property
     def is_near(self) -> bool:
-        """Whether it lives, or lived, where its number can be looked up: same boot, same namespace of numbers."""
+        """Whether its number can be looked up here: same boot, same namespace of numbers."""
         return self.machine == _machine()
 
     @property
     def is_dead(self) -> bool:
-        """Whether it is known to have ended; of a process elsewhere nothing is known."""
+        """Whether it is known to have ended; false for a process elsewhere."""
         if not self.is_near:
             return False
         start = _start_time(self.pid)
@@ -69,13 +69,13 @@ class Process:
 
     @classmethod
     def from_mark(cls, mark: str) -> Self | None:
-        """Read a mark back; None for other text."""
+        """Identity from a part of a file's name; None for other text."""
         parts = re.fullmatch(r"([A-Za-z0-9-]+)-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})", mark)
         return cls(parts[1], parts[2], int(parts[3]), int(parts[4])) if parts else None
 
 
 def _start_time(pid: int) -> int:
-    """Start of a process in clock ticks after the boot; 0 for one that has ended, zombies included, or unknown."""
+    """Start of a process in clock ticks after the boot; 0 if it has ended (zombies included) or is unknown."""
     try:
         state, *rest = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError, ValueError):
@@ -84,7 +84,7 @@ def _start_time(pid: int) -> int:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process has been stopped, by SIGSTOP as a rule, and waits to be continued."""
+    """Whether a process is stopped, usually by SIGSTOP, and waits to be continued."""
     try:
         return (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0] in "Tt"
     except (OSError, IndexError):
@@ -94,20 +94,20 @@ def is_stopped(pid: int) -> bool:
 def end_with_writer(descriptor: int) -> None:
     """Let the kernel end this process once nobody holds the other end of a pipe.
 
-    A signal does so whatever foreign code is at work, where a thread of Python would wait for it to return.
+    A signal works while foreign code runs; a thread of Python would wait for that code to return.
     """
     if not hasattr(os, "O_ASYNC"):
         return
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([descriptor], [], [], 0)[0]:  # the end of the pipe: the writer was gone before
+    if select.select([descriptor], [], [], 0)[0]:  # end of the pipe: the writer has ended already
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block has ended: an exception in a callback can crash the HDF5 library."""
+    """Delay Ctrl-C and SIGTERM until the block ends, since an exception in a callback can crash HDF5."""
     waiting: list[int] = []
     before = {}
     if threading.current_thread() is threading.main_thread():

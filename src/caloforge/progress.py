@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-STEP = 0.05  # a plain line for every such part of the work,
+STEP = 0.05  # a plain line after every such share of the work,
 PAUSE = 60.0  # [s] or after this time
 
 
@@ -25,13 +25,13 @@ class RateColumn(ProgressColumn):
     """Items per second."""
 
     def render(self, task: Task) -> Text:
-        """Rate of the task, what was finished before its start not counted."""
+        """Rate of the task, without items that were finished before its start."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.3g}/s" if speed else "", style="cyan")
 
 
 class PlainLines(Progress):
-    """Progress as plain lines, one for every 5 % or minute, for the log of a batch job."""
+    """Progress as plain lines, one per 5 % or minute, for the log of a batch job."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console=console, disable=True)
@@ -47,12 +47,12 @@ class PlainLines(Progress):
         return task
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
-        """Update a task, and print where it is due."""
+        """Update a task, and print a line if it is due."""
         super().update(task_id, **changes)
         self._print_if_due(task_id)
 
     def advance(self, task_id: TaskID, advance: float = 1) -> None:
-        """Advance a task, and print where it is due."""
+        """Advance a task, and print a line if it is due."""
         super().advance(task_id, advance)
         self._print_if_due(task_id)
 
@@ -93,11 +93,11 @@ def _duration(seconds: float) -> str:
 
 
 def bar(*, quiet: bool = False, transient: bool = False) -> Progress:
-    """Progress of a task: what, how many of how many, rate, elapsed and remaining time.
+    """Show the progress of a task: name, items done and in all, rate, elapsed and remaining time.
 
     Args:
         quiet: show nothing.
-        transient: wipe the bar from the terminal at the end.
+        transient: remove the bar from the terminal at the end.
 
     Returns:
         A bar in a terminal; plain lines where stderr is a file or a pipe.

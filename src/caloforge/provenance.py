@@ -1,4 +1,4 @@
-"""What made a result: versions, machine, command."""
+"""Provenance of a result: versions, machine, command."""
 
 import hashlib
 import platform
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def code() -> str:
-    """Version of caloforge, with a digest of the sources that showers depend on: between releases the version stays."""
+    """Version of caloforge with a digest of the sources that showers depend on, which changes between releases."""
     package, digest = Path(caloforge.__file__).parent, hashlib.sha256()
     for path in sorted(path for name in SOURCES for path in package.glob(name)):
         digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
@@ -37,8 +37,8 @@ def code() -> str:
 
 
 def command() -> dict[str, Any]:
-    """The command line and the time (UTC) it was given."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]  # without the folder, which is the machine's
+    """Command line and its time (UTC)."""
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]  # without the folder, which differs by machine
     return {"command": shlex.join(words), "time": datetime.now(UTC).isoformat(timespec="seconds")}
 
 

@@ -1,11 +1,12 @@
-"""Seeds belong to showers: a hash of (run seed, shower id, stream name), whatever worker or batch makes the shower."""
+"""Seeds of showers: a hash of (run seed, shower id, stream name), independent of worker and batch."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError
 
-SEED_LIMIT = 2**32  # one word of the hash: with two, another seed and shower id would give the same words
+# A seed is one word of the hash. With two words, other pairs of seed and shower id would give the same hash.
+SEED_LIMIT = 2**32
 
 
 def check_seed(seed: int) -> int:
@@ -20,7 +21,7 @@ def check_seed(seed: int) -> int:
 
 
 def next_seed(seed: int) -> int:
-    """The seed of what is compared with showers of `seed`, from the largest on to 0."""
+    """Seed of a sample that is compared with showers of `seed`: the next one, 0 after the largest."""
     return (seed + 1) % SEED_LIMIT
 
 
@@ -40,7 +41,7 @@ def engine_seed(seed: int, shower_id: int, stream: str) -> int:
 
 
 def normal_noise(seed: int, shower_ids: NDArray[np.int64], size: int, stream: str) -> NDArray[np.float32]:
-    """Standard normal noise (N, size) float32, row i depending on seed and shower_ids[i] only."""
+    """Standard normal noise (N, size) float32; row i depends on seed and shower_ids[i] only."""
     noise = np.empty((len(shower_ids), size), np.float32)
     for row, shower_id in zip(noise, shower_ids.tolist(), strict=True):
         generator(seed, shower_id, stream).standard_normal(out=row, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Standard output and error that survive whatever they are: full, closed, or without characters beyond ASCII."""
+"""Standard output and error that never fail, even if they are full, closed or limited to ASCII."""
 
 import codecs
 import errno
@@ -15,10 +15,10 @@ PLAIN = {
 
 
 class Descriptor(io.RawIOBase):
-    """A file descriptor that takes everything; what it cannot pass on is lost, and the first reason is kept.
+    """Raw stream that accepts all data, drops what it cannot write, and keeps the first reason.
 
     Attributes:
-        error: why something was lost, if it was.
+        error: reason of the first loss; None if nothing was lost.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -26,7 +26,7 @@ class Descriptor(io.RawIOBase):
         self.error: OSError | None = None
 
     def writable(self) -> bool:
-        """It is written to."""
+        """Whether it can be written to."""
         return True
 
     def fileno(self) -> int:
@@ -38,7 +38,7 @@ class Descriptor(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
-        """Pass on all of the data, or as much as possible."""
+        """Write all of the data, or as much as possible."""
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view) and self.error is None:
@@ -52,7 +52,7 @@ class Descriptor(io.RawIOBase):
 
 
 def protect() -> None:
-    """Put streams that never fail in the place of standard output and error; open those that are closed."""
+    """Replace standard output and error by streams that never fail; open closed ones."""
     codecs.register_error("plain", _plain)
     _open_standard_descriptors()
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
@@ -65,7 +65,7 @@ def protect() -> None:
 
 
 def _is_standard(stream: Any, descriptor: int) -> bool:
-    """Whether nobody has put something else in its place."""
+    """Whether the stream is still the interpreter's own."""
     try:
         return bool(stream.fileno() == descriptor)
     except (OSError, ValueError, AttributeError):
@@ -73,7 +73,7 @@ def _is_standard(stream: Any, descriptor: int) -> bool:
 
 
 def lost() -> OSError | None:
-    """Why standard output has lost something, if it has."""
+    """Reason why standard output lost data; None if it did not."""
     buffer = getattr(sys.stdout, "buffer", None)
     if isinstance(raw := getattr(buffer, "raw", None), Descriptor):
         sys.stdout.flush()
@@ -82,21 +82,21 @@ def lost() -> OSError | None:
 
 
 def was_closed(error: OSError) -> bool:
-    """Whether whoever was reading has had enough, as `head` has."""
+    """Whether the reader has closed the pipe, as `head` does."""
     return error.errno == errno.EPIPE
 
 
 def _open_standard_descriptors() -> None:
-    """Files opened later must not get the numbers of closed standard streams."""
+    """Open closed standard streams, so that later files do not get their numbers."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """The nearest plain characters for those that an encoding has not."""
+    """Replace characters that an encoding lacks by the nearest plain ones."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     found = (PLAIN.get(c) or unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode() or "?"

@@ -1,8 +1,8 @@
-"""Files of others are opened in a child process first, under limits of time and memory.
+"""Open files of others in a child process first, under limits of time and memory.
 
-Libraries that read binary files (HDF5, ONNX Runtime) crash on some damaged or hostile files, and never return from
-others. A child takes that risk: it lives from one trial to the next, ends after a while without work, and with its
-parent. What it has come through, the parent opens itself.
+Libraries that read binary files (HDF5, ONNX Runtime) crash on some damaged or hostile files and hang on others. A child
+process opens each file first. The parent then opens files that passed. The child serves one trial after another, and
+ends with its parent or after a time without work.
 """
 
 import importlib
@@ -23,13 +23,13 @@ from typing import Any
 from caloforge.errors import InputError, RunError
 from caloforge.processes import end_with_writer
 
-WALL = 120.0  # seconds a trial may take where it waits for a disk rather than computes
-IDLE = 20.0  # seconds without a trial after which the child ends
+WALL = 120.0  # [s] of wall time of a trial, which may wait for a disk
+IDLE = 20.0  # [s] without a trial after which the child ends
 SENT = {-signal.SIGTERM, -signal.SIGHUP, -signal.SIGKILL}  # what others send, not what a file does
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 _lock = threading.Lock()
-_children: dict[int, "_Child"] = {}  # by process id of the parent: a forked one needs a child of its own
+_children: dict[int, "_Child"] = {}  # by process id of the parent, since a forked parent needs its own child
 
 
 class _Child:
@@ -48,7 +48,7 @@ class _Child:
         self.close = weakref.finalize(self, _end, self.connection, self.process, held)
 
     def begin(self, request: dict[str, Any]) -> bool:
-        """Send a request; False where the child has ended before it took it."""
+        """Send a request; False if the child has ended before."""
         try:
             self.connection.send_bytes(json.dumps(request).encode())
             return self.connection.poll(WALL) and self.connection.recv_bytes() == b"begun"
@@ -59,7 +59,7 @@ class _Child:
         """Outcome of the request.
 
         Raises:
-            EOFError, OSError, TimeoutError: the child died, or does not answer.
+            EOFError, OSError, TimeoutError: the child has died or does not answer.
         """
         if not self.connection.poll(WALL):
             raise TimeoutError
@@ -75,16 +75,16 @@ def _end(connection: Connection, process: subprocess.Popen[bytes], held: int) ->
 
 
 def attempt(task: str, path: Path, *, seconds: int, memory: int) -> Any:
-    """Let the child call `task`, "module:function", with the path of a file.
+    """Call `task`, "module:function", in the child with the path of a file.
 
     Args:
-        task: called with the path; raises InputError where the file is to be refused.
+        task: called with the path; raises InputError to refuse the file.
         path: the file.
-        seconds: of CPU time that the call may take.
-        memory: bytes that the call may take.
+        seconds: CPU time of the call.
+        memory: bytes that the call may use.
 
     Returns:
-        What the function returns, of types that JSON knows.
+        The function's result, of types that JSON knows.
 
     Raises:
         InputError: the function refuses the file, fails, crashes, or passes a limit.
@@ -103,7 +103,7 @@ def attempt(task: str, path: Path, *, seconds: int, memory: int) -> Any:
 
 
 def _once(request: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
-    """Outcome of a request, or the exit code of the child that died of it or was killed, None where it hung."""
+    """Outcome of a request, or the exit code of a child that died or was killed; None if it hung."""
     child = _begun(request)
     try:
         return child.answer(), None
@@ -117,7 +117,7 @@ def _once(request: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
 
 
 def _begun(request: dict[str, Any]) -> _Child:
-    """A child at work on a request; one that has ended for want of work is replaced."""
+    """Send a request to a child; replace a child that has ended without work."""
     for _ in range(3):
         child = _children.get(os.getpid())
         if child is None:
@@ -150,7 +150,7 @@ def _reason(code: int | None, seconds: int) -> str:
 
 
 def main(descriptor: int, lifeline: int) -> None:
-    """Answer requests until the parent is gone or has had none for a while."""
+    """Answer requests until the parent ends or sends none for a while."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_writer(lifeline)
     connection = Connection(descriptor)
@@ -182,7 +182,7 @@ def _try(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(seconds: int | None, memory: int | None) -> None:
-    """Limit CPU time and memory from now on; None lifts the limit."""
+    """Limit CPU time and memory from now on; None removes the limit."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     times = None if seconds is None else int(used.ru_utime + used.ru_stime) + 1 + seconds
     pages = Path("/proc/self/statm")

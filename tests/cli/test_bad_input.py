@@ -195,7 +195,7 @@ cli.main()
     words = [sys.executable, "-c", code, *PRODUCE]
     result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert result.stderr.startswith("stopped; what was finished is kept")
+    assert result.stderr.startswith("stopped; finished parts are kept")
 
 
 def test_threads_do_not_spin_and_their_number_is_checked(tmp_path):

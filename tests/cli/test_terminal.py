@@ -69,7 +69,7 @@ def test_terminated_work_says_so_and_leaves_no_claim(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, said
-    assert said.startswith("stopped; what was finished is kept")
+    assert said.startswith("stopped; finished parts are kept")
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5.parts"]
 
 

@@ -87,7 +87,7 @@ def test_binning_round_trip_keeps_the_ids(binning, tmp_path):
         ("no XML", "not a CaloChallenge binning"),
         ("<Bins></Bins>", "describes no particle"),
         (BINNING.replace("0,5,10", "0,x"), "not a CaloChallenge binning"),
-        (BINNING.replace("0,5,10", "0,9,5"), "r_edges must grow"),
+        (BINNING.replace("0,5,10", "0,9,5"), "r_edges must be strictly increasing"),
         (BINNING.replace("r_edges", "edges"), "not a CaloChallenge binning"),
         (BINNING.replace('n_bin_alpha="4"', 'n_bin_alpha="0"'), "greater than or equal to 1"),
     ],
@@ -103,5 +103,5 @@ def test_binning_of_rectangles_or_protons_or_ids_that_do_not_grow_is_refused(bin
         write_binning(tmp_path / "b.xml", small, "e-")
     with pytest.raises(InputError, match="none of proton"):
         write_binning(tmp_path / "b.xml", binning, "proton")
-    with pytest.raises(InputError, match="layer id 0 follows 0; ids must grow"):
+    with pytest.raises(InputError, match="layer id 0 follows 0; ids must be strictly increasing"):
         write_binning(tmp_path / "b.xml", Detector.from_toml(binning.toml.replace("id = 2", "id = 0")), "e-")

@@ -47,7 +47,7 @@ class LostClient:
 @pytest.mark.parametrize(("answers", "reason"), [(0, "timed out"), (1, "closed")])
 def test_a_lost_scheduler_is_named(order, tmp_path, monkeypatch, answers, reason):
     monkeypatch.setattr(distributed, "Client", lambda *_, **__: LostClient(answers))
-    words = rf"the Dask cluster at tcp://there:1 is gone: {reason}; finished shards are kept, --resume goes on"
+    words = rf"the Dask cluster at tcp://there:1 is gone: {reason}; finished shards are kept, --resume continues"
     with pytest.raises(RunError, match=words):
         produce(order, tmp_path / "run.h5", cluster="tcp://there:1", quiet=True)
 

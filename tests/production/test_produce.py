@@ -382,7 +382,7 @@ def test_a_worker_of_another_version_is_refused(order, tmp_path, monkeypatch):
     versions = iter([*[ours] * 2, "0.2 (sources 0123)", *[ours] * 9])
     with monkeypatch.context() as patch:
         patch.setattr(workers.provenance, "code", lambda: next(versions))
-        with pytest.raises(InputError, match=r"begun with caloforge .*, and 0\.2 \(sources 0123\) goes on now"):
+        with pytest.raises(InputError, match=r"begun with caloforge .*, and 0\.2 \(sources 0123\) would continue"):
             produce(order, tmp_path / "run.h5", workers=1, quiet=True)
     assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)
 
@@ -393,7 +393,7 @@ def test_resume_after_an_upgrade_is_refused(order, tmp_path, monkeypatch):
         produce(replace(order, make=lambda: failing), tmp_path / "run.h5", quiet=True)
     with monkeypatch.context() as patch:
         patch.setattr(provenance, "code", lambda: "0.2 (sources 0123)")
-        with pytest.raises(InputError, match=r"and 0\.2 \(sources 0123\) goes on now; go on with the former"):
+        with pytest.raises(InputError, match=r"and 0\.2 \(sources 0123\) would continue; continue with the former"):
             produce(order, tmp_path / "run.h5", resume=True, quiet=True)
     assert produce(order, tmp_path / "run.h5", resume=True, quiet=True)
 

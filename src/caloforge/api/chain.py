@@ -1,4 +1,4 @@
-"""The whole chain, and what there is."""
+"""Run the whole chain, and list detectors and models."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,17 +20,17 @@ def run(
     resume: bool = False,
     force: bool = False,
 ) -> "Run":
-    """The whole chain of a run config: showers, training, export, Geant4 with the model inside, timing, report.
+    """Run the whole chain of a config: showers, training, export, Geant4 with the model inside, timing, report.
 
     Args:
         config: name of a run that comes with caloforge, or a TOML file.
         output: run directory; runs/NAME by default.
         workers: parallel workers of Geant4.
-        resume: go on with an interrupted run.
+        resume: continue an interrupted run.
         force: replace what an earlier run has made there.
 
     Raises:
-        InputError: a config that does not hold together, or a folder that holds another run.
+        InputError: an inconsistent config, or a folder that holds another run.
 
     Examples:
         >>> run("quikstart")

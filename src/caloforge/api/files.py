@@ -13,7 +13,7 @@ Sample = Showers | str | Path
 
 
 def detector(name: AnyDetector) -> Detector:
-    """A detector by its preset's name or TOML file; a detector is given back as it is.
+    """Detector of a preset's name or of a TOML file; a detector is returned unchanged.
 
     Raises:
         InputError: no such preset or file, or an invalid file.
@@ -47,7 +47,7 @@ def read(path: Sample, detector: AnyDetector | None = None) -> Showers:
 
 
 def write(path: AnyPath, showers: Showers) -> Path:
-    """Write showers as one HDF5 file, whole or not at all; an existing file is replaced.
+    """Write showers as one HDF5 file, completely or not at all, and replace an existing file.
 
     Raises:
         InputError: the folder cannot be written.
@@ -63,4 +63,4 @@ def write(path: AnyPath, showers: Showers) -> Path:
     return Path(path)
 
 
-_detector = detector  # arguments of this name hide it
+_detector = detector  # the arguments `detector` hide the function

@@ -1,4 +1,4 @@
-"""How good and how fast simulators are."""
+"""Judge and time simulators."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,13 +28,13 @@ def validate(
     training: Sample | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Judge candidates against showers of Geant4; write metrics.json and report.html into a folder.
+    """Compare candidates with Geant4 showers; write metrics.json and report.html into a folder.
 
     Args:
         reference: Geant4 showers that no candidate has learned from, or their file.
         candidates: showers, simulators, names or files; one, a list, or a dictionary by name.
         output: folder of the report.
-        floor: independent Geant4 showers; the reference is split in two without them.
+        floor: independent Geant4 showers; without them the reference is split in two.
         training: showers that candidates have learned from, for the memorisation test.
         **options: `recipe`, `seed`, `seeds`, `reweight`, `background`, `timings`, as in `report.validate`.
 
@@ -71,7 +71,7 @@ def time(
     physics: "Physics | str | None" = None,
     geant4: bool = True,
 ) -> dict[str, Any]:
-    """Milliseconds per shower on one thread, and Geant4's, where it is installed, in the same run.
+    """Measure milliseconds per shower on one thread, and Geant4's in the same run if it is installed.
 
     Args:
         detector: detector, preset or TOML file.
@@ -79,7 +79,7 @@ def time(
         energies: kinetic energies, text or numbers of MeV; simulators are timed at the first, Geant4 at all.
         particle: name or PDG code.
         batches: showers per call.
-        physics: what Geant4 tracks with, or the name of a physics list.
+        physics: physics list and cuts of Geant4, or the name of a physics list.
         geant4: time Geant4, too.
 
     Returns:
@@ -127,7 +127,7 @@ def _named(values: Candidates) -> dict[str, Any]:
 
 
 def _showers_of(value: Any, reference: Showers, seed: int) -> Showers:
-    """Showers of a candidate: its own, those of a file, or made for the reference's incidents."""
+    """Showers of a candidate: given ones, those of a file, or generated for the reference's incidents."""
     if isinstance(value, Simulator):
         return value.simulate(reference.incidents, seed)
     if isinstance(value, Showers):

@@ -20,14 +20,14 @@ def train(
     resume: bool = False,
     quiet: bool = True,
 ) -> "TrainingSummary":
-    """Train a model on showers and leave everything that export needs in a folder.
+    """Train a model on showers and write all that export needs into a folder.
 
     Args:
         config: tables `model` and `training`, as a dictionary or TOML file.
         training: showers to learn from, or their file.
-        selection: other showers of the same kind, which pick the weights.
-        folder: run directory to make, or to go on with.
-        resume: go on from the last checkpoint.
+        selection: validation showers of the same kind, which select the weights.
+        folder: run directory to make or to continue.
+        resume: continue from the last checkpoint.
         quiet: show no progress.
 
     Raises:

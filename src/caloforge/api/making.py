@@ -19,12 +19,12 @@ Quantity = str | float | tuple[str | float, str | float]
 
 
 def simulator(name: AnyPath, detector: AnyDetector | None = None, physics: "Physics | str | None" = None) -> Simulator:
-    """A simulator: "geant4", "gflash", "frozen=LIBRARY.h5", FILE.h5 or FILE.onnx; close it, or use `with`.
+    """Make a simulator: "geant4", "gflash", "frozen=LIBRARY.h5", FILE.h5 or FILE.onnx. Close it, or use `with`.
 
     Args:
         name: one of these names, or the path of a file.
         detector: detector, preset or TOML file; by default the one that the file names.
-        physics: what Geant4 tracks with, or the name of a physics list.
+        physics: physics list and cuts of Geant4, or the name of a physics list.
 
     Raises:
         InputError: an unknown name, a missing detector, or a file that does not fit the detector.
@@ -65,15 +65,15 @@ def produce(
         particle: name or PDG code.
         energy: kinetic energy, "10 GeV" or a number of MeV, or a range, "1 GeV:100 GeV" or (1e3, 1e5).
         n: number of showers.
-        seed: of every random number; the same showers come with and without `output`.
+        seed: seed of every random number; the showers are the same with and without `output`.
         output: HDF5 file.
         theta: angle to +z, "0.2 rad" or a number of rad, or a range, "0.2 rad:0.25 rad".
         phi: azimuth from +x, or a range.
         position: entry point, "x, y" or a pair, each a length or a range; numbers are mm.
         spectrum: how energies of a range are drawn, "uniform" or "log".
-        physics: what Geant4 tracks with, or the name of a physics list.
+        physics: physics list and cuts of Geant4, or the name of a physics list.
         workers: parallel workers; all cores by default.
-        resume: go on with an interrupted production.
+        resume: continue an interrupted production.
         force: replace an existing output.
 
     Raises:

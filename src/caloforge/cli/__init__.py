@@ -15,7 +15,7 @@ from caloforge.errors import InputError, RunError
 from caloforge.extras import EXTRAS, missing
 
 INTERRUPTED = 130  # typer's exit code of Ctrl-C
-STOPPED = "stopped; what was finished is kept, and --resume goes on where the command has it"
+STOPPED = "stopped; finished parts are kept, and --resume continues if the command has this option"
 TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(
@@ -45,11 +45,11 @@ def _options(
 
 
 def main() -> NoReturn:
-    """Run the command line; 0 done, 1 failed while running, 2 bad input.
+    """Run the command line; exit codes are 0 for success, 1 for a failure while running, 2 for bad input.
 
-    What cannot be printed does not change that, except for verbs that do nothing but print.
+    Text that cannot be printed does not change them, except for verbs that only print.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin lose a core's time slices to a neighbour
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads lose a core's time slices to other processes
     warnings.formatwarning = _one_line
     terminal.protect()
     signal.signal(signal.SIGTERM, _terminate)
@@ -65,7 +65,7 @@ def main() -> NoReturn:
 
 
 def _run() -> tuple[int, str]:
-    """Exit code, and what is to be said of it."""
+    """Exit code and message of an error."""
     try:
         app()
     except InputError as error:
@@ -90,17 +90,17 @@ def _run() -> tuple[int, str]:
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:
-    """A warning for the terminal, without the place in the code that Python adds."""
+    """Text of a warning without the source line that Python adds."""
     return f"warning: {message}\n"
 
 
 def _terminate(*_: object) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: children and claims go with the process."""
+    """End on SIGTERM as on Ctrl-C, so that children and claims end with the process."""
     sys.exit(TERMINATED)
 
 
 def _send_again(ignored: "sys.UnraisableHookArgs") -> None:
-    """Python drops exceptions in callbacks and destructors; a signal that came within one comes again after it."""
+    """Send a signal again that arrived within a callback or destructor, where Python drops exceptions."""
     number = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(ignored.exc_type)
     if number is None:
         sys.__unraisablehook__(ignored)

@@ -1,4 +1,4 @@
-"""Values that the shell completes: detectors, particles, simulators, models, physics lists, configs."""
+"""Completions for the shell: detectors, particles, simulators, models, physics lists, configs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,19 +7,19 @@ PARTICLES = ("e-", "e+", "gamma", "pi+", "pi-", "pi0", "proton", "neutron", "kao
 
 
 def detectors(incomplete: str) -> list[str]:
-    """Presets, and TOML files from here."""
+    """Presets, and TOML files of this folder."""
     from caloforge.detector import preset_names
 
     return _begins(incomplete, [*preset_names(), *_files(incomplete, ".toml")])
 
 
 def particles(incomplete: str) -> list[str]:
-    """Particles that beams are made of most often; all of the PDG's names are taken."""
+    """Common beam particles; the option takes all of the PDG's names."""
     return _begins(incomplete, PARTICLES)
 
 
 def simulators(incomplete: str) -> list[str]:
-    """Simulators by name, and files of models and showers from here."""
+    """Simulators by name, and files of models and showers of this folder."""
     from caloforge import zoo
 
     files = _files(incomplete, ".onnx", ".h5", ".hdf5")
@@ -46,7 +46,7 @@ def physics_lists(incomplete: str) -> list[str]:
 
 
 def configs(incomplete: str) -> list[str]:
-    """Named runs, and TOML files from here."""
+    """Named runs, and TOML files of this folder."""
     from caloforge.named_runs import run_names
 
     return _begins(incomplete, [*run_names(), *_files(incomplete, ".toml")])
@@ -64,7 +64,7 @@ def _begins(incomplete: str, words: Iterable[str]) -> list[str]:
 
 
 def _files(incomplete: str, *suffixes: str) -> list[str]:
-    """Files of some endings, and folders, in the folder that has been typed so far."""
+    """Folders, and files with some suffixes, in the folder that has been typed so far."""
     typed = Path(incomplete)
     folder = typed if incomplete.endswith("/") else typed.parent
     try:

@@ -1,4 +1,4 @@
-"""`detectors`, `models` and `physics`: what there is."""
+"""`detectors`, `models` and `physics`: list and describe what is available."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`convert` and `info`: files of showers in any layout, and what a file or a model is."""
+"""`convert` and `info`: convert files of showers in any layout, and describe files and models."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from caloforge.showers.overview import Overview, ranges, sketch
 from caloforge.showers.physics import describe
 from caloforge.simulators import kind_and_file
 
-DRAWN = 100  # showers that a model makes for its profile
+DRAWN = 100  # number of showers that a model makes for its profile
 FormatName = Annotated[
     str | None,
     typer.Option(
@@ -36,7 +36,7 @@ AnyDetector = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME|FILE",
-        help="Preset, TOML or binning XML, where the file names none.",
+        help="Preset, TOML or binning XML, if the file names none.",
         autocompletion=complete.detectors,
         rich_help_panel=SOURCE,
     ),
@@ -45,7 +45,7 @@ AnyParticle = Annotated[
     str | None,
     typer.Option(
         "--particle",
-        help="Particle, where the file does not tell it.",
+        help="Particle, if the file does not tell it.",
         autocompletion=complete.particles,
         rich_help_panel=SOURCE,
     ),
@@ -84,7 +84,7 @@ def convert(
     binning: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT.xml", help="Write CaloChallenge's binning of the cells, too.", rich_help_panel=OUTPUT
+            metavar="OUT.xml", help="Also write CaloChallenge's binning of the cells.", rich_help_panel=OUTPUT
         ),
     ] = None,
     force: Force = False,
@@ -142,7 +142,7 @@ def info(
     particle: AnyParticle = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a file or a model is: from where, of which range, and its mean showers."""
+    """Describe a file or a model: origin, ranges, and mean showers."""
     path, found = kind_and_file(name)[1], foreign.detector_of(detector, particle)
     place: Detector | None
     if path.suffix.lower() == ".onnx":
@@ -194,14 +194,14 @@ def _model(path: Path) -> tuple[dict[str, Any], Detector]:
 
 
 def _middle(domain: Domain) -> Incidents:
-    """Incidents of the first particle in the middle of all ranges."""
+    """Incidents of the first particle, in the middle of all ranges."""
     energy = np.full(DRAWN, math.sqrt(domain.energy[0] * domain.energy[1]))
     theta, phi, *position = (sum(side) / 2 for side in (domain.theta, domain.phi, *domain.position))
     return Incidents.make([domain.pdgs[0]] * DRAWN, energy, theta=theta, phi=phi, position=position)
 
 
 def _lines(name: str, values: dict[str, Any]) -> list[str]:
-    """What is known, in lines."""
+    """Description in lines."""
     if values["kind"] == "model":
         head = f"{name}: model {values['name']}, {values['bytes'] / 2**20:.1f} MiB, {values['noise']} noise values"
     else:
@@ -233,7 +233,7 @@ def _range_lines(values: dict[str, Any]) -> list[str]:
 
 
 def _origin_lines(provenance: dict[str, Any]) -> list[str]:
-    """Simulator, physics, seed and command, as far as they are told."""
+    """Simulator, physics, seed and command, as far as known."""
     training = provenance.get("training")
     own = training.get("showers", {}) if isinstance(training, dict) else provenance
     lines = []

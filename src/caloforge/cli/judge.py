@@ -1,4 +1,4 @@
-"""`validate` and `bench`: how good and how fast simulators are."""
+"""`validate` and `bench`: measure quality and speed of simulators."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="Showers to compare with, Geant4's as a rule.")],
+    reference: Annotated[Path, typer.Argument(help="Showers to compare with, usually Geant4's.")],
     candidates: Annotated[
         list[str],
         typer.Argument(
@@ -145,10 +145,10 @@ def validate(
 
 
 def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> None:
-    """See that the output folder can be made and filled.
+    """Check that the output folder can be made and filled.
 
     Raises:
-        InputError: it holds metrics already and `force` is not given, cannot be written, or what would be written is an
+        InputError: it holds metrics already and `force` is not given, cannot be written, or a file to be written is an
             input.
     """
     from caloforge.validation.paths import METRICS, REPORT
@@ -167,7 +167,7 @@ def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> Non
 
 
 def provenances(names: list[str], reference: Showers, layout: str | None = None) -> dict[str, dict[str, Any]]:
-    """What each candidate tells of its showers before any is made.
+    """Provenance of each candidate's showers before any is made.
 
     Raises:
         InputError: an unknown candidate, or two of the same name.
@@ -184,7 +184,7 @@ def provenances(names: list[str], reference: Showers, layout: str | None = None)
 
 
 def candidate_showers(names: list[str], reference: Showers, seed: int, layout: str | None = None) -> dict[str, Showers]:
-    """Showers of each candidate: a file's own, or made on the spot with the reference's incidents.
+    """Showers of each candidate: those of a file, or generated for the reference's incidents.
 
     Raises:
         InputError: an unknown candidate, or two of the same name.
@@ -251,7 +251,7 @@ def _say_nothing(text: str) -> None:  # noqa: ARG001
 
 
 def _particle(simulators: dict[str, Simulator]) -> str:
-    """Electrons, unless a simulator has others only."""
+    """Electrons, unless a simulator has only other particles."""
     others = (s.particles[0] for s in simulators.values() if s.particles and ELECTRON not in s.particles)
     return particle_name(next(others, ELECTRON))
 

@@ -25,7 +25,7 @@ from caloforge.files import check_output, replacing
 from caloforge.named_runs import config_file
 from caloforge.showers import foreign
 
-KEPT = 0.9  # share of the showers that an adapted model learns from; the rest picks its weights
+KEPT = 0.9  # share of the showers that an adapted model learns from; the rest selects its weights
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +49,7 @@ def train(
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Train a run's model, producing its showers first where they are missing."""
+    """Train a run's model; produce its showers first if they are missing."""
     check_installed(*TRAINING)
     from caloforge import runs
     from caloforge.training.threads import use_threads
@@ -69,7 +69,7 @@ def adapt(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="RUN", help="Run directory to make.", rich_help_panel=OUTPUT)
     ],
-    tune: Annotated[str, typer.Option(help="Weights that learn: all, or biases.", rich_help_panel=WORK)] = "all",
+    tune: Annotated[str, typer.Option(help="Trained weights: all, or biases.", rich_help_panel=WORK)] = "all",
     steps: Annotated[
         int | None, typer.Option(help="Training steps; the model's own if absent.", rich_help_panel=WORK)
     ] = None,
@@ -85,7 +85,7 @@ def adapt(
 ) -> None:
     """Adapt a trained model to other showers: another energy range, particle or matter, with the same cells.
 
-    The transforms are fitted to the new showers; a tenth of them, by a hash of their ids, picks the weights.
+    The transforms are fitted to the new showers. A tenth of them, by a hash of their ids, selects the weights.
     """
     check_installed(*TRAINING)
     from caloforge.runs.own_showers import hashed
@@ -138,7 +138,7 @@ def upgrade(
     output: Output,
     force: Force = False,
 ) -> None:
-    """Give an exported model the metadata of this version: C++ places hits with its table of cells."""
+    """Give an exported model the metadata of this version, whose table of cells C++ needs inside Geant4."""
     from caloforge.simulators.onnx_file import OnnxFile, upgraded
 
     check_output(output, force=force, inputs=[model], suffixes=(".onnx",))

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how results are printed."""
+"""Options that several verbs share, and the printing of results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="Output file.", ric
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.", rich_help_panel=OUTPUT)]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on with an interrupted run; finished parts are kept.", rich_help_panel=WORK),
+    typer.Option("--resume", help="Continue an interrupted run; finished parts are kept.", rich_help_panel=WORK),
 ]
 Workers = Annotated[
     int | None, typer.Option("--workers", help="Parallel workers; default: all cores.", rich_help_panel=WORK)
@@ -84,7 +84,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def chosen_physics(name: str | None, cut: str | None, base: "Physics | None" = None) -> "Physics":
-    """What Geant4 tracks with: the options over a config's table, or over the defaults.
+    """Geant4's physics: the options override a config's table, or the defaults.
 
     Raises:
         InputError: a cut that is no positive length.

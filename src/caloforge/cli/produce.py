@@ -1,4 +1,4 @@
-"""`produce` and `simulate`: showers from any simulator, and from Geant4 with one of them as its fast simulation."""
+"""`produce` and `simulate`: showers of any simulator, and of Geant4 with a fast simulation inside."""
 
 from collections.abc import Callable
 from functools import partial
@@ -142,7 +142,8 @@ def simulate(
     simulator: Annotated[
         str,
         typer.Option(
-            help="What replaces tracking: a model by name or file, gflash, ...", autocompletion=complete.simulators
+            help="Simulator in place of tracking: a model by name or file, gflash, ...",
+            autocompletion=complete.simulators,
         ),
     ],
     seed: SeedOption,
@@ -158,19 +159,19 @@ def simulate(
         ),
     ] = None,
     distance: Annotated[
-        str, typer.Option(help="Of the face from the origin of HepMC events, along z.", rich_help_panel=BEAM)
+        str, typer.Option(help="Distance of the face from the origin of HepMC events, along z.", rich_help_panel=BEAM)
     ] = "0 mm",
     energy: Energy = None,
     momentum: Momentum = None,
     threshold: Annotated[
         str,
-        typer.Option(help="Kinetic energy from which particles are handed to the simulator.", rich_help_panel=FAST),
+        typer.Option(help="Kinetic energy above which the simulator gets particles.", rich_help_panel=FAST),
     ] = "1 GeV",
     batch_events: Annotated[
         int, typer.Option(help="Events whose showers are simulated together.", rich_help_panel=FAST)
     ] = 50,
     inside: Annotated[
-        bool, typer.Option("--inside", help="Take particles born inside, too (frame 'shower').", rich_help_panel=FAST)
+        bool, typer.Option("--inside", help="Also take particles born inside (frame 'shower').", rich_help_panel=FAST)
     ] = False,
     theta: Theta = None,
     phi: Phi = None,
@@ -183,7 +184,7 @@ def simulate(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run Geant4 with a simulator as its fast simulation of e-, e+, photons and what else a model has learned."""
+    """Run Geant4 with a simulator as fast simulation of e-, e+, photons and the other particles of a model."""
     beam = {"particle": particle, "energy": energy, "momentum": momentum, "theta": theta, "phi": phi,
             "position": position}  # fmt: skip
     found = Detector.load(detector)
@@ -207,7 +208,7 @@ def simulate(
 
 
 def _particle_lines(showers: Showers) -> list[str]:
-    """Visible energy and fast share of each particle, where there are several."""
+    """Visible energy and fast share of each particle, if there are several."""
     codes = np.unique(showers.incidents.pdg)
     if len(codes) < 2 or showers.fast_energy is None:
         return []
@@ -225,13 +226,13 @@ def _particle_lines(showers: Showers) -> list[str]:
 def _hooked(
     simulator: str, detector: Detector, threshold: str, batch_events: int, inside: bool, physics: Physics
 ) -> tuple[Callable[[], Simulator], HookedGeant4]:
-    """What makes the simulator, and one that is closed already but knows what it takes."""
+    """Factory of the simulator, and a closed simulator that tells what it accepts."""
     limit = units.energy(threshold)
     if limit <= 0:
         raise InputError("--threshold must be positive")
     check_batch(batch_events)
     make = partial(HookedGeant4, detector, simulator, limit, batch_events, inside=inside, physics=physics)
-    hooked = make()  # what does not fit is told before anything starts
+    hooked = make()  # misfits raise before anything starts
     hooked.close()
     return make, hooked
 
@@ -266,7 +267,7 @@ def _summary(output: Path) -> str:
     size = output.stat().st_size / 2**20
     learned = "" if "physics" in showers.provenance else describe(showers.provenance)
     behind = f"; learned from Geant4's {learned}" if learned else ""
-    empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles leave nothing here"
+    empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles deposit none here"
     return (
         f"{output}: {units.counted(len(showers), 'shower')} of {', '.join(showers.incidents.particles)}, {energies}, "
         f"in {showers.detector.name}; response {response.mean():.4f}, rms {response.std():.4f}; {size:.1f} MiB{behind}"

@@ -1,4 +1,4 @@
-"""`run`: the whole chain from a config."""
+"""`run`: run the whole chain from a config."""
 
 import json
 from typing import Annotated, Any
@@ -41,7 +41,7 @@ def runs(as_json: AsJson = False) -> None:
     words = [(row["name"], row["detector"], row["incidents"], row["model"], " + ".join(map(str, row["showers"])))
              for row in rows]  # fmt: skip
     console.print(*aligned([TITLES, *words]), sep="\n", markup=False)
-    console.print("showers: for training, to pick the weights, for the test; `run` and `train` take the names")
+    console.print("showers: for training, to select the weights, for the test; `run` and `train` take the names")
 
 
 def _facts(name: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def run(
     cut: Cut = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=1, help="Make fewer showers and steps where the run would take longer.", rich_help_panel=WORK),
+        typer.Option(min=1, help="Make fewer showers and steps if the run would take longer.", rich_help_panel=WORK),
     ] = None,
     resume: Resume = False,
     force: Force = False,

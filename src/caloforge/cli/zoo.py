@@ -1,4 +1,4 @@
-"""`models`: trained models that come with the package, their cards and files; and the kinds that can be trained."""
+"""`models`: trained models of the package, their cards and files, and the kinds that can be trained."""
 
 import json
 from typing import Annotated, Any
@@ -53,7 +53,7 @@ def _read(name: str) -> tuple[ModelCard, Row]:
 
 
 def _entry(name: str) -> dict[str, Any]:
-    """A model in numbers; AUC and floor are the headline's, None where it was not measured."""
+    """Figures of a model; AUC and floor are the headline's, None if it was not measured."""
     card, row = _read(name)
     head, time = row.headline, row.time
     return {
@@ -95,7 +95,7 @@ def _judged(one: Judged) -> str:
 
 
 def _card(name: str) -> list[str]:
-    """The model card in lines: data, seeds, range, figures with sizes and floors, limits, and the command."""
+    """Lines of the model card: data, seeds, range, figures with sizes and floors, limits, and the command."""
     card, row = _read(name)
     training, ranges = card.training, card.ranges
     showers = training.get("showers")
@@ -107,7 +107,7 @@ def _card(name: str) -> list[str]:
         f"{units.counted(card.noise, 'noise value')}",
         f"range: {_particles(card)} of {_energies(card)}, theta {_side(ranges.theta)} rad, phi {_side(ranges.phi)} rad",
         f"entry: x {_side(ranges.position[0])} mm, y {_side(ranges.position[1])} mm",
-        f"data: {training.get('n_showers')} showers, {training.get('n_selection')} more to pick the weights, "
+        f"data: {training.get('n_showers')} showers, {training.get('n_selection')} more to select the weights, "
         f"of Geant4's {seen}, seed {seed}; training's seed {training.get('seed')}",
         *map(_judged, row.judged),
     ]

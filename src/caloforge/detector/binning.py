@@ -1,4 +1,4 @@
-"""CaloChallenge's binning XML: the readout cells of its data sets, as a detector without matter."""
+"""CaloChallenge's binning XML gives the readout cells of its data sets, as a detector without matter."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -18,15 +18,15 @@ DATA_SETS = {"photon": (22, 1.0, 1.0), "pion": (211, 1.0, 1.0), "electron": (11,
 
 
 def read_binning(path: Path, particle: str | None = None) -> Detector:
-    """The readout of a CaloChallenge binning XML: cells only, one 1 mm plate of unknown matter per layer.
+    """Read the cells of a CaloChallenge binning XML; each layer is one 1 mm plate of unknown matter.
 
-    The order of cells is the same. CaloChallenge's evaluation puts the first angle at -pi and we put it at 0, so that
-    its centres of energy in eta and phi have the opposite sign. Geant4 and GFlash refuse the unknown matter. Layers
-    without cells are left out; the others keep their ids.
+    The order of cells is the same. CaloChallenge's evaluation puts the first angle at -pi, and caloforge puts it at 0,
+    so its centres of energy in eta and phi have the opposite sign. Geant4 and GFlash refuse the unknown matter. Layers
+    without cells are left out, and the others keep their ids.
 
     Args:
         path: the XML file.
-        particle: whose binning is wanted, where the file describes several.
+        particle: the particle of the binning, if the file describes several.
 
     Raises:
         InputError: missing file, not XML, or not a binning of the particle.
@@ -51,7 +51,7 @@ def read_binning(path: Path, particle: str | None = None) -> Detector:
 
 
 def _choose(path: Path, bins: list[ET.Element], particle: str | None) -> ET.Element:
-    """The binning of the wanted particle, or the only one."""
+    """Binning of the wanted particle, or the only one."""
     names = [found.attrib["name"] for found in bins]
     if particle is not None and len(bins) > 1:
         wanted = abs(pdg_code(particle))
@@ -98,7 +98,7 @@ def particle_of(detector: Detector) -> int:
 def write_binning(path: Path, detector: Detector, particle: str) -> None:
     """Write the binning XML of a detector with cylindrical cells, for CaloChallenge's evaluation script.
 
-    Layers keep the ids that they have; ids between them get a layer without cells.
+    Layers keep their ids; missing ids between them get a layer without cells.
 
     Raises:
         InputError: cells that are not cylindrical, a particle without a data set, or an unwritable folder.
@@ -122,16 +122,16 @@ def write_binning(path: Path, detector: Detector, particle: str) -> None:
 
 
 def layer_ids(detector: Detector) -> list[int]:
-    """Ids of the readout layers: their own, or else one more than that of the layer before.
+    """Ids of the readout layers: a layer without its own id has one more than the layer before.
 
     Raises:
-        InputError: ids that do not grow.
+        InputError: ids are not strictly increasing.
     """
     ids: list[int] = []
     for spec in detector.spec.layer:
         first = spec.id if spec.id is not None else ids[-1] + 1 if ids else 0
         if ids and first <= ids[-1]:
-            raise InputError(f"{detector.name}: layer id {first} follows {ids[-1]}; ids must grow")
+            raise InputError(f"{detector.name}: layer id {first} follows {ids[-1]}; ids must be strictly increasing")
         ids.extend(range(first, first + spec.copies))
     return ids
 

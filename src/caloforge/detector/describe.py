@@ -1,4 +1,4 @@
-"""A detector in words and numbers: depth, Moliere radius, sampling fraction, its cells and what they hold."""
+"""Describe a detector: depth, Moliere radius, sampling fraction, cells, and deposit or signal."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from caloforge.units import counted, show_energy
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers of a detector as a calorimeter; the medium is that of the layers deepest in X0.
+    """Properties of a detector as a calorimeter; the medium is that of the layers with most X0.
 
     Attributes:
-        depth_x0, depth_interaction: whole depth in radiation lengths and in nuclear interaction lengths.
+        depth_x0, depth_interaction: total depth in radiation lengths and in nuclear interaction lengths.
         x0, moliere: radiation length and Moliere radius of the medium [mm].
-        critical_energy: of the medium [MeV].
+        critical_energy: critical energy of the medium [MeV].
         mip_fraction: counted share of a minimum-ionising particle's loss.
         sampling_fraction: estimate of the counted share of an electron's energy, leakage not included.
     """
@@ -39,7 +39,7 @@ class Summary:
 
 
 def summarise(detector: Detector) -> Summary:
-    """Numbers of a detector.
+    """Compute the properties of a detector.
 
     Raises:
         InputError: a material whose properties are unknown, or a detector without matter.
@@ -60,7 +60,7 @@ def summarise(detector: Detector) -> Summary:
 
 
 def describe(detector: Detector) -> RenderableType:
-    """Three tables for the terminal: the detector as a calorimeter, its layers of cells, and what those hold."""
+    """Three tables for the terminal: the calorimeter, its layers of cells, and their deposits or signals."""
     title = Text(detector.name, style="bold")
     return Group(title, Text(detector.spec.description), _numbers(detector), _cells(detector), _contents(detector))
 
@@ -118,7 +118,7 @@ def _contents(detector: Detector) -> Table:
 
 
 def _tables(detector: Detector) -> Iterator[tuple[str, LayerSpec, int]]:
-    """Numbers of the layers of each `[[layer]]` table as text, the table, and the first of them."""
+    """For each `[[layer]]` table: its layer numbers as text, the table, and its first layer."""
     first = 0
     for spec in detector.spec.layer:
         last = first + spec.copies - 1
@@ -136,7 +136,7 @@ def _signal(spec: LayerSpec) -> str:
 
 
 def _muon(spec: LayerSpec, detector: Detector) -> str:
-    """Most probable signal, one MIP."""
+    """Most probable signal of a muon: one MIP."""
     try:
         return show_energy(float(f"{mip_signal(spec, detector):.4g}"))
     except InputError:

@@ -1,4 +1,4 @@
-"""The detector: plates in depth, readout cells on one flat axis (layer slowest; then x, y or phi, r)."""
+"""The detector has plates in depth and readout cells on one flat axis (layer slowest; then x, y or phi, r)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Layer:
 
 
 class Detector:
-    """Absorber and active material in depth, and the readout cells; immutable, equal by content.
+    """A detector: absorber and active plates in depth, and readout cells. It is immutable and equal by content.
 
     Examples:
         >>> Detector.load("calogan-ecal")
@@ -107,7 +107,7 @@ class Detector:
 
     @cached_property
     def frame(self) -> Frame:
-        """Where the cells of a shower lie."""
+        """Readout frame: where the cells of a shower lie."""
         return frame_of(self)
 
     @cached_property
@@ -117,7 +117,7 @@ class Detector:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of what the detector is (its canonical TOML less description and default incidents), hexadecimal."""
+        """SHA-256 of the canonical TOML without description and default incidents, hexadecimal."""
         bare = self.spec.model_copy(update={"description": "", "incidents": IncidentDefaults()})
         return hashlib.sha256(bare.to_toml().encode()).hexdigest()
 
@@ -165,7 +165,7 @@ class Detector:
 
     @cached_property
     def half_widths(self) -> tuple[float, float]:
-        """Half the size of the plates in x and y; the radius of discs in both [mm]."""
+        """Half the size of the plates in x and y [mm]; the radius in both for discs."""
         return self.spec.half_widths
 
     @property
@@ -182,7 +182,7 @@ class Detector:
         return f"+-{x:g} mm" if x == y else f"+-{x:g} mm in x, +-{y:g} mm in y"
 
     def distance_to_side(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-        """How far points lie from the nearest side of the plates [mm], negative outside."""
+        """Distance of points from the nearest side of the plates [mm], negative outside."""
         half_x, half_y = self.half_widths
         if self.is_cylinder:
             return np.asarray(half_x - np.hypot(x, y))
@@ -204,7 +204,7 @@ class Detector:
 
         Args:
             points: x, y, z (n, 3) [mm].
-            first: first fixed cells of each layer's window (n, n_layers, 2), where windows move.
+            first: first fixed cells of each layer's window (n, n_layers, 2), in the frame "window".
         """
         edges = np.array([0.0, *(layer.z_max for layer in self.layers)])
         depth = np.searchsorted(edges, points[:, 2], side="right") - 1
@@ -219,7 +219,7 @@ class Detector:
 
     @cached_property
     def cell_volumes(self) -> NDArray[np.float64]:
-        """Cell volumes (n_cells,) [mm3], all plates of the layer included."""
+        """Cell volumes (n_cells,) [mm3], including all plates of the layer."""
         return np.concatenate([layer.cells.areas * (layer.z_max - layer.z_min) for layer in self.layers])
 
     @cached_property
@@ -254,7 +254,7 @@ class Detector:
 
     @property
     def quantity(self) -> str:
-        """What cells hold: "deposit", or "signal" where any layer saturates, is gated in time or weighted."""
+        """What cells hold: "signal" if any layer is saturated, time-gated or weighted, else "deposit"."""
         return "signal" if any(spec.holds_signal for spec in self.spec.layer) else "deposit"
 
     @cached_property
@@ -283,7 +283,7 @@ def preset_names() -> list[str]:
 
 
 def template(name: str) -> str:
-    """TOML of a preset as it is written, with its comments; of a file, its canonical TOML.
+    """TOML text of a preset with its comments; of a file, its canonical TOML.
 
     Raises:
         InputError: no such preset or file, or an invalid file.

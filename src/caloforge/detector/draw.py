@@ -1,4 +1,4 @@
-"""A picture of the readout: the plates from the side, and the transverse grid of each kind of layer."""
+"""Draw the readout: the plates from the side, and the transverse grid of each kind of layer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 MAX_GRIDS = 6
-FAR = 2.5  # plates that are wider than the cells by more are not shown whole
+FAR = 2.5  # plates that are wider than the cells by a larger factor are cropped
 FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -41,7 +41,7 @@ def draw(detector: Detector, path: Path) -> None:
 
 
 def _different_grids(detector: Detector) -> list[tuple[str, Grid]]:
-    """The first grids that differ, with the layers that have them."""
+    """The different grids, with the layers that have them."""
     found: dict[str, tuple[list[int], Grid]] = {}
     for index, layer in enumerate(detector.layers):
         found.setdefault(layer.cells.model_dump_json(), ([], layer.cells))[0].append(index)
@@ -80,7 +80,7 @@ def _draw_grid(axis: "Axes", title: str, cells: Grid, detector: Detector) -> Non
 
 
 def _outline(half_widths: tuple[float, float], *, round_: bool, **style: Any) -> "Patch":
-    """A rectangle or disc around the axis: the plates, grey where no cell covers them, or the cells."""
+    """Draw a rectangle or disc around the axis: the plates (grey outside the cells) or the cells."""
     from matplotlib.patches import Ellipse, Rectangle
 
     x, y = half_widths
@@ -89,5 +89,5 @@ def _outline(half_widths: tuple[float, float], *, round_: bool, **style: Any) ->
 
 
 def _reach(cells: float, plate: float) -> float:
-    """Half of what a picture shows [mm]: the plates, or only the cells where the plates reach far beyond."""
+    """Half the size of a picture [mm]: the plates, or only the cells if the plates are much wider."""
     return 1.05 * (plate if plate <= FAR * cells else cells)

@@ -14,7 +14,7 @@ from caloforge.units import ELECTRON_MASS
 K = 0.307075  # MeV cm2/mol, 4 pi N_A r_e^2 m_e c^2
 MUON_MASS = 105.6583755  # MeV
 PLASMA = 28.816  # eV, plasma energy at 1 mol of electrons per cm3
-GAS = 0.01  # g/cm3: what is lighter is a gas where nothing else says so
+GAS = 0.01  # g/cm3: lighter materials count as gases by default
 
 # x0 and x1 of gases below each C, Sternheimer and Peierls (1971)
 _GASES = ((10.0, 1.6, 4.0), (10.5, 1.7, 4.0), (11.0, 1.8, 4.0), (11.5, 1.9, 4.0), (12.25, 2.0, 4.0), (13.804, 2.0, 5.0))
@@ -22,7 +22,7 @@ _GASES = ((10.0, 1.6, 4.0), (10.5, 1.7, 4.0), (11.0, 1.8, 4.0), (11.5, 1.9, 4.0)
 
 @dataclass(frozen=True)
 class Ionisation:
-    """What the ionisation loss of a material depends on.
+    """Parameters of the ionisation loss of a material.
 
     Attributes:
         z_over_a: electrons per mass [mol/g].
@@ -76,7 +76,7 @@ class Ionisation:
         """Ionisation of a mixture by Bragg's rule, with the general density effect of Sternheimer and Peierls.
 
         Args:
-            density: [g/cm3].
+            density: density [g/cm3].
             elements: mass fraction, Z / A [mol/g] and mean excitation energy [eV] of each element.
         """
         parts = [(fraction * z_over_a, energy) for fraction, z_over_a, energy in elements]

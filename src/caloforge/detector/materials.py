@@ -1,6 +1,6 @@
-"""Matter in numbers: radiation length, critical energy, Moliere radius, interaction length of Geant4's NIST materials.
+"""Radiation length, critical energy, Moliere radius and interaction length of Geant4's NIST materials.
 
-Compositions, densities and ionisation are tables that Geant4 wrote (`matter/nist.csv`, `matter/elements.csv`).
+Compositions, densities and ionisation come from tables that Geant4 wrote (`matter/nist.csv`, `matter/elements.csv`).
 Sources: PDG, Review of Particle Physics (2024), sections 34 "Passage of particles through matter" and 6 "Atomic and
 nuclear properties"; Y. S. Tsai, Rev. Mod. Phys. 46 (1974) 815.
 """
@@ -60,7 +60,7 @@ class Matter:
     """A homogeneous material, or plates mixed evenly over their volume.
 
     Attributes:
-        density: [g/cm3].
+        density: density [g/cm3].
         elements: (symbol, mass fraction) pairs.
         ionisation: (mass fraction, parameters of the ionisation loss) of each constituent.
     """
@@ -71,10 +71,10 @@ class Matter:
 
     @classmethod
     def of_elements(cls, density: float, elements: Iterable[tuple[str, float]]) -> "Matter":
-        """A material known by its elements only: its ionisation follows from Bragg's rule.
+        """Make a material from its elements alone; its ionisation follows from Bragg's rule.
 
         Args:
-            density: [g/cm3].
+            density: density [g/cm3].
             elements: (symbol, mass fraction) pairs.
         """
         parts = tuple(elements)
@@ -134,9 +134,9 @@ class Matter:
 
 
 def mixture(plates: Iterable[tuple[Matter, float]]) -> Matter:
-    """Plates (matter, thickness [mm]) mixed evenly over their volume (hep-ex/0001020, section 2).
+    """Mix plates (matter, thickness [mm]) evenly over their volume (hep-ex/0001020, section 2).
 
-    Electrons lose in each plate what they lose in its own matter.
+    The ionisation loss in each plate stays that of its own matter.
     """
     plates = list(plates)
     thickness, mass = sum(d for _, d in plates), sum(m.density * d for m, d in plates)
@@ -178,14 +178,14 @@ def _matter(row: dict[str, str]) -> Matter:
 
 
 def interaction_length(symbol: str) -> float:
-    """Nuclear interaction length of an element [g/cm2]; per A^(1/3) it is interpolated in Z between PDG's elements."""
+    """Nuclear interaction length of an element [g/cm2], over A^(1/3) interpolated in Z between PDG's elements."""
     known = {e.z: e.interaction / float(np.cbrt(e.mass)) for e in periodic_table().values() if e.interaction}
     element = periodic_table()[symbol]
     return float(np.interp(element.z, list(known), list(known.values())) * np.cbrt(element.mass))
 
 
 def matter(name: str, detector: "Detector") -> Matter:
-    """The matter of a material of a detector, its own mixtures first.
+    """Properties of a detector's material; its own mixtures are looked up first.
 
     Raises:
         InputError: neither a mixture of the detector nor a NIST material, or an unknown element.

@@ -1,4 +1,4 @@
-"""What muons and electrons leave in the cells of a layer: the most probable loss, by Landau, and its signal."""
+"""Signals of muons and electrons in the cells of a layer: Landau's most probable loss, saturated and weighted."""
 
 import math
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ J = 0.200
 def most_probable_loss(plates: list[tuple[Matter, float]], energy: float = MUON_ENERGY) -> float:
     """Most probable ionisation loss of a muon that crosses plates at right angles.
 
-    The widths xi of the plates add up, and with them the loss of thin plates grows faster than their thickness.
+    The widths xi of the plates add up, so the loss of thin plates grows faster than their thickness.
 
     Args:
         plates: matter and thickness [mm] of each plate.
@@ -45,7 +45,7 @@ def most_probable_loss(plates: list[tuple[Matter, float]], energy: float = MUON_
 
 
 def mip_signal(spec: LayerSpec, detector: "Detector") -> float:
-    """Most probable signal [MeV] of a muon of 10 GeV in the cells of a layer: saturated and weighted as they are.
+    """Most probable signal [MeV] of a muon of 10 GeV in the cells of a layer, with saturation and weight.
 
     Raises:
         InputError: a material of unknown properties.
@@ -59,10 +59,10 @@ def mip_signal(spec: LayerSpec, detector: "Detector") -> float:
 
 
 def electron_signal(detector: "Detector") -> NDArray[np.float64]:
-    """Signal over deposit of electromagnetic showers in each cell (n_cells,): weight and saturation of their electrons.
+    """Ratio of signal to deposit of electromagnetic showers in each cell (n_cells,): weight and saturation.
 
-    Electrons are taken as minimum-ionising; those near the end of their range saturate more. Nearly all come within
-    nanoseconds, so that a time gate changes nothing.
+    Electrons count as minimum-ionising; those near the end of their range saturate more. Nearly all arrive within
+    nanoseconds, so a time gate changes nothing.
 
     Raises:
         InputError: a layer that saturates has a material of unknown properties.

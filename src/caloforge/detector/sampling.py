@@ -1,4 +1,4 @@
-"""What of a shower's energy the counted plates see: sampling units, the calorimeter proper, e / mip."""
+"""Share of a shower's energy in the counted plates: sampling units, the main calorimeter, e / mip."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from caloforge.detector.spec import LayerSpec
 from caloforge.errors import InputError
 
 Plates = list[tuple[Matter, float]]  # material and thickness [mm]
-RISE_ENERGY = 3.0  # MeV, of the electrons that cross thin plates
+RISE_ENERGY = 3.0  # MeV, energy of electrons that cross thin plates
 PLATE, DENSITY = 10.0, 11.35  # g/cm2, g/cm3, where `Fit.plate` and `Fit.dense` have no effect
 
 
@@ -18,13 +18,13 @@ class Fit:
     """Parameters of `response`, fitted to Geant4 by benchmarks/sampling.py.
 
     Attributes:
-        z0, power: scale and power of the atomic number in what soft photons leave (`_soft`).
+        z0, power: scale and power of the atomic number in the energy that soft photons deposit (`_soft`).
         depth, steepness: thickness [g/cm2] of a counted plate between thin and thick, and steepness of the change.
         thin_loss, thin_soft: in thin plates, powers of the electrons' loss and of the soft photons' part.
         compton: in thick plates, power of the electrons per loss.
         mutual: in thick plates, growth of the soft photons' part where both materials are heavy.
-        plate: growth of the difference with the thickness of the other plates, per ln(thickness).
-        dense: share of the soft photons' part that denser plates keep, per ln(density).
+        plate: change of the difference with the thickness of the other plates, per ln(thickness).
+        dense: share of the soft photons' energy that denser plates absorb, per ln(density).
     """
 
     z0: float = 63.83
@@ -93,8 +93,9 @@ class Unit:
     def visible_fraction(self, fit: Fit = FIT) -> float:
         """Share of the energy of an electron's shower that counts, leakage not included.
 
-        Plates share the energy as that of a minimum-ionising particle, times a response fitted to Geant4: first the
-        absorber and all that lies between its plates, then the counted plates and other light matter there.
+        Plates share the energy in proportion to a minimum-ionising particle's loss, times a response that was fitted to
+        Geant4. The absorber shares first with everything between its plates. The counted plates then share with the
+        other light matter there.
         """
         if not self.dead:
             return 1.0
@@ -119,9 +120,10 @@ class Unit:
 def response(a: Plates, p: Plates, runs: int, fit: Fit) -> float:
     """Ratio of e / mip in plates to e / mip in the plates between them.
 
-    Thick plates keep what soft photons leave in them: Compton electrons as their electrons, photoelectrons as their
-    atomic number. Thin plates are crossed by electrons of their neighbours. In between, the logarithms mix. The
-    published 1 / (1 + 0.007 (Z_p - Z_a)) (hep-ex/0001020, section 3) knows no thickness.
+    Thick plates absorb the energy of soft photons: Compton electrons in proportion to the plate's electrons,
+    photoelectrons depending on its atomic number. Electrons of neighbouring plates cross thin plates. In between, the
+    logarithms are interpolated. The published 1 / (1 + 0.007 (Z_p - Z_a)) (hep-ex/0001020, section 3) does not depend
+    on thickness.
 
     Args:
         a: the plates.
@@ -141,7 +143,7 @@ def response(a: Plates, p: Plates, runs: int, fit: Fit) -> float:
 
 
 def _soft(m: Matter, fit: Fit) -> float:
-    """Logarithm of the energy that soft photons leave per electron: 1 by Compton scattering, more as Z rises."""
+    """Logarithm of the energy that soft photons deposit per electron: 1 by Compton scattering, more for larger Z."""
     return math.log(1 + sum(w * (periodic_table()[s].z / fit.z0) ** fit.power for s, w in m.elements))
 
 
@@ -162,12 +164,12 @@ def _mass(plates: Plates) -> float:
 
 
 def _own_density(plates: Plates) -> float:
-    """Density of the matter of plates [g/cm3], mean by mass: gaps between them do not count."""
+    """Density of the matter of plates [g/cm3], mean by mass, without the gaps between them."""
     return sum(m.density**2 * d for m, d in plates) / sum(m.density * d for m, d in plates)
 
 
 def main_layer(detector: Detector) -> LayerSpec:
-    """The `[[layer]]` table with the most radiation lengths: the calorimeter proper, without dead material.
+    """The `[[layer]]` table with the most radiation lengths: the main calorimeter, without dead material.
 
     Raises:
         InputError: a material of unknown properties, or no matter at all.

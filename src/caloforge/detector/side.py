@@ -1,4 +1,4 @@
-"""A small picture of a detector's plates from the side, as SVG, for notebooks."""
+"""Draw a detector's plates from the side as a small SVG picture for notebooks."""
 
 from html import escape
 
@@ -10,13 +10,13 @@ COUNTED, DEAD = "#2a78d6", "#b9bec7"
 
 
 def side_view(detector: Detector) -> str:
-    """Plates in depth, blue where they count and grey where they do not; thin lines part the readout layers.
+    """Draw the plates in depth: counted ones blue, others grey; thin lines separate the readout layers.
 
     Args:
         detector: N layers of plates [mm].
 
     Returns:
-        SVG text that stands alone.
+        Self-contained SVG text.
     """
     scale = WIDTH / detector.depth
     bars = [f'<rect x="{x * scale:.2f}" y="8" width="{max(d * scale, 0.2):.2f}" height="{HEIGHT - 24}" fill="{colour}">'
@@ -29,7 +29,7 @@ def side_view(detector: Detector) -> str:
 
 
 def _plates(detector: Detector) -> list[tuple[float, float, str, str]]:
-    """Depth, thickness [mm], colour and material of each plate, or of each layer where plates are many."""
+    """Depth, thickness [mm], colour and material of each plate, or of each layer if there are many plates."""
     found = []
     many = sum(len(layer.spec.plates) * layer.spec.repeat for layer in detector.layers) > MOST
     for layer in detector.layers:

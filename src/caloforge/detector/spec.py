@@ -1,4 +1,4 @@
-"""The written form of a detector: TOML in, TOML out."""
+"""Form of a detector file: read from TOML, written as canonical TOML."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -18,7 +18,7 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 def _read_widths(value: object) -> float | tuple[float, float]:
-    """One length or two in mm; two equal ones are one."""
+    """Read one length or two [mm]; two equal ones become one."""
     words = value if isinstance(value, list | tuple) else [value]
     lengths = [float(word) if isinstance(word, float) else length(str(word)) for word in words]
     if len(lengths) not in (1, 2) or not all(0 < width <= 1e6 for width in lengths):
@@ -39,7 +39,7 @@ class Material(Strict):
     """A mixture of elements.
 
     Attributes:
-        density: [g/cm3].
+        density: density [g/cm3].
         elements: element symbol -> mass fraction; fractions sum to 1.
     """
 
@@ -67,7 +67,7 @@ class Plate(Strict):
 
 
 class LayerSpec(Strict):
-    """One `[[layer]]` table: `copies` readout layers, each of `repeat` times the plates in order.
+    """One `[[layer]]` table: `copies` readout layers, each with `repeat` times the plates in order.
 
     Attributes:
         copies: readout layers that are alike.
@@ -75,11 +75,11 @@ class LayerSpec(Strict):
         plates: in order of depth.
         counts: materials whose deposited energy is recorded.
         cells: the transverse grid, the same for each copy.
-        birks: Birks' constant kB [mm/MeV] of the counted material, whose light saturates; none where it is linear.
+        birks: Birks' constant kB [mm/MeV] of the counted material, whose light saturates; none if it is linear.
         time_gate: deposits later than this [ns] after light reaches the front face do not count.
         weight: factor on what the plates record, for example a sampling weight.
-        threshold: of the layer's cells, in place of the readout's, in energy or in MIP.
-        id: number of the first copy where a data set counts its layers otherwise than 0, 1, 2, ...
+        threshold: threshold of the layer's cells in place of the readout's, in energy or in MIP.
+        id: number of the first copy, if a data set does not number its layers 0, 1, 2, ...
     """
 
     copies: Count = 1
@@ -118,11 +118,11 @@ class LayerSpec(Strict):
 
 
 class Readout(Strict):
-    """How energies become cells.
+    """Readout: how deposited energies become cell energies.
 
     Attributes:
         frame: "detector": cells fixed; "shower": mesh along the particle; "window": a window around the hit cell.
-        threshold: cells below it [MeV] read zero in validation and in exported models, where a layer names no other.
+        threshold: cells below it [MeV] read zero in validation and exported models, unless a layer has its own.
         sampling_fraction: response = E / (sampling_fraction * E_inc).
         centre_layer: for "window": the layer whose hit cell centres the windows of all layers.
     """
@@ -168,8 +168,8 @@ class DetectorSpec(Strict):
         field: uniform magnetic field.
         material: mixtures of elements, by name.
         layer: readout layers in depth.
-        half_width: half the size of the plates in x and y [mm], one number where both are equal; by default they are
-            as wide as the widest layer of cells in x and in y. A cylinder's radius where every layer is cylindrical.
+        half_width: half the size of the plates in x and y [mm], one number if both are equal; by default the plates are
+            as wide as the widest layer of cells in x and in y. The radius, if every layer is cylindrical.
     """
 
     name: Name
@@ -195,12 +195,12 @@ class DetectorSpec(Strict):
 
     @property
     def is_cylinder(self) -> bool:
-        """Whether the plates are discs, since every layer has cylindrical cells, or rectangles."""
+        """Whether the plates are discs (every layer has cylindrical cells) or rectangles."""
         return all(layer.cells.is_round for layer in self.layer)
 
     @property
     def half_widths(self) -> tuple[float, float]:
-        """Half the size of the plates in x and y; the radius of discs in both [mm]."""
+        """Half the size of the plates in x and y [mm]; the radius in both for discs."""
         if self.half_width is None:
             return self._widest
         return self.half_width if isinstance(self.half_width, tuple) else (self.half_width, self.half_width)

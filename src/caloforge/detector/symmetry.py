@@ -12,8 +12,8 @@ Indices = NDArray[np.int64]
 def symmetries(detector: Detector) -> Indices:
     """Permutations (n_symmetries, n_cells) such that showers[:, p] is as probable as showers; identity first.
 
-    They are those that all grids have in common, that map the plates onto themselves and that keep the magnetic field.
-    Detectors whose layers have grids of different kinds, or windows that move, have the identity only.
+    A symmetry is common to all grids, maps the plates onto themselves, and keeps the magnetic field. Detectors whose
+    layers have grids of different kinds, or windows that move, have the identity only.
     """
     common = _common(detector)
     if common is None:
@@ -37,7 +37,7 @@ def _grids(detector: Detector) -> list[Grid]:
 
 
 def _common(detector: Detector) -> list[Operation] | None:
-    """Operations that all grids, the plates and the field allow; None where grids cannot be compared."""
+    """Operations that all grids, the plates and the field allow; None if grids cannot be compared."""
     first, *others = _grids(detector)
     if not detector.frame.is_symmetric or any(type(grid) is not type(first) for grid in others):
         return None

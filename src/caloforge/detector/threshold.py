@@ -1,4 +1,4 @@
-"""Thresholds of cells, as energies or as multiples of what a minimum-ionising particle leaves."""
+"""Thresholds of cells, as energies or as multiples of a minimum-ionising particle's signal."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,7 +15,7 @@ class LayerThreshold:
 
     Attributes:
         value: energy [MeV], or number of MIP.
-        in_mip: which of them; one MIP is the most probable signal of a muon of 10 GeV in the layer (`mip`).
+        in_mip: whether `value` is in MIP; one MIP is the most probable signal of a muon of 10 GeV in the layer (`mip`).
     """
 
     value: float
@@ -25,7 +25,7 @@ class LayerThreshold:
         return f"{self.value!r} {'MIP' if self.in_mip else 'MeV'}"
 
     def energy(self, mip: float) -> float:
-        """Threshold [MeV] where one MIP is `mip` [MeV]."""
+        """Threshold [MeV] for a MIP of `mip` [MeV]."""
         return self.value * mip if self.in_mip else self.value
 
 

@@ -1,4 +1,4 @@
-"""Networks trained elsewhere: wrapped by graph composition into a model in physical units."""
+"""Wrap networks trained elsewhere, by graph composition, into models in physical units."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def import_model(model: Path, spec: Path, output: Path) -> None:
     """Wrap a foreign ONNX network, as its spec describes it, into an exported model that every verb takes.
 
     Raises:
-        InputError: a file that is not what it should be, or a spec that does not fit the network; nothing is written.
+        InputError: an unusable file, or a spec that does not fit the network; nothing is written.
     """
     wanted = read_file(ForeignSpec, spec)
     where = str(spec.parent / wanted.detector) if wanted.detector.endswith(".toml") else wanted.detector
@@ -48,7 +48,7 @@ def import_model(model: Path, spec: Path, output: Path) -> None:
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """Foreign network at our opset, all names prefixed.
+    """Foreign network at caloforge's opset, with prefixed names.
 
     Raises:
         InputError: no such file, or one that breaks the rules of `onnx_rules`.
@@ -64,7 +64,7 @@ def load(path: Path) -> onnx.ModelProto:
 
 
 def check_fit(spec: ForeignSpec, foreign: onnx.ModelProto, detector: Detector, source: str) -> None:
-    """Refuse a spec whose names or numbers of cells fit neither network nor detector.
+    """Refuse a spec whose names or numbers of cells do not fit the network and the detector.
 
     Raises:
         InputError: the message names the input, output or number.
@@ -92,7 +92,7 @@ def check_fit(spec: ForeignSpec, foreign: onnx.ModelProto, detector: Detector, s
 
 
 class Graph:
-    """Nodes and constants on their way into a graph; every method returns the name of its result."""
+    """Collect nodes and constants of a graph; every method returns the name of its result."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -111,13 +111,13 @@ class Graph:
         return name
 
     def line(self, x: str, scale: float, offset: float) -> str:
-        """Line scale * x + offset."""
+        """Append scale * x + offset."""
         x = x if scale == 1 else self.node("Mul", x, self.constant([scale]))
         return x if offset == 0 else self.node("Add", x, self.constant([offset]))
 
 
 def wrap(foreign: onnx.ModelProto, spec: ForeignSpec, detector: Detector) -> onnx.ModelProto:
-    """The network between nodes that translate its inputs and outputs."""
+    """Put the network between nodes that translate its inputs and outputs."""
     graph = Graph()
     _feed_all(graph, spec, foreign)
     graph.nodes.extend(foreign.graph.node)
@@ -161,7 +161,7 @@ def _feed_all(graph: Graph, spec: ForeignSpec, foreign: onnx.ModelProto) -> None
 
 
 def _packed(graph: Graph, entries: Sequence[InputSpec], columns: Sequence[str | None]) -> str:
-    """One row of several columns; constants take the number of showers from the first other column."""
+    """Join columns into one row; constants take the number of showers from the first other column."""
     first = next(value for value in columns if value is not None)
     if len(columns) == 1:
         return first
@@ -178,7 +178,7 @@ def _packed(graph: Graph, entries: Sequence[InputSpec], columns: Sequence[str | 
 
 
 def _number(graph: Graph, entry: InputSpec, taken: int) -> tuple[str, int]:
-    """Value scale * function(source) + offset, and its number of columns; noise from column `taken` on."""
+    """Append scale * function(source) + offset; return its name and columns. Noise starts at column `taken`."""
     value: str = entry.source
     if entry.source == "noise":
         ends = (graph.constant([end], np.int64) for end in (taken, taken + entry.noise, 1))
@@ -197,7 +197,7 @@ def _normal_cdf(graph: Graph, value: str) -> str:
 
 
 def _labelled(graph: Graph, entry: InputSpec) -> tuple[str, int]:
-    """Number of the nearest label, or a 1 at its place; and the number of columns."""
+    """Number of the nearest label, or its one-hot row; and the number of columns."""
     labels = entry.labels or ()
     values = [pdg_code(label) if entry.source == "pdg" else read_energy(label) for label in labels]
     kind = np.int64 if entry.source == "pdg" else np.float32
@@ -210,7 +210,7 @@ def _labelled(graph: Graph, entry: InputSpec) -> tuple[str, int]:
 
 
 def _collect(graph: Graph, entry: OutputSpec, detector: Detector) -> None:
-    """Cells [MeV] of the detector, thresholded, from the network's output."""
+    """Thresholded cells [MeV] of the detector from the network's output."""
     value = graph.node("Cast", PREFIX + entry.name, to=TensorProto.FLOAT)
     if entry.axes is not None:
         shaped = graph.node("Reshape", value, graph.constant([-1, *entry.shape], np.int64))
@@ -227,17 +227,17 @@ def _collect(graph: Graph, entry: OutputSpec, detector: Detector) -> None:
         value = _picked(graph, value, np.array(entry.cells))
     limits = [detector.threshold] if detector.has_one_threshold else detector.thresholds
     below = graph.node("Less", value, graph.constant(limits))
-    graph.node("Where", below, graph.constant([0.0]), value, output="showers")  # what is not a number stays and is seen
+    graph.node("Where", below, graph.constant([0.0]), value, output="showers")  # NaN passes and is seen later
 
 
 def _picked(graph: Graph, value: str, cells: NDArray[np.int64]) -> str:
-    """Columns `cells` of the output; zero where there is none."""
+    """Columns `cells` of the output; zero for cells that it lacks."""
     picked = graph.node("Gather", value, graph.constant(np.maximum(cells, 0), np.int64), axis=1)
     return picked if (cells >= 0).all() else graph.node("Mul", picked, graph.constant([cells >= 0]))
 
 
 def _prune(graph: Graph, foreign: onnx.ModelProto) -> list[TensorProto]:
-    """Drop nodes that reach no cell, such as those of other outputs; the tensors that the rest needs."""
+    """Remove nodes that reach no cell, such as those of other outputs, and unused tensors."""
     needed = {"showers"}
     kept = []
     for node in reversed(graph.nodes):
@@ -274,7 +274,7 @@ def card(spec: ForeignSpec, detector: Detector, model: Path) -> ModelCard:
 
 
 def _try_out(path: Path, model: Path) -> None:
-    """Simulate both ends of the energy range; a network that cannot is refused before its file gets its name."""
+    """Simulate both ends of the energy range, so that a failing network is refused before its file gets its name."""
     try:
         simulator = LearnedSimulator(path)
         ranges = simulator.card.ranges

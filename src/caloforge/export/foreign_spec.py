@@ -1,4 +1,4 @@
-"""The written form of a foreign network: what its inputs mean, and which of its outputs are which cells."""
+"""Spec of a foreign network: the meaning of its inputs, and the cells of its outputs."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -32,19 +32,19 @@ class RangesSpec(Strict):
 
 
 class InputSpec(Strict):
-    """One input of the network: scale * function(source) + offset, of MeV, mm and rad; or the number of a label.
+    """One input of the network: scale * function(source) + offset, in MeV, mm and rad, or the number of a label.
 
     Attributes:
         name: the network's own name; entries of one name are columns of one packed row, in their order.
-        source: what it is made from (key `from`).
-        function: taken first.
+        source: quantity that it is made from (key `from`).
+        function: applied first.
         scale: factor on the function's value.
-        offset: added to that.
+        offset: added to the product.
         labels: energies or particles; the network then gets the number of the nearest one, counted from 0.
         one_hot: the network gets a 1 at the label's place of a row of zeros instead.
-        distribution: of noise; uniform numbers lie between 0 and 1.
-        shape: of one row; by default its number of values.
-        values: of a constant, the same in every row.
+        distribution: distribution of noise; uniform numbers lie between 0 and 1.
+        shape: shape of one row; by default its number of values.
+        values: values of a constant, the same in every row.
     """
 
     name: str
@@ -72,7 +72,7 @@ class InputSpec(Strict):
 
     @property
     def noise(self) -> int:
-        """Noise values it takes."""
+        """Number of noise values per shower."""
         return math.prod(self.shape or ()) if self.source == "noise" else 0
 
 
@@ -81,13 +81,13 @@ class OutputSpec(Strict):
 
     Attributes:
         name: the network's own name.
-        shape: of one row of the output.
-        axes: order of these axes that makes them the detector's (layer; then x, y or phi, r).
-        cells: after that, the place of each of the detector's cells on the flattened output; -1 for a cell that the
-            network does not know, which stays empty.
-        function: taken first.
+        shape: shape of one row of the output.
+        axes: order of these axes that gives the detector's (layer; then x, y or phi, r).
+        cells: place of each of the detector's cells on the output, flattened after `axes`; -1 for a cell that the
+            network lacks, which stays empty.
+        function: applied first.
         scale: factor on the function's value.
-        offset: added to that [MeV].
+        offset: added to the product [MeV].
         per_energy: multiply by the incident energy.
     """
 
@@ -110,7 +110,7 @@ class OutputSpec(Strict):
 
     @property
     def size(self) -> int:
-        """Values of one row."""
+        """Number of values of one row."""
         return math.prod(self.shape)
 
 
@@ -120,7 +120,7 @@ class ForeignSpec(Strict):
     Attributes:
         name: of the model.
         detector: preset, or TOML file beside the spec.
-        particles: what it was trained on.
+        particles: particles of its training.
         ranges: incidents that it was trained on.
         input: inputs of the network.
         output: its cells.
@@ -148,5 +148,5 @@ class ForeignSpec(Strict):
 
     @property
     def noise(self) -> int:
-        """Noise values of all inputs."""
+        """Number of noise values of all inputs."""
         return sum(entry.noise for entry in self.input)

@@ -1,4 +1,4 @@
-"""Rules an exported graph must keep: nothing random, nothing dead, self-contained."""
+"""Rules of exported graphs: no random nodes, no unused nodes, no outside data."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ FORBIDDEN = RANDOM | {"Dropout"}
 
 
 def check_graph(model: onnx.ModelProto) -> None:
-    """Refuse random nodes, dropout, nodes that do not reach an output, and initialisers that nobody uses.
+    """Refuse random nodes, dropout, nodes that do not reach an output, and unused initialisers.
 
     Raises:
         RunError: the message names the node or initialiser.
@@ -39,7 +39,7 @@ def _check_reachable(graph: onnx.GraphProto) -> None:
 
 
 def forget_sources(model: onnx.ModelProto) -> None:
-    """Drop where in torch and on this machine each part came from: paths, and up to two thirds of a file."""
+    """Remove the sources of each part: paths of this machine, and up to two thirds of a file."""
     for graph in _all_graphs(model.graph):
         for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
             part.ClearField("metadata_props")
@@ -61,7 +61,7 @@ def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _outer_names(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that the bodies of a loop or branch take from outside."""
+    """Names that the bodies of a loop or branch use from outside."""
     for body in _subgraphs(node):
         yield from (output.name for output in body.output)
         for inner in _all_nodes(body):

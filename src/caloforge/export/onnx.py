@@ -1,4 +1,4 @@
-"""A trained model as one ONNX file in physical units, checked against PyTorch before it is written."""
+"""Export a trained model as one ONNX file in physical units, checked against PyTorch before it is written."""
 
 import contextlib
 import io
@@ -34,8 +34,8 @@ OPSET = 20
 PARITY_SHOWERS = 1000
 RELATIVE = 1e-4
 ABSOLUTE = 1e-3  # MeV
-STRAY, STRAYS = 1e-2, 1e-4  # what is RELATIVE for all but so large a share of the cells
-FLIPS = 1e-3  # share of the cells that rounding may move over the threshold
+STRAY, STRAYS = 1e-2, 1e-4  # bound in place of RELATIVE for a share of at most STRAYS of the cells
+FLIPS = 1e-3  # share of the cells that rounding may move across the threshold
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class ExportSummary:
     Attributes:
         nodes: nodes of the graph.
         bytes: size of the file.
-        parity: largest |onnx - torch| [MeV] over the parity showers, threshold flips left out.
-        flips: cells that one side puts above the threshold and the other below.
+        parity: largest |onnx - torch| [MeV] over the parity showers, without threshold flips.
+        flips: number of cells above the threshold on one side only.
     """
 
     nodes: int
@@ -56,9 +56,9 @@ class ExportSummary:
 
 
 class Sampler(nn.Module):
-    """`Model.sample` with the noise and the named inputs as positional arguments, as the exporter wants.
+    """`Model.sample` with the noise and the named inputs as positional arguments, as the exporter needs.
 
-    Models cut at the lowest threshold; where layers have their own, the others' cells are cut here.
+    Models cut at the lowest threshold. If layers have their own thresholds, this module applies them.
     """
 
     thresholds: Tensor
@@ -113,7 +113,7 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
 
 
 def _response(model: Model, folder: RunFolder) -> ResponseCard | None:
-    """That the graph matches the response, and what was measured without; None where it does not."""
+    """Response calibration of the graph, with the response measured without it; None if there is none."""
     if match_of(model) is None:
         return None
     return ResponseCard.build(folder.response or {}, str(folder.response_file))
@@ -144,9 +144,9 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
     """Largest difference [MeV] and number of threshold flips between ONNX Runtime and PyTorch.
 
     Raises:
-        RunError: the graph does not run; on the same side of the threshold more than one cell in ten thousand has
-            |a - b| > 1e-4 a + 1e-3 MeV, or any 1e-2 a + 1e-3 MeV (flows amplify the rounding of single showers); more
-            than one in a thousand is on the other side; or a choice is offered what is not a number.
+        RunError: the graph does not run; of the cells on the same side of the threshold, more than one in ten thousand
+            has |a - b| > 1e-4 a + 1e-3 MeV, or any has 1e-2 a + 1e-3 MeV (flows amplify the rounding of single
+            showers); more than one cell in a thousand is on the other side; or an input of a `Where` is NaN.
     """
     noise, incidents = _arguments(model, PARITY_SHOWERS)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -188,7 +188,7 @@ def check_choices(content: bytes, feeds: dict[str, Any]) -> None:
 
 
 def _offered(graph: onnx.GraphProto) -> list[str]:
-    """Names of what the choices of a graph and of its loops are offered; loops give theirs out, step by step."""
+    """Names of all inputs of `Where` nodes, also those within loops, which become outputs of the loops."""
     offered = {name for node in graph.node if node.op_type == "Where" for name in node.input[1:]}
     made = [name for node in graph.node for name in node.output if name in offered]
     for node in graph.node:
@@ -223,7 +223,7 @@ def _arguments(model: Model, n: int) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """The exporter's progress lines and its libraries' deprecation warnings say nothing about our model."""
+    """Silence the exporter's progress lines and its libraries' deprecation warnings."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

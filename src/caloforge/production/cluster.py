@@ -1,4 +1,4 @@
-"""A running Dask cluster (Slurm, HTCondor, Kubernetes, ... through dask-jobqueue) as a pool of workers."""
+"""Pool of workers on a running Dask cluster (Slurm, HTCondor, Kubernetes, ... through dask-jobqueue)."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -12,7 +12,7 @@ from caloforge.showers import Incidents, Showers
 
 
 class DaskPool:
-    """Shards as Dask tasks; results come back to this process, which writes them.
+    """Run shards as Dask tasks and return the results to this process, which writes them.
 
     Raises:
         InputError: Dask is not installed, no scheduler answers at the address, or a worker has another caloforge.
@@ -69,14 +69,14 @@ class DaskPool:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # not OSErrors alone: once Dask's client has given up, it raises whatever comes
+        except Exception as error:  # Dask's client raises many kinds of errors once it has given up
             raise RunError(f"the Dask cluster at {self._address} is gone: {error}; finished shards are kept, "
-                           "--resume goes on") from None  # fmt: skip
+                           "--resume continues") from None  # fmt: skip
 
     def close(self, job: Job) -> None:
-        """Drop shards that have not started, stop those that have, end the workers' simulators."""
+        """Cancel shards that have not started, stop running ones, and end the workers' simulators."""
         if self._client.status == "running":
-            with suppress(Exception):  # a worker that is lost now has nothing left to end
+            with suppress(Exception):  # a lost worker has no simulator left to end
                 self._client.cancel(list(self._tasks), force=True)
                 self._client.run(job.close)
         self._client.close()
@@ -90,5 +90,5 @@ class DaskPool:
                 future.set_exception(
                     task.exception() if task.status == "error" else RunError(f"task was {task.status}")
                 )
-        except Exception as error:  # whatever the network does must reach the waiting side
+        except Exception as error:  # all errors must reach the waiting side
             future.set_exception(error)

@@ -1,4 +1,4 @@
-"""Events of HepMC files: stable particles, carried straight on to the calorimeter's front face."""
+"""Read events of HepMC files: stable particles, moved along their lines to the calorimeter's front face."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,14 +16,14 @@ from caloforge.trial import attempt
 from caloforge.units import counted
 
 SUFFIXES = (".hepmc", ".hepmc2", ".hepmc3")
-SECONDS, MEMORY = 60, 2**30  # that reading a file may take
+SECONDS, MEMORY = 60, 2**30  # limits of reading a file
 STABLE = 1
 INVISIBLE = {12, 14, 16}  # neutrinos
 MAX_PARTICLES = 10_000_000
 
 
 def is_hepmc(path: Path) -> bool:
-    """Whether a file's name says that it holds HepMC events."""
+    """Whether a file has the suffix of HepMC events."""
     return path.suffix.lower() in SUFFIXES
 
 
@@ -33,10 +33,10 @@ def read_hepmc(path: Path, detector: Detector, distance: float = 0.0) -> tuple[I
     Args:
         path: HepMC2 or HepMC3 as text.
         detector: the calorimeter; z points into it.
-        distance: of its front face from the origin of the events along z [mm].
+        distance: distance of its front face from the origin of the events along z [mm].
 
     Returns:
-        Incidents, whose shower ids tell event and particle, and what was left out, in sentences.
+        Incidents, whose shower ids tell event and particle, and sentences on particles that were left out.
 
     Raises:
         InputError: pyhepmc is not installed, the file is damaged, or no particle reaches the calorimeter.
@@ -107,7 +107,7 @@ def read_particles(path: Path) -> list[list[float]]:
         raise InputError(f"{path} is not a readable HepMC file: {said[:200]}") from None
     if not numbers:
         raise InputError(f"{path} holds no HepMC events")
-    if max(Counter(numbers).values()) == 1 and min(numbers) >= 0:  # else events are counted
+    if max(Counter(numbers).values()) == 1 and min(numbers) >= 0:  # otherwise events are counted
         for row in rows:
             row[0] = float(numbers[int(row[0])])
     return rows

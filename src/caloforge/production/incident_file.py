@@ -1,4 +1,4 @@
-"""Incidents from a file: those of any file of showers, a table of text, or HepMC events."""
+"""Incidents from a file of showers, a table of text, or HepMC events."""
 
 import hashlib
 from dataclasses import dataclass, fields
@@ -21,12 +21,12 @@ from caloforge.units import counted
 
 @dataclass(frozen=True)
 class IncidentFile:
-    """A source that repeats listed incidents, row by row; whatever the seed, they are the same.
+    """Source of listed incidents, row by row, independent of the seed.
 
     Attributes:
-        path: where they were read.
-        incidents: what it lists; each row keeps its shower_id.
-        notes: what was left out, in sentences.
+        path: file of the incidents.
+        incidents: listed incidents; each row keeps its shower_id.
+        notes: sentences on particles that were left out.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class IncidentFile:
         Args:
             path: the file.
             detector: the calorimeter.
-            distance: of its front face from the origin of HepMC events along z [mm].
+            distance: distance of its front face from the origin of HepMC events along z [mm].
 
         Raises:
             InputError: not such a file, no rows, a repeated shower_id, or particles that miss the detector.
@@ -55,15 +55,15 @@ class IncidentFile:
 
     @property
     def pdgs(self) -> list[int]:
-        """PDG codes that occur, each once."""
+        """Different PDG codes of the incidents."""
         codes: list[int] = np.unique(self.incidents.pdg).tolist()
         return codes
 
     def check(self, first: int, n: int) -> None:
-        """Refuse rows that the file has not.
+        """Check that the file has the rows.
 
         Raises:
-            InputError: as said.
+            InputError: the file does not have the rows.
         """
         rows = len(self.incidents)
         if not 0 <= first < rows:
@@ -81,7 +81,7 @@ class IncidentFile:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """Digest of all incidents; name and format of the file do not matter."""
+        """Digest of all incidents, independent of name and format of the file."""
         digest = hashlib.sha256()
         for field in fields(self.incidents):
             digest.update(np.ascontiguousarray(getattr(self.incidents, field.name)).tobytes())
@@ -89,7 +89,7 @@ class IncidentFile:
 
 
 def _of_showers(path: Path, detector: Detector) -> Incidents:
-    """Incidents of a file of showers: of any detector where it is ours or plain, of this one in other layouts."""
+    """Incidents of a file of showers; files of other layouts must fit this detector."""
     incidents = None
     try:
         incidents = read_incidents(path)

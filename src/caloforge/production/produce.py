@@ -1,4 +1,4 @@
-"""Production: any simulator, any number of showers, in shards that survive whatever happens to the workers."""
+"""Produce showers with any simulator, in shards that survive failures of the workers."""
 
 import uuid
 from collections.abc import Callable
@@ -26,16 +26,16 @@ SUFFIXES = (".h5", ".hdf5")
 
 @dataclass(frozen=True)
 class Order:
-    """What to produce.
+    """An order: the showers to produce.
 
     Attributes:
         detector: the detector.
         simulator: the simulator's name, as on the command line.
         make: makes the simulator; can be pickled.
-        source: where incidents come from.
-        n: number of showers; first_id: the source's row of the first; seed: the run's seed.
-        file: the file the simulator reads, if any; its content is part of the order.
-        physics: what Geant4 tracks with (`Physics.identity`), where it does.
+        source: source of the incidents.
+        n: number of showers; first_id: row of the first in the source; seed: the run's seed.
+        file: file that the simulator reads, if any; its content is part of the order.
+        physics: Geant4's physics (`Physics.identity`), if Geant4 tracks.
     """
 
     detector: Detector
@@ -55,7 +55,7 @@ class Order:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What the showers depend on, less their number."""
+        """All that the showers depend on, except their number."""
         content = digest(self.file) if self.file else None
         return {
             "detector": self.detector.hash,
@@ -67,12 +67,12 @@ class Order:
         }
 
     def is_in(self, output: Path) -> bool:
-        """Whether a file holds these showers already, all of them and no others."""
+        """Whether a file holds exactly these showers."""
         return sh.same_order(output, self.fingerprint, self.source.ids(self.first_id, self.n))
 
 
 def default_workers() -> int:
-    """Cores this process may use."""
+    """Number of cores that this process may use."""
     return cores()
 
 
@@ -89,7 +89,7 @@ def produce(
     """Simulate showers into one HDF5 file; finished shards survive and are skipped with `resume`.
 
     Returns:
-        False if the output was there already, complete, and `resume` was given.
+        False if the output was already complete and `resume` was given.
 
     Raises:
         InputError: the output exists, another process writes it, a production of another order, code or physics is
@@ -100,7 +100,7 @@ def produce(
         check_workers(workers)
     with claim(output) as claimed:
         folder = sh.ShardFolder(output, order.fingerprint)
-        replace = force or (resume and folder.is_begun)  # begun beside an output, it was to replace that
+        replace = force or (resume and folder.is_begun)  # a production beside an output was to replace it
         if output.exists() and resume and not replace:
             if order.is_in(output):
                 return False
@@ -108,8 +108,8 @@ def produce(
                 f"{output} holds other showers than asked for; give another name, or --force to replace them"
             )
         check_output(output, force=replace, inputs=(order.file,), suffixes=SUFFIXES)
-        simulator = order.make()  # one that cannot be made is told before anything is written
-        physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own
+        simulator = order.make()  # a simulator that cannot be made raises before anything is written
+        physics = {} if cluster else simulator.provenance()  # workers of a cluster have their own tables
         simulator.close()
         todo = sh.split(order.first_id, order.n)
         try:
@@ -122,7 +122,7 @@ def produce(
             sh.merge(folder, todo, output, _provenance(order))
         except OSError as error:
             raise RunError(f"cannot write showers: {error.strerror or error}; finished shards are kept in "
-                           f"{folder.path}, --resume goes on") from None  # fmt: skip
+                           f"{folder.path}, --resume continues") from None  # fmt: skip
         folder.remove()
         return True
 
@@ -130,7 +130,7 @@ def produce(
 def _fill(
     folder: sh.ShardFolder, order: Order, missing: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
 ) -> None:
-    """Simulate the missing shards; a refusal before the first is finished leaves no folder."""
+    """Simulate the missing shards; if the first is refused, no folder remains."""
     try:
         failed = _simulate(folder, order, missing, workers, cluster, quiet)
     except InputError:
@@ -143,7 +143,7 @@ def _fill(
 def _simulate(
     folder: sh.ShardFolder, order: Order, missing: list[sh.Shard], workers: int, cluster: str | None, quiet: bool
 ) -> dict[sh.Shard, Exception]:
-    """Simulate shards; those that failed, with the reasons."""
+    """Simulate shards; return those that failed, with the reasons."""
     job = Job(f"{uuid.uuid4()}", order.make, order.seed)
     with bar(quiet=quiet) as progress, pool(job, min(workers, len(missing)) or 1, cluster) as runners:
         done = order.n - sum(shard.n for shard in missing)

@@ -1,4 +1,4 @@
-"""Shards: a production's unfinished part on disk, one file per fixed block of showers, each whole or absent."""
+"""Shards: the unfinished production on disk, one file per fixed block of showers, each whole or absent."""
 
 import errno
 import json
@@ -29,7 +29,7 @@ from caloforge.showers.hdf5 import (
 SHARD_SIZE = 20
 ANEW = "a new one takes another output, or --force, which deletes the finished shards"
 MADE = re.compile(r"order\.json|shard-\d{9,}-\d+\.h5|\..+\.part")
-MARGIN = 2**18  # [bytes] of a file beside its energies: incidents, detector, provenance and HDF5's own
+MARGIN = 2**18  # [bytes] of a file beside its energies: incidents, detector, provenance and HDF5's structure
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ShardFolder:
 
     Attributes:
         path: the folder.
-        order: what the shards are showers of: detector, simulator, incidents, seed; JSON values.
+        order: detector, simulator, incidents and seed of the showers; JSON values.
     """
 
     def __init__(self, output: Path, order: dict[str, Any]) -> None:
@@ -65,11 +65,11 @@ class ShardFolder:
 
     @property
     def is_begun(self) -> bool:
-        """Whether an unfinished production of this order is there."""
+        """Whether the folder holds an unfinished production of this order."""
         return self.path.exists() and not self._difference()
 
     def open(self, *, resume: bool, force: bool) -> None:
-        """Make the folder, or take up an existing one.
+        """Make the folder, or continue in an existing one.
 
         Raises:
             InputError: an unfinished production is there and neither `resume` nor `force` is given, it is of another
@@ -91,17 +91,17 @@ class ShardFolder:
 
     @property
     def _is_empty(self) -> bool:
-        """Whether a production was killed before it wrote its order here."""
+        """Whether a production was killed before it wrote its order."""
         return self.path.is_dir() and all(entry.suffix == ".part" for entry in self.path.iterdir())
 
     def _check_same_order(self, resume: bool) -> None:
         if not resume:
-            raise InputError(f"{self.path} holds an unfinished production; --resume goes on, and {ANEW}")
+            raise InputError(f"{self.path} holds an unfinished production; --resume continues it, and {ANEW}")
         if difference := self._difference():
             raise InputError(f"{self.path} {difference}; {ANEW}")
 
     def _difference(self) -> str:
-        """What tells the folder's order from this one, if anything."""
+        """Difference of the folder's order from this one, if any."""
         try:
             found = json.loads(read_text(self.path / "order.json"))
         except (OSError, ValueError):
@@ -112,7 +112,7 @@ class ShardFolder:
         return ""
 
     def check_made(self, provenance: dict[str, Any]) -> None:
-        """Refuse showers of other code or physics than those met so far: one file has one of each.
+        """Refuse showers of other code or physics than the earlier ones, since one file has one of each.
 
         Raises:
             InputError: another version of caloforge or Geant4, other settings or tables.
@@ -120,20 +120,20 @@ class ShardFolder:
         code = str(provenance.get("code", "of another version"))
         self._code = self._code or code
         if code != self._code:
-            raise InputError(f"{self.path} was begun with caloforge {self._code}, and {code} goes on now; "
-                             f"go on with the former; {ANEW}")  # fmt: skip
+            raise InputError(f"{self.path} was begun with caloforge {self._code}, and {code} would continue; "
+                             f"continue with the former; {ANEW}")  # fmt: skip
         for name, value in _physics(provenance).items():
             known = self._physics.setdefault(name, value)
             if value != known:
                 raise InputError(f"{self.path} was begun with other physics: {name} was {known}, is {value} "
-                                 f"now; go on with the former; {ANEW}")  # fmt: skip
+                                 f"now; continue with the former; {ANEW}")  # fmt: skip
 
     def file(self, shard: Shard) -> Path:
         """The shard's file."""
         return self.path / f"shard-{shard.first:09d}-{shard.n}.h5"
 
     def save(self, shard: Shard, showers: Showers) -> None:
-        """Write a finished shard, whole.
+        """Write a finished shard completely or not at all.
 
         Raises:
             InputError: it is of other physics than those before.
@@ -142,10 +142,10 @@ class ShardFolder:
         self.check_made(showers.provenance)
         _check_space(self.path, showers.energies.nbytes + MARGIN)
         showers = replace(showers, provenance={**showers.provenance, "order": self.order_digest})
-        write(self.file(shard), showers, sync=False)  # a shard that a power cut damages is made again
+        write(self.file(shard), showers, sync=False)  # no sync: a shard that a power cut damages is made again
 
     def is_finished(self, shard: Shard, wanted: NDArray[np.int64]) -> bool:
-        """Whether the shard's file is there and holds the wanted ids; a bad one is removed so that it is made again.
+        """Whether the shard's file holds the wanted ids; a bad file is removed, so that it is made again.
 
         Raises:
             InputError: it is of other physics than those before.
@@ -167,7 +167,7 @@ class ShardFolder:
         """Read a finished shard.
 
         Raises:
-            InputError: it was damaged since, or it is of another order or code.
+            InputError: it has been damaged, or it is of another order or code.
         """
         showers = read(self.file(shard))
         if not self._is_ordered(showers):
@@ -185,7 +185,7 @@ class ShardFolder:
                 self._clear()
 
     def _clear(self) -> None:
-        """Remove the folder with all that productions write into it.
+        """Remove the folder with all files of productions.
 
         Raises:
             InputError: it holds other things.
@@ -200,7 +200,7 @@ class ShardFolder:
 
 
 def _physics(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Version, settings and tables of Geant4 by name, as far as a provenance tells; nothing for other simulators."""
+    """Version, settings and tables of Geant4 by name, from a provenance; empty for other simulators."""
     lists = _physics_lists(provenance)
     if not lists:
         return {}
@@ -217,7 +217,7 @@ def _physics_lists(provenance: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _check_space(folder: Path, size: int) -> None:
-    """Refuse to begin a file that the disk cannot take: HDF5 may crash Python where it runs out of space.
+    """Refuse to begin a file that does not fit on the disk, since HDF5 may crash Python when space runs out.
 
     Raises:
         OSError: the disk is full.
@@ -252,7 +252,7 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
 
 
 def same_order(output: Path, order: dict[str, Any], wanted: NDArray[np.int64]) -> bool:
-    """Whether a finished output was made by this order and holds just the wanted ids."""
+    """Whether a finished output was made by this order and holds exactly the wanted ids."""
     with opened(output) as file:
         provenance = json.loads(str(file.attrs.get("provenance", "{}")))
         ids = file["shower_id"][:]

@@ -1,4 +1,4 @@
-"""Sources of incidents: particle, spectrum, direction and entry point, each drawn from its shower's own stream."""
+"""Sources of incidents: particle, energy, direction and entry point, drawn from each shower's own stream."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, Self
@@ -28,9 +28,9 @@ class SourceConfig(Strict):
         spectrum: how energies of a range are drawn.
         labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed kinetic energies; replaces `energy`.
         per_label: showers per label.
-        leave_out: labels left out, written like `labels`; a named run leaves them out of training, not of the test.
-        theta, phi: angle or range, uniform within it.
-        position: entry point "x, y", each a length or a range, uniform within it.
+        leave_out: labels to leave out, written like `labels`; a run leaves them out of training, not of the test.
+        theta, phi: angle or range; ranges are uniform.
+        position: entry point "x, y", each a length or a range; ranges are uniform.
     """
 
     particle: str
@@ -45,11 +45,11 @@ class SourceConfig(Strict):
     position: str | None = None
 
     def complete(self) -> Self:
-        """The same with the labels that are left out."""
+        """Config that includes the labels that are left out."""
         return self.model_copy(update={"leave_out": None})
 
     def at(self, energy: str) -> Self:
-        """The same particles at one energy."""
+        """Config of the same particles at one energy."""
         update = {"energy": energy, "spectrum": "uniform"} | dict.fromkeys(
             ("momentum", "labels", "per_label", "leave_out")
         )
@@ -57,23 +57,23 @@ class SourceConfig(Strict):
 
 
 class IncidentSource(Protocol):
-    """Where incidents come from: row i is always the same incident, with the same shower_id."""
+    """Source of incidents: row i is always the same incident with the same shower_id."""
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What the incidents depend on besides the seed; JSON values."""
+        """All that the incidents depend on besides the seed; JSON values."""
         ...
 
     @property
     def pdgs(self) -> list[int]:
-        """PDG codes that occur, each once."""
+        """Different PDG codes of the incidents."""
         ...
 
     def check(self, first: int, n: int) -> None:
-        """Refuse rows that there are not.
+        """Check that the source has the rows.
 
         Raises:
-            InputError: as said.
+            InputError: the source does not have the rows.
         """
         ...
 
@@ -88,7 +88,7 @@ class IncidentSource(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A source of incidents that are drawn; row i is shower i.
+    """Source of random incidents; row i is shower i.
 
     Attributes:
         pdg: PDG code, or those of several particles: showers take them in turn, or one round of labels after the other.
@@ -110,10 +110,10 @@ class Source:
 
     @classmethod
     def from_config(cls, config: SourceConfig, detector: Detector) -> Self:
-        """Build from text; the detector's own defaults stand where the text gives none.
+        """Build from text; the detector's own defaults replace missing values.
 
         Raises:
-            InputError: a quantity, range or particle that makes no sense.
+            InputError: an invalid quantity, range or particle.
         """
         defaults = detector.spec.incidents
         labels = _kept_labels(config)
@@ -153,10 +153,10 @@ class Source:
         return [self.pdg] if isinstance(self.pdg, int) else list(self.pdg)
 
     def check(self, first: int, n: int) -> None:
-        """Refuse ids that do not fit.
+        """Check that the ids are possible.
 
         Raises:
-            InputError: as said.
+            InputError: ids are negative or too large.
         """
         if first < 0 or first + n > 2**62:
             raise InputError(f"--first-id {first} is outside 0 .. 2**62")
@@ -198,7 +198,7 @@ def _pdg_codes(config: SourceConfig) -> tuple[int, ...]:
 
 
 def _energy_range(config: SourceConfig, pdg: int) -> tuple[float, float] | None:
-    """Kinetic energies [MeV] that a config asks for by energy or momentum."""
+    """Range of kinetic energies [MeV] from a config's energy or momentum."""
     if config.energy:
         return parse_range(config.energy, "energy")
     if not config.momentum:
@@ -211,7 +211,7 @@ def parse_range(text: str, kind: Literal["energy", "momentum", "length", "angle"
     """Read "a" or "a:b" into base units.
 
     Raises:
-        InputError: not a quantity, or a range that does not grow.
+        InputError: not a quantity, or an empty range.
     """
     read = {"energy": units.energy, "momentum": units.momentum, "length": units.length, "angle": units.angle}[kind]
     parts = [read(part) for part in text.split(":")]

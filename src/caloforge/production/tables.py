@@ -1,4 +1,4 @@
-"""Incidents from tables of text, by the names of their columns, and from HepMC events."""
+"""Read incidents from tables of text, by the names of their columns."""
 
 import csv
 import io
@@ -18,39 +18,39 @@ from caloforge.particles import pdg_code
 from caloforge.showers import Incidents
 from caloforge.showers.events import ids_of
 
-MAX_TABLE = 2**30  # bytes, some ten million lines
+MAX_TABLE = 2**30  # bytes, about ten million lines
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 PARTICLE = ("particle", "pdg", "pdgid", "pdg_id", "pdg_code")
 UNITS = {"energy": units.ENERGY, "theta": units.ANGLE, "phi": units.ANGLE} | dict.fromkeys("xyz", units.LENGTH)
 ALIASES = {"e": "energy", "ekin": "energy", "e_kin": "energy", "kinetic_energy": "energy"}
 WHOLE = ("event", "shower_id")
-DIGITS = 12  # significant ones of what is computed: Geant4 makes another shower where the last bit differs
+DIGITS = 12  # significant digits of computed values, since Geant4 makes another shower if the last bit differs
 NAME = re.compile(r"([A-Za-z_]*?[A-Za-z])\s*(?:_|\s|\[|\()?\s*(eV|keV|MeV|GeV|TeV|rad|mrad|deg|um|mm|cm|m)\s*[\])]?")
 EXAMPLE = "particle,energy_MeV,theta_rad,phi_rad,x_mm,y_mm"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: what it holds, and the factor that makes it MeV, rad or mm."""
+    """A column of a table: its quantity, and the factor to MeV, rad or mm."""
 
     holds: str
     factor: float = 1.0
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's name says that it is a table of text."""
+    """Whether a file has the suffix of a table of text."""
     return path.suffix.lower() in SUFFIXES
 
 
 def read_table(path: Path) -> Incidents:
-    """Incidents of a table whose first line names the columns, in any order; columns of other names are passed over.
+    """Incidents of a table whose first line names the columns, in any order; unknown columns are ignored.
 
-    `particle` or `pdg` and `energy_MeV` (or another unit) are needed; `theta_rad`, `phi_rad`, `x_mm`, `y_mm` are 0
-    where they are absent; from `z_mm` a particle is carried straight on to the face. With `event`, rows of the same
-    number are one event; `shower_id` names showers; else row k is shower k. Lines that begin with # are comments.
+    `particle` or `pdg` and `energy_MeV` (or another unit) are required. `theta_rad`, `phi_rad`, `x_mm` and `y_mm` are 0
+    if absent. From `z_mm` a particle is moved along its line to the face. With `event`, rows of the same number are one
+    event. `shower_id` names showers; without it row k is shower k. Lines that begin with # are comments.
 
     Raises:
-        InputError: columns that are missing or have no unit, or values that make no sense; the message names the line.
+        InputError: columns that are missing or have no unit, or invalid values; the message names the line.
     """
     lines = _lines(read_text(path, MAX_TABLE))
     _, head = next(lines, (0, ""))
@@ -67,7 +67,7 @@ def read_table(path: Path) -> Incidents:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Numbers and lines that hold something; a comment counts only as the first one, where it names columns."""
+    """Non-empty lines with their numbers; a comment counts only as the first line, where it names columns."""
     begun = False
     for number, line in enumerate(text.splitlines(), 1):
         words = line.strip()
@@ -81,7 +81,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _splitter(head: str) -> Callable[[str], list[str]]:
-    """How lines are cut, as their first one shows: at tabs, commas, semicolons or spaces."""
+    """Separator of the first line: tab, comma, semicolon or space."""
     mark = next((one for one in "\t,;" if one in head), None)
     if mark is None:
         return str.split
@@ -89,7 +89,7 @@ def _splitter(head: str) -> Callable[[str], list[str]]:
 
 
 def _column(name: str) -> Column | None:
-    """What a column of this name holds; None for one that is passed over.
+    """Column of a name; None for an unknown name.
 
     Raises:
         InputError: an energy, angle or length without a unit.

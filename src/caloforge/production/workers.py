@@ -1,4 +1,4 @@
-"""Workers: whoever simulates shards, on this machine's cores or on a Dask cluster; same shards, same showers."""
+"""Workers simulate shards on this machine's cores or on a Dask cluster; the showers are the same."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +15,16 @@ from caloforge.simulators import Simulator
 
 ATTEMPTS = 3
 
-# by thread: the key of its job, and its simulator, kept from shard to shard of the same job
+# by thread: the key of its job and its simulator, kept for all shards of the job
 _own: dict[int, tuple[str, Simulator]] = {}
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs; can be pickled.
+    """A job: all that a worker needs; can be pickled.
 
     Attributes:
-        key: names the job; a thread keeps its simulator as long as the key stays.
+        key: name of the job; a thread keeps its simulator while the key stays.
         make: makes the simulator.
         seed: the run's seed.
     """
@@ -34,7 +34,7 @@ class Job:
     seed: int
 
     def run(self, incidents: Incidents) -> Showers:
-        """Simulate the incidents of one shard with this thread's own simulator; the provenance says by which code."""
+        """Simulate the incidents of one shard with this thread's own simulator; the provenance tells the code."""
         showers = self._own_simulator().simulate(incidents, self.seed)
         return replace(showers, provenance={**showers.provenance, "code": provenance.code()})
 
@@ -50,18 +50,18 @@ class Job:
         return simulator
 
     def close(self) -> None:
-        """Close the simulators of all threads of this process, also those that are at work."""
+        """Close the simulators of all threads of this process, even running ones."""
         found = [_own.pop(thread) for thread, (key, _) in list(_own.items()) if key == self.key]
         for _, simulator in found:
             simulator.close()
 
 
 class Pool(Protocol):
-    """Runs jobs elsewhere and hands back futures."""
+    """Run jobs elsewhere and return futures."""
 
     @property
     def threads(self) -> int:
-        """Shards that it simulates at the same time."""
+        """Number of shards that run at the same time."""
         ...
 
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
@@ -69,12 +69,12 @@ class Pool(Protocol):
         ...
 
     def close(self, job: Job) -> None:
-        """Drop shards that have not started, stop those that have."""
+        """Cancel shards that have not started, and stop running ones."""
         ...
 
 
 class LocalPool:
-    """Threads of this process, each with a simulator of its own (Geant4's runs in a child process of the thread's)."""
+    """Threads of this process, each with its own simulator (Geant4's runs in a child process of the thread)."""
 
     def __init__(self, workers: int) -> None:
         self.threads = workers
@@ -85,7 +85,7 @@ class LocalPool:
         return self._threads.submit(job.run, incidents)
 
     def close(self, job: Job) -> None:
-        """Drop shards that have not started, stop those that have."""
+        """Cancel shards that have not started, and stop running ones."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         job.close()
         self._threads.shutdown()
@@ -93,7 +93,7 @@ class LocalPool:
 
 @contextmanager
 def pool(job: Job, workers: int, cluster: str | None) -> Iterator[Pool]:
-    """Local threads, or a running Dask cluster at `cluster`.
+    """Pool of local threads, or of a running Dask cluster at `cluster`.
 
     Raises:
         InputError: the cluster cannot be reached.
@@ -117,7 +117,7 @@ def simulate_all(
     runners: Pool,
     finish: Callable[[Shard, Showers], None],
 ) -> dict[Shard, Exception]:
-    """Simulate the incidents that `draw` gives for each shard; `finish` takes each.
+    """Simulate the incidents that `draw` gives for each shard, and pass the showers to `finish`.
 
     Each thread has one shard waiting behind the one it simulates. A lost shard is tried three times.
 
@@ -150,7 +150,7 @@ def simulate_all(
 
 
 def describe_failures(failed: dict[Shard, Exception], kept: str) -> RunError:
-    """One error that names what failed and where the rest is."""
+    """One error that names the failed shards and the folder of the others."""
     shard, reason = next(iter(failed.items()))
     more = f" (and {len(failed) - 1} more shards)" if len(failed) > 1 else ""
     return RunError(

@@ -1,4 +1,4 @@
-"""Named runs: one directory that holds showers, training, exported model, times and report."""
+"""Named runs: one directory holds showers, training, exported model, times and report."""
 
 from caloforge.runs.config import RunConfig
 from caloforge.runs.directory import RunDirectory

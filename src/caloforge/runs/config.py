@@ -22,11 +22,11 @@ class ShowerCounts(Strict):
     The test sample is split into reference and floor.
 
     Attributes:
-        train, select, test: numbers of showers; or files of showers in any layout, `train` alone for one file that is
+        train, select, test: numbers of showers; or files of showers in any layout; or `train` alone, one file that is
             split by a hash of its shower ids.
-        shares: of one file: parts for training, validation and test.
-        particle, format: of files that do not tell them.
-        folder: where Geant4's are kept, the run's own by default; runs of the same incidents, counts and seed share it.
+        shares: parts of one file for training, validation and test.
+        particle, format: particle and layout of files that do not tell them.
+        folder: folder of Geant4's showers, the run's own by default; runs of equal incidents, counts and seed share it.
     """
 
     train: Count | File
@@ -44,7 +44,7 @@ class ShowerCounts(Strict):
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """Numbers of showers for training, validation and test, where Geant4 makes them."""
+        """Numbers of showers for training, validation and test, if Geant4 makes them."""
         train, select, test = (getattr(self, name) for name in NAMES)
         return int(train), int(select), int(test)
 
@@ -71,7 +71,7 @@ class ValidationConfig(Strict):
 
     Attributes:
         competitors: simulators judged beside the model: gflash, frozen (a library of the training showers), files.
-        recipe, seeds: of the classifiers.
+        recipe, seeds: recipe and number of seeds of the classifiers.
     """
 
     competitors: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class InsideConfig(Strict):
     Attributes:
         n: events.
         energy: kinetic energy of the incident particles.
-        threshold: kinetic energy from which particles are handed to the model.
+        threshold: kinetic energy above which the model gets particles.
     """
 
     n: Count = 100
@@ -107,15 +107,15 @@ class RunConfig(Strict):
     """A complete named run; `model` and `training` are checked by the model they name.
 
     Attributes:
-        name: of the run, its default folder and its model.
-        seed: of every random number.
+        name: name of the run, its default folder and its model.
+        seed: seed of every random number.
         detector: a preset or a TOML file.
-        incidents: what the model learns and is judged on.
-        physics: what Geant4 tracks with.
-        showers: numbers of Geant4 showers.
+        incidents: incidents of training, validation and test.
+        physics: physics list and cuts of Geant4.
+        showers: numbers of Geant4 showers, or files.
         model: kind and sizes of the model.
         training: schedule of the training.
-        validation: of the exported model.
+        validation: validation of the exported model.
         inside: the model inside Geant4.
         bench: timing.
         teacher: run directory of the trained model that a student learns from.
@@ -143,6 +143,6 @@ class RunConfig(Strict):
 
     @property
     def beam(self) -> SourceConfig:
-        """The incidents, which a run from files knows once it has read them."""
+        """The incidents; a run from files knows them once it has read the files."""
         assert self.incidents is not None
         return self.incidents

@@ -1,4 +1,4 @@
-"""What a run directory holds, each path named once."""
+"""Paths of a run directory, each named once."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ class RunDirectory:
 
     Attributes:
         path: the directory.
-        name: of the run and its model.
-        shared: folder of the showers where several runs share them; the run's own by default.
+        name: name of the run and its model.
+        shared: folder of the showers, if several runs share them; the run's own by default.
     """
 
     path: Path
@@ -22,7 +22,7 @@ class RunDirectory:
 
     @property
     def config(self) -> Path:
-        """The config as the run began with it."""
+        """The config with which the run began."""
         return self.path / "config.toml"
 
     @property
@@ -61,10 +61,10 @@ class RunDirectory:
 
     @property
     def metrics(self) -> Path:
-        """All figures of the validation."""
+        """All results of the validation."""
         return self.report / METRICS
 
     @property
     def page(self) -> Path:
-        """The report to read."""
+        """The report."""
         return self.report / REPORT

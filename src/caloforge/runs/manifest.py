@@ -1,4 +1,4 @@
-"""What a run has made in its folder: the list by which alone it is removed, and digests that tell whole results."""
+"""Manifest of a run: the list of its files, which alone may be removed, and digests of its results."""
 
 import json
 import re
@@ -39,30 +39,30 @@ class Manifest:
             self._write({**values, "made": sorted({*values["made"], *names, NAME})})
 
     def record(self, files: Iterable[Path]) -> None:
-        """Keep the digests of whole results."""
+        """Record the digests of finished results."""
         values = self._read()
         found = {self._name(path): digest(path) for path in files}
         self._write({**values, "digests": {**values["digests"], **found}})
 
     def forget(self, files: Iterable[Path]) -> None:
-        """Drop the digests of results that will be made again."""
+        """Remove the digests of results that will be made again."""
         values, names = self._read(), {self._name(path) for path in files}
         if names & values["digests"].keys():
             kept = {name: value for name, value in values["digests"].items() if name not in names}
             self._write({**values, "digests": kept})
 
     def has(self, files: Iterable[Path]) -> bool:
-        """Whether all files were recorded and are there, whatever they hold."""
+        """Whether all files are recorded and exist, whatever their content."""
         digests = self._read()["digests"]
         return all(self._name(path) in digests and path.is_file() for path in files)
 
     def damaged(self, files: Iterable[Path]) -> list[Path]:
-        """Files that were recorded and are missing or changed."""
+        """Recorded files that are missing or changed."""
         digests = self._read()["digests"]
         return [path for path in files if (known := digests.get(self._name(path))) and known != _digest(path)]
 
     def foreign(self) -> list[Path]:
-        """What is in the folder and no run has made, by its list."""
+        """Entries of the folder that are not in the list."""
         made = set(self._read()["made"])
         return [path for path in sorted(self.folder.rglob("*")) if not self._is_made(path, made)]
 
@@ -71,27 +71,27 @@ class Manifest:
         working = WORKING.fullmatch(name)
         if working and (working["output"] is None or working["output"] in made):
             return True
-        if path.is_dir() and not path.is_symlink():  # its content is looked at in its turn
+        if path.is_dir() and not path.is_symlink():  # its entries follow in the walk
             return any(known.startswith(f"{name}/") for known in made)
         return name in made
 
     def clear(self) -> None:
-        """Remove all that runs have made; the folder stays.
+        """Remove all files of runs and keep the folder.
 
         Raises:
             InputError: it holds other things; nothing is removed.
         """
         self.check_own()
-        for path in sorted(self.folder.rglob("*"), reverse=True):  # what is in a folder comes before it
+        for path in sorted(self.folder.rglob("*"), reverse=True):  # entries of a folder come before it
             if path != self.folder / NAME and not path.name.endswith((".lock", ".takeover")):
                 _remove(path)
-        (self.folder / NAME).unlink(missing_ok=True)  # the last, so that a kill leaves a folder that can be cleared
+        (self.folder / NAME).unlink(missing_ok=True)  # last, so that --force still works after a kill
 
     def check_own(self) -> None:
-        """Refuse a folder that holds anything that no run has made.
+        """Refuse a folder with files that no run has made.
 
         Raises:
-            InputError: as said.
+            InputError: the folder holds other files.
         """
         if foreign := self.foreign():
             raise InputError(f"{foreign[0]} was made by no run; move it, or give another folder with --out")

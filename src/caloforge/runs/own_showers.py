@@ -1,4 +1,4 @@
-"""Showers of a run that come from the user's files: split, copied into the run, and compared when it is resumed."""
+"""Showers of a run from the user's files: they are split, copied, and compared when the run is resumed."""
 
 import math
 from contextlib import AbstractContextManager
@@ -36,13 +36,13 @@ class Part:
     share: tuple[float, float] = (0.0, 1.0)
 
     def has(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which showers (N,) belong to it."""
+        """Which showers (N,) belong to the part."""
         place = hashed(ids)
         return (place >= self.share[0]) & (place < self.share[1])
 
 
 def hashed(ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A number in [0, 1) for each shower id, the same for ever: splitmix64, which leaves no pattern of the ids."""
+    """Fixed number in [0, 1) for each shower id, by splitmix64, which leaves no pattern of the ids."""
     with np.errstate(over="ignore"):
         x = ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -79,9 +79,9 @@ class OwnShowers:
         return found
 
     def complete(self, config: RunConfig) -> RunConfig:
-        """The run's config with numbers of showers and incidents as the files have them.
+        """Config of the run with the numbers of showers and the incidents of the files.
 
-        The model is timed at an energy in the middle, where the config names none.
+        The model is timed at an energy in the middle of the range if the config names none.
 
         Raises:
             InputError: files that cannot be used, or GFlash as a competitor in a detector without matter.
@@ -105,14 +105,14 @@ class OwnShowers:
 
     @cached_property
     def _ranges(self) -> dict[str, list[float]]:
-        """Ranges of all files: a model learns from a part, and is meant for the whole."""
+        """Ranges of all files, since a model learns from a part and is meant for the whole."""
         domain = Domain.of(self._all)
         x, y, _ = domain.position
         found = {"energy": domain.energy, "theta": domain.theta, "phi": domain.phi, "x": x, "y": y}
         return {name: list(side) for name, side in found.items()}
 
     def _source(self) -> SourceConfig:
-        """The incidents of all files as one source: their particles and ranges.
+        """Source with the particles and the ranges of all files.
 
         Raises:
             InputError: the files do not tell their particle.
@@ -127,10 +127,10 @@ class OwnShowers:
         )  # fmt: skip
 
     def copy(self, name: str, output: Path) -> None:
-        """Copy the showers of a part into a file of ours, block by block; one that is there must be of the same file.
+        """Copy the showers of a part block by block; an existing copy must be of the same file.
 
         Raises:
-            InputError: the file has changed since, or holds energies that make no sense.
+            InputError: the file has changed since, or holds impossible energies.
         """
         part = self.parts[name]
         made = {"file": part.path.name, "sha256": digest(part.path), "share": list(part.share), "ranges": self._ranges}

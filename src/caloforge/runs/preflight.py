@@ -25,8 +25,8 @@ from caloforge.validation.samples import check_incidents, check_size
 if TYPE_CHECKING:
     from caloforge.training import TrainingConfig
 
-SELECTION_FOLDS = 3  # of the judge that picks weights
-MOST_DRAWN = 20_000  # incidents of the test that competitors are asked about
+SELECTION_FOLDS = 3  # of the judge that selects weights
+MOST_DRAWN = 20_000  # number of test incidents that competitors are asked about
 
 
 def check_steps(
@@ -34,11 +34,11 @@ def check_steps(
 ) -> None:
     """Check that the model, the tests, Geant4 with the model inside, timing and validation take the configuration.
 
-    Where the showers come from files, incidents are not `drawn` from the source: competitors are asked about its
+    If the showers come from files, incidents are not `drawn` from the source. Competitors are then asked about its
     energies alone.
 
     Raises:
-        InputError: a part that would refuse its work; the message names the table and what would be right.
+        InputError: a part refuses the configuration; the message names the table and what would be right.
     """
     for n in (*config.showers.sizes, config.inside.n):
         check_showers(n, detector.n_cells)
@@ -80,12 +80,12 @@ def _check_energies(config: RunConfig, detector: Detector, source: Source) -> No
 
 
 def _check_competitors(config: RunConfig, detector: Detector, *, drawn: bool) -> None:
-    """Ask each competitor whether it takes the test's incidents, or its sample may be judged with them."""
+    """Ask each competitor whether it accepts the test's incidents, or whether its sample may be compared with them."""
     named = labelled(config.validation.competitors)
     if config.name in {*named, "floor", "reference"}:
         raise InputError(f"a run cannot be called '{config.name}', as another column of its report is")
     competitors = [name for name in named.values() if name != "frozen"]
-    for name in competitors:  # a library of frozen showers is made by the run
+    for name in competitors:  # the run makes the library of frozen showers
         check_name(name)
     if not competitors:
         return
@@ -100,7 +100,7 @@ def _check_competitors(config: RunConfig, detector: Detector, *, drawn: bool) ->
             continue
         with create(name, detector, config.physics if name == GEANT4 else None) as simulator:
             if not simulator.replays:
-                ends = test[np.unique(test.pdg, return_index=True)[1].repeat(2)]  # seldom drawn
+                ends = test[np.unique(test.pdg, return_index=True)[1].repeat(2)]  # rarely drawn
                 simulator.check(replace(ends, energy=np.resize(complete.energy, len(ends))))
             if drawn:
                 simulator.check(test)
@@ -125,9 +125,9 @@ def check_teacher(config: RunConfig, learning: "TrainingConfig") -> None:
 
 
 def _check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
-    """Same seed and incidents, same first showers: those that the teacher learned from must not be tests."""
+    """Refuse test showers that the teacher learned from: equal seeds and incidents give the same first showers."""
     saved = folder / "config.toml"
-    if "showers" not in _tables(saved):  # a training alone
+    if "showers" not in _tables(saved):  # a training without a run
         return
     theirs: RunConfig = read_file(RunConfig, saved)
     if theirs.showers.from_files:
@@ -147,7 +147,7 @@ def changed_tables(saved: Path, wanted: Mapping[str, Any]) -> set[str]:
 
 
 def _tables(file: Path) -> dict[str, Any]:
-    """A TOML file; nothing where it is missing or damaged."""
+    """Content of a TOML file; empty if it is missing or damaged."""
     try:
         return parse_toml(read_text(file), str(file))
     except InputError:

@@ -1,4 +1,4 @@
-"""A named run: showers, training, export, Geant4 with the model inside, timing and report; every step resumes."""
+"""A named run: showers, training, export, Geant4 with the model inside, timing and report; all steps resume."""
 
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -36,7 +36,7 @@ class Run:
     """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
 
     Raises:
-        InputError: the configuration does not hold together.
+        InputError: the configuration is inconsistent.
     """
 
     def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None) -> None:
@@ -71,7 +71,7 @@ class Run:
 
     @cached_property
     def steps(self) -> list[Step]:
-        """What is done, in order."""
+        """The steps in order."""
         at = self.paths
         showers = tuple(map(at.showers, NAMES))
         made = (
@@ -91,15 +91,15 @@ class Run:
 
     @cached_property
     def wanted(self) -> dict[str, Any]:
-        """The config as it is saved."""
+        """The config in its saved form."""
         return self.given.model_dump(mode="json", exclude_none=True)
 
     def open(self, *, resume: bool, force: bool) -> None:
-        """Make the run directory, or take up an existing one.
+        """Make the run directory, or continue in an existing one.
 
         Raises:
-            InputError: it exists without `resume` or `force`, was made from another config, holds what no run has made,
-                is another process's at present, cannot be written, or its teacher is not trained yet.
+            InputError: it exists without `resume` or `force`, was made from another config, holds other files, is in
+                use by another process, cannot be written, or its teacher is not trained yet.
         """
         if force or not self.training.model_file.exists():
             preflight.check_teacher(self.config, self.learning)
@@ -118,7 +118,7 @@ class Run:
             write_text(self.paths.config, tomli_w.dumps(self.wanted))
 
     def _check_folder(self, *, resume: bool, force: bool) -> None:
-        """Whether the run directory may be made, replaced or taken up; steps to come may have been changed."""
+        """Check that the run directory may be made, replaced or continued; later steps may have been changed."""
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file; give a folder with --out")
         if not self.folder.exists() or not any(path.suffix != ".lock" for path in self.folder.iterdir()):
@@ -127,8 +127,8 @@ class Run:
             self.manifest.check_own()
             return
         if not resume:
-            raise InputError(f"{self.folder} exists; --resume goes on, --out takes another folder, and --force deletes "
-                             "what runs have made there")  # fmt: skip
+            raise InputError(f"{self.folder} exists; --resume continues, --out takes another folder, and --force "
+                             "deletes what runs have made there")  # fmt: skip
         to_come = {step.table for step in self.steps if not self.manifest.has(step.results)}
         if self.paths.config.exists() and (
             changed := preflight.changed_tables(self.paths.config, self.wanted) - to_come
@@ -139,7 +139,7 @@ class Run:
             self.manifest.check_own()
 
     def execute(self, last: str | None = None) -> None:
-        """Do every step whose results are not whole, up to the one titled `last`; what follows a new model, too.
+        """Do every step whose results are not whole, up to the one titled `last`, and all steps after a new model.
 
         Raises:
             InputError: another process is at work in the folder, or has begun another run in it.
@@ -158,9 +158,9 @@ class Run:
             self.own.copy(name, self.paths.showers(name))
 
     def make_showers(self) -> None:
-        """Independent Geant4 showers for training, selection and test: disjoint ids of one seed.
+        """Make independent Geant4 showers for training, validation and test: disjoint ids of one seed.
 
-        Labels left out are left out of training and selection; the test has them all.
+        Labels to leave out are left out of training and validation; the test has all labels.
         """
         with claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext():
             self._make_showers()
@@ -196,7 +196,7 @@ class Run:
             self.console.print(f"Warning: {summary.remark}")
 
     def _area(self, reference: Showers, drawn: Showers) -> float:
-        """Area under the curve of boosted trees on features, which tell drawn showers from Geant4's."""
+        """AUC of boosted trees on features that tell generated showers from Geant4's."""
         from caloforge.validation.judges import judge
 
         members, folds = ("trees_features",), preflight.SELECTION_FOLDS
@@ -237,13 +237,13 @@ class Run:
         write_report(report, self.paths.bench)
 
     def _competitors(self) -> dict[str, str]:
-        """Competitors' names -> how they are called."""
+        """Simulators of the competitors by their names."""
         library = f"frozen={self.paths.showers('train')}"
         named = labelled(self.config.validation.competitors)
         return {label: library if name == "frozen" else name for label, name in named.items()}
 
     def validate(self) -> None:
-        """Judge the model and its competitors on showers that training never saw."""
+        """Judge the model and its competitors on showers outside the training."""
         from caloforge.bench import read_report
         from caloforge.report import validate
 
@@ -274,7 +274,7 @@ def load(
     """A run from its config file, in `out` or runs/NAME, with its physics changed.
 
     Raises:
-        InputError: the config does not hold together.
+        InputError: the config is inconsistent.
     """
     found: RunConfig = read_file(RunConfig, config)
     found = found.model_copy(update={"physics": change(found.physics)})

@@ -1,4 +1,4 @@
-"""Steps of a run: each is done once its results are whole, and again when they are not."""
+"""Steps of a run: each is done if its results are not whole."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from caloforge.runs.manifest import Manifest
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: done when its results are whole, unless its work checks that itself, `always`.
+    """One step of a run; it is done if its results are whole. With `always`, its work itself checks that.
 
-    Until it is done, `table` of the config, which it alone reads, may change.
+    Until the step is done, `table` of the config, which it alone reads, may change.
     """
 
     title: str
@@ -26,7 +26,7 @@ class Step:
 
 
 def execute(steps: Sequence[Step], manifest: Manifest, console: Console, last: str | None) -> None:
-    """Do every step whose results are not whole, up to the one titled `last`; what follows a new model, too."""
+    """Do every step whose results are not whole, up to the one titled `last`, and all steps after a new model."""
     for folder in {file.parent for step in steps for file in step.results}:
         remove_leftovers(folder)
     again = False
@@ -36,7 +36,7 @@ def execute(steps: Sequence[Step], manifest: Manifest, console: Console, last: s
             console.print(f"{number}/{len(steps)} {step.title}: done already")
         else:
             console.rule(f"{number}/{len(steps)} {step.title}", align="left")
-            again = again or number > 1  # showers that are made again are the same
+            again = again or number > 1  # showers that are made again are the same, so later steps stay valid
             _do(step, manifest, anew=again)
             console.print(f"{step.title}: {time.perf_counter() - begin:.0f} s, {step.results[-1]}")
         if step.title == last:
@@ -44,7 +44,7 @@ def execute(steps: Sequence[Step], manifest: Manifest, console: Console, last: s
 
 
 def _is_done(step: Step, manifest: Manifest, console: Console) -> bool:
-    """Whether all results are whole; says which are not, and removes those so that they are made again."""
+    """Whether all results are whole; damaged ones are named and removed, so that they are made again."""
     damaged = manifest.damaged(step.results)
     for file in damaged:
         how = "damaged" if file.exists() else "missing"
@@ -56,7 +56,7 @@ def _is_done(step: Step, manifest: Manifest, console: Console) -> bool:
 def _do(step: Step, manifest: Manifest, *, anew: bool) -> None:
     own = [file for file in step.results if file.is_relative_to(manifest.folder)]
     manifest.forget(own)
-    if anew and step.title != "training":  # which goes on from its checkpoint
+    if anew and step.title != "training":  # training continues from its checkpoint
         for file in own:
             file.unlink(missing_ok=True)
     step.work()

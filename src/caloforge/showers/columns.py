@@ -1,4 +1,4 @@
-"""Showers as arrays of other libraries: awkward for hits, pandas for incidents."""
+"""Convert showers to arrays of other libraries: awkward for hits, pandas for incidents."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ def to_awkward(showers: "Showers") -> Any:
         showers: N showers.
 
     Returns:
-        Fields `cell`, `layer` (whole numbers) and `energy` [MeV] hold one list per shower, of its cells with energy;
-        `incident_*`, `shower_id` and, where there is one, `fast_energy` one number.
+        Fields `cell`, `layer` (whole numbers) and `energy` [MeV] hold one list per shower, of its cells with energy.
+        `incident_*`, `shower_id` and, if there is one, `fast_energy` hold one number per shower.
 
     Raises:
         InputError: awkward is not installed.
@@ -45,7 +45,7 @@ def to_pandas(showers: "Showers") -> Any:
 
     Returns:
         N rows; index `shower_id`; columns `particle`, `incident_pdg`, `incident_energy` [MeV], `incident_theta`,
-        `incident_phi` [rad], `incident_x`, `_y`, `_z` [mm], `visible` [MeV], `hits` above the threshold and, where
+        `incident_phi` [rad], `incident_x`, `_y`, `_z` [mm], `visible` [MeV], `hits` above the threshold and, if
         there is one, `fast_energy` [MeV].
 
     Raises:

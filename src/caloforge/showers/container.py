@@ -1,4 +1,4 @@
-"""Showers: incidents and the energy they leave in each cell."""
+"""Showers: incidents and their energy in each cell."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,12 +29,12 @@ class Showers:
 
     Attributes:
         detector: the detector.
-        incidents: what caused them (N).
-        energies: energies of the cells float32 (N, n_cells) [MeV], raw: no threshold applied. Deposits, or the signal
-            where the detector says so (`detector.quantity`).
+        incidents: the incident particles (N).
+        energies: energies of the cells float32 (N, n_cells) [MeV] without a threshold; deposits or signals, as
+            `detector.quantity` says.
         provenance: simulator, versions, physics, seed, command.
-        fast_energy: the part of each shower that a fast simulation inside Geant4 made, float64 (N,) [MeV]; None where
-            one simulator made everything.
+        fast_energy: fast-simulated part of each shower inside Geant4, float64 (N,) [MeV]; None if one simulator made
+            everything.
     """
 
     detector: Detector
@@ -57,17 +57,17 @@ class Showers:
         return len(self.incidents)
 
     def __getitem__(self, rows: Any) -> "Showers":
-        """Showers at one index, a slice, indices or a mask; one index gives one shower, still with N = 1 rows."""
+        """Select showers by an index, a slice, indices or a mask; one index gives N = 1 shower."""
         rows = inc.as_rows(rows)
         fast = None if self.fast_energy is None else self.fast_energy[rows]
         return replace(self, incidents=self.incidents[rows], energies=self.energies[rows], fast_energy=fast)
 
     def __iter__(self) -> Iterator["Showers"]:
-        """One shower after the other."""
+        """Iterate over the showers, each with N = 1."""
         return (self[row] for row in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
-        """Whether detector, incidents and energies are the same bits; provenance does not count."""
+        """Whether detector, incidents and energies are equal to the bit; provenance is not compared."""
         if not isinstance(other, Showers):
             return NotImplemented
         return (
@@ -84,7 +84,7 @@ class Showers:
         return f"Showers({said}, in {self.detector.name}: {units.counted(self.detector.n_cells, 'cell')}{by})"
 
     def _repr_html_(self) -> str:
-        """One line and the longitudinal profile, for notebooks."""
+        """HTML for notebooks: one line and the longitudinal profile."""
         from caloforge.showers.picture import small
 
         picture = small(self.profile(), repr(self)) if len(self) else ""
@@ -92,12 +92,12 @@ class Showers:
 
     @property
     def layers(self) -> NDArray[np.float64]:
-        """Energy in each readout layer (N, n_layers) [MeV], cells below the threshold left out."""
+        """Energy in each readout layer (N, n_layers) [MeV], without cells below the threshold."""
         return self.detector.sum_layers(self.thresholded())
 
     @property
     def total(self) -> NDArray[np.float64]:
-        """Energy in all cells (N,) [MeV], cells below the threshold left out."""
+        """Energy in all cells (N,) [MeV], without cells below the threshold."""
         return np.asarray(self.layers.sum(axis=1))
 
     @property
@@ -143,7 +143,7 @@ class Showers:
         return histogram(self, quantity, bins, limits)
 
     def plot(self) -> "Figure":
-        """The longitudinal profile and the mean energy per area in the layers that hold most.
+        """Draw the longitudinal profile and the mean energy per area in the layers with most energy.
 
         Raises:
             InputError: there is no shower, or matplotlib is not installed.
@@ -172,7 +172,7 @@ class Showers:
         return to_pandas(self)
 
     def __add__(self, other: "Showers") -> "Showers":
-        """Both samples in order, with the provenance of the first."""
+        """Join two samples in order, with the provenance of the first."""
         return concatenate([self, other])
 
 

@@ -1,4 +1,4 @@
-"""Files of showers from one layout to another, one block in memory at a time."""
+"""Convert files of showers from one layout to another, one block in memory at a time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,11 +13,11 @@ from caloforge.units import counted
 
 @dataclass(frozen=True)
 class Converted:
-    """What was converted.
+    """Result of a conversion.
 
     Attributes:
         n: number of showers.
-        notes: what reading has changed, in sentences.
+        notes: changes made while reading, in sentences.
     """
 
     n: int
@@ -37,15 +37,15 @@ def convert(
 
     Args:
         source: name of the file that is read, for the provenance.
-        layout: its layout.
-        table: its showers.
+        layout: layout of that file.
+        table: showers of that file.
         target: layout to write.
         output: the file to be written.
-        rows: those wanted.
-        advance: told the number of showers of every block.
+        rows: wanted rows.
+        advance: called with the number of showers of every block.
 
     Raises:
-        InputError: no rows, energies that make no sense, or a detector that the layout cannot hold.
+        InputError: no rows, impossible energies, or a detector that the layout cannot hold.
     """
     start, stop = table.bounds(rows)
     if stop <= start:
@@ -61,10 +61,10 @@ def convert(
 
 
 def write_binning_of(path: Path, table: Table) -> None:
-    """Write the binning XML that CaloChallenge's evaluation reads beside its file.
+    """Write the binning XML for CaloChallenge's evaluation.
 
     Raises:
-        InputError: several particles, one without a data set, or cells that are not rings.
+        InputError: several particles, a particle without a data set, or cells that are not rings.
     """
     codes = {int(code) for code in table.incidents.pdg}
     if len(codes) != 1:

@@ -1,4 +1,4 @@
-"""Which showers two samples share."""
+"""Count showers that two samples share."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ from caloforge.showers.container import Showers
 
 
 def common(a: Showers, b: Showers) -> int:
-    """How many showers with energy in a cell are in both samples, told by their cells and incident energies."""
+    """Number of non-empty showers in both samples; equal cells and incident energies identify a shower."""
     return len(_digests(a) & _digests(b))
 
 

@@ -1,4 +1,4 @@
-"""The incidents a model has learned from: their particles and ranges, and the inputs that vary among them."""
+"""Domain of a model: particles and ranges of its training incidents, and the inputs that vary among them."""
 
 import math
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Domain(Strict):
     """Particles and ranges of incidents.
 
     Attributes:
-        pdgs: PDG codes, sorted; (0,) where the showers do not say their particle.
+        pdgs: PDG codes, sorted; (0,) if the showers do not tell their particle.
         energy: lowest and highest kinetic energy [MeV].
         theta, phi: range of the direction [rad].
         position: range of the entry point in x, y, z [mm].
@@ -71,9 +71,9 @@ class Domain(Strict):
 
     @classmethod
     def of_showers(cls, showers: Showers) -> Self:
-        """Domain of the source that drew the showers, or of the file they are a part of, where provenance tells it.
+        """Domain of the showers' source, or of the file that they are a part of, if provenance tells it.
 
-        Random energies never reach the ends of their spectrum, and the model is as good there.
+        Random energies never reach the ends of their spectrum, although the model is equally good there.
         """
         domain = cls.of(showers.incidents)
         for keys in (("order", "source"), ("source_file", "ranges")):
@@ -85,14 +85,14 @@ class Domain(Strict):
         return domain
 
     def _joined_with(self, source: dict[str, object]) -> Self:
-        """The domain that holds the ranges of a source, too."""
+        """Smallest domain that holds the ranges of a source as well."""
         x, y = (_joined(side, source.get(axis)) for axis, side in zip("xy", self.position, strict=False))
         ranges = {name: _joined(getattr(self, name), source.get(name)) for name in ("energy", "theta", "phi")}
         return self.model_copy(update={**ranges, "position": (x, y, self.position[2])})
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the network inputs that vary, the energy always among them."""
+        """Names of the network inputs that vary, always including the energy."""
         tilted = self.theta[1] > ANGLE_TOLERANCE
         varies = {
             "energy": True,
@@ -105,12 +105,12 @@ class Domain(Strict):
 
     @property
     def symmetric(self) -> bool:
-        """Whether all showers start at the centre and fly straight in, as the detector's symmetries ask."""
+        """Whether all showers are centred and perpendicular, which the detector's symmetries require."""
         centred = all(max(map(abs, side)) <= POSITION_TOLERANCE for side in self.position[:2])
         return centred and max(map(abs, self.theta)) <= ANGLE_TOLERANCE
 
     def check(self, incidents: Incidents) -> None:
-        """Refuse incidents outside the domain; phi counts only where theta does and up to whole turns, z never.
+        """Refuse incidents outside the domain; phi is compared up to whole turns and for tilted incidents, z is not.
 
         Raises:
             InputError: the message names the first such value and the range.
@@ -128,14 +128,14 @@ class Domain(Strict):
             _check(column, place, _show_position(axis), side)
 
     def holds(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) `check` lets pass."""
+        """Which incidents (N,) are inside the domain."""
         x, y, _ = incidents.position.T
         columns = (incidents.pdg, incidents.energy, incidents.theta, incidents.phi, x, y)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return np.array([self.admits(*row) for row in rows], bool)
 
     def admits(self, pdg: int, energy: float, theta: float, phi: float, x: float, y: float) -> bool:
-        """Whether one particle passes [MeV, rad, mm]; in plain numbers, since arrays of one cost ten times as much."""
+        """Whether one particle is inside [MeV, rad, mm]; plain numbers are ten times faster than arrays of one."""
         first = self.phi[0] - ANGLE_TOLERANCE
         azimuth = first + (phi - first) % (2 * math.pi) if theta > ANGLE_TOLERANCE else self.phi[0]
         values = (energy, theta, azimuth, x, y)
@@ -160,7 +160,7 @@ class Domain(Strict):
         return limits.energy, limits.theta, limits.phi, limits.x, limits.y
 
     def turned(self, incidents: Incidents) -> Incidents:
-        """The same incidents with azimuths moved by whole turns to where the range of phi starts."""
+        """Incidents with azimuths moved by whole turns into the turn that begins with the range of phi."""
         first = self.phi[0] - ANGLE_TOLERANCE
         outside = ~_within(incidents.phi, self.limits.phi)
         if not outside.any():
@@ -176,7 +176,7 @@ class Domain(Strict):
 
 
 def network_inputs(incidents: Incidents) -> Inputs:
-    """All inputs a network may ask for, by name, float32 [MeV, rad, mm] but pdg int64; (N, 1), position (N, 3)."""
+    """All possible network inputs by name, (N, 1), position (N, 3): float32 [MeV, rad, mm], pdg int64."""
     return {
         "energy": incidents.energy[:, None].astype(np.float32),
         "theta": incidents.theta[:, None].astype(np.float32),
@@ -191,7 +191,7 @@ def _range(values: NDArray[np.float64]) -> Range:
 
 
 def _joined(side: Range, other: object) -> Range:
-    """Smallest range that holds both; `other` comes from a file and may be anything."""
+    """Smallest range that holds both; `other` comes from a file and is ignored unless it holds numbers."""
     if not (isinstance(other, list | tuple) and all(isinstance(v, int | float) and np.isfinite(v) for v in other)):
         return side
     return min(*side, *other), max(*side, *other)

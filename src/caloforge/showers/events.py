@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from caloforge.errors import InputError
 from caloforge.showers.container import Showers
 
-STRIDE = 2**20  # showers of an event
+STRIDE = 2**20  # most showers of an event
 MOST_EVENTS = 2**23  # so that showers have ids below 2**43
 
 
@@ -29,16 +29,16 @@ def ids_of(event: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def sum_events(showers: Showers) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Energies in the cells by event, the particles of an event added.
+    """Add the cell energies of the particles of each event.
 
     Args:
         showers: one row per particle; row k of an event has the shower id event * 2**20 + k.
 
     Returns:
-        Event numbers (M,), growing, and energies (M, n_cells) [MeV].
+        Event numbers (M,), strictly increasing, and energies (M, n_cells) [MeV].
 
     Raises:
-        InputError: cells that follow the particle, so that those of two particles are different places.
+        InputError: cells follow the particle, so that cells of two particles are different places.
     """
     if showers.detector.readout.frame != "detector":
         raise InputError(f"cells of {showers.detector.name} follow the particle; those of several cannot be added")

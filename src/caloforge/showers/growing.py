@@ -1,4 +1,4 @@
-"""A file of showers that is written block by block."""
+"""Write a file of showers block by block."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from caloforge.showers.container import Showers
 from caloforge.showers.hdf5 import FAST, INCIDENT_FIELDS
 
 CHUNK_ROWS = 64
-CHUNK_CELLS = 2**18  # of a chunk, a mebibyte
+CHUNK_CELLS = 2**18  # bytes of a chunk
 
 
 def create_sets(file: Any, detector: Detector, total: int, *, fast: bool) -> None:
-    """Create the data sets of `total` showers; with `fast`, that of their fast-simulated energies, too."""
+    """Create the data sets of `total` showers; with `fast`, also that of their fast-simulated energies."""
     cells = detector.n_cells
     rows = max(1, min(total, CHUNK_ROWS, CHUNK_CELLS // cells))
     file.create_dataset("showers", (total, cells), np.float32, chunks=(rows, cells), compression="lzf")

@@ -1,4 +1,4 @@
-"""Showers on disk: the HDF5 schema, written beside and renamed, checked before it is believed."""
+"""Showers on disk: the HDF5 schema; files are written beside and renamed, and checked before use."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class NewFile(h5py.File):  # type: ignore[misc]
         self._stream = stream
 
     def check(self) -> None:
-        """Stop where the disk has failed, rather than at the end.
+        """Raise if the disk has failed, without waiting for the end.
 
         Raises:
             OSError: the disk is full or fails.
@@ -54,9 +54,9 @@ class NewFile(h5py.File):  # type: ignore[misc]
 
 @contextmanager
 def created(path: Path, *, sync: bool = True) -> Iterator[NewFile]:
-    """Open a new HDF5 file, which is at `path` once the block has ended well.
+    """Open a new HDF5 file, which appears at `path` if the block succeeds.
 
-    The file ends in a checksum: the HDF5 library can crash on damaged metadata, so readers look at the checksum first.
+    The file ends in a checksum. The HDF5 library can crash on damaged metadata, so readers check it first.
 
     Raises:
         InputError: the folder cannot be written.
@@ -72,7 +72,7 @@ def created(path: Path, *, sync: bool = True) -> Iterator[NewFile]:
 
 
 def write(path: Path, showers: Showers, *, compression: str | None = "lzf", sync: bool = True) -> None:
-    """Write showers as one file, whole or not at all; with `sync`, also where the power is cut.
+    """Write showers as one file, completely or not at all; with `sync`, also if the power is cut.
 
     Raises:
         InputError: the folder cannot be written.
@@ -90,7 +90,7 @@ def write(path: Path, showers: Showers, *, compression: str | None = "lzf", sync
 
 
 def write_attributes(file: Any, detector: Detector, provenance: dict[str, Any]) -> None:
-    """Write schema, what cells hold, detector and provenance as attributes of an open file."""
+    """Write schema, quantity of the cells, detector and provenance as attributes of an open file."""
     file.attrs["schema"] = SCHEMA
     file.attrs["quantity"] = detector.quantity
     file.attrs["detector"] = detector.toml
@@ -100,7 +100,7 @@ def write_attributes(file: Any, detector: Detector, provenance: dict[str, Any]) 
 def read(path: Path | str, detector: Detector | None = None, rows: slice = slice(None)) -> Showers:
     """Read showers, checking shapes, types, finiteness and the detector first.
 
-    A plain file with only `showers` and `incident_energies` is read when `detector` is given: e- would be a guess, so
+    A plain file with only `showers` and `incident_energies` is read if `detector` is given. Its particle is unknown, so
     its PDG codes are 0; directions are perpendicular and entry points central.
 
     Raises:
@@ -112,10 +112,10 @@ def read(path: Path | str, detector: Detector | None = None, rows: slice = slice
 
 
 def table(file: Any, path: Path, detector: Detector | None = None) -> Table:
-    """Showers of an open file, by rows; the rules are those of `read`.
+    """Showers of an open file, by rows, with the rules of `read`.
 
     Raises:
-        InputError: as `read`, but for the energies, which are not read yet.
+        InputError: as for `read`, except for the energies, which are not read yet.
     """
     _check_schema(file, path)
     found = file_detector(file, path, detector)
@@ -135,10 +135,10 @@ def table(file: Any, path: Path, detector: Detector | None = None) -> Table:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Put the file's name before what is wrong with its content.
+    """Put the file's name in front of errors about its content.
 
     Raises:
-        InputError: that of the block.
+        InputError: raised in the block.
     """
     try:
         yield
@@ -159,7 +159,7 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         check_seal(path)
         try_first(path)
-        # through Python's own file, since HDF5 wants locks, which not every file system has
+        # through Python's own file, since HDF5 needs locks, which not every file system has
         with path.open("rb", buffering=0) as raw, h5py.File(raw, "r") as file:
             yield file
     except InputError:
@@ -172,7 +172,7 @@ def file_detector(file: Any, path: Path, wanted: Detector | None) -> Detector:
     """The detector of an open showers file, checked against the wanted one.
 
     Raises:
-        InputError: neither file nor caller names one, or they differ.
+        InputError: neither file nor caller names a detector, or they differ.
     """
     text = file.attrs.get("detector")
     if text is None and wanted is None:
@@ -191,7 +191,7 @@ def read_incidents(path: Path) -> Incidents:
     """The incidents of a file of showers, of any detector.
 
     Raises:
-        InputError: missing, truncated or foreign file, or incidents that make no sense.
+        InputError: missing, truncated or foreign file, or impossible incidents.
     """
     with opened(path) as file:
         _check_schema(file, path)
@@ -204,7 +204,7 @@ def read_incidents(path: Path) -> Incidents:
 
 
 def _check_schema(file: Any, path: Path) -> None:
-    """Refuse files of another schema; those of others have none."""
+    """Refuse files of another schema; files of other programs have none."""
     found = str(file.attrs.get("schema", SCHEMA))
     if found != SCHEMA:
         raise InputError(f"{path} has the schema '{found[:60]}', not '{SCHEMA}': it is of another version of caloforge")

@@ -1,4 +1,4 @@
-"""Incidents: what hits the detector."""
+"""Incidents: the particles that hit the detector."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ class Incidents:
         theta: angles to +z float64 (N,) [rad].
         phi: azimuths from +x float64 (N,) [rad].
         position: entry points float64 (N, 3) [mm]; the front face is z = 0.
-        shower_id: int64 (N,), the names of the showers within a run's seed.
+        shower_id: ids of the showers within a run's seed, int64 (N,).
     """
 
     pdg: NDArray[np.int32]
@@ -97,12 +97,12 @@ class Incidents:
         return len(self.energy)
 
     def __getitem__(self, rows: Any) -> "Incidents":
-        """Incidents at one index, a slice, indices or a mask; one index gives one incident, with N = 1 rows."""
+        """Select incidents by an index, a slice, indices or a mask; one index gives N = 1 incident."""
         rows = as_rows(rows)
         return Incidents(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def __eq__(self, other: object) -> bool:
-        """Whether all fields are the same bits."""
+        """Whether all fields are equal to the bit."""
         if not isinstance(other, Incidents):
             return NotImplemented
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
@@ -123,23 +123,23 @@ class Incidents:
 
     @property
     def direction(self) -> NDArray[np.float64]:
-        """Unit vectors (N, 3)."""
+        """Unit vectors of the directions (N, 3)."""
         sin = np.sin(self.theta)
         return np.column_stack([sin * np.cos(self.phi), sin * np.sin(self.phi), np.cos(self.theta)])
 
     @property
     def particles(self) -> list[str]:
-        """Names of the particles that occur."""
+        """Names of the particles in the sample."""
         return [particle_name(int(code)) for code in np.unique(self.pdg)]
 
 
 def as_rows(rows: Any) -> Any:
-    """An index of rows that keeps the row axis: a whole number becomes an array of one index."""
+    """Index that keeps the row axis: a whole number becomes an array of one index."""
     return np.array([rows]) if isinstance(rows, int | np.integer) and not isinstance(rows, bool) else rows
 
 
 def _numbers(values: Any, read: Callable[[str], float]) -> NDArray[np.float64]:
-    """Numbers in the base unit; text carries its own."""
+    """Numbers in the base unit; text has its own unit."""
     if isinstance(values, str):
         values = read(values)
     if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):

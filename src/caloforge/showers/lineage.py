@@ -1,4 +1,4 @@
-"""Which simulated showers a model or a library was made from, as far as provenance tells."""
+"""Find the simulated showers behind a model or a library, as far as provenance tells."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,17 +7,17 @@ import numpy as np
 
 from caloforge.showers.container import Provenance, Showers
 
-SAME = ("detector", "simulator", "source", "seed")  # entries of an order that decide the bits of shower i
+SAME = ("detector", "simulator", "source", "seed")  # entries of an order that determine shower i
 
 
 def learned_from(candidate: Provenance, showers: Showers) -> int:
-    """Count the showers that a candidate's model or library has seen.
+    """Count the showers that a candidate's model or library was made from.
 
-    Shower i of an order is the same in every file, so the order and the shower ids decide, not the cells.
+    Shower i of an order is the same in every file, so orders and shower ids are compared, not cells.
 
     Args:
         candidate: provenance of the candidate's showers.
-        showers: N showers that should be unseen.
+        showers: N showers that the candidate should not know.
 
     Returns:
         The number of showers, 0 to N, with the order and an id of the candidate's training or library showers.
@@ -51,7 +51,7 @@ def _ancestors(provenance: Provenance) -> Iterator[Provenance]:
 
 
 def _at(value: Any, *keys: str) -> list[Provenance]:
-    """The dictionary at a path of keys, alone in a list, or nothing."""
+    """List with the dictionary at a path of keys; empty if there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return [value] if isinstance(value, dict) else []

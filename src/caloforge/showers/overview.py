@@ -1,4 +1,4 @@
-"""What a sample of showers looks like in a few numbers."""
+"""Summarise a sample of showers in a few numbers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,9 @@ from caloforge.showers.domain import Domain
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.table import Table
 
-MOST = 20_000  # showers that are averaged over
+MOST = 20_000  # most showers in the averages
 WIDTH = 40  # characters of the longest bar
-ROWS = 30  # of the sketch
+ROWS = 30  # most lines of the profile
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Overview:
     """Means of showers.
 
     Attributes:
-        n: showers that were averaged over.
+        n: number of showers in the averages.
         response: mean and standard deviation of the response, as `Showers.response`.
         hits: mean number of cells above the threshold.
         layers: mean energy of each layer [MeV], cells below the threshold left out.
@@ -37,7 +37,7 @@ class Overview:
         """Means of the first showers of a table.
 
         Raises:
-            InputError: energies that make no sense.
+            InputError: impossible energies.
         """
         responses, hits, layers, n = [np.zeros(0)], 0, np.zeros(len(table.detector.layers)), 0
         for block in table.chunks(slice(most)):
@@ -51,14 +51,14 @@ class Overview:
 
     @property
     def numbers(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """The means as JSON values."""
         mean, std = self.response
         return {"averaged": self.n, "response": {"mean": mean, "std": std}, "hits": self.hits,
                 "layers_MeV": self.layers.tolist()}  # fmt: skip
 
 
 def ranges(incidents: Incidents) -> dict[str, Any]:
-    """Particles and ranges of incidents [MeV, rad, mm] as JSON values; ranges are None where there are none."""
+    """Particles and ranges of incidents [MeV, rad, mm] as JSON values; ranges are None without incidents."""
     if not len(incidents):
         return {"particles": [], "energy": None, "theta": None, "phi": None, "position": None}
     domain = Domain.of(incidents)
@@ -67,7 +67,7 @@ def ranges(incidents: Incidents) -> dict[str, Any]:
 
 
 def sketch(detector: Detector, layers: NDArray[np.float64]) -> list[str]:
-    """The longitudinal profile as lines of text, one per layer, or per few layers where there are many."""
+    """Longitudinal profile as lines of text, one per layer, or per group of layers if there are many."""
     together = -(-len(layers) // ROWS)
     groups = [slice(first, min(first + together, len(layers))) for first in range(0, len(layers), together)]
     sums = np.array([layers[group].sum() for group in groups])

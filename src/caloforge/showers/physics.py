@@ -1,4 +1,4 @@
-"""The physics behind showers: what Geant4 tracked with, as the provenance of a file, a model or a library tells."""
+"""Geant4's physics behind showers, from the provenance of a file, a model or a library."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from caloforge.errors import InputError
 
-# keys of a list's entry by which like showers are told from others, and what they are called
+# compared keys of a physics entry, and their names in messages
 COMPARED = {
     "list": "list",
     "cut_mm": "cut [mm]",
@@ -18,7 +18,7 @@ COMPARED = {
 
 
 def tracked_with(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Entries of physics lists: those of the showers themselves, else those that a model or library learned from."""
+    """Physics entries of the showers themselves, or else of the showers behind a model or library."""
     own = provenance.get("physics")
     if isinstance(own, list):
         return [one for one in own if isinstance(one, dict)]
@@ -26,14 +26,14 @@ def tracked_with(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def learned_from(provenance: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every entry of a list "physics" below the first level of a provenance."""
+    """All entries of lists named "physics" below the first level of a provenance."""
     for inner in provenance.values():
         if isinstance(inner, dict):
             yield from tracked_with(inner)
 
 
 def describe(provenance: Mapping[str, Any]) -> str:
-    """Lists and cuts in a few words; empty where nothing is known."""
+    """Physics lists and cuts in a few words; empty if unknown."""
     found = {f"{one.get('list')} (cut {one.get('cut_mm'):g} mm)" for one in tracked_with(provenance) if _has_cut(one)}
     return ", ".join(sorted(found))
 
@@ -43,7 +43,7 @@ def _has_cut(one: Mapping[str, Any]) -> bool:
 
 
 def check_like(reference: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse to take showers of different physics for alike, by their provenance; those that do not tell it pass.
+    """Refuse to compare showers whose provenances tell different physics; unknown physics passes.
 
     Raises:
         InputError: lists, cuts, multiple scattering or tables differ; the message names the first difference.

@@ -1,4 +1,4 @@
-"""Pictures of showers: a small one for notebooks as SVG, and a figure of the energy in depth and across."""
+"""Pictures of showers: a small SVG for notebooks, and a figure of the energy along and across the axis."""
 
 from html import escape
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ SPECTRUM_BINS = 40
 
 
 def small(profile: Profile, title: str) -> str:
-    """The longitudinal profile as bars, in SVG that stands alone."""
+    """Draw the longitudinal profile as bars, in self-contained SVG."""
     return bars(profile.energy, f"mean energy by layer, up to {profile.energy.max():.4g} MeV", title)
 
 
@@ -46,13 +46,13 @@ def bars(values: Floats, text: str, title: str) -> str:
 
 
 def figure(detector: Detector, cells: Floats, profile: Profile, title: str) -> "Figure":
-    """The longitudinal profile, and the energy per area in up to four layers.
+    """Draw the longitudinal profile, and the energy per area in up to four layers.
 
     Args:
         detector: the detector.
         cells: mean energies (n_cells,) [MeV].
-        profile: of the same showers.
-        title: above the figure.
+        profile: longitudinal profile of the same showers.
+        title: title of the figure.
 
     Raises:
         InputError: matplotlib is not installed.

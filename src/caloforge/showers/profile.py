@@ -1,4 +1,4 @@
-"""The longitudinal profile of a sample."""
+"""Longitudinal profile of a sample."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Profile:
     """Mean energy of the showers in each readout layer; it unpacks into depth, energy and error.
 
     Attributes:
-        depth: of the middles of the layers (n_layers,) [mm].
-        energy: mean over the showers (n_layers,) [MeV].
-        error: of the mean (n_layers,) [MeV].
+        depth: middles of the layers (n_layers,) [mm].
+        energy: mean energy over the showers (n_layers,) [MeV].
+        error: standard error of the mean (n_layers,) [MeV].
         edges: depths of the fronts of the layers and of the last one's back (n_layers + 1,) [mm].
     """
 

@@ -1,4 +1,4 @@
-"""The checksum at the end of shower files, which HDF5 ignores and drops when it changes a file."""
+"""Checksum at the end of shower files; HDF5 ignores it, and drops it when it changes a file."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ SEAL_SIZE = 25
 
 
 def seal(file: BinaryIO) -> None:
-    """Append a checksum, which HDF5 ignores, and drops when it changes the file."""
+    """Append a checksum to a file."""
     size = file.seek(0, os.SEEK_END)
     checksum = _checksum(file, size)
     file.seek(size)
@@ -22,7 +22,7 @@ def seal(file: BinaryIO) -> None:
 
 
 def _checksum(file: BinaryIO, size: int) -> int:
-    """CRC-32 of the first `size` bytes; leaves the file position behind them."""
+    """CRC-32 of the first `size` bytes; the file position is then behind them."""
     checksum = 0
     file.seek(0)
     for start in range(0, size, 2**22):
@@ -31,10 +31,10 @@ def _checksum(file: BinaryIO, size: int) -> int:
 
 
 def check_seal(path: Path) -> None:
-    """Refuse a file whose content differs from its checksum, and one without that another program writes.
+    """Refuse a file whose content differs from its checksum, or that another program is writing.
 
     Raises:
-        InputError: as said.
+        InputError: the file is damaged or being written.
     """
     with path.open("rb") as file:
         size = max(file.seek(0, os.SEEK_END) - SEAL_SIZE, 0)
@@ -50,7 +50,7 @@ def check_seal(path: Path) -> None:
 
 
 def _is_being_written(file: BinaryIO) -> bool:
-    """Whether another program holds HDF5's lock of writers, as far as the file system has locks."""
+    """Whether another program holds HDF5's lock of writers; false if the file system has no locks."""
     if os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() in ("FALSE", "0"):
         return False
     try:

@@ -1,13 +1,13 @@
-"""A file under HDF5 that never fails: the library crashes Python where a disk does."""
+"""File for HDF5 that never fails, since the library crashes Python when a disk fails."""
 
 import io
 from typing import Any
 
 
 class Stream(io.RawIOBase):
-    """Passes HDF5's reads and writes to a file; after the first failure, keeps what is written in memory instead.
+    """Pass HDF5's reads and writes to a file; after a failure, keep further writes in memory.
 
-    So the library finds all it has written until whoever drives it asks `check` and stops.
+    The library can therefore read all it has written, until its caller calls `check` and stops.
     """
 
     def __init__(self, raw: io.FileIO) -> None:
@@ -17,7 +17,7 @@ class Stream(io.RawIOBase):
         self._at = 0
 
     def check(self) -> None:
-        """Tell of the failure, if there was one.
+        """Raise the failure, if there was one.
 
         Raises:
             OSError: the disk is full or fails.
@@ -26,15 +26,15 @@ class Stream(io.RawIOBase):
             raise self._error
 
     def seekable(self) -> bool:
-        """HDF5 seeks."""
+        """Whether the stream can seek: always."""
         return True
 
     def readable(self) -> bool:
-        """HDF5 reads what it has written."""
+        """Whether the stream can be read: always."""
         return True
 
     def writable(self) -> bool:
-        """HDF5 writes."""
+        """Whether the stream can be written: always."""
         return True
 
     def tell(self) -> int:
@@ -55,7 +55,7 @@ class Stream(io.RawIOBase):
         return max([size, *(at + len(data) for at, data in self._kept)])
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from the file and what is kept above it; zeros where there is nothing."""
+        """Fill a buffer from the file and the data kept in memory; missing bytes are zero."""
         view = memoryview(buffer).cast("B")
         view[:] = bytes(len(view))
         try:
@@ -71,7 +71,7 @@ class Stream(io.RawIOBase):
         return len(view)
 
     def write(self, data: Any) -> int:
-        """Write at the position, into memory once the file has failed."""
+        """Write at the position, into memory after the file has failed."""
         view = memoryview(data).cast("B")
         if self._error is None:
             try:
@@ -99,7 +99,7 @@ class Stream(io.RawIOBase):
         return size
 
     def flush(self) -> None:
-        """Nothing is buffered here."""
+        """Do nothing, since nothing is buffered."""
 
     def _fail(self, error: OSError) -> int:
         self._error = self._error or error

@@ -1,4 +1,4 @@
-"""The structure that an HDF5 file of showers may have, checked before anything of it is read."""
+"""Check the structure of an HDF5 file of showers before reading it."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,7 @@ from caloforge.errors import InputError
 from caloforge.limits import MAX_BYTES
 from caloforge.trial import attempt
 
-SECONDS, MEMORY = 3, 256 * 2**20  # what looking at a file's structure may take
+SECONDS, MEMORY = 3, 256 * 2**20  # limits of CPU time [s] and memory of a check
 MAX_OBJECTS = 10_000
 MAX_TEXT = 16 * 2**20  # bytes of an attribute
 PACKED, SLACK = 1100, 2**16  # a file claims at most PACKED times what it stores (gzip's best is 1032), plus SLACK bytes
@@ -18,16 +18,16 @@ TEXTS = ("schema", "detector", "provenance")
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_SZIP,
            h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET, h5py.h5z.FILTER_LZF}  # fmt: skip
 
-_known: set[tuple[int, ...]] = set()  # identities of files that this process has written, or seen pass
+_known: set[tuple[int, ...]] = set()  # identities of files that this process has written or checked
 
 
 def trust(path: Path) -> None:
-    """Note that this process has written a file, whose structure is therefore known."""
+    """Note that this process has written a file, which therefore needs no check."""
     _known.add(_identity(path))
 
 
 def try_first(path: Path) -> None:
-    """Let a child process `check` a file, since the HDF5 library hangs or crashes on some damaged ones.
+    """Let a child process `check` a file, since the HDF5 library hangs or crashes on some damaged files.
 
     Raises:
         InputError: the check refuses the file, does not end, or crashes.
@@ -84,7 +84,7 @@ def _check(path: Path, size: int) -> None:
 
 
 def _sizes(path: Path, name: str, item: Any, size: int) -> tuple[int, int]:
-    """Bytes that a data set stores, and those it claims to hold."""
+    """Bytes that a data set stores, and bytes that it claims to hold."""
     where, settings = f"{path}: data set '{name}'", item.id.get_create_plist()
     if item.is_virtual or settings.get_external_count():
         raise InputError(f"{where} keeps its data in other files; copy them into one")
@@ -102,7 +102,7 @@ def _sizes(path: Path, name: str, item: Any, size: int) -> tuple[int, int]:
 
 
 def _check_chunks(where: str, item: Any, size: int) -> int:
-    """Bytes of all chunks, each of which lies in the file."""
+    """Bytes of all chunks, after checking that each lies in the file."""
     expected = math.prod(-(-n // chunk) for n, chunk in zip(item.shape, item.chunks, strict=True))
     if expected > size:
         raise InputError(f"{where} claims {expected} chunks in a file of {size} bytes")
@@ -125,7 +125,7 @@ def _check_chunks(where: str, item: Any, size: int) -> int:
 
 
 def _check_text(file: Any, path: Path, name: str) -> None:
-    """Whether an attribute, where there is one, is one text of bounded length."""
+    """Check that an attribute, if present, is one text of bounded length."""
     if name not in file.attrs:
         return
     found = h5py.h5a.open(file.id, name.encode())

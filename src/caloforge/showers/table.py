@@ -1,4 +1,4 @@
-"""Showers of an open file, read by ranges of rows in blocks, so that memory holds the result and one block."""
+"""Read showers of an open file by ranges of rows in blocks; memory holds the result and one block."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.values import CellCheck, noted
 
-BLOCK = 2**22  # cells that are read at a time
-SURPLUS = 2.0  # more visible energy than this share of what came in is a wrong layout or detector,
-REST_ENERGY = 2000.0  # [MeV] of two nucleons, which an antinucleon brings beside its kinetic energy
+BLOCK = 2**22  # cells read at a time
+SURPLUS = 2.0  # visible over incident energy above which layout or detector must be wrong
+REST_ENERGY = 2000.0  # [MeV] mass of two nucleons, which an antinucleon adds to its kinetic energy
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Table:
 
     Attributes:
         detector: the detector.
-        incidents: of all N showers.
+        incidents: incidents of all N showers.
         cells: energies (n, n_cells) [MeV] of the rows from the first number on and below the second.
-        provenance: what the file tells, or that it comes from a file.
-        fast_energy: as in `Showers`, of all rows; None where there is none.
-        step: rows that the file stores together.
-        checked: whether visible energies are compared with what came in, since nothing in the file tells its units.
+        provenance: provenance in the file, or the fact that a file was read.
+        fast_energy: as in `Showers`, of all rows; None if there is none.
+        step: number of rows that the file stores together.
+        checked: whether visible energies are compared with incident ones, since the file does not tell its units.
     """
 
     detector: Detector
@@ -47,11 +47,11 @@ class Table:
 
     @property
     def block(self) -> int:
-        """Rows of a block: all that fit, in whole steps of the file."""
+        """Rows of a block: as many whole steps of the file as fit."""
         return max(1, BLOCK // (self.detector.n_cells * self.step)) * self.step
 
     def bounds(self, rows: slice) -> tuple[int, int]:
-        """First row of a range, and the one behind its last.
+        """First row of a range, and the row behind its last.
 
         Raises:
             InputError: rows that are not one after the other.
@@ -62,7 +62,7 @@ class Table:
         return start, max(start, stop)
 
     def read(self, rows: slice = slice(None)) -> Showers:
-        """A range of rows.
+        """Read a range of rows.
 
         Raises:
             InputError: energies or incidents that make no sense, or more showers than one sample can hold.
@@ -77,7 +77,7 @@ class Table:
         return self._showers(slice(start, stop), energies, check)
 
     def chunks(self, rows: slice = slice(None)) -> Iterator[Showers]:
-        """The same rows, block by block.
+        """Read a range of rows block by block.
 
         Raises:
             InputError: energies or incidents that make no sense.
@@ -89,7 +89,7 @@ class Table:
             yield self._showers(slice(first, last), energies, check)
 
     def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Bounds of blocks that begin where the file's own do."""
+        """Bounds of blocks that begin with the file's own."""
         begin = start
         while begin < stop:
             end = min(stop, (begin // self.block + 1) * self.block)
@@ -97,14 +97,14 @@ class Table:
             begin = end
 
     def _fill(self, energies: NDArray[np.float32], first: int, last: int, check: CellCheck) -> None:
-        with np.errstate(over="ignore"):  # what is too large is not finite then
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite
             energies[:] = self.cells(first, last)
         check.apply(energies)
         if self.checked and self.detector.quantity == "deposit":
             self._check_visible(energies, self.incidents.energy[first:last])
 
     def _check_visible(self, energies: NDArray[np.float32], incident: NDArray[np.float64]) -> None:
-        """Refuse showers that hold more energy than came in."""
+        """Refuse showers that hold more energy than their incidents."""
         fraction = self.detector.readout.sampling_fraction
         visible, came = energies.sum(dtype=np.float64), incident.sum()
         if visible > SURPLUS * fraction * (came + REST_ENERGY * len(incident)):

@@ -1,4 +1,4 @@
-"""Numbers of files, checked before they are believed."""
+"""Check numbers from files before use."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from caloforge.errors import InputError
 
 @dataclass
 class CellCheck:
-    """Checks cell energies [MeV] block by block, and sets those between minus the threshold and zero to zero.
+    """Check cell energies [MeV] block by block, and set those between minus the threshold and zero to zero.
 
-    Generated samples hold cells that rounding made negative; the readout's threshold sets them to zero anyway.
+    Rounding makes cells of generated samples negative; the readout's threshold would set them to zero anyway.
 
     Attributes:
-        threshold: of the readout [MeV].
-        negative: how many were set to zero; lowest: the lowest of them [MeV].
+        threshold: threshold of the readout [MeV].
+        negative: number of cells that were set to zero; lowest: the lowest of them [MeV].
     """
 
     threshold: float
@@ -32,7 +32,7 @@ class CellCheck:
         """
         if not energies.size:
             return
-        lowest, highest = float(energies.min()), float(energies.max())  # NaN where any is
+        lowest, highest = float(energies.min()), float(energies.max())  # NaN if any value is NaN
         if not (np.isfinite(lowest) and np.isfinite(highest)):
             raise InputError("showers hold values that are not finite")
         if lowest >= 0:
@@ -45,25 +45,25 @@ class CellCheck:
 
     @property
     def note(self) -> str | None:
-        """How many were set to zero and the lowest, as a sentence; None where there was none."""
+        """Sentence on the number of cells set to zero and the lowest; None without such cells."""
         if not self.negative:
             return None
         return f"{self.negative} negative cell energies read as zero, the lowest is {self.lowest:g} MeV"
 
 
 def noted(provenance: dict[str, Any], note: str | None) -> dict[str, Any]:
-    """Provenance with a note of what reading has changed, where it has."""
+    """Provenance with a note on changes made while reading."""
     return provenance if note is None else provenance | {"notes": [*notes(provenance), note]}
 
 
 def notes(provenance: dict[str, Any]) -> list[str]:
-    """What reading has changed, in sentences."""
+    """Changes made while reading, in sentences."""
     found = provenance.get("notes")
     return [str(note)[:300] for note in found[:10]] if isinstance(found, list) else []
 
 
 def whole_numbers(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
-    """Integers of a type from numbers of any.
+    """Convert numbers of any type to integers of a type.
 
     Raises:
         InputError: numbers that are not whole, not finite, or outside the range of the type.
@@ -77,7 +77,7 @@ def whole_numbers(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDAr
 
 
 def fast_energies(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Energies [MeV] that a fast simulation made.
+    """Fast-simulated energies [MeV], checked.
 
     Raises:
         InputError: negative or not finite.

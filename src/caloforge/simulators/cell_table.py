@@ -46,8 +46,8 @@ class CellTable(Strict):
         planes: the different planes of cells.
         layers: number of the plane of each layer.
         depths: front and back of the layers [mm], one more than there are layers.
-        windows: of each layer in the frame "window": cell size in x and y [mm], numbers of fixed cells in x and y and of
-            shown cells in x and y.
+        windows: of each layer in the frame "window": cell size in x and y [mm], numbers of fixed cells in x and y, and
+            numbers of shown cells in x and y.
         centre_layer: layer whose hit cell the windows are centred on.
     """
 

@@ -1,4 +1,4 @@
-"""What every grid of readout cells offers; cells are numbered along its second axis first."""
+"""Base of all grids of readout cells; cells are numbered along the second axis first."""
 
 import json
 import math
@@ -25,7 +25,7 @@ PROFILE_BINS = 24
 
 
 def pair(value: object, info: ValidationInfo) -> object:
-    """Say how two values are written where one was given."""
+    """Reject one value where two are needed, and say how to write two."""
     if isinstance(value, list | tuple):
         return value
     once, what = json.dumps(value, default=str), "lengths" if isinstance(value, str) else "numbers"
@@ -41,8 +41,8 @@ class Operation:
 
     Attributes:
         key: equal for the same operation on grids of one kind.
-        matrix: what it does to x and y (2, 2).
-        permutation: makes the permutation (n,) of the grid's cells.
+        matrix: its action on x and y (2, 2).
+        permutation: function that gives the permutation (n,) of the grid's cells.
     """
 
     key: Hashable
@@ -50,7 +50,7 @@ class Operation:
     permutation: Callable[[], Indices]
 
     def keeps(self, field: tuple[float, float, float]) -> bool:
-        """Whether a magnetic field stays as it is: it turns with space, and mirrors change its sign."""
+        """Whether a magnetic field is invariant: it turns with space, and mirrors change its sign."""
         turned = np.append(self.matrix @ field[:2], field[2]) * np.linalg.det(self.matrix)
         return bool(np.allclose(turned, field, rtol=0, atol=1e-9))
 
@@ -63,8 +63,8 @@ class Grid(Strict, ABC):
         axes: names of the axes that cells are numbered along, the slow one first.
         is_round: whether the grid is a disc or ring rather than a rectangle.
         is_array: whether the cells form an array of `shape`, as convolutions need.
-        closes: whether the first axis is an angle.
-        slides: whether windows of it can move on a larger grid that is fixed in the detector.
+        closes: whether the first axis is periodic.
+        slides: whether a window of its cells can move on a larger grid that is fixed in the detector.
     """
 
     kind: str
@@ -139,24 +139,24 @@ class Grid(Strict, ABC):
         """Cell (n,) that holds each point x, y (n,) [mm]; -1 outside.
 
         Args:
-            x: of the points [mm].
-            y: of the points [mm].
-            first: first cells of the window along both axes of the fixed grid, (2,) or one per point (n, 2), where the
-                grid slides.
+            x: x of the points [mm].
+            y: y of the points [mm].
+            first: first cells of the window along both axes of the fixed grid, (2,) or one per point (n, 2), for a
+                grid that slides.
         """
 
     @abstractmethod
     def crossings(self, start: Floats, end: Floats) -> Floats:
-        """Fractions of the way (n, k) at which steps between points (n, 2 or more) [mm] may pass from cell to cell."""
+        """Fractions (n, k) of steps between points (n, 2 or more) [mm] at which they may pass from cell to cell."""
 
     def stays(self, start: Floats, end: Floats) -> Bools:
-        """Whether steps stay in the cell that they begin in (n,); true of convex cells that hold both ends."""
+        """Whether steps (n,) stay in the cell that they begin in; convex cells only need to hold both ends."""
         here = self.locate(start[:, 0], start[:, 1])
         return np.asarray((here == self.locate(end[:, 0], end[:, 1])) & (here >= 0))
 
     @abstractmethod
     def corners(self) -> list[list[Point]]:
-        """Outlines of the cells in x and y [mm]; arcs are short chords."""
+        """Outlines of the cells in x and y [mm], counter-clockwise; arcs are short chords."""
 
     @property
     def sectors(self) -> Floats | None:
@@ -182,10 +182,10 @@ class Grid(Strict, ABC):
     @property
     @abstractmethod
     def is_divided(self) -> bool:
-        """Whether energy in the cells can lie to one side of the axis."""
+        """Whether cells distinguish the sides of the axis."""
 
     def edges_along(self, axis: str) -> Floats:
-        """Bin edges for profiles along "x", "y", "r" [mm] or "phi" [rad]: the cells' own where they follow the axis."""
+        """Bin edges for profiles along "x", "y", "r" [mm] or "phi" [rad]: the cells' own if they follow the axis."""
         reach = self.half_extent
         low, high = {"x": (-reach, reach), "y": (-reach, reach), "r": (0, reach), "phi": (0, 2 * np.pi)}[axis]
         return np.linspace(low, high, PROFILE_BINS + 1)
@@ -205,12 +205,12 @@ class Grid(Strict, ABC):
         return Rectangle(*self.half_widths)
 
     def cuts(self) -> tuple[Slices, Cut] | None:
-        """How `face` is divided into the fixed cells along both axes; None where deposits are located one by one."""
+        """How `face` is divided into the fixed cells along both axes; None if deposits are located one by one."""
         return None
 
 
 def fractions(distance: Floats, way: Floats) -> Floats:
-    """Distances over the way, from 0 to 1; 0 where there is no way."""
+    """Distances over the length of a step, clipped to 0 .. 1; 0 if the step has no length."""
     return np.clip(distance / np.where(way != 0, way, np.inf), 0.0, 1.0)
 
 

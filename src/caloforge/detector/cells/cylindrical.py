@@ -33,7 +33,7 @@ class CylindricalCells(Grid):
     Attributes:
         n: cells in phi and r.
         r_max: outer radius [mm] of equal rings; or
-        r_edges: n_r + 1 growing edges [mm], the first one 0.
+        r_edges: n_r + 1 strictly increasing edges [mm], the first one 0 or more.
     """
 
     kind: Literal["cylindrical"]
@@ -48,7 +48,7 @@ class CylindricalCells(Grid):
     @classmethod
     def _edges_grow(cls, edges: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if edges is not None and (len(edges) < 2 or edges[0] < 0 or np.any(np.diff(edges) <= 0)):
-            raise ValueError("r_edges must grow from 0 mm or more")
+            raise ValueError("r_edges must be strictly increasing from 0 mm or more")
         return edges
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class CylindricalCells(Grid):
 
     @cached_property
     def centres(self) -> Floats:
-        """Cell centres (n, 2) in x, y [mm]: mid angle and mid radius; the axis where a ring is not cut in phi."""
+        """Cell centres (n, 2) in x, y [mm]: middle angle and radius; the axis, if a ring is not cut in phi."""
         phi, r = ((e[1:] + e[:-1]) / 2 for e in self.edges)
         phi, r = np.meshgrid(phi, r if self.n[0] > 1 else 0 * r, indexing="ij")
         return np.stack([r * np.cos(phi), r * np.sin(phi)], -1).reshape(-1, 2)
@@ -105,7 +105,7 @@ class CylindricalCells(Grid):
         return np.where((ring >= 0) & (ring < m), phi * m + ring, -1)
 
     def stays(self, start: Floats, end: Floats) -> Bools:
-        """Whether steps stay in their cell (n,); a ring is left inwards, too, where the way is nearest to the axis."""
+        """Whether steps (n,) stay in their cell; they may also leave a ring inwards, nearest to the axis."""
         same, here = super().stays(start, end), self.locate(start[:, 0], start[:, 1])
         way, from_axis = (end - start)[:, :2], start[:, :2]
         square = (way**2).sum(1)
@@ -165,7 +165,7 @@ class CylindricalCells(Grid):
     def neighbours(self) -> Indices:
         """Cells before and after in phi, before and after in r (n, 4); -1 where there is none.
 
-        Rings close: one that is cut in two has its other half as neighbour once, and an uncut one has none.
+        Rings are periodic. In a ring of two cells, each has the other as neighbour once; an uncut ring has none.
         """
         columns, index = adjacent(self.n), np.arange(self.n_cells).reshape(self.n)
         if self.n[0] > 1:

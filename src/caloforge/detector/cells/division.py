@@ -1,4 +1,4 @@
-"""Shapes across the detector's axis and ways to divide them: what a simulation needs to make cells volumes."""
+"""Shapes across the detector's axis and their divisions, from which a simulation makes volumes of cells."""
 
 import math
 from dataclasses import dataclass

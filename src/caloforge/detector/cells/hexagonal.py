@@ -10,13 +10,13 @@ from pydantic import model_validator
 from caloforge.detector.cells.base import Bools, Floats, Grid, Indices, Operation, Point, PositiveLength, fractions
 
 STEEP = math.sqrt(3) / 2  # distance of rows over that of pads
-ROUNDING = 1e-9  # of a pad: a width that is a whole number of pads holds them
+ROUNDING = 1e-9  # of a pad, so that a width of a whole number of pads holds them
 WALLS = (0.0, math.pi / 3, 2 * math.pi / 3)  # directions of the walls' normals [rad]
 MOST = 10_000  # rows, and pads of a row
 
 
 class HexagonalCells(Grid):
-    """Regular hexagons in staggered rows along x, one centred on the axis: all that lie whole within a square.
+    """Regular hexagons in staggered rows along x, one centred on the axis; all hexagons wholly within a square.
 
     Attributes:
         size: distance of opposite walls [mm], the distance of neighbouring centres.
@@ -49,7 +49,7 @@ class HexagonalCells(Grid):
 
     @property
     def _row_sizes(self) -> Indices:
-        """Pads of each row (n_rows,): an odd number with one on the axis, an even number in rows between."""
+        """Pads of each row (n_rows,): odd in rows with a pad at x = 0, even in the rows between."""
         half = self.width / self.size / 2 + ROUNDING
         odd, even = 2 * math.floor(half - 0.5) + 1, 2 * math.floor(half)
         rows = np.arange(-self._last_row, self._last_row + 1)
@@ -104,7 +104,7 @@ class HexagonalCells(Grid):
         return np.where(inside, self._row_starts[known] + place, -1), distance
 
     def crossings(self, start: Floats, end: Floats) -> Floats:
-        """Fractions of the way (n, k) at which steps meet the lines on which walls lie, half a pad apart."""
+        """Fractions (n, k) of steps at which they meet the lines of the walls, half a pad apart."""
         reach = math.ceil(2 * math.hypot(*self.half_widths) / self.size)
         walls = np.arange(-reach, reach + 1) * self.size / 2
         normals = np.array([(math.cos(angle), math.sin(angle)) for angle in WALLS]).T

@@ -1,4 +1,4 @@
-"""What every readout frame offers."""
+"""Base of all readout frames."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -45,7 +45,7 @@ class Frame(ABC):
         self._detector = detector
 
     def check(self, lines: Lines) -> None:
-        """See that all cells of showers along lines lie in the detector.
+        """Check that all cells of showers along lines lie in the detector.
 
         Raises:
             InputError: a window leaves its grid.
@@ -53,12 +53,12 @@ class Frame(ABC):
         self.first_cells(lines)
 
     def first_cells(self, lines: Lines) -> Indices:
-        """First fixed cells along both axes of each layer's window (N, n_layers, 2); 0 where windows do not move."""
+        """First fixed cells along both axes of each layer's window (N, n_layers, 2); 0 if windows do not move."""
         return np.broadcast_to(np.int64(0), (len(lines.theta), len(self._detector.layers), 2))
 
     @abstractmethod
     def axes(self, lines: Lines) -> tuple[Floats, Floats]:
-        """Origins (N, 3) [mm] and axes, in columns (N, 3, 3), of the coordinates in which the cells' table holds."""
+        """Origins (N, 3) [mm] and axes, in columns (N, 3, 3), of the coordinates of `cell_centres`."""
 
     @abstractmethod
     def centres(self, lines: Lines, cells: Indices) -> Floats:

@@ -22,5 +22,5 @@ class FixedFrame(Frame):
         return self._detector.locate(points)
 
     def are_same(self, one: Lines, other: Lines) -> Bools:  # noqa: ARG002
-        """All are (N,)."""
+        """Whether the cells of two showers lie in the same places (N,): always."""
         return np.ones(len(one.theta), bool)

@@ -1,4 +1,4 @@
-"""The frame "window": windows of readout cells that move with the impact, and the fixed cells that they show."""
+"""The frame "window": readout cells form windows that move with the impact over fixed cells."""
 
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class WindowFrame(Frame):
 
 
 def impact(detector: "Detector", theta: ArrayLike, phi: ArrayLike, position: ArrayLike) -> Floats:
-    """Where straight lines from the entry points (N, 3) [mm] reach the front of the centre layer: x, y (N, 2) [mm]."""
+    """Impact x, y (N, 2) [mm] of lines from the entry points (N, 3) [mm] on the front of the centre layer."""
     azimuth, slope = np.asarray(phi), np.tan(np.asarray(theta))
     depth = detector.layers[detector.readout.centre_layer or 0].z_min
     return np.asarray(position)[:, :2] + depth * np.column_stack([slope * np.cos(azimuth), slope * np.sin(azimuth)])
@@ -83,10 +83,10 @@ def window_offsets(detector: "Detector", theta: ArrayLike, phi: ArrayLike, posit
 
 
 def alignment(detector: "Detector", position: ArrayLike, theta: ArrayLike = 0.0, phi: ArrayLike = 0.0) -> Floats:
-    """How the hit cell lies in the pattern of all layers' cells: one-hot in x, then in y (N, n_x + n_y).
+    """Place of the hit cell in the pattern of all layers' cells: one-hot in x, then in y (N, n_x + n_y).
 
-    The pattern repeats after as many cells of the centre layer as the largest cell spans. With theta and phi it is the
-    impact's cell that counts, else the entry point's.
+    The pattern repeats after as many cells of the centre layer as the largest cell spans. The hit cell is that of the
+    impact; without theta and phi it is that of the entry point.
     """
     angles = [np.broadcast_to(np.asarray(angle, np.float64), len(np.asarray(position))) for angle in (theta, phi)]
     cells = hit_cells(detector, angles[0], angles[1], position)
@@ -137,7 +137,7 @@ def _grid(cells: Grid) -> tuple[Floats, Indices]:
     """Size [mm] and number of the cells of a fixed grid in x and y.
 
     Raises:
-        InputError: rings, which no window moves on.
+        InputError: cells that are not equal rectangles.
     """
     if cells.pitch is None:
         raise InputError("windows need cartesian cells")

@@ -1,4 +1,4 @@
-"""Files of showers in the layouts of others and in ours: one file per layout, found by name or by their content."""
+"""Layouts of shower files, ours and others': one module per layout, found by name or by the file's content."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from caloforge.showers.table import Table
 __all__ = ["LAYOUTS", "Layout", "Table", "Wanted", "detector_of", "find_layout", "opened", "outline", "read",
            "written_layout"]  # fmt: skip
 
-# in the order in which a file's content is compared with them
+# in the order of the comparison with a file's content
 LAYOUTS: dict[str, Layout] = {
     one.name: one
     for one in (
@@ -35,7 +35,7 @@ BY_SUFFIX = {".h5": native.NAME, ".hdf5": calochallenge.NAME, ".root": root.NAME
 
 
 def find_layout(name: str) -> Layout:
-    """A layout by its name.
+    """Layout of a name.
 
     Raises:
         InputError: unknown name.
@@ -46,7 +46,7 @@ def find_layout(name: str) -> Layout:
 
 
 def written_layout(output: Path, name: str | None = None) -> Layout:
-    """The layout of a file to be written: the named one, or that of its suffix (.h5 ours, .hdf5 CaloChallenge, .root).
+    """Layout of an output: the named one, or that of its suffix (.h5 ours, .hdf5 CaloChallenge, .root).
 
     Raises:
         InputError: unknown name, a layout that is only read, or a suffix that does not fit it.
@@ -64,7 +64,7 @@ def written_layout(output: Path, name: str | None = None) -> Layout:
 
 
 def detector_of(name: str | Path | None, particle: str | None = None) -> Detector | None:
-    """A preset, a TOML file, or a CaloChallenge binning XML of a particle; None for None.
+    """Detector of a preset, a TOML file, or a CaloChallenge binning XML of a particle; None for None.
 
     Raises:
         InputError: no such preset or file, or an invalid one.
@@ -82,9 +82,9 @@ def opened(
 
     Args:
         path: the file.
-        detector: the detector, where the file does not name it.
-        particle: name of the particle, where the file does not tell.
-        layout: name of the layout of a file that is not ours; found by its content if not given.
+        detector: the detector, if the file does not name it.
+        particle: name of the particle, if the file does not tell it.
+        layout: name of the layout; by default it is found by the content.
 
     Yields:
         The layout and the showers, to be read by ranges of rows.
@@ -107,7 +107,7 @@ def opened(
 
 
 def _guess(file: Any, path: Path, detector: Detector | None) -> Layout:
-    """The first layout that the content fits; with a binning as detector, plain files are CaloChallenge's."""
+    """First layout that fits the content; plain files are CaloChallenge's if the detector is a binning."""
     if root.is_root(path):
         candidates = [one for one in LAYOUTS.values() if one.suffix == ".root"]
     else:
@@ -122,7 +122,7 @@ def _guess(file: Any, path: Path, detector: Detector | None) -> Layout:
 
 
 def outline(path: Path, layout: str | None = None) -> dict[str, Any]:
-    """Format, number of showers and data sets of a file whose detector nobody names, as JSON values.
+    """Format, number of showers and data sets of a file whose detector is unknown, as JSON values.
 
     Raises:
         InputError: missing, damaged or unknown file.
@@ -151,10 +151,10 @@ def read(
 
     Args:
         path: the file.
-        detector: the detector, where the file does not name it.
-        particle: name of the particle, where the file does not tell.
-        layout: name of the layout of a file that is not ours; found by its content if not given.
-        rows: those wanted.
+        detector: the detector, if the file does not name it.
+        particle: name of the particle, if the file does not tell it.
+        layout: name of the layout; by default it is found by the content.
+        rows: wanted rows.
 
     Raises:
         InputError: missing, damaged or unknown file, or one that does not fit detector or particle.

@@ -18,7 +18,7 @@ NAME = "calochallenge"
 
 
 def fits(file: Any) -> bool:
-    """`showers` (N, n_cells) and `incident_energies` (N, 1), and no word on the detector."""
+    """Whether a file holds `showers` (N, n_cells) and `incident_energies` (N, 1), without a detector."""
     plain = is_numeric(file, "showers", 2) and is_numeric(file, "incident_energies")
     return plain and "detector" not in file.attrs and "schema" not in file.attrs
 

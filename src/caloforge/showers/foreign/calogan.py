@@ -30,12 +30,12 @@ NAME = "calogan"
 
 
 def fits(file: Any) -> bool:
-    """`layer_0` (N, n_x, n_y) and `energy`."""
+    """Whether a file holds `layer_0` (N, n_x, n_y) and `energy`."""
     return is_numeric(file, "layer_0", 3) and is_numeric(file, "energy")
 
 
 def table(file: Any, path: Path, wanted: Wanted) -> Table:
-    """Showers of a file: `layer_i` (N, n_x, n_y) in MeV, `energy` (N, 1) in GeV; `overflow` (N, layers) is told.
+    """Showers of a file: `layer_i` (N, n_x, n_y) in MeV, `energy` (N, 1) in GeV; a note tells `overflow`.
 
     Raises:
         InputError: a file that does not fit the detector.
@@ -56,7 +56,7 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
 
 
 def _overflow(file: Any, path: Path, n: int) -> list[str]:
-    """What fell outside the cells, in a sentence; nothing where the file does not tell."""
+    """Sentence on the energy outside the cells; empty if the file does not tell it."""
     if not is_numeric(file, "overflow"):
         return []
     values = file["overflow"]
@@ -68,7 +68,7 @@ def _overflow(file: Any, path: Path, n: int) -> list[str]:
 
 @contextmanager
 def writer(path: Path, detector: Detector, n: int) -> Iterator[Put]:
-    """Write n showers, `overflow` zero.
+    """Write n showers with zero `overflow`.
 
     Raises:
         InputError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Files of GeantV's 3D GAN (arXiv:1912.06794): cubes of cells and incident energies in GeV, straight or with angles."""
+"""Files of GeantV's 3D GAN (arXiv:1912.06794): cubes of cells, incident energies in GeV, perpendicular or tilted."""
 
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,16 @@ NAME = "clic"
 
 
 def fits(file: Any) -> bool:
-    """`ECAL` (N, x, y, z) with `target`, or with `energy`."""
+    """Whether a file holds `ECAL` (N, x, y, z) with `target` or with `energy`."""
     return is_numeric(file, "ECAL") and (is_numeric(file, "target") or is_numeric(file, "energy"))
 
 
 def table(file: Any, path: Path, wanted: Wanted) -> Table:
     """Showers of a file: `ECAL` (N, x, y, z) in GeV.
 
-    Straight showers have `target` (N, 1, 5) with PDG code and energy [GeV] first. Those with angles have `energy` (N,)
-    in GeV, `theta` (N,) in rad, pi/2 for showers that fly straight in and less for those that move towards larger y
-    with depth, and, as a rule, `pdgID` (N,).
+    Perpendicular showers have `target` (N, 1, 5) with PDG code and energy [GeV] first. Tilted ones have `energy` (N,)
+    in GeV and `theta` (N,) in rad, and usually `pdgID` (N,). `theta` is pi/2 for perpendicular showers, and less for
+    showers that move towards larger y with depth.
 
     Raises:
         InputError: a file that does not fit the detector.
@@ -60,7 +60,7 @@ def _shape(detector: Detector) -> tuple[int, int, int]:
 
 
 def _target(file: Any, path: Path, n: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """PDG codes and energies [GeV] of straight showers."""
+    """PDG codes and energies [GeV] of perpendicular showers."""
     values = file["target"][()].astype(np.float64).reshape(n, -1) if n else np.zeros((0, 2))
     if values.shape[1] < 2 or not np.isin(values[:, 0], list(PDG.values())).all():
         raise InputError(f"{path}: data set 'target' does not hold PDG code and energy of each shower")
@@ -68,7 +68,7 @@ def _target(file: Any, path: Path, n: int) -> tuple[NDArray[np.int32], NDArray[n
 
 
 def _columns(file: Any, path: Path, n: int) -> tuple[NDArray[np.int32] | None, NDArray[np.float64]]:
-    """PDG codes, where they are told, and energies [GeV] of showers with angles."""
+    """PDG codes, if told, and energies [GeV] of tilted showers."""
     energy = column(file, path, "energy", n)
     if not is_numeric(file, "pdgID"):
         return None, energy

@@ -1,7 +1,7 @@
-"""ROOT branches with EDM4hep's names, as far as uproot reads and writes them.
+"""ROOT branches with EDM4hep's names, in the form that uproot reads and writes.
 
-uproot writes flat branches, `CaloHits.energy` and so on, not the classes that podio expects: tools that read branches
-by name (uproot, RDataFrame) read these files, podio does not.
+uproot writes flat branches, `CaloHits.energy` and so on, and not the classes that podio expects. Tools that read
+branches by name (uproot, RDataFrame) read these files; podio does not.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ TREE, HITS, PARTICLES = "events", "CaloHits", "MCParticles"
 
 
 def fits(file: Any) -> bool:
-    """A tree `events` with hits and particles."""
+    """Whether a file has a tree `events` with hits and particles."""
     return TREE in file and _collections(file[TREE]) != [] and f"{PARTICLES}.PDG" in _names(file[TREE])
 
 
@@ -47,7 +47,7 @@ def _collections(tree: Any) -> list[str]:
 
 
 def table(file: Any, path: Path, wanted: Wanted) -> Table:
-    """Showers of a file: hits of all collections [GeV, mm] in the cells they lie in; the first primary is the incident.
+    """Showers of a file: hits of all collections [GeV, mm], put into cells; the first primary is the incident.
 
     The calorimeter's front face is at z = 0 and z points into it.
 
@@ -91,7 +91,7 @@ def _hits(
 
 
 def _primaries(tree: Any, names: dict[str, str], path: Path) -> Incidents:
-    """First particle of each event that the generator made stable, else the first."""
+    """First stable generator particle of each event, or else its first particle."""
     import awkward
 
     def branch(part: str) -> Any:
@@ -121,14 +121,14 @@ def writer(path: Path, detector: Detector, n: int) -> Iterator[Put]:  # noqa: AR
     """Write showers with EDM4hep's names; cell numbers are ours.
 
     Raises:
-        InputError: uproot is not installed, the folder cannot be written, or cells that are no places in the detector.
+        InputError: uproot is not installed, the folder cannot be written, or cells follow the particle.
     """
     check_installed(*ROOT_FILES)
     import awkward
     import uproot
 
     if detector.readout.frame != "detector":
-        raise InputError(f"cells of {detector.name} move with the particle; EDM4hep wants hits that stand still")
+        raise InputError(f"cells of {detector.name} move with the particle; EDM4hep needs hits at fixed places")
     places = inner_points(detector).astype(np.float32)
     with replacing(path) as beside, uproot.recreate(beside) as file:
         texts: dict[str, str] = {}

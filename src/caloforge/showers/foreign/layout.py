@@ -1,4 +1,4 @@
-"""What a layout of files is, and how data sets of strangers are read."""
+"""Base of the layouts of shower files, and readers of their data sets."""
 
 import math
 from collections.abc import Callable
@@ -24,11 +24,11 @@ Put = Callable[[Showers], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the caller says of a file that does not say it itself.
+    """Detector and particle that the caller names for a file that does not tell them.
 
     Attributes:
         detector: the detector; None if the file names it.
-        particle: name of the particle; None if the file names it, or nobody does.
+        particle: name of the particle; None if the file names it or it is unknown.
     """
 
     detector: Detector | None = None
@@ -45,7 +45,7 @@ class Wanted:
         return self.detector
 
     def pdg(self, n: int, detector: Detector, told: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
-        """PDG codes (n,): those that the file tells, the caller's, or the binning's; 0 where nobody knows.
+        """PDG codes (n,) from the file, the caller or the binning; 0 if unknown.
 
         Raises:
             InputError: the caller names another particle than the file.
@@ -64,11 +64,11 @@ class Layout:
     """A layout of files of showers.
 
     Attributes:
-        name: as for `--format`; about: what it is, in a few words.
-        suffix: of the files that it writes.
-        fits: whether an open file looks like it.
-        table: showers of an open file.
-        writer: opens a file for a number of showers of a detector and gives what writes them block by block; None for a
+        name: name for `--format`; about: description in a few words.
+        suffix: suffix of files that it writes.
+        fits: tells whether an open file has this layout.
+        table: gives the showers of an open file.
+        writer: opens a file for a number of showers of a detector and gives a function that writes blocks; None for a
             layout that is only read.
     """
 
@@ -87,7 +87,7 @@ def is_numeric(file: Any, name: str, ndim: int | None = None) -> bool:
 
 
 def data_set(file: Any, path: Path, name: str, shape: tuple[int, ...] | None = None) -> Any:
-    """A numeric data set (N, *shape), not read yet; axes of length 1 do not matter, a shape of None takes any.
+    """Numeric data set (N, *shape), not read yet; axes of length 1 are ignored, and a shape of None fits any.
 
     Raises:
         InputError: there is none, or it has another shape.

@@ -1,4 +1,4 @@
-"""Our own files, and plain ones: `showers` and `incident_energies` in raw MeV."""
+"""caloforge's own files, and plain ones: `showers` and `incident_energies` in MeV."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ NAME = "caloforge"
 
 
 def fits(file: Any) -> bool:
-    """`showers` (N, n_cells) and `incident_energies`, or our schema."""
+    """Whether a file holds `showers` (N, n_cells) and `incident_energies`, or caloforge's schema."""
     return "schema" in file.attrs or (is_numeric(file, "showers", 2) and is_numeric(file, "incident_energies"))
 
 

@@ -21,18 +21,18 @@ ANGLE = re.compile(r"angle_?(\d+(?:\.\d+)?)")
 
 
 def fits_par04(file: Any) -> bool:
-    """Data sets (N, r, phi, z), each named by an energy, and nothing else."""
+    """Whether a file holds only data sets (N, r, phi, z) named by energies."""
     names = list(file)
     return bool(names) and all(KEY.fullmatch(name) and is_numeric(file, name, 4) for name in names)
 
 
 def fits_lemurs(file: Any) -> bool:
-    """`showers` (N, r, phi, z) and `incident_energy`."""
+    """Whether a file holds `showers` (N, r, phi, z) and `incident_energy`."""
     return is_numeric(file, "showers", 4) and is_numeric(file, "incident_energy")
 
 
 def key_energy(name: str) -> float:
-    """Energy [MeV] of a data set's name: "64" and "energy_64" are GeV, "500MeV" says its unit."""
+    """Energy [MeV] from a data set's name: "64" and "energy_64" are GeV, "500MeV" has its unit."""
     found = KEY.fullmatch(name)
     assert found is not None
     return units.energy(f"{found[1]} {found[2] or 'GeV'}")
@@ -41,7 +41,7 @@ def key_energy(name: str) -> float:
 def table_par04(file: Any, path: Path, wanted: Wanted) -> Table:
     """Showers of a file: a data set (N, r, phi, z) in MeV for each energy, which names it in GeV.
 
-    The angle is read from the name of the file, where it says `angle_90`: 90 degrees is straight in.
+    The angle is read from the name of the file, such as `angle_90`; 90 degrees is perpendicular.
 
     Raises:
         InputError: data sets that are not named by energies, or do not fit the detector.
@@ -70,12 +70,12 @@ def table_par04(file: Any, path: Path, wanted: Wanted) -> Table:
     incidents = Incidents.make(wanted.pdg(len(energy), detector), energy, theta=theta)
     found = Table(detector, incidents, read, provenance_of(path, "Par04"), step=1 if len(sets) > 1 else step_of(*sets))
     if told is None:
-        found.notes.append("no angle in the name of the file: taken as straight in")
+        found.notes.append("no angle in the name of the file: taken as perpendicular")
     return found
 
 
 def table_lemurs(file: Any, path: Path, wanted: Wanted) -> Table:
-    """Showers of a file: `showers` (N, r, phi, z) and `incident_energy` (N,) in MeV, angles in rad where they are told.
+    """Showers of a file: `showers` (N, r, phi, z) and `incident_energy` (N,) in MeV, angles in rad, if told.
 
     Raises:
         InputError: a file that does not fit the detector.

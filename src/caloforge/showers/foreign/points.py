@@ -1,4 +1,4 @@
-"""Point clouds: hits of x, y, z and energy, of the kind that CaloClouds and AllShowers use."""
+"""Point clouds: hits of x, y, z and energy, as CaloClouds and AllShowers use them."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -24,14 +24,14 @@ Floats = NDArray[np.float64]
 CLOUDS = ("events", "showers", "points")  # data sets of hits
 ENERGIES = ("energy", "energies", "incident_energies")
 VALUES = (4, 5)  # x, y, z, energy and, perhaps, time
-ROWS = 64  # showers whose hits are in memory, at most,
-BLOCK = 2**22  # and numbers of theirs
-MOST = 2**27  # numbers of a few showers of varying length
-LOST = 0.05  # share of the energy outside all cells from which on a file is taken for that of another detector
+ROWS = 64  # most showers whose hits are in memory,
+BLOCK = 2**22  # and most numbers of their hits
+MOST = 2**27  # most numbers of a few showers of varying length
+LOST = 0.05  # share of the energy outside all cells above which the detector must be another one
 
 
 def fits(file: Any) -> bool:
-    """A data set of hits and one of energies."""
+    """Whether a file holds a data set of hits and one of energies."""
     return _cloud(file) is not None and any(is_numeric(file, name) for name in ENERGIES)
 
 
@@ -51,11 +51,11 @@ def _varies(file: Any, name: str) -> bool:
 
 
 def table(file: Any, path: Path, wanted: Wanted) -> Table:
-    """Showers of a file, its hits put into the cells they lie in.
+    """Showers of a file, whose hits are put into cells.
 
-    Hits are x, y [mm], z [mm from the face, or the number of the layer where all are whole numbers], energy [MeV] and,
-    perhaps, time; the incident energy is in GeV. Particles and directions (unit vectors) are read where they are told.
-    What lies outside all cells is counted in a note.
+    Hits are x, y [mm], z [mm from the face; layer numbers if all are whole], energy [MeV] and, optionally, time. The
+    incident energy is in GeV. Particles and directions (unit vectors) are read if the file has them. A note tells the
+    energy outside all cells.
 
     Raises:
         InputError: no hits, hits of another detector, or incidents that do not fit them.
@@ -85,10 +85,10 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
 
 
 class Deposits:
-    """Puts hits into the cells they lie in.
+    """Put hits into cells.
 
     Attributes:
-        notes: how z is read, and the energy outside all cells so far.
+        notes: meaning of z, and the energy outside all cells so far.
     """
 
     def __init__(self, detector: Detector, path: Path, *, by_layer: bool) -> None:
@@ -117,7 +117,7 @@ Hits = Callable[[int, int], tuple[NDArray[np.int64], Floats]]
 
 
 def _reader(file: Any, path: Path, name: str) -> Hits:
-    """Gives the rows and the hits (n, 4 or 5) of a range of showers; empty places have no energy."""
+    """Rows and hits (n, 4 or 5) of a range of showers; padding has no energy."""
     found = file[name]
     if found.ndim == 1:
         width = int(data_set(file, path, "shape")[()].reshape(-1)[-1])
@@ -136,7 +136,7 @@ def _reader(file: Any, path: Path, name: str) -> Hits:
 
 
 def _rows(found: Any, first: int, last: int, path: Path) -> list[NDArray[np.float32]]:
-    """Rows of varying length, one by one: what a few bytes of a file refer to may be large."""
+    """Read rows of varying length one by one, since a few bytes of a file may refer to large ones."""
     rows, left = [], MOST
     for number in range(first, last):
         rows.append(np.asarray(found[number], np.float32))
@@ -157,7 +157,7 @@ def _ragged(rows: Any, width: int, path: Path) -> tuple[NDArray[np.int64], Float
 
 
 def _angles(file: Any, path: Path, n: int) -> tuple[Floats, Floats]:
-    """Angles theta and phi [rad] of `directions` (N, 3); zero where they are not told."""
+    """Angles theta and phi [rad] of `directions` (N, 3); zero if not told."""
     if not is_numeric(file, "directions"):
         return np.zeros(n), np.zeros(n)
     x, y, z = data_set(file, path, "directions", (3,))[()].astype(np.float64).reshape(-1, 3).T
@@ -197,7 +197,7 @@ def writer(path: Path, detector: Detector, n: int) -> Iterator[Put]:
     """Write n showers as `events` (N, hits, 4) of x, y, z [mm], energy [MeV]; `energy` (N, 1) [GeV], pdg, directions.
 
     Raises:
-        InputError: the folder cannot be written, or cells that are no places in the detector.
+        InputError: the folder cannot be written, or cells follow the particle.
     """
     if detector.readout.frame == "window":
         raise InputError(f"cells of {detector.name} move with the particle; they are not written as points")

@@ -26,19 +26,19 @@ NAME = "root"
 TREE = "showers"
 TREES = ("TTree", "ROOT::RNTuple")
 INCIDENTS = ("pdg", "energy", "theta", "phi", "x", "y", "z")
-SECONDS, MEMORY = 20, 2**30  # that looking at a file may take, uproot's own import included
+SECONDS, MEMORY = 20, 2**30  # limits of a check, including uproot's import
 PACKED, SLACK = 1100, 2**16  # a branch claims at most PACKED times what it stores
 
 
 def is_root(path: Path) -> bool:
-    """Whether a file begins as ROOT's do."""
+    """Whether a file begins like a ROOT file."""
     with path.open("rb") as file:
         return file.read(4) == b"root"
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """Open a ROOT file for reading, after a child process has looked at it.
+    """Open a ROOT file for reading, after a child process has checked it.
 
     Raises:
         InputError: uproot is not installed, or the file is damaged.
@@ -52,7 +52,7 @@ def opened(path: Path) -> Iterator[Any]:
             yield file
     except (InputError, KeyboardInterrupt, MemoryError):
         raise
-    except Exception as error:  # uproot has many kinds
+    except Exception as error:  # uproot raises many kinds of errors
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path} is not a readable ROOT file of showers: {said[:200]}") from None
 
