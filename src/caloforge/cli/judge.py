@@ -81,7 +81,7 @@ def validate(
     ] = None,
     layout: FormatName = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.", rich_help_panel=JUDGING)] = 0,
-    seeds: Annotated[int, typer.Option(help="Classifier trainings per view.", rich_help_panel=JUDGING)] = 3,
+    seeds: Annotated[int, typer.Option(help="Classifier trainings per set of features.", rich_help_panel=JUDGING)] = 3,
     reweight: Annotated[
         bool, typer.Option("--reweight", help="Reweight differing energy spectra.", rich_help_panel=JUDGING)
     ] = False,

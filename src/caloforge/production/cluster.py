@@ -43,7 +43,7 @@ class DaskPool:
 
     @property
     def threads(self) -> int:
-        """Threads of all workers there are now, at least one: more may come.
+        """Number of threads of the present workers, at least one, since more may join.
 
         Raises:
             RunError: the cluster is gone.
@@ -53,7 +53,7 @@ class DaskPool:
         return max(1, sum(threads.values()))
 
     def submit(self, job: Job, incidents: Incidents) -> Future[Showers]:
-        """Start the incidents of one shard; Dask's own retry of lost workers stands before ours.
+        """Start the incidents of one shard; Dask retries lost workers before caloforge does.
 
         Raises:
             RunError: the cluster is gone.
