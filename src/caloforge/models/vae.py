@@ -8,22 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.base import Batch, Turn
 from caloforge.models.configs import VAEConfig
+from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.hit_cells import HitCells
 from caloforge.models.parts.impact import ImpactConditions
 from caloforge.models.parts.layer_scores import LayerScores, cell_cut
 from caloforge.models.parts.networks import dense
-from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-DRAWS = 16_000  # showers whose response is matched to Geant4's
 LOG_WIDTHS = (-5.0, 2.0)  # of the encoder's and the decoder's normal distributions
 NAT = 1e-4  # unit of the reconstruction term, in which the published weights make the evidence lower bound
 
 
-class VAEModel(Model):
+class VAEModel(ResponseMatched):
     """Showers from latent numbers; a shower's numbers are its layer scores and its cells' normal scores."""
 
     def __init__(self, config: VAEConfig, detector: Detector, domain: Domain) -> None:
@@ -33,17 +32,15 @@ class VAEModel(Model):
         self.cut = cell_cut(detector)
         self.conditions = ImpactConditions(detector, domain)
         self.layers = LayerScores(detector, domain)
-        self.response = ResponseMatch(domain, DRAWS)
         self.hits = HitCells(detector, self.cut)
         given = self.conditions.size
         self.encoder = dense([n + given, *config.hidden, 2 * config.latent], nn.ELU, bias=1.0)
         self.decoder = dense([config.latent + given, *reversed(config.hidden), 2 * n], nn.ELU, bias=1.0)
 
-    def fit(self, showers: Showers) -> None:
+    def fit_transforms(self, showers: Showers) -> None:
         """Fit the scores of layers and cells."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
-        self.response.fit(batch.cells.sum(1, keepdim=True), batch.incidents)
         self.hits.fit(batch.cells, self.orbits)
 
     def turns(self) -> tuple[Turn, ...]:
@@ -83,27 +80,16 @@ class VAEModel(Model):
         weights = off.new_tensor(self.weights.fractions[-len(off) :])
         return self.weights.total * ratio.log().square().mean() + (weights * off[-len(weights) :]).sum()
 
-    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded."""
-        scores, cells = self._draw(noise, **incidents)
-        layers = self.layers.inverse(scores, incidents["energy"])
-        layers = layers * self.response(layers.sum(1, keepdim=True), incidents["energy"])
-        return self.hits.share_out(cells, layers)
-
-    def settle(self) -> None:
-        """Match the response of what the present weights draw."""
-        self.response.settle(self._totals, self.noise_size)
-
-    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        scores, _ = self._draw(noise, **incidents)
-        return self.layers.inverse(scores, incidents["energy"]).sum(1, keepdim=True)
-
-    def _draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of layers (N, n_layers) and cells (N, n_cells)."""
+    def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
+        """Layer energies (N, n_layers) [MeV] and cell scores (N, n_cells)."""
         latent, spread = noise.split([self.latent, noise.shape[1] - self.latent], 1)
         mean, log_width = self.decode(latent, self.conditions(**incidents))
         scores, cells = (mean + log_width.exp() * spread).tensor_split([len(self.detector.layers)], 1)
-        return scores, cells
+        return self.layers.inverse(scores, incidents["energy"]), cells
+
+    def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
+        """Cells (N, n_cells) [MeV] of layer energies and cell scores."""
+        return self.hits.share_out(*drawn, energies)
 
 
 def kl_divergence(mean: Tensor, log_width: Tensor) -> Tensor:

@@ -11,24 +11,23 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Model, Turn
+from caloforge.models.base import Batch, Turn
 from caloforge.models.configs import WGANConfig
+from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.distance import distance_at_energies
 from caloforge.models.parts.impact import ImpactConditions
 from caloforge.models.parts.layer_scores import LayerScores, cell_cut
 from caloforge.models.parts.networks import dense
-from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.models.parts.transforms import logistic
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-DRAWS = 16_000  # showers whose response is matched to Geant4's
 SOFT = 1.0  # cuts, from where on the critic sees the logarithm of a cell
 LEAST_SHARE = 1e-9  # of its layer's energy in the mean shower, for cells that are hardly ever hit
 LEAST_LOGIT = -60.0  # of a weight, whose exponential is still a number of single precision
 
 
-class WGANModel(Model):
+class WGANModel(ResponseMatched):
     """A generator of layer scores and cell weights, and a critic of layer scores, cell shares and cell logarithms."""
 
     judged = 2000
@@ -39,7 +38,6 @@ class WGANModel(Model):
         self.cut = cell_cut(detector)
         self.conditions = ImpactConditions(detector, domain)
         self.layers = LayerScores(detector, domain)
-        self.response = ResponseMatch(domain, DRAWS)
         n_layers, n_cells, given = len(detector.layers), detector.n_cells, self.conditions.size
         leaky = partial(nn.LeakyReLU, 0.2)
         self.generator = dense([config.latent + given, *config.hidden, n_layers + n_cells], leaky)
@@ -52,11 +50,10 @@ class WGANModel(Model):
     mean_view: Tensor
     view_width: Tensor
 
-    def fit(self, showers: Showers) -> None:
+    def fit_transforms(self, showers: Showers) -> None:
         """Fit the layer scores, the mean shower that the generator starts from, and the scale of the critic's cells."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
-        self.response.fit(batch.cells.sum(1, keepdim=True), batch.incidents)
         mean = batch.cells.mean(0, keepdim=True)
         by_layer = self.layers.sums(mean).clamp(min=1e-12).index_select(1, self.layers.cell_layer)
         self.bias.copy_((mean / by_layer).clamp(LEAST_SHARE, 0.9).logit()[0])
@@ -98,20 +95,14 @@ class WGANModel(Model):
         generated = self.sample(noise, **batch.incidents)
         return distance_at_energies(batch.cells, generated, batch.incidents["energy"], self.detector)
 
-    def settle(self) -> None:
-        """Match the response of what the present weights draw."""
-        self.response.settle(self._totals, self.noise_size)
-
-    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        scores, _ = self.generate(noise, self.conditions(**incidents))
-        return self.layers.inverse(scores, incidents["energy"]).sum(1, keepdim=True)
-
-    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded."""
+    def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
+        """Layer energies (N, n_layers) [MeV] and cell weights (N, n_cells)."""
         scores, weights = self.generate(noise, self.conditions(**incidents))
-        layers = self.layers.inverse(scores, incidents["energy"])
-        layers = layers * self.response(layers.sum(1, keepdim=True), incidents["energy"])
-        return self.layers.share_out(weights, layers, self.cut)
+        return self.layers.inverse(scores, incidents["energy"]), weights
+
+    def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
+        """Cells (N, n_cells) [MeV] of layer energies and cell weights."""
+        return self.layers.share_out(*drawn, energies, self.cut)
 
     def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""

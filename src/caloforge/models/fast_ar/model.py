@@ -16,21 +16,20 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
+from caloforge.models.base import Batch, Conditions, Turn, shared_grid
 from caloforge.models.configs import FastArConfig
 from caloforge.models.fast_ar.cell_scale import CellScale, Scale
 from caloforge.models.fast_ar.masked_convolutions import BlockedNetwork, State
 from caloforge.models.fast_ar.mixtures import LogisticMixture
 from caloforge.models.fast_ar.tilt import moments, tilted, wanted
 from caloforge.models.flows.coupling import CouplingFlow
+from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.hit_cells import nearly
 from caloforge.models.parts.loops import loop
-from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.models.parts.transforms import LayerShapes, LayerShares
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-DRAWS = 16_000  # showers whose response is matched to Geant4's
 FITTED = 4000  # showers that the transforms are fitted to
 RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
@@ -61,7 +60,7 @@ class LayerNumbers(NamedTuple):
         return LayerNumbers(incident, energy, shapes, means, conditions, self.scale.of(layers))
 
 
-class FastArModel(Model):
+class FastArModel(ResponseMatched):
     """Layers given the incident, then cells layer by layer given the layers before.
 
     Raises:
@@ -72,15 +71,15 @@ class FastArModel(Model):
 
     def __init__(self, config: FastArConfig, detector: Detector, domain: Domain) -> None:
         grid, depth, shapes = shared_grid(detector, "fast-ar"), len(detector.layers), LayerShapes(detector, radius=True)
-        super().__init__(detector, domain, depth + shapes.size + detector.n_cells)
+        for_layers = depth + shapes.size
+        super().__init__(detector, domain, for_layers + detector.n_cells, for_layers)
         self.shape, self.area, self.half_width = (depth, *grid.shape), math.prod(grid.shape), grid.half_extent
         self.layer_updates = config.layer_updates
         self.conditions = Conditions(domain)
         self.shapes = shapes
         self.shares = LayerShares(depth, detector.readout.sampling_fraction, detector.threshold)
-        self.response = ResponseMatch(domain, DRAWS)
         self.cell_scale = CellScale(depth, self.area)
-        self.layer_flow = CouplingFlow(depth + shapes.size, self.conditions.size, **config.layers.model_dump())
+        self.layer_flow = CouplingFlow(for_layers, self.conditions.size, **config.layers.model_dump())
         self.embedding = nn.Sequential(
             nn.Linear(self.conditions.size + 1 + shapes.per_layer + depth, config.embedding),
             nn.SiLU(),
@@ -119,10 +118,8 @@ class FastArModel(Model):
         """Energy [MeV] below which a cell or layer is empty."""
         return self.shares.floor
 
-    def fit(self, showers: Showers) -> None:
+    def fit_transforms(self, showers: Showers) -> None:
         """Fit the normal scores of layers and the scales of cells, pooled over the detector's symmetries."""
-        every = Batch.of(showers)
-        self.response.fit(every.cells.sum(1, keepdim=True), every.incidents)
         some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # labels come in turn: no stride
         batch = Batch.of(showers[np.sort(some)])
         cells = self._hits(batch)
@@ -133,17 +130,9 @@ class FastArModel(Model):
         self.layer_scale.copy_(torch.stack([shares.mean(0), shares.std(0).clamp(min=1e-3)]))
         self.cell_scale.fit((cells / layers[:, :, None]).log(), self.orbits)
 
-    def settle(self) -> None:
-        """Match the response of what the present weights of flow I draw."""
-        self.response.settle(self._totals, self.noise_size - self.detector.n_cells)
-
-    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        drawn = self.layer_flow.inverse(noise, self.conditions(**incidents))
-        return self._total(self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"]))
-
-    def _total(self, layers: Tensor) -> Tensor:
+    def total(self, energies: Tensor) -> Tensor:
         """Energy (N, 1) of layers (N, Z), less those below the threshold, which have no cell above it."""
-        return torch.where(layers >= self._floor, layers, 0.0).sum(1, keepdim=True)
+        return torch.where(energies >= self._floor, energies, 0.0).sum(1, keepdim=True)
 
     def turns(self) -> tuple[Turn, ...]:
         """Flow I, several times, then the cells."""
@@ -209,13 +198,17 @@ class FastArModel(Model):
         channels = torch.stack([logarithm, root, centre, width], 3)
         return channels.reshape(-1, before.shape[1], *self.shape[1:], 4)
 
-    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded: flow I, then one pass of the network per layer."""
-        for_layers, for_cells = noise.split([noise.shape[1] - self.detector.n_cells, self.detector.n_cells], 1)
+    def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
+        """Layer energies (N, Z) [MeV], and what flow I draws beside the noise of the cells."""
+        for_layers, for_cells = noise.split([self.match_noise, noise.shape[1] - self.match_noise], 1)
         drawn = self.layer_flow.inverse(for_layers, self.conditions(**incidents))
         layers = self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"])
-        layers = layers * self.response(self._total(layers), incidents["energy"])
-        numbers = self._numbers(drawn, layers, **incidents)
+        return layers, drawn, for_cells
+
+    def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded: one pass of the network per layer."""
+        layer_numbers, for_cells = drawn
+        numbers = self._numbers(layer_numbers, energies, **incidents)
         for_cells = for_cells.reshape(-1, *self.cell_scale.centre.shape)
 
         def layer(carry: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], Tensor]:
@@ -225,7 +218,7 @@ class FastArModel(Model):
             cells = self._draw(mixture, for_cells.index_select(1, z), own)
             return [cells, *state], cells.clone()
 
-        start = [torch.zeros_like(for_cells[:, :1]), *self.network.start(noise.shape[0], *self.shape[1:])]
+        start = [torch.zeros_like(for_cells[:, :1]), *self.network.start(energies.shape[0], *self.shape[1:])]
         return loop(layer, start, [torch.arange(self.shape[0])]).squeeze(2).transpose(0, 1).flatten(1)
 
     def _draw(self, mixture: LogisticMixture, noise: Tensor, numbers: LayerNumbers) -> Tensor:

@@ -15,19 +15,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Conditions, Model, Turn, shared_grid
+from caloforge.models.base import Batch, Conditions, Turn, shared_grid
 from caloforge.models.configs import Gan3DConfig
 from caloforge.models.gan_3d.blocks import Discriminator, Generator
 from caloforge.models.gan_3d.images import LEAST, Profiles, RectifiedCells, image_cost
+from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.distance import distance_at_energies
-from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
 GENERATOR_TURNS = 2  # per turn of the discriminator
 SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
-DRAWS = 1000  # showers whose response is matched to Geant4's
 TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
 
 
@@ -48,7 +47,7 @@ class Verdict:
     profiles: Tensor
 
 
-class Gan3DModel(Model):
+class Gan3DModel(ResponseMatched):
     """Generator and discriminator on the grid that all layers of the detector share.
 
     Raises:
@@ -56,6 +55,7 @@ class Gan3DModel(Model):
     """
 
     judged = 500
+    draws = 1000  # images of all layers take long
 
     def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(detector, domain, config.noise + config.grain * detector.n_cells)
@@ -65,7 +65,6 @@ class Gan3DModel(Model):
         self.conditions = Conditions(domain)
         self.cells = RectifiedCells(detector.n_cells, config.power, detector.threshold, domain)
         self.profiles = Profiles(self.grid)
-        self.response = ResponseMatch(domain, DRAWS)
         inputs = config.noise + self.conditions.size
         sizes = config.generator
         self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid, 1 + config.grain)
@@ -81,12 +80,11 @@ class Gan3DModel(Model):
     start: Tensor
     image_unit: Tensor
 
-    def fit(self, showers: Showers) -> None:
+    def fit_transforms(self, showers: Showers) -> None:
         """Fit the transforms, and standardise the field that the untrained generator gives to typical incidents."""
         batch = Batch.of(showers)
         self.cells.fit(batch, self.orbits)
         self.profiles.fit(batch)
-        self.response.fit(self.cells.seen(batch).sum(1, keepdim=True), batch.incidents)
         rows = torch.arange(TYPICAL) % len(batch)
         noise = torch.randn(TYPICAL, self.latent)
         self.typical.copy_(torch.cat([noise, self._conditions(batch[rows].incidents)], 1))
@@ -99,12 +97,9 @@ class Gan3DModel(Model):
         self.generator.settle(self.typical)
 
     def settle(self) -> None:
-        """Keep the batch statistics that the present weights give to typical incidents, and match the response."""
+        """Keep the batch statistics that the present weights give to typical incidents, then correct the response."""
         self.generator.settle(self.typical)
-        self.response.settle(self._totals, self.noise_size)
-
-    def _totals(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        return self._unmatched(noise, **incidents).sum(1, keepdim=True)
+        super().settle()
 
     def loss(self, batch: Batch) -> Tensor:
         """The generator's loss: cross entropy of the verdict, errors of reconstructed and total energy, moments."""
@@ -158,20 +153,18 @@ class Gan3DModel(Model):
         seen, energy = self.cells.seen(batch), batch.incidents["energy"]
         return distance_at_energies(seen, drawn, energy, self.detector) + image_cost(seen, drawn, energy, self.grid)
 
-    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded."""
-        cells = self._unmatched(noise, **incidents)
-        cells = cells * self.response(cells.sum(1, keepdim=True), incidents["energy"])
-        return torch.where(cells >= self.cells.threshold, cells, 0.0)
-
-    def _unmatched(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded, with the response that the network gives them."""
+    def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
+        """Cells (N, n_cells) [MeV], thresholded, with the network's own response."""
         energy = incidents["energy"]
         latent, grains = noise[:, : self.latent], noise[:, self.latent :]
         images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), settled=True)
         field = self._field(images, grains)
         cells: Tensor = self.cells.energies(functional.relu(self.cells.offset + field), energy)
-        return torch.where(cells >= self.cells.threshold, cells, 0.0)
+        return (torch.where(cells >= self.cells.threshold, cells, 0.0),)
+
+    def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
+        """Cells (N, n_cells) [MeV], thresholded once more."""
+        return torch.where(energies >= self.cells.threshold, energies, 0.0)
 
     def turns(self) -> tuple[Turn, ...]:
         """The discriminator once, the generator twice, both with RMSprop."""

@@ -1,0 +1,66 @@
+"""Models whose response is calibrated: one place for the fit, the draws and the correction of every such model."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from caloforge.detector import Detector
+from caloforge.models.base import Batch, Model
+from caloforge.models.parts.response_match import ResponseMatch
+from caloforge.showers import Showers
+from caloforge.showers.domain import Domain
+
+
+class ResponseMatched(Model):
+    """A model that draws energies, corrects their sum to Geant4's response, and makes cells of them.
+
+    A subclass draws energies of layers or cells (`draw`) and makes cells of the corrected ones (`cells_of`).
+
+    Attributes:
+        draws: generated showers that the correction is fitted to.
+        response: quantile map of the response, conditional on energy.
+        match_noise: how many of a shower's first noise numbers decide its total energy.
+    """
+
+    draws: ClassVar[int] = 16_000
+
+    def __init__(self, detector: Detector, domain: Domain, noise_size: int, match_noise: int | None = None) -> None:
+        super().__init__(detector, domain, noise_size)
+        self.match_noise = noise_size if match_noise is None else match_noise
+        self.response = ResponseMatch(domain, self.draws)
+
+    @abstractmethod
+    def fit_transforms(self, showers: Showers) -> None:
+        """Fit the model's own transforms to the training showers."""
+
+    @abstractmethod
+    def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
+        """Energies (N, layers or cells) [MeV] before the correction, then what `cells_of` needs besides.
+
+        The energies depend on the first `match_noise` numbers of the noise alone, and may be asked for with no more.
+        """
+
+    @abstractmethod
+    def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded, of corrected energies and what else was drawn."""
+
+    def total(self, energies: Tensor) -> Tensor:
+        """Deposited energy (N, 1) [MeV] of drawn energies: their sum."""
+        return energies.sum(1, keepdim=True)
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the transforms and the response of the training showers."""
+        self.fit_transforms(showers)
+        batch = Batch.of(showers)
+        self.response.fit(batch.cells.sum(1, keepdim=True), batch.incidents)
+
+    def settle(self) -> None:
+        """Fit the correction to the showers that the present weights generate."""
+        self.response.settle(lambda noise, **given: self.total(self.draw(noise, **given)[0]), self.match_noise)
+
+    def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
+        """Cells (N, n_cells) [MeV], thresholded."""
+        energies, *drawn = self.draw(noise, **incidents)
+        energies = energies * self.response(self.total(energies), incidents["energy"])
+        return self.cells_of(energies, tuple(drawn), **incidents)
