@@ -27,8 +27,8 @@ def heavy_cells(showers: Showers) -> tuple[int, int]:
     mean = showers.energies.mean(axis=0)
     share = mean / mean.sum()
     order = [int(cell) for cell in np.argsort(share)[::-1] if share[cell] > 0.01]
-    orbits = {cell: set(symmetries(showers.detector)[:, cell].tolist()) for cell in order}
-    second = next(cell for cell in reversed(order) if cell not in orbits[order[0]])
+    symmetry_classes = {cell: set(symmetries(showers.detector)[:, cell].tolist()) for cell in order}
+    second = next(cell for cell in reversed(order) if cell not in symmetry_classes[order[0]])
     return order[0], second
 
 

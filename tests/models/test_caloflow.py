@@ -62,7 +62,7 @@ def test_columns_come_back_as_the_showers(teacher, showers):
     """Latent numbers of Geant4-like showers, sampled again, give their layers and cells."""
     batch = Batch.of(showers[:100])
     with torch.no_grad():
-        columns, conditions = teacher.columns(batch)
+        columns, conditions = teacher.features(batch)
         size = teacher.conditions.size
         for_layers, _ = teacher.layer_flow(conditions[:, size:], conditions[:, :size])
         latent = teacher.to_latent(columns, conditions).points[-1]
@@ -106,7 +106,7 @@ def test_teacher_and_student_start_from_what_is_shared(teacher, showers):
     """As wide as its teacher, the student starts with its networks; flow I and the transforms are the teacher's."""
     student = made(CaloFlowStudentConfig(**TINY, columns=teacher.config.columns), showers[:50], seed=99)
     student.domain = teacher.domain
-    student.adopt(teacher)
+    student.initialise_from(teacher)
     ours, theirs = student.state_dict(), teacher.state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -118,7 +118,7 @@ def test_a_wider_student_keeps_its_own_networks(teacher, showers):
     student = made(CaloFlowStudentConfig(**wider, columns=teacher.config.columns), showers)
     before = student.cell_flow.state_dict()
     kept = {name: value.clone() for name, value in before.items()}
-    student.adopt(teacher)
+    student.initialise_from(teacher)
     assert all(torch.equal(kept[name], value) for name, value in student.cell_flow.state_dict().items())
     assert torch.equal(student.layer_flow.blocks[0].outputs, teacher.layer_flow.blocks[0].outputs)
 
@@ -127,9 +127,9 @@ def test_teachers_of_another_size_are_refused(showers):
     teacher = made(CaloFlowConfig(**TINY), showers)
     sizes = TINY | {"cells": MaskedFlowConfig(blocks=3, hidden=10, bins=4)}
     with pytest.raises(InputError, match=r"cells\.blocks = 3 must be its teacher's, 2"):
-        made(CaloFlowStudentConfig(**sizes), showers).adopt(teacher)
+        made(CaloFlowStudentConfig(**sizes), showers).initialise_from(teacher)
     with pytest.raises(InputError, match="columns"):
-        made(CaloFlowStudentConfig(**TINY, columns=Scores()), showers).adopt(teacher)
+        made(CaloFlowStudentConfig(**TINY, columns=Scores()), showers).initialise_from(teacher)
 
 
 def test_teachers_of_other_incidents_or_kinds_are_refused(showers):
@@ -138,9 +138,9 @@ def test_teachers_of_other_incidents_or_kinds_are_refused(showers):
     others = Showers(showers.detector, Incidents.make("e+", 2 * old.energy, shower_id=old.shower_id), showers.energies)
     student = made(CaloFlowStudentConfig(**TINY), others)
     with pytest.raises(InputError, match="other incidents"):
-        student.adopt(teacher)
+        student.initialise_from(teacher)
     with pytest.raises(InputError, match="kind 'caloflow'"):
-        student.adopt(student)
+        student.initialise_from(student)
 
 
 @pytest.mark.parametrize("noise", ["0 MeV", "-1 keV"])

@@ -30,7 +30,7 @@ def case(kind, detector, toy, tiny_configs):
     torch.manual_seed(6)
     model = build(tiny_configs[kind], detector, Domain.of(showers.incidents))
     model.fit(showers)
-    model.settle()
+    model.finalise()
     return model, showers
 
 
@@ -45,13 +45,13 @@ def named(model, batch):
 def test_losses_are_finite_with_a_gradient_for_every_parameter(case):
     model, showers = case
     parameters = set()
-    for turn in model.turns():
-        loss = turn.loss(Batch.of(showers[:64]))
+    for step in model.optimiser_steps():
+        loss = step.loss(Batch.of(showers[:64]))
         assert loss.ndim == 0
         assert torch.isfinite(loss)
-        gradients = torch.autograd.grad(loss, list(turn.parameters))
+        gradients = torch.autograd.grad(loss, list(step.parameters))
         assert all(torch.isfinite(g).all() and g.abs().max() > 0 for g in gradients)
-        parameters |= {id(parameter) for parameter in turn.parameters}
+        parameters |= {id(parameter) for parameter in step.parameters}
     assert parameters == {id(parameter) for parameter in model.parameters()}
 
 

@@ -95,7 +95,7 @@ def test_folded_normalisation_equals_normalisation():
     block.norm.running_var.uniform_(0.2, 3.0)
     x = torch.randn(4, 3, 3, 4, 5, dtype=torch.float64)
     slow = functional.leaky_relu(block.norm(block.convolution(x)), SLOPE)
-    torch.testing.assert_close(block.settled(x), slow)
+    torch.testing.assert_close(block.finalised(x), slow)
 
 
 def test_settled_statistics_are_those_of_the_batch():
@@ -103,8 +103,8 @@ def test_settled_statistics_are_those_of_the_batch():
     generator = Generator(5, 2, TINY.generator.blocks, TINY.generator.last, (4, 4, 4), 1).double()
     inputs = torch.randn(40, 5, dtype=torch.float64)
     for _ in range(3):
-        generator(torch.randn(40, 5, dtype=torch.float64), settled=False)
-    generator.eval().settle(inputs)
+        generator(torch.randn(40, 5, dtype=torch.float64), finalised=False)
+    generator.eval().finalise(inputs)
     coarse = generator.dense(inputs).reshape(-1, *generator.coarse).permute(0, 4, 1, 2, 3)
     values = generator.blocks[0].convolution(coarse).transpose(0, 1).flatten(1)
     torch.testing.assert_close(generator.blocks[0].norm.running_mean, values.mean(1))
@@ -129,7 +129,7 @@ def test_any_shared_grid(layers, cells, toy):
     model.fit(showers)
     batch = Batch.of(showers[:8])
     assert model.sample(torch.randn(8, 6), energy=batch.incidents["energy"]).shape == (8, detector.n_cells)
-    assert all(torch.isfinite(turn.loss(batch)) for turn in model.turns())
+    assert all(torch.isfinite(step.loss(batch)) for step in model.optimiser_steps())
 
 
 def test_layers_of_different_cells_are_refused(small):
@@ -219,7 +219,7 @@ def test_generator_loss_is_the_weighted_sum(fitted):
     loss = float(model.loss(batch).detach())
     torch.manual_seed(8)
     noise = torch.randn(16, 6)
-    images = model.generator(torch.cat([noise, model.conditions(energy=batch.incidents["energy"])], 1), settled=False)
+    images = model.generator(torch.cat([noise, model.conditions(energy=batch.incidents["energy"])], 1), finalised=False)
     field = images[:, 0]
     heights = model.cells((field - model.start[0]) / model.start[1], batch.incidents["energy"])
     with torch.no_grad():
@@ -297,7 +297,7 @@ def test_trained_weights_keep_their_own_statistics_and_export(uniform, toy, tmp_
     train(config, toy(uniform, 200, seed=11), toy(uniform, 100, seed=12), tmp_path / "run", quiet=True)
     model = load_model(tmp_path / "run")
     kept = [norm.clone() for name, norm in model.named_buffers() if "running" in name]
-    model.settle()
+    model.finalise()
     again = [norm for name, norm in model.named_buffers() if "running" in name]
     assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(kept, again, strict=True))
     parity, _ = check_parity(to_onnx(model.requires_grad_(False)).SerializeToString(), model)
@@ -314,13 +314,13 @@ def test_angles_and_entry_points_leave_cells_unpooled(uniform, toy):
     assert not torch.equal(grid, grid.flip(1))
 
 
-def test_turns_and_networks_are_the_published_ones(fitted):
+def test_optimiser_steps_and_networks_are_the_published_ones(fitted):
     """RMSprop with rho 0.9, two steps of the generator, and no normalisation in the last step."""
     model, _ = fitted
-    discriminator, generator = model.turns()
+    discriminator, generator = model.optimiser_steps()
     assert (discriminator.name, discriminator.repeat, generator.repeat) == ("discriminator", 1, 2)
-    for turn in (discriminator, generator):
-        optimiser = turn.optimiser(turn.parameters, lr=1e-3)
+    for step in (discriminator, generator):
+        optimiser = step.optimiser(step.parameters, lr=1e-3)
         assert isinstance(optimiser, torch.optim.RMSprop)
         assert optimiser.defaults["alpha"] == 0.9
     norms = [isinstance(block.norm, torch.nn.BatchNorm3d) for block in model.generator.blocks]
@@ -370,7 +370,7 @@ def test_untrained_grained_fields_have_unit_width(uniform, toy):
     energy = torch.full((4000, 1), 5000.0)
     noise = torch.randn(4000, model.noise_size)
     with torch.no_grad():
-        images = model.generator(torch.cat([noise[:, :6], model.conditions(energy=energy)], 1), settled=True)
+        images = model.generator(torch.cat([noise[:, :6], model.conditions(energy=energy)], 1), finalised=True)
         field = model._field(images, noise[:, 6:])
     assert float(field.std(0).mean()) == pytest.approx(1.0, abs=0.03)
 

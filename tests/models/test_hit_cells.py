@@ -62,12 +62,12 @@ def test_faint_cells_of_geant4(shared, distances):
     with h5py.File(shared / "data" / "calogan_eplus.h5") as file:
         showers = torch.from_numpy(file["showers"][:].astype(np.float32))
     showers = torch.where(showers >= 0.01, showers, 0.0)
-    orbits = torch.from_numpy(symmetries(detector)).min(0).values
+    symmetry_classes = torch.from_numpy(symmetries(detector)).min(0).values
     transform = HitCells(detector, 0.01)
-    transform.fit(showers[:3000], orbits)
+    transform.fit(showers[:3000], symmetry_classes)
     unseen = showers[3000:]
     scores = transform(unseen, torch.rand(unseen.shape, generator=torch.Generator().manual_seed(3)))
-    known = orbits.unique()
+    known = symmetry_classes.unique()
     assert distances(scores[:, known], 3000).max() < kstwobign.isf(FALSE_ALARM / len(known))
     check_spectra(detector, transform, unseen, 3000)
 

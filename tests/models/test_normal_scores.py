@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import kstwobign
 
-from caloforge.models.parts.normal_scores import NormalScores, growing, interpolated, to_normal
+from caloforge.models.parts.normal_scores import NormalScores, interpolated, strictly_increasing, to_normal
 
 FALSE_ALARM = 1e-5  # of a test below in all
 
@@ -62,7 +62,7 @@ def test_scores_grow_through_ties():
 
 def test_growing_knots_stay_where_they_grew():
     knots = torch.tensor([0.0, 0.0, 0.0, 5.0, 10.0])
-    grown = growing(knots)
+    grown = strictly_increasing(knots)
     assert (torch.diff(grown) > 0).all()
     torch.testing.assert_close(grown[3:], knots[3:])
 

@@ -88,7 +88,7 @@ def test_drawn_responses_become_geant4s(domain, ordered):
     match.fit(response * energy, {"energy": energy})
     before = respond(torch.randn(8000, 1, generator=torch.Generator().manual_seed(5)), energy)
     assert torch.equal(match(before, energy), torch.ones_like(before))
-    match.settle(respond, 1)
+    match.finalise(respond, 1)
     after = before * match(before, energy) / energy
     order = energy[:, 0].argsort()
     for ours, theirs in zip(after[order].chunk(4), response[order].chunk(4), strict=True):
@@ -102,9 +102,9 @@ def test_what_is_not_a_number_is_not_matched(domain):
     response, energy = leaking(1000, 14)
     match = ResponseMatch(domain, 1000)
     match.fit(response * energy, {"energy": energy})
-    match.settle(respond, 1)
+    match.finalise(respond, 1)
     assert float(match.matched) == 1
-    match.settle(lambda noise, energy: respond(noise, energy) * torch.where(noise > 3, torch.nan, 1.0), 1)
+    match.finalise(lambda noise, energy: respond(noise, energy) * torch.where(noise > 3, torch.nan, 1.0), 1)
     assert float(match.matched) == 0
 
 
@@ -113,7 +113,7 @@ def test_several_particles_are_not_matched():
     response, energy = leaking(1000, 15)
     match = ResponseMatch(Domain.of(incidents), 1000)
     match.fit(response * energy, {"energy": energy, "pdg": torch.from_numpy(incidents.pdg.astype(np.int64))[:, None]})
-    match.settle(respond, 1)
+    match.finalise(respond, 1)
     assert torch.equal(match(energy, energy), torch.ones_like(energy))
 
 
@@ -121,7 +121,7 @@ def test_empty_showers_stay_numbers(domain):
     response, energy = leaking(1000, 6)
     match = ResponseMatch(domain, 1000)
     match.fit(response * energy, {"energy": energy})
-    match.settle(lambda noise, energy: energy * noise.abs(), 1)
+    match.finalise(lambda noise, energy: energy * noise.abs(), 1)
     assert torch.isfinite(match(torch.zeros(5, 1), energy[:5])).all()
 
 
@@ -136,7 +136,7 @@ def test_settled_models_draw_the_responses_they_were_fitted_to(kind, uniform, to
     with torch.no_grad():
         if kind == "fast-ar":  # untrained, its flow leaves the scores as they are, so that nothing is to be matched
             model.shares.quantiles.values[:, 0] *= 1.5
-        model.settle()
+        model.finalise()
         model.response.matched.zero_()
         before = model.sample(noise, energy=energy).sum(1, keepdim=True) / energy
         model.response.matched.fill_(1.0)

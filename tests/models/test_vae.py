@@ -128,8 +128,8 @@ def test_published_weights_and_sizes_are_the_defaults():
 
 def test_networks_and_optimiser_are_the_published_ones(case):
     model, _ = case
-    (turn,) = model.turns()
-    assert turn.optimiser is torch.optim.RMSprop
+    (step,) = model.optimiser_steps()
+    assert step.optimiser is torch.optim.RMSprop
     for network in (model.encoder, model.decoder):
         linear, between = network[::2], network[1::2]
         assert all(isinstance(activation, torch.nn.ELU) for activation in between)
@@ -144,7 +144,7 @@ def test_training_brings_the_showers_back(toy, small):
     model = build(VAEConfig(hidden=(64, 32)), small, Domain.of(showers.incidents))
     model.fit(showers)
     batch = Batch.of(showers)
-    optimiser = model.turns()[0].optimiser(model.parameters(), lr=2e-3)
+    optimiser = model.optimiser_steps()[0].optimiser(model.parameters(), lr=2e-3)
     for _ in range(300):
         optimiser.zero_grad()
         model.loss(batch[torch.randint(1000, (64,))]).backward()

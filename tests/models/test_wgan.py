@@ -57,7 +57,7 @@ def test_penalty_is_two_sided():
 def test_penalty_teaches_the_critic(case, monkeypatch):
     """The critic's gradients are those of the verdicts and ten times those of the penalty."""
     model, batch = case
-    turn, parameters = model.turns()[0], list(model.critic.parameters())
+    turn, parameters = model.optimiser_steps()[0], list(model.critic.parameters())
 
     def gradients():
         torch.manual_seed(34)
@@ -151,9 +151,9 @@ def test_scores_and_both_views_count_alike(case, small):
         assert part.mean(0).abs().max() < 0.15
 
 
-def test_turns_are_the_published_ones(case):
+def test_optimiser_steps_are_the_published_ones(case):
     model, _ = case
-    critic, generator = model.turns()
+    critic, generator = model.optimiser_steps()
     assert (critic.name, critic.repeat, generator.name, generator.repeat) == ("critic", 5, "generator", 1)
     for turn in (critic, generator):
         optimiser = turn.optimiser(turn.parameters, lr=5e-5)
@@ -172,7 +172,7 @@ def test_distance_picks_the_weights(case):
         cells = model.sample(torch.randn(300, 8), **batch.incidents)
     expected = float(distance_at_energies(batch.cells, cells, batch.incidents["energy"], model.detector))
     assert found == pytest.approx(expected, rel=1e-6)
-    assert model.judged >= 1000
+    assert model.selection_batch >= 1000
 
 
 def test_training_approaches_the_showers(toy, small):
@@ -183,7 +183,7 @@ def test_training_approaches_the_showers(toy, small):
     batch = Batch.of(showers)
     with torch.no_grad():
         before = model.selection_loss(batch)
-    players = [(turn, turn.optimiser(turn.parameters, lr=2e-3)) for turn in model.turns()]
+    players = [(turn, turn.optimiser(turn.parameters, lr=2e-3)) for turn in model.optimiser_steps()]
     for _ in range(60):
         for turn, optimiser in players:
             for _ in range(turn.repeat):

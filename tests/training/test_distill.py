@@ -108,7 +108,7 @@ def test_both_passes_teach(teacher_run, samples):
     torch.manual_seed(5)
     loss = lessons.loss(student, batch)
     torch.manual_seed(5)
-    columns, conditions = teacher.columns(batch)
+    columns, conditions = teacher.features(batch)
     taught = teacher.to_latent(columns, conditions)
     x_pass = difference(student.to_data(taught.points[-1], conditions), taught)
     drawn = student.draw_conditions(batch)

@@ -130,7 +130,7 @@ def test_weights_whose_slope_is_not_finite_are_not_kept(samples, tmp_path, monke
     """A finite loss can have a slope that is not: that of a root at zero."""
     monkeypatch.setattr("caloforge.models.coupling_flow.model.CouplingFlowModel.layer_loss", lambda model, _: sum(
         (0 * p.sum()).sqrt() for p in model.layer_flow.parameters()))  # fmt: skip
-    with pytest.raises(RunError, match="loss or its slope is not finite at step 0"):
+    with pytest.raises(RunError, match="loss or its gradient is not finite at step 0"):
         train(config(), *samples, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
 

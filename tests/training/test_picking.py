@@ -35,7 +35,7 @@ def picker(samples, small, tmp_path):
     torch.manual_seed(1)
     model = build(config().model, small, Domain.of(samples[0].incidents))
     model.fit(samples[0])
-    return model, Picker(model, parts_of(model, model.turns(), apart=True), tmp_path / "best.pt")
+    return model, Picker(model, parts_of(model, model.optimiser_steps(), apart=True), tmp_path / "best.pt")
 
 
 def weights(model, part):
@@ -165,7 +165,7 @@ def test_response_before_it_is_matched(samples, small, tiny_configs):
     model.fit(samples[0])
     assert unmatched_response(model, samples[1]) is None
     model.layers.mean[0, 0] += math.log(2)
-    model.settle()
+    model.finalise()
     found = unmatched_response(model, samples[1])
     assert found["unmatched_mean_ratio"] == [pytest.approx(2.0, rel=0.1)]
     assert len(found["ranges"]) == len(found["unmatched_width_ratio"]) == 1

@@ -8,9 +8,9 @@ from caloforge.models.configs import CONFIGS, ORIGINS
 from caloforge.showers.domain import Domain
 
 if TYPE_CHECKING:
-    from caloforge.models.base import Batch, Model, Turn
+    from caloforge.models.base import Batch, Model, OptimiserStep
 
-__all__ = ["CONFIGS", "MODELS", "ORIGINS", "Batch", "Model", "Turn", "build"]
+__all__ = ["CONFIGS", "MODELS", "ORIGINS", "Batch", "Model", "OptimiserStep", "build"]
 
 MODELS: dict[str, str] = {kind: config.network for kind, config in CONFIGS.items()}  # type: ignore[attr-defined]
 """Module and class of each kind."""
@@ -25,6 +25,6 @@ def build(config: Any, detector: Detector, domain: Domain) -> "Model":
 
 def __getattr__(name: str) -> Any:
     """What needs PyTorch, loaded when it is first asked for."""
-    if name in ("Batch", "Model", "Turn"):
+    if name in ("Batch", "Model", "OptimiserStep"):
         return getattr(import_module(f"{__name__}.base"), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -43,10 +43,15 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One part of a training step: `repeat` updates of `parameters` along `loss`, each on a fresh batch.
+class OptimiserStep:
+    """One part of a training step: an optimiser lowers one loss by moving some of the parameters.
 
-    `optimiser(parameters, lr=..., weight_decay=...)` makes its optimiser; the numbers are the schedule's.
+    Attributes:
+        name: key of its state in checkpoints, and of its loss in `losses.jsonl`.
+        parameters: what it moves.
+        loss: mean loss of a batch.
+        repeat: updates per training step, each on a fresh batch.
+        optimiser: called with `parameters`, `lr` and `weight_decay`; AdamW by default.
     """
 
     name: str
@@ -63,12 +68,12 @@ class Model(nn.Module, ABC):
         detector: the detector whose cells it fills.
         domain: the incidents it learns from.
         noise_size: standard normal numbers per shower.
-        parts_apart: whether each turn's parameters have a held-out loss, and so a best step, of their own.
-        judged: smallest batch for `selection_loss`, where the sample has as many; sample distances need many showers.
+        parts_apart: whether each optimiser step has a validation loss of its own, by which its weights are selected.
+        selection_batch: smallest batch for `selection_loss`; distances between samples need many showers.
     """
 
     parts_apart = False
-    judged = 1
+    selection_batch = 1
 
     def __init__(self, detector: Detector, domain: Domain, noise_size: int) -> None:
         super().__init__()
@@ -82,7 +87,7 @@ class Model(nn.Module, ABC):
         return self.domain.inputs
 
     @property
-    def orbits(self) -> Tensor:
+    def symmetry_classes(self) -> Tensor:
         """Index of each cell's symmetry class (n_cells,); the cell itself where the incidents break the symmetry."""
         if not self.domain.symmetric:
             return torch.arange(self.detector.n_cells)
@@ -101,15 +106,16 @@ class Model(nn.Module, ABC):
         return self.loss(batch)
 
     def selection_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The selection loss of the whole, or the loss of each turn by its name where parts are apart."""
+        """The selection loss of the whole, or the loss of each optimiser step by its name where parts are apart."""
         if self.parts_apart:
-            return {turn.name: turn.loss(batch) for turn in self.turns()}
+            return {step.name: step.loss(batch) for step in self.optimiser_steps()}
         return {"whole": self.selection_loss(batch)}
 
-    def settle(self) -> None:
-        """Compute what belongs to weights but is not learned (statistics of batch normalisation); nothing by default.
+    def finalise(self) -> None:
+        """Compute what depends on the weights but has no gradient; nothing by default.
 
-        Called on averaged weights before they are judged and saved.
+        Examples are the statistics of batch normalisation and the response match. The training calls it on the averaged
+        weights before they are evaluated and saved.
         """
         return
 
@@ -117,9 +123,9 @@ class Model(nn.Module, ABC):
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded, of noise (N, noise_size) and the inputs named in `inputs`."""
 
-    def turns(self) -> tuple[Turn, ...]:
-        """Parts of one training step; one by default."""
-        return (Turn("loss", list(self.parameters()), self.loss),)
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
+        """The parts of one training step, in order; by default one, that lowers `loss`."""
+        return (OptimiserStep("loss", list(self.parameters()), self.loss),)
 
 
 def shared_grid(detector: Detector, kind: str) -> Grid:

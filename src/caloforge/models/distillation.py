@@ -1,4 +1,4 @@
-"""What models offer that teach, or learn from, one another by density distillation."""
+"""Protocols of teacher and student in density distillation."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,40 +10,40 @@ from caloforge.models.flows.masked import Steps
 
 @runtime_checkable
 class Teacher(Protocol):
-    """A trained density whose latent numbers take one pass."""
+    """A trained density that maps data to latent numbers in one pass."""
 
-    def columns(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Columns (N, D) that the density is of, and their conditions (N, C)."""
+    def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Features (N, D) that the density describes, and their conditions (N, C)."""
         ...
 
-    def to_latent(self, columns: Tensor, conditions: Tensor) -> Steps:
-        """The way of columns to latent numbers."""
+    def to_latent(self, features: Tensor, conditions: Tensor) -> Steps:
+        """Map features to latent numbers, with all points in between."""
         ...
 
 
 @runtime_checkable
 class Student(Protocol):
-    """A density whose samples take one pass, with the blocks and splines of its teacher."""
+    """A density that samples in one pass, with as many blocks and splines as its teacher."""
 
-    def adopt(self, teacher: Model) -> None:
-        """Take over from the teacher what is not learned.
+    def initialise_from(self, teacher: Model) -> None:
+        """Copy from the teacher what is not learned.
 
         Raises:
-            InputError: the teacher does not fit.
+            InputError: the teacher does not fit the student.
         """
         ...
 
     def draw_conditions(self, batch: Batch) -> Tensor:
-        """Conditions (N, C) for the incidents of a batch, drawn as in sampling."""
+        """Conditions (N, C) for the incidents of a batch, with layer energies sampled by the student."""
         ...
 
     def to_data(self, latent: Tensor, conditions: Tensor) -> Steps:
-        """The way of latent numbers to columns."""
+        """Map latent numbers to features, with all points in between."""
         ...
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """The same module with buffers in place of parameters: kept and saved, never trained."""
+    """The same module with buffers in place of parameters: they are saved, and never trained."""
     for part in module.modules():
         for name, parameter in list(part._parameters.items()):
             if parameter is not None:

@@ -55,9 +55,9 @@ class ResponseMatched(Model):
         batch = Batch.of(showers)
         self.response.fit(batch.cells.sum(1, keepdim=True), batch.incidents)
 
-    def settle(self) -> None:
+    def finalise(self) -> None:
         """Fit the correction to the showers that the present weights generate."""
-        self.response.settle(lambda noise, **given: self.total(self.draw(noise, **given)[0]), self.match_noise)
+        self.response.finalise(lambda noise, **given: self.total(self.draw(noise, **given)[0]), self.match_noise)
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""

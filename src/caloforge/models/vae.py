@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Turn
+from caloforge.models.base import Batch, OptimiserStep
 from caloforge.models.configs import VAEConfig
 from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.hit_cells import HitCells
@@ -41,11 +41,11 @@ class VAEModel(ResponseMatched):
         """Fit the scores of layers and cells."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
-        self.hits.fit(batch.cells, self.orbits)
+        self.hits.fit(batch.cells, self.symmetry_classes)
 
-    def turns(self) -> tuple[Turn, ...]:
-        """One turn, by RMSprop."""
-        return (Turn("loss", list(self.parameters()), self.loss, optimiser=torch.optim.RMSprop),)
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
+        """One optimiser step, by RMSprop."""
+        return (OptimiserStep("loss", list(self.parameters()), self.loss, optimiser=torch.optim.RMSprop),)
 
     def loss(self, batch: Batch) -> Tensor:
         """The four terms, weighted."""
@@ -89,7 +89,8 @@ class VAEModel(ResponseMatched):
 
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
         """Cells (N, n_cells) [MeV] of layer energies and cell scores."""
-        return self.hits.share_out(*drawn, energies)
+        (scores,) = drawn
+        return self.hits.share_out(scores, energies)
 
 
 def kl_divergence(mean: Tensor, log_width: Tensor) -> Tensor:

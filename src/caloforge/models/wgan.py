@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Turn
+from caloforge.models.base import Batch, OptimiserStep
 from caloforge.models.configs import WGANConfig
 from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.distance import distance_at_energies
@@ -30,7 +30,7 @@ LEAST_LOGIT = -60.0  # of a weight, whose exponential is still a number of singl
 class WGANModel(ResponseMatched):
     """A generator of layer scores and cell weights, and a critic of layer scores, cell shares and cell logarithms."""
 
-    judged = 2000
+    selection_batch = 2000
 
     def __init__(self, config: WGANConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(detector, domain, config.latent)
@@ -61,13 +61,13 @@ class WGANModel(ResponseMatched):
             self.mean_view[i] = view.mean(0)
             self.view_width[i] = (view.var(0).sum() / len(self.detector.layers)).sqrt().clamp(min=1e-6)
 
-    def turns(self) -> tuple[Turn, ...]:
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """Five steps of the critic, one of the generator."""
         adam = partial(torch.optim.Adam, betas=(0.0, 0.9), fused=True)
         critic, generator = list(self.critic.parameters()), list(self.generator.parameters())
         return (
-            Turn("critic", critic, self.critic_loss, self.config.critic_steps, adam),
-            Turn("generator", generator, self.loss, 1, adam),
+            OptimiserStep("critic", critic, self.critic_loss, self.config.critic_steps, adam),
+            OptimiserStep("generator", generator, self.loss, 1, adam),
         )
 
     def critic_loss(self, batch: Batch) -> Tensor:
@@ -102,7 +102,8 @@ class WGANModel(ResponseMatched):
 
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
         """Cells (N, n_cells) [MeV] of layer energies and cell weights."""
-        return self.layers.share_out(*drawn, energies, self.cut)
+        (weights,) = drawn
+        return self.layers.share_out(weights, energies, self.cut)
 
     def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""
@@ -117,7 +118,7 @@ class WGANModel(ResponseMatched):
     def seen(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
         """What the critic sees of generated showers (N, n_layers + 2 n_cells)."""
         layers, own = self.layers.inverse(scores, energy), self.layers.cell_layer
-        level = self.layers.sums(weights).detach()  # drifts towards zero, and its square stands in the slopes
+        level = self.layers.sums(weights).detach()  # drifts towards zero, and the gradients hold its square
         weights = weights / level.index_select(1, own)
         return self._features(scores, weights * (layers / self.layers.sums(weights)).index_select(1, own))
 

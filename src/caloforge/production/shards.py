@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from caloforge.errors import InputError
 from caloforge.files import check_writable, read_text, remove_leftovers, write_text
 from caloforge.showers import Showers, read
-from caloforge.showers.growing import create_sets, fill
 from caloforge.showers.hdf5 import (
     created,
     opened,
     write,
     write_attributes,
 )
+from caloforge.showers.resizable import create_sets, fill
 
 SHARD_SIZE = 20
 ANEW = "a new one takes another output, or --force, which deletes the finished shards"

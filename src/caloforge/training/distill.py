@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from caloforge.errors import InputError
-from caloforge.models import Batch, Model, Turn
+from caloforge.models import Batch, Model, OptimiserStep
 from caloforge.models.coupling_flow.model import LayersThenCells
 from caloforge.models.coupling_flow.student import PairStudent
 from caloforge.models.distillation import Student, Teacher
@@ -22,7 +22,7 @@ from caloforge.training.run import RunFolder, check_trained, load_model
 
 
 class Distillation:
-    """Lessons of one student from one teacher, whose weights never change.
+    """Density distillation of one student from one teacher, whose weights never change.
 
     Raises:
         InputError: the teacher does not teach, or does not fit the student.
@@ -31,42 +31,42 @@ class Distillation:
     def __init__(self, teacher: Model, student: Model) -> None:
         if not isinstance(teacher, Teacher) or not isinstance(student, Student):
             raise InputError("the model of `teacher` has no density that can be distilled into this model")
-        student.adopt(teacher)
+        student.initialise_from(teacher)
         self._teacher = teacher.eval().requires_grad_(False)
 
-    def turns(self, student: Model) -> tuple[Turn, ...]:
-        """One turn per training step."""
-        return (Turn("distillation", list(student.parameters()), partial(self.loss, student)),)
+    def optimiser_steps(self, student: Model) -> tuple[OptimiserStep, ...]:
+        """One optimiser step per training step."""
+        return (OptimiserStep("distillation", list(student.parameters()), partial(self.loss, student)),)
 
     def loss(self, student: Model, batch: Batch) -> Tensor:
-        """Mean of both passes, per column: from data through the teacher and back, from noise through the student."""
+        """Mean loss of both passes, per feature: data through the teacher and back, and noise through the student."""
         assert isinstance(student, Student)
         assert isinstance(self._teacher, Teacher)
-        columns, conditions = self._teacher.columns(batch)
+        features, conditions = self._teacher.features(batch)
         with torch.no_grad():
-            taught = self._teacher.to_latent(columns, conditions)
-        x_pass = difference(student.to_data(taught.points[-1], conditions), taught)
+            target = self._teacher.to_latent(features, conditions)
+        x_pass = difference(student.to_data(target.points[-1], conditions), target)
         conditions = student.draw_conditions(batch)
-        answer = student.to_data(torch.randn_like(columns), conditions)
+        answer = student.to_data(torch.randn_like(features), conditions)
         z_pass = difference(answer, self._teacher.to_latent(answer.points[0], conditions))
-        return 0.5 * (x_pass + z_pass) / columns.shape[1]
+        return 0.5 * (x_pass + z_pass) / features.shape[1]
 
 
 class Pairs:
-    """Lessons of a student that maps noise to the same cells as its teacher.
+    """Distillation by pairs: the student maps noise to the same cells as its teacher.
 
     Raises:
         InputError: the teacher does not fit the student.
     """
 
     def __init__(self, teacher: Model, student: PairStudent) -> None:
-        student.adopt(teacher)
+        student.initialise_from(teacher)
         assert isinstance(teacher, LayersThenCells)
         self._teacher: LayersThenCells = teacher.eval().requires_grad_(False)
 
-    def turns(self, student: Model) -> tuple[Turn, ...]:
-        """One turn per training step."""
-        return (Turn("distillation", list(student.parameters()), partial(self.loss, student)),)
+    def optimiser_steps(self, student: Model) -> tuple[OptimiserStep, ...]:
+        """One optimiser step per training step."""
+        return (OptimiserStep("distillation", list(student.parameters()), partial(self.loss, student)),)
 
     def loss(self, student: Model, batch: Batch) -> Tensor:
         """Mean squared difference of the cells' scores for fresh noise, and the energy score of a batch's showers."""
@@ -75,20 +75,20 @@ class Pairs:
         for_cells = noise[:, -student.detector.n_cells :]
         with torch.no_grad():
             conditions = self._teacher.cell_conditions(noise, **batch.incidents)
-            taught = self._teacher.cell_scores(for_cells, conditions)
-        loss: Tensor = (student.cell_scores(for_cells, conditions) - taught).square().mean()
+            target = self._teacher.cell_scores(for_cells, conditions)
+        loss: Tensor = (student.cell_scores(for_cells, conditions) - target).square().mean()
         weight = student.config.score
         return loss + weight * student.loss(batch) if weight else loss
 
 
 def difference(ours: Steps, theirs: Steps) -> Tensor:
-    """Squared differences of all points and spline parameters, summed over columns, mean over showers."""
+    """Squared differences of all points and spline parameters, summed over features, mean over showers."""
     pairs = [*zip(ours.points, theirs.points, strict=True), *zip(ours.parameters, theirs.parameters, strict=True)]
     return torch.stack([(a - b).square().sum() / len(a) for a, b in pairs]).sum()
 
 
 def distillation(config: TrainingConfig, student: Model) -> Distillation | Pairs | None:
-    """The lessons that a config asks for; None where the model learns from showers alone."""
+    """The distillation that a config asks for; None for a model that learns from showers alone."""
     if config.teacher is None:
         return None
     device = next(student.parameters()).device
@@ -99,7 +99,10 @@ def distillation(config: TrainingConfig, student: Model) -> Distillation | Pairs
 
 
 def describe_teacher(config: TrainingConfig) -> dict[str, Any] | None:
-    """Kind, training and hash of the weights of a config's teacher, kept by its students; None without one."""
+    """Kind, training and hash of the weights of a config's teacher; None without a teacher.
+
+    The student keeps them in its provenance.
+    """
     if config.teacher is None:
         return None
     folder = RunFolder(check_trained(Path(config.teacher)))

@@ -13,7 +13,7 @@ from caloforge.claims import claim
 from caloforge.detector import symmetries
 from caloforge.errors import InputError, RunError
 from caloforge.files import check_writable, write_text
-from caloforge.models import Batch, Turn, build
+from caloforge.models import Batch, OptimiserStep, build
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 from caloforge.training.adapt import begin_from, describe_start
@@ -120,10 +120,11 @@ class Trainer:
             model.fit(training)
         begin_from(config, model, drawn)
         self.model = model.to(self.device)
-        self.lessons = distillation(config, self.model)
+        self.distillation = distillation(config, self.model)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.turns = self.lessons.turns(self.model) if self.lessons else self.model.turns()
-        self.optimisers = {turn.name: self._optimiser(turn) for turn in self.turns}
+        taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
+        self.optimiser_steps = taught or self.model.optimiser_steps()
+        self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
         self.batch = Batch.of(training).to(self.device)
         self.selection, self.scorer = selection[:HELD_OUT], scorer
         self.held_out = Batch.of(self.selection).to(self.device)
@@ -132,13 +133,13 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.losses: list[dict[str, float]] = []
-        apart = self.schedule.select == "loss" and self.lessons is None and self.model.parts_apart
-        self.picker = Picker(self.average, parts_of(self.model, self.turns, apart=apart), folder.best_file)
+        apart = self.schedule.select == "loss" and self.distillation is None and self.model.parts_apart
+        self.picker = Picker(self.average, parts_of(self.model, self.optimiser_steps, apart=apart), folder.best_file)
         self.pace: Pace | None = None
 
-    def _optimiser(self, turn: Turn) -> torch.optim.Optimizer:
-        make = turn.optimiser or partial(torch.optim.AdamW, fused=True)
-        return make(turn.parameters, lr=self.schedule.learning_rate, weight_decay=self.schedule.weight_decay)
+    def _optimiser(self, step: OptimiserStep) -> torch.optim.Optimizer:
+        make = step.optimiser or partial(torch.optim.AdamW, fused=True)
+        return make(step.parameters, lr=self.schedule.learning_rate, weight_decay=self.schedule.weight_decay)
 
     def _seconds_per_step(self) -> float:
         """Time of a step and its share of an evaluation, taken on steps that are undone."""
@@ -183,27 +184,27 @@ class Trainer:
         return self._progress >= 1
 
     def _train_step(self) -> float:
-        """One step of every turn; the loss of the last."""
+        """One training step: every optimiser step in turn; the loss of the last."""
         self.model.train()
         with seeded(self.schedule.seed, self.step, "training"):
-            for turn in self.turns:
-                for _ in range(turn.repeat):
-                    loss = self._update(turn)
+            for part in self.optimiser_steps:
+                for _ in range(part.repeat):
+                    loss = self._update(part)
         self._update_average()
         self.step += 1
         return loss
 
-    def _update(self, turn: Turn) -> float:
-        optimiser = self.optimisers[turn.name]
+    def _update(self, part: OptimiserStep) -> float:
+        optimiser = self.optimisers[part.name]
         for group in optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress)
         optimiser.zero_grad()
-        loss = turn.loss(self._draw())
+        loss = part.loss(self._draw())
         loss.backward()
-        slope = torch.nn.utils.clip_grad_norm_(turn.parameters, self.schedule.clip)
-        if not torch.isfinite(loss) or not torch.isfinite(slope):
+        gradient = torch.nn.utils.clip_grad_norm_(part.parameters, self.schedule.clip)
+        if not torch.isfinite(loss) or not torch.isfinite(gradient):
             raise RunError(
-                f"the loss or its slope is not finite at step {self.step}; the last checkpoint in "
+                f"the loss or its gradient is not finite at step {self.step}; the last checkpoint in "
                 f"{self.folder.path} is kept"
             )
         optimiser.step()
@@ -257,16 +258,16 @@ class Trainer:
 
     def _held_out_losses(self) -> dict[str, float]:
         """Mean losses of the averaged weights on the selection showers, with the same noise each time."""
-        self.average.settle()
-        size = max(self.schedule.batch, self.model.judged)
+        self.average.finalise()
+        size = max(self.schedule.batch, self.model.selection_batch)
         with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
             parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
             losses = [(len(part), self._selection_losses(part)) for part in parts]
         return {name: sum(n * float(loss[name]) for n, loss in losses) / len(self.held_out) for name in losses[0][1]}
 
     def _selection_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
-        if self.lessons:
-            return {WHOLE: self.lessons.loss(self.average, batch)}
+        if self.distillation:
+            return {WHOLE: self.distillation.loss(self.average, batch)}
         return self.average.selection_losses(batch)
 
     def state(self) -> dict[str, Any]:

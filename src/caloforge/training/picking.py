@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from caloforge.errors import RunError
-from caloforge.models import Model, Turn
+from caloforge.models import Model, OptimiserStep
 from caloforge.showers import Showers
 from caloforge.training.response import draw
 from caloforge.training.run import load_state, save_state
@@ -54,7 +54,7 @@ class Picker:
             for kept, buffer in zip(self.model.buffers(), average.buffers(), strict=True):
                 kept.copy_(buffer)
         if self.apart:  # buffers follow the weights of several parts, of other steps
-            self.model.settle()
+            self.model.finalise()
         save_state(self._file, self.model.state_dict())
 
     def restore(self, best: Mapping[str, Score], final: Path) -> None:
@@ -75,12 +75,12 @@ class Picker:
             raise RunError(f"no held-out loss of {self._file.parent} was finite; lower the learning rate or the clip")
 
 
-def parts_of(model: Model, turns: tuple[Turn, ...], *, apart: bool) -> dict[str, list[str]]:
-    """Names of the parameters of each part whose best step is its own: those of each turn, or the whole model's."""
+def parts_of(model: Model, steps: tuple[OptimiserStep, ...], *, apart: bool) -> dict[str, list[str]]:
+    """Names of the parameters that are selected together: those of each optimiser step, or all of the model."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     if not apart:
         return {WHOLE: list(names.values())}
-    return {turn.name: [names[id(parameter)] for parameter in turn.parameters] for turn in turns}
+    return {step.name: [names[id(parameter)] for parameter in step.parameters] for step in steps}
 
 
 def separability(scorer: Scorer, model: Model, reference: Showers, seed: int) -> float:

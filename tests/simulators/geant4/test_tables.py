@@ -1,12 +1,31 @@
 """Computed cross-section tables: their values, and the cache folder that holds them."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from caloforge.simulators.geant4.tables import hadrons, photons, photonuclear
+from caloforge.simulators.geant4.tables import formats, hadrons, photons, photonuclear
 
 pytest.importorskip("xraydb", reason="xraydb is not installed")
 BARN_PER_CM2_G = 0.602214076
+SOURCES = (
+    "bremsstrahlung.py",
+    "bremsstrahlung_fit_f2.json",
+    "formats.py",
+    "hadrons.py",
+    "photons.py",
+    "photonuclear.py",
+)
+RECORDED = {"8c730c29434d3bea": "0283539d60597a60"}
+
+
+def test_the_version_of_the_tables_is_that_of_their_sources():
+    """A change of the tables needs another `formats.VERSION`; a change of the code's words, another hash here."""
+    folder = Path(formats.__file__).parent
+    found = hashlib.sha256(b"".join((folder / name).read_bytes() for name in SOURCES)).hexdigest()[:16]
+    assert {formats.VERSION: found} == RECORDED
 
 
 def test_photoelectric_of_lead():

@@ -1,4 +1,4 @@
-"""Cells as the columns of a flow, and back to what cells weigh in their layer."""
+"""Cells as features of a flow, and back to their weights within their layer."""
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,15 @@ LEAST_SHARE = 1e-12  # of a layer's energy
 
 
 class CellScores(nn.Module):
-    """Cells as normal scores: columns that are standard normal one by one (`HitCells`)."""
+    """Cells as normal scores: features that are standard normal one by one (`HitCells`)."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.hits = HitCells(detector, detector.threshold)
 
-    def fit(self, cells: Tensor, orbits: Tensor) -> None:
-        """Fit to cells (N, n_cells) [MeV], those of one orbit (n_cells,) pooled."""
-        self.hits.fit(cells, orbits)
+    def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
+        """Fit to cells (N, n_cells) [MeV], those of one symmetry class (n_cells,) pooled."""
+        self.hits.fit(cells, symmetry_classes)
 
     def forward(self, cells: Tensor) -> Tensor:
         """Scores (N, n_cells) of cells [MeV]; those of empty cells come from torch's generator."""
@@ -47,7 +47,7 @@ class CellLogits(nn.Module):
         self.detector = detector
         self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
 
-    def fit(self, cells: Tensor, orbits: Tensor) -> None:
+    def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
         """Nothing to fit."""
 
     def forward(self, cells: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from caloforge import units
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.models.base import Batch, Conditions, Model, OptimiserStep
 from caloforge.models.caloflow.cells import CellLogits, CellScores
 from caloforge.models.configs import CaloFlowConfig, CaloFlowStudentConfig, Logits
 from caloforge.models.distillation import frozen
@@ -51,17 +51,20 @@ class CaloFlow(Model):
         """Fit the scores of layers, and those of cells if flow II sees them."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
-        self.cells.fit(batch.cells, self.orbits)
+        self.cells.fit(batch.cells, self.symmetry_classes)
 
-    def columns(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Columns (N, n_cells) that flow II sees of a batch and their conditions (N, C); noisy by torch's generator."""
+    def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Features (N, n_cells) of a batch's cells and their conditions (N, C), for flow II.
+
+        The noise on the features comes from torch's generator.
+        """
         drawn = self.layers(batch.cells, batch.incidents["energy"])
         return self.cells(batch.cells), torch.cat([self.conditions(**batch.incidents), drawn], 1)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Negative log likelihood of the columns, of flow I and of flow II given the layers, per cell.
+        """Negative log likelihood of the features, of flow I and of flow II given the layers, per cell.
 
-        A student's takes a step per cell: fit to judge it, too slow to train it.
+        For a student this takes one pass per cell, which is too slow for training.
         """
         return self.layer_loss(batch) + self.cell_loss(batch)
 
@@ -72,18 +75,18 @@ class CaloFlow(Model):
 
     def cell_loss(self, batch: Batch) -> Tensor:
         """Negative log likelihood of flow II given the layers, per cell."""
-        return -self.cell_flow.log_density(*self.columns(batch)).mean() / self.detector.n_cells
+        return -self.cell_flow.log_density(*self.features(batch)).mean() / self.detector.n_cells
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""
         for_layers, for_cells = noise.split([len(self.detector.layers), self.detector.n_cells], 1)
         conditions = self.conditions(**incidents)
         drawn = self.layer_flow.inverse(for_layers, conditions)
-        columns = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
+        features = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
         layers = self.layers.inverse(drawn, incidents["energy"])
         if isinstance(self.cells, CellScores):
-            return self.cells.share_out(columns, layers)
-        return self.layers.share_out(self.cells.weights(columns), layers, self._cut)
+            return self.cells.share_out(features, layers)
+        return self.layers.share_out(self.cells.weights(features), layers, self._cut)
 
     @property
     def _cut(self) -> float:
@@ -91,31 +94,31 @@ class CaloFlow(Model):
 
 
 class CaloFlowTeacher(CaloFlow):
-    """Both flows learned by likelihood; samples cell after cell."""
+    """Both flows learned by likelihood; it samples cell after cell."""
 
     parts_apart = True
 
-    def turns(self) -> tuple[Turn, ...]:
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """Flow I, then flow II; each with its own optimiser."""
         return (
-            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss),
-            Turn("cells", list(self.cell_flow.parameters()), self.cell_loss),
+            OptimiserStep("layers", list(self.layer_flow.parameters()), self.layer_loss),
+            OptimiserStep("cells", list(self.cell_flow.parameters()), self.cell_loss),
         )
 
-    def to_latent(self, columns: Tensor, conditions: Tensor) -> Steps:
-        """The way of columns to latent numbers through flow II."""
-        return self.cell_flow.to_latent(columns, conditions)[0]
+    def to_latent(self, features: Tensor, conditions: Tensor) -> Steps:
+        """Map features to latent numbers through flow II."""
+        return self.cell_flow.to_latent(features, conditions)[0]
 
 
 class CaloFlowStudent(CaloFlow):
-    """Flow II learned from a teacher; samples all cells at once."""
+    """Flow II learned from a teacher; it samples all cells at once."""
 
     def __init__(self, config: CaloFlowStudentConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(config, detector, domain)
         frozen(self.layer_flow)
 
-    def adopt(self, teacher: Model) -> None:
-        """Take flow I and all transforms from the teacher, and its networks to start from where they are as wide.
+    def initialise_from(self, teacher: Model) -> None:
+        """Copy flow I and all transforms from the teacher, and its networks of flow II where they are as wide.
 
         Raises:
             InputError: the teacher is no CaloFlow, of another size, or learned other incidents.
@@ -143,11 +146,11 @@ class CaloFlowStudent(CaloFlow):
         return torch.cat([conditions, self.layer_flow.inverse(noise, conditions)], 1)
 
     def to_data(self, latent: Tensor, conditions: Tensor) -> Steps:
-        """The way of latent numbers to columns through flow II."""
+        """Map latent numbers to features through flow II."""
         return self.cell_flow.to_data(latent, conditions)
 
 
 def _shared(config: CaloFlowConfig | CaloFlowStudentConfig) -> dict[str, object]:
-    """What a student has from its teacher, by key."""
+    """Settings that a student shares with its teacher, by key."""
     cells = {f"cells.{name}": getattr(config.cells, name) for name in ("blocks", "bins")}
     return {"layers": config.layers.model_dump(), "columns": config.columns.model_dump(), **cells}

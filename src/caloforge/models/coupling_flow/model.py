@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Conditions, Model, Turn
+from caloforge.models.base import Batch, Conditions, Model, OptimiserStep
 from caloforge.models.configs import CouplingFlowConfig, FlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.local import layout
@@ -57,7 +57,7 @@ class LayersThenCells(Model):
         self.floors.copy_(self._least(layer_sums(batch.cells, self.detector)))
         self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
         self.shapes.fit(batch.cells)
-        self.hits.fit(batch.cells, self.orbits)
+        self.hits.fit(batch.cells, self.symmetry_classes)
 
     def cell_conditions(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Conditions (N, C) of the cells: of the incident, and what flow I draws from its part of the noise."""
@@ -119,11 +119,11 @@ class CouplingFlowModel(LayersThenCells):
         super().fit(showers)
         self.cell_flow.set_edges(self.hits.edge)
 
-    def turns(self) -> tuple[Turn, ...]:
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """Flow I, several times, then flow II; each with its own optimiser."""
         return (
-            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
-            Turn("cells", list(self.cell_flow.parameters()), self.cell_loss),
+            OptimiserStep("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
+            OptimiserStep("cells", list(self.cell_flow.parameters()), self.cell_loss),
         )
 
     def loss(self, batch: Batch) -> Tensor:

@@ -69,7 +69,7 @@ class PairStudent(LayersThenCells):
         frozen(self.layer_flow)
         self.cell_network = PairNetwork(config, detector, self.conditions.size + sum(self.sizes))
 
-    def adopt(self, teacher: Model) -> None:
+    def initialise_from(self, teacher: Model) -> None:
         """Take flow I and all transforms from the teacher, and the order of its latent numbers.
 
         Raises:

@@ -20,10 +20,10 @@ class Scale(NamedTuple):
 
 
 class CellScale(nn.Module):
-    """Share of each cell in its layer on a logarithmic scale, standardised by what hit cells of its orbit hold.
+    """Log of each cell's share in its layer, standardised over the hit cells of its symmetry class.
 
     Shares, and through flow I the layers' shares of the incident energy, look alike at 10 and at 100 GeV, as energies
-    do not. The emptiness of an orbit, log odds, is where the network's weight of an empty cell starts from.
+    do not. The emptiness of a symmetry class, log odds, is where the network's weight of an empty cell starts from.
     """
 
     def __init__(self, depth: int, area: int) -> None:
@@ -40,11 +40,11 @@ class CellScale(nn.Module):
         """What was fitted."""
         return Scale(self.centre, self.width, self.emptiness)
 
-    def fit(self, shares: Tensor, orbits: Tensor) -> None:
-        """Fit to log shares (N, Z, cells), -inf where empty; cells of one orbit (Z cells,) are alike by symmetry."""
+    def fit(self, shares: Tensor, symmetry_classes: Tensor) -> None:
+        """Fit to log shares (N, Z, cells), -inf where empty, pooled over symmetry classes (Z cells,)."""
         hit = shares.flatten(1) > -math.inf
         values = torch.where(hit, shares.flatten(1), 0.0)
-        known, group = orbits.unique(return_inverse=True)
+        known, group = symmetry_classes.unique(return_inverse=True)
 
         def pooled(columns: Tensor) -> Tensor:
             zeros = torch.zeros(len(known), dtype=torch.float64)

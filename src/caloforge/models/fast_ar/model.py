@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Conditions, Turn, shared_grid
+from caloforge.models.base import Batch, Conditions, OptimiserStep, shared_grid
 from caloforge.models.configs import FastArConfig
 from caloforge.models.fast_ar.cell_scale import CellScale, Scale
 from caloforge.models.fast_ar.masked_convolutions import BlockedNetwork, State
@@ -24,7 +24,7 @@ from caloforge.models.fast_ar.mixtures import LogisticMixture
 from caloforge.models.fast_ar.tilt import moments, tilted, wanted
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.matched import ResponseMatched
-from caloforge.models.parts.hit_cells import nearly
+from caloforge.models.parts.hit_cells import empty_weights
 from caloforge.models.parts.loops import loop
 from caloforge.models.parts.transforms import LayerShapes, LayerShares
 from caloforge.showers import Showers
@@ -128,18 +128,18 @@ class FastArModel(ResponseMatched):
         self.shapes.fit(cells.flatten(1))
         shares = (layers / batch.incidents["energy"]).log()
         self.layer_scale.copy_(torch.stack([shares.mean(0), shares.std(0).clamp(min=1e-3)]))
-        self.cell_scale.fit((cells / layers[:, :, None]).log(), self.orbits)
+        self.cell_scale.fit((cells / layers[:, :, None]).log(), self.symmetry_classes)
 
     def total(self, energies: Tensor) -> Tensor:
         """Energy (N, 1) of layers (N, Z), less those below the threshold, which have no cell above it."""
         return torch.where(energies >= self._floor, energies, 0.0).sum(1, keepdim=True)
 
-    def turns(self) -> tuple[Turn, ...]:
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """Flow I, several times, then the cells."""
         cells = [*self.embedding.parameters(), *self.network.parameters()]
         return (
-            Turn("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
-            Turn("cells", cells, self.cell_loss),
+            OptimiserStep("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
+            OptimiserStep("cells", cells, self.cell_loss),
         )
 
     def loss(self, batch: Batch) -> Tensor:
@@ -230,7 +230,7 @@ class FastArModel(ResponseMatched):
         value, filled = mixture.quantile(noise)
         share = (value * numbers.scale.width + numbers.scale.centre).clamp(max=0.0)
         above = share - (self._floor / layers).log()
-        weights = torch.where(filled, share.exp() * (1 + above / RAMP).clamp(0.0, 1.0), 0.0) + nearly(above)
+        weights = torch.where(filled, share.exp() * (1 + above / RAMP).clamp(0.0, 1.0), 0.0) + empty_weights(above)
         cells = layers * tilted(weights, self.moments, numbers.means)
         return torch.where(cells >= self._floor, cells, 0.0)
 

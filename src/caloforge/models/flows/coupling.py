@@ -12,59 +12,59 @@ from caloforge.models.flows.edges import FARTHEST, move_edge, moved_edge
 from caloforge.models.flows.local import Layout, LocalNetwork, Split
 
 LOG_2_PI = math.log(2 * math.pi)
-BOUND = 6.0  # standard deviations inside which splines bend
+BOUND = 6.0  # standard deviations inside which splines act
 
 
 class Coupling(nn.Module):
-    """One half of the columns bent by splines that a network chooses from the other half and the conditions.
+    """One half of the features, transformed by splines whose parameters a network computes from the other half.
 
     Args:
-        kept, bent: columns of the two halves.
+        kept, moved: features of the two halves; splines transform the second.
         conditions: number of conditions.
         hidden, depth: width and number of the hidden layers.
         bins: of the splines.
-        local: width of the network that sees the columns around each one, 0 for none.
-        around: columns around each column (D, K), for that network.
-        edges: whether an edge of each bent column is moved before the spline (`move_edge`).
+        local: width of the network that sees the features around each one, 0 for none.
+        around: features around each feature (D, K), for that network.
+        edges: whether the threshold's score of each moved feature shifts before the spline (`move_edge`).
     """
 
     edge: Tensor
 
     def __init__(
-        self, kept: Tensor, bent: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
+        self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
         around: Tensor | None = None, *, edges: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.shape = (splines.parameters_per_value(bins) + edges, len(bent))
+        self.shape = (splines.parameters_per_value(bins) + edges, len(moved))
         self.edges = edges
-        self.register_buffer("edge", torch.zeros(len(bent) if edges else 0))
+        self.register_buffer("edge", torch.zeros(len(moved) if edges else 0))
         widths = [len(kept) + conditions, *[hidden] * depth]
         hiddens = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _dense(n_in, n_out)]
-        self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * len(bent)))
+        self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * len(moved)))
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
-        self.local = None if around is None else LocalNetwork(around, kept, bent, local, hidden, self.shape[0])
+        self.local = None if around is None else LocalNetwork(around, kept, moved, local, hidden, self.shape[0])
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Bent columns (N, bent) one step nearer to the latent numbers, and log of the slopes (N, bent)."""
-        parameters = self._bends(kept, conditions)
+        """Moved features (N, moved) one step nearer to the latent numbers, and log of the derivatives (N, moved)."""
+        parameters = self._spline_parameters(kept, conditions)
         if not self.edges:
             return splines.inverse_spline(x, parameters, BOUND)
-        x, log_slope = move_edge(x, self.edge, moved_edge(self.edge, parameters[:, -1]))
-        x, log_slopes = splines.inverse_spline(x, parameters[:, :-1], BOUND)
-        return x, log_slope + log_slopes
+        x, log_derivative = move_edge(x, self.edge, moved_edge(self.edge, parameters[:, -1]))
+        x, log_derivatives = splines.inverse_spline(x, parameters[:, :-1], BOUND)
+        return x, log_derivative + log_derivatives
 
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
-        """Bent columns (N, bent) one step nearer to the data."""
-        parameters = self._bends(kept, conditions)
+        """Moved features (N, moved) one step nearer to the data."""
+        parameters = self._spline_parameters(kept, conditions)
         if not self.edges:
             return splines.spline(z, parameters, BOUND)
         x = splines.spline(z, parameters[:, :-1], BOUND)
         return move_edge(x, moved_edge(self.edge, parameters[:, -1]), self.edge)[0]
 
-    def _bends(self, kept: Tensor, conditions: Tensor) -> Tensor:
-        """Parameters (N, 3 K - 1, bent) of the splines, and the move of the edge."""
+    def _spline_parameters(self, kept: Tensor, conditions: Tensor) -> Tensor:
+        """Parameters (N, 3 K - 1, moved) of the splines, and the shift of the edge."""
         hidden = self.network[:-1](torch.cat([kept, conditions], 1))
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
         return parameters if self.local is None else parameters + self.local(kept, hidden)
@@ -75,18 +75,18 @@ def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
 
 
 class CouplingFlow(nn.Module):
-    """Density p(x | conditions) of D columns (Dinh et al., arXiv:1605.08803; Durkan et al., arXiv:1906.04032).
+    """Density p(x | conditions) of D features (Dinh et al., arXiv:1605.08803; Durkan et al., arXiv:1906.04032).
 
-    Blocks bend one half and the other in turn; before every second one the columns are dealt anew: at random, or with
-    a layout by its splits in turn.
+    Blocks transform one half and the other alternately. Before every second block the features are permuted: at random,
+    or with a layout by its splits in turn.
 
     Args:
         size: D.
         conditions: number of conditions.
         blocks, hidden, depth, bins: sizes of the flow.
-        local: width of the networks that see the columns around each one.
+        local: width of the networks that see the features around each one.
         layout: neighbourhoods and splits for these; None for none.
-        edges: whether the two blocks next to the data move an edge of each column, which `set_edges` tells.
+        edges: whether the two blocks next to the data shift the edge of each feature, which `set_edges` tells.
     """
 
     def __init__(
@@ -98,17 +98,19 @@ class CouplingFlow(nn.Module):
         splits = (
             [_halves(size)] * pairs if layout is None else [layout.splits[k % len(layout.splits)] for k in range(pairs)]
         )
-        deals = [_deal(size, seed) for seed in range(pairs)] if layout is None else _deals(splits)
+        permutations = (
+            [_random_permutation(size, seed) for seed in range(pairs)] if layout is None else _permutations(splits)
+        )
         self.halves = [(len(first), len(second)) for first, second in splits]
-        self.register_buffer("deals", torch.stack(deals))
-        self.register_buffer("returns", torch.stack([deal.argsort() for deal in deals]))
-        self.bends_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
+        self.register_buffer("deals", torch.stack(permutations))
+        self.register_buffer("returns", torch.stack([order.argsort() for order in permutations]))
+        self.moves_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
         around = None if layout is None else layout.around
         self.blocks = nn.ModuleList(
             Coupling(
                 *_sides(splits[i // 2], first), conditions, hidden, depth, bins, local, around, edges=edges and i < 2
             )
-            for i, first in enumerate(self.bends_first)
+            for i, first in enumerate(self.moves_first)
         )
 
     deals: Tensor
@@ -116,44 +118,44 @@ class CouplingFlow(nn.Module):
 
     def forward(self, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Latent numbers z (N, D) of data x (N, D), and log |dz/dx| (N,)."""
-        log_slope = torch.zeros_like(x[:, 0])
+        log_derivative = torch.zeros_like(x[:, 0])
         for i, block in enumerate(self.couplings):
             if i % 2 == 0:
                 x = x.index_select(1, self.deals[i // 2])
             first, second = x.split(self.halves[i // 2], 1)
-            kept, bent = (second, first) if self.bends_first[i] else (first, second)
-            bent, log_slopes = block.to_latent(bent, kept, conditions)
-            x = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
-            log_slope = log_slope + log_slopes.sum(1)
-        return x, log_slope
+            kept, moved = (second, first) if self.moves_first[i] else (first, second)
+            moved, log_derivatives = block.to_latent(moved, kept, conditions)
+            x = torch.cat([moved, kept] if self.moves_first[i] else [kept, moved], 1)
+            log_derivative = log_derivative + log_derivatives.sum(1)
+        return x, log_derivative
 
     def inverse(self, z: Tensor, conditions: Tensor) -> Tensor:
         """Data x (N, D) of latent numbers z (N, D)."""
         for i, block in reversed(list(enumerate(self.couplings))):
             first, second = z.split(self.halves[i // 2], 1)
-            kept, bent = (second, first) if self.bends_first[i] else (first, second)
-            bent = block.to_data(bent, kept, conditions)
-            z = torch.cat([bent, kept] if self.bends_first[i] else [kept, bent], 1)
+            kept, moved = (second, first) if self.moves_first[i] else (first, second)
+            moved = block.to_data(moved, kept, conditions)
+            z = torch.cat([moved, kept] if self.moves_first[i] else [kept, moved], 1)
             if i % 2 == 0:
                 z = z.index_select(1, self.returns[i // 2])
         return z
 
     @property
     def places(self) -> Tensor:
-        """Latent number (D,) that belongs to each column of the data: the one that the identity would map to it."""
+        """Index (D,) of the latent number that the identity flow would map to each feature."""
         order = torch.arange(self.deals.shape[1], device=self.deals.device)
-        for deal in self.deals:
-            order = order[deal]
+        for permutation in self.deals:
+            order = order[permutation]
         return order.argsort()
 
     def set_edges(self, edges: Tensor) -> None:
-        """Tell the flow the scores (D,) from which on each column counts as hit."""
+        """Set the scores (D,) of the threshold, above which each feature is a hit."""
         halves = edges.clamp(-FARTHEST, FARTHEST)[self.deals[0]].split(self.halves[0])
         for i, block in enumerate(self.couplings):
             if block.local is not None:
                 block.local.set_levels(edges)
             if block.edges:
-                block.edge.copy_(halves[0 if self.bends_first[i] else 1])
+                block.edge.copy_(halves[0 if self.moves_first[i] else 1])
 
     @property
     def couplings(self) -> list[Coupling]:
@@ -162,8 +164,8 @@ class CouplingFlow(nn.Module):
 
     def log_density(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Log p(x | conditions) (N,)."""
-        z, log_slope = self.forward(x, conditions)
-        return log_slope - 0.5 * (z.square() + LOG_2_PI).sum(1)
+        z, log_derivative = self.forward(x, conditions)
+        return log_derivative - 0.5 * (z.square() + LOG_2_PI).sum(1)
 
 
 def _halves(size: int) -> Split:
@@ -171,17 +173,17 @@ def _halves(size: int) -> Split:
     return first, second
 
 
-def _sides(split: Split, bends_first: bool) -> Split:
-    """The columns that are kept, and those that are bent."""
+def _sides(split: Split, moves_first: bool) -> Split:
+    """The features that are kept, and those that are moved."""
     first, second = split
-    return (second, first) if bends_first else (first, second)
+    return (second, first) if moves_first else (first, second)
 
 
-def _deals(splits: list[Split]) -> list[Tensor]:
-    """Orders that bring the columns, which lie as the split before left them, to those of each split."""
+def _permutations(splits: list[Split]) -> list[Tensor]:
+    """Permutations from the order that the split before left to the order of each split."""
     orders = [torch.arange(sum(map(len, splits[0]))), *(torch.cat(split) for split in splits)]
     return [before.argsort()[order] for before, order in itertools.pairwise(orders)]
 
 
-def _deal(size: int, seed: int) -> Tensor:
+def _random_permutation(size: int, seed: int) -> Tensor:
     return torch.randperm(size, generator=torch.Generator().manual_seed(seed))

@@ -1,8 +1,8 @@
-"""Moves of a score that keep what lies below an edge below it: how often a cell is hit, apart from how much it holds.
+"""Shifts of the score of the threshold (the edge): how often a cell is hit, apart from how much energy it holds.
 
 Scores of empty cells are noise below the score of the threshold. Where a cell is hit more rarely than on average, the
-density jumps down at that edge. Smooth splines blur the jump, and let hits leak from the dense side to the other: a
-flow then has too many isolated hits, and too many hits where showers have few.
+density jumps down at that edge. Smooth splines blur the jump: the flow then has
+too many isolated hits, and too many hits where showers have few.
 """
 
 import torch
@@ -14,12 +14,12 @@ FARTHEST = 5.0  # of an edge from zero
 
 
 def moved_edge(edge: Tensor, move: Tensor) -> Tensor:
-    """Edge [scores] after a move of its log-odds, at most `FARTHEST` from zero."""
+    """Edge, as a score, after a shift of its log odds; at most `FARTHEST` from zero."""
     return (edge + move / KAPPA).clamp(-FARTHEST, FARTHEST)
 
 
 def move_edge(x: Tensor, old: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (N, D) whose edge is moved from `old` to `new`, and log of the slope (N, D).
+    """Scores (N, D) whose edge is moved from `old` to `new`, and log of the derivative (N, D).
 
     With w the logistic function of 1.702 x, all w below the edge are scaled by one factor, and all 1 - w above it by
     another: the probability of a hit changes, and both conditional distributions stay.

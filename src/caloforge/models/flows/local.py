@@ -12,7 +12,7 @@ from caloforge.detector import Detector
 from caloforge.detector.neighbours import neighbours
 from caloforge.errors import InputError
 
-SHARPNESS = 4.0  # initial slope of the soft hit indicators, per unit of score
+SHARPNESS = 4.0  # initial steepness of the soft hit indicators, per unit of score
 Indices = NDArray[np.int64]
 Split = tuple[Tensor, Tensor]
 
@@ -75,15 +75,15 @@ def _nearest(places: NDArray[np.float64], others: NDArray[np.float64]) -> Indice
 
 
 class LocalNetwork(nn.Module):
-    """Spline parameters of bent cells from the kept cells around them; all cells share the weights.
+    """Spline parameters of moved cells from the kept cells around them; all cells share the weights.
 
-    Inputs of a bent cell are, for each of the K places around it, the score of the kept cell there and a soft
-    indicator of whether it is hit, both zero where the place is not kept or outside. A learned vector of the bent cell
+    Inputs of a moved cell are, for each of the K places around it, the score of the kept cell there and a soft
+    indicator of whether it is hit, both zero where the place is not kept or outside. A learned vector of the moved cell
     and a projection of what the flow's dense network knows of the whole shower are added to the first hidden layer.
 
     Args:
         table: cells around each cell (n_cells, K).
-        kept, bent: indices of the cells of both halves.
+        kept, moved: indices of the cells of both halves.
         width: of the hidden layers.
         context: size of the dense network's hidden layer.
         outputs: spline parameters per cell.
@@ -92,16 +92,16 @@ class LocalNetwork(nn.Module):
     places: Tensor
     kept: Tensor
 
-    def __init__(self, table: Tensor, kept: Tensor, bent: Tensor, width: int, context: int, outputs: int) -> None:
+    def __init__(self, table: Tensor, kept: Tensor, moved: Tensor, width: int, context: int, outputs: int) -> None:
         super().__init__()
         column = torch.full((len(table) + 1,), len(kept))
         column[kept] = torch.arange(len(kept))
-        self.register_buffer("places", column[table[bent]].flatten(), persistent=False)
+        self.register_buffer("places", column[table[moved]].flatten(), persistent=False)
         self.register_buffer("kept", kept, persistent=False)
-        self.shape = (len(bent), 2 * table.shape[1])
+        self.shape = (len(moved), 2 * table.shape[1])
         self.levels = nn.Parameter(torch.zeros(len(kept)))
         self.sharpness = nn.Parameter(torch.full((len(kept),), SHARPNESS))
-        self.cells = nn.Parameter(torch.zeros(len(bent), width))
+        self.cells = nn.Parameter(torch.zeros(len(moved), width))
         self.context = nn.Linear(context, width)
         self.first = nn.Linear(self.shape[1], width, bias=False)
         self.second = nn.Linear(width, width)
@@ -111,7 +111,7 @@ class LocalNetwork(nn.Module):
                 parameter.mul_(0.1)
 
     def forward(self, kept: Tensor, context: Tensor) -> Tensor:
-        """Parameters (N, outputs, bent) from the kept scores (N, kept) and the dense network's hidden values."""
+        """Parameters (N, outputs, moved) from the kept scores (N, kept) and the dense network's hidden values."""
         hit = torch.sigmoid(self.sharpness * (kept - self.levels))
         seen = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in (kept, hit)], 1)
         seen = seen.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2).flatten(2)

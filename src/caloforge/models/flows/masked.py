@@ -1,8 +1,8 @@
 """Masked autoregressive flows of rational-quadratic splines, one pass towards the latent numbers or one pass from them.
 
-A block bends each column by a spline that a masked network chooses from the columns of lower rank. Where these are
-data, the density takes one pass and sampling one step per column (MAF, Papamakarios et al., arXiv:1705.07057); where
-they are latent numbers it is the other way round (IAF, Kingma et al., arXiv:1606.04934).
+A block transforms each feature by a spline whose parameters a masked network computes from the features of lower
+rank. Where these are data, the density takes one pass and sampling one step per feature (MAF, Papamakarios et al.,
+arXiv:1705.07057). Where they are latent numbers it is the other way round (IAF, Kingma et al., arXiv:1606.04934).
 """
 
 import math
@@ -18,13 +18,15 @@ from caloforge.models.flows import splines
 from caloforge.models.flows.coupling import BOUND, LOG_2_PI
 from caloforge.models.parts.loops import loop
 
-UNROLLED = 8  # columns at most that an exported graph draws without a loop
+UNROLLED = 8  # largest number of features that an exported graph samples without a loop
 UNMIXED = 8  # one hidden unit in so many sees the conditions alone
-Bend = Callable[[Tensor, Tensor], Tensor]
+Transform = Callable[[Tensor, Tensor], Tensor]
 
 
 def hidden_degrees(size: int, hidden: int) -> Tensor:
-    """Degrees (hidden,) of hidden units, growing: one of degree m sees the ranks below m and feeds those from m on.
+    """Degrees (hidden,) of hidden units, in ascending order.
+
+    A unit of degree m sees the ranks below m and feeds the ranks from m on.
 
     An eighth of the units has degree 0; the others are spread evenly over 1 to size - 1.
     """
@@ -53,8 +55,8 @@ class Masked(torch.autograd.Function):
 class MaskedNetwork(nn.Module):
     """Numbers for every rank from the ranks below it and the conditions (MADE, Germain et al., arXiv:1502.03509).
 
-    One hidden layer. Hidden units fewer than columns cannot tell neighbouring ranks apart, which would cut
-    dependencies without a word: ranks up to `reach` apart are therefore also joined directly.
+    One hidden layer. With fewer hidden units than features, neighbouring ranks share a unit, and the network loses the
+    dependencies between them. Ranks up to `reach` apart are therefore also joined directly.
 
     Weights outside the masks are zero from the start and get no gradient, so that all serve as they are.
     """
@@ -81,7 +83,7 @@ class MaskedNetwork(nn.Module):
     near: nn.Parameter | None
 
     def forward(self, known: Tensor, conditions: Tensor) -> Tensor:
-        """Numbers (N, outputs, D) of columns (N, D), sorted by rank, and conditions (N, C)."""
+        """Numbers (N, outputs, D) of features (N, D), sorted by rank, and conditions (N, C)."""
         inputs, outputs = self._weights()
         hidden = self.dropout(F.silu(F.linear(known, inputs) + self.conditions(conditions)))
         raw = F.linear(hidden, outputs.flatten(0, 1), self.bias.flatten()).view(-1, *self.bias.shape)
@@ -96,10 +98,10 @@ class MaskedNetwork(nn.Module):
             return Masked.apply(self.inputs, self.sees), Masked.apply(self.outputs, self.feeds)
         return self.inputs, self.outputs
 
-    def sequential(self, given: Tensor, conditions: Tensor, bend: Bend) -> Tensor:
-        """Columns (N, D) found rank by rank: each is `bend(given, numbers)` with the numbers from those before it.
+    def sequential(self, given: Tensor, conditions: Tensor, transform: Transform) -> Tensor:
+        """Features (N, D) found rank by rank: each is `transform(given, numbers)`, with numbers from those before it.
 
-        Hidden units gather one column after the other, and each step computes its own rank's numbers only, so that
+        Hidden units gather one feature after the other, and each step computes its own rank's numbers only, so that
         all steps together cost about as much as one pass.
         """
         inputs, outputs = self._weights()
@@ -115,7 +117,7 @@ class MaskedNetwork(nn.Module):
             raw = F.silu(gathered) @ out.T + bias
             if near:
                 raw = raw + last[0] @ near[0]
-            found = bend(one[:, None], raw[:, :, None])
+            found = transform(one[:, None], raw[:, :, None])
             after = [gathered + found * into]
             if near:
                 after.append(torch.cat([found, last[0][:, :-1]], 1))
@@ -131,10 +133,10 @@ def _uniform(*shape: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Steps:
-    """A way between data and latent numbers.
+    """The points between data and latent numbers.
 
     Attributes:
-        points: columns (N, D) at the data, between the blocks, and at the latent numbers.
+        points: features (N, D) at the data, between the blocks, and at the latent numbers.
         parameters: raw spline parameters (N, 3 K - 1, D) of every block, the one next to the data first.
     """
 
@@ -143,17 +145,17 @@ class Steps:
 
 
 class MaskedFlow(nn.Module):
-    """Density p(x | conditions) of D columns by masked autoregressive blocks of splines.
+    """Density p(x | conditions) of D features by masked autoregressive blocks of splines.
 
-    Before each block the columns are dealt anew within their groups, reversed and at random in turn, as in CaloFlow
+    Before each block the features are permuted within their groups, alternately reversed and at random, as in CaloFlow
     (arXiv:2106.05285), whose groups are the layers.
 
     Args:
-        size, conditions: numbers D of columns and C of conditions.
+        size, conditions: numbers D of features and C of conditions.
         blocks, hidden, bins, dropout: masked networks, their hidden units, bins per spline, share of hidden units
             dropped in training.
-        groups: sizes of the groups of columns, whose order among one another stays; one group by default.
-        bound: splines bend inside [-bound, bound].
+        groups: sizes of the groups of features; the order of the groups stays. One group by default.
+        bound: splines act inside [-bound, bound].
         inverse: the networks see latent numbers (IAF) instead of data (MAF).
     """
 
@@ -183,56 +185,60 @@ class MaskedFlow(nn.Module):
 
     def forward(self, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Latent numbers z (N, D) of data x (N, D), and log |dz/dx| (N,)."""
-        steps, log_slope = self.to_latent(x, conditions)
-        return steps.points[-1], log_slope
+        steps, log_derivative = self.to_latent(x, conditions)
+        return steps.points[-1], log_derivative
 
     def to_latent(self, x: Tensor, conditions: Tensor) -> tuple[Steps, Tensor]:
-        """The way of data x (N, D) to their latent numbers, and log |dz/dx| (N,)."""
-        points, parameters, log_slope = [x], [], torch.zeros_like(x[:, 0])
+        """The steps from data x (N, D) to latent numbers, and log |dz/dx| (N,)."""
+        points, parameters, log_derivative = [x], [], torch.zeros_like(x[:, 0])
         for block, order in zip(self._networks, self.orders, strict=True):
             x = x.index_select(1, order)
-            known = block.sequential(x, conditions, self._bend_back) if self.inverted else x
+            known = block.sequential(x, conditions, self._inverse_spline) if self.inverted else x
             parameters.append(block(known, conditions))
-            x, log_slopes = splines.inverse_spline(x, parameters[-1], self.bound)
-            log_slope = log_slope + log_slopes.sum(1)
+            x, log_derivatives = splines.inverse_spline(x, parameters[-1], self.bound)
+            log_derivative = log_derivative + log_derivatives.sum(1)
             points.append(x)
-        return Steps(points, parameters), log_slope
+        return Steps(points, parameters), log_derivative
 
     def to_data(self, z: Tensor, conditions: Tensor) -> Steps:
-        """The way of latent numbers z (N, D) to their data."""
+        """The steps from latent numbers z (N, D) to data."""
         points, parameters = [z], []
         for block, order in zip(self._networks[::-1], self.returns.flip(0), strict=True):
-            known = z if self.inverted else block.sequential(z, conditions, self._bend)
+            known = z if self.inverted else block.sequential(z, conditions, self._spline)
             parameters.append(block(known, conditions))
-            z = self._bend(z, parameters[-1]).index_select(1, order)
+            z = self._spline(z, parameters[-1]).index_select(1, order)
             points.append(z)
         return Steps(points[::-1], parameters[::-1])
 
     def inverse(self, z: Tensor, conditions: Tensor) -> Tensor:
         """Data x (N, D) of latent numbers z (N, D)."""
         for block, order in zip(self._networks[::-1], self.returns.flip(0), strict=True):
-            z = self._bend(z, block(z, conditions)) if self.inverted else block.sequential(z, conditions, self._bend)
+            z = (
+                self._spline(z, block(z, conditions))
+                if self.inverted
+                else block.sequential(z, conditions, self._spline)
+            )
             z = z.index_select(1, order)
         return z
 
     def log_density(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Log p(x | conditions) (N,)."""
-        z, log_slope = self.forward(x, conditions)
-        return log_slope - 0.5 * (z.square() + LOG_2_PI).sum(1)
+        z, log_derivative = self.forward(x, conditions)
+        return log_derivative - 0.5 * (z.square() + LOG_2_PI).sum(1)
 
     @property
     def _networks(self) -> list[MaskedNetwork]:
         return [block for block in self.blocks if isinstance(block, MaskedNetwork)]
 
-    def _bend(self, z: Tensor, parameters: Tensor) -> Tensor:
+    def _spline(self, z: Tensor, parameters: Tensor) -> Tensor:
         return splines.spline(z, parameters, self.bound)
 
-    def _bend_back(self, x: Tensor, parameters: Tensor) -> Tensor:
+    def _inverse_spline(self, x: Tensor, parameters: Tensor) -> Tensor:
         return splines.inverse_spline(x, parameters, self.bound)[0]
 
 
 def _order(groups: tuple[int, ...], block: int) -> Tensor:
-    """Order in which a block takes the columns that the one before it leaves."""
+    """Permutation of the features before a block."""
     generator = torch.Generator().manual_seed(block)
     parts, first = [], 0
     for size in groups:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MIN_BIN = 1e-2  # of the interval; with it, and the least slope, float32 survives the inverse
-MIN_SLOPE = 1e-2
+MIN_BIN = 1e-2  # of the interval; with it and the least derivative, single precision suffices for the inverse
+MIN_DERIVATIVE = 1e-2
 Bin = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def parameters_per_value(bins: int) -> int:
-    """Numbers that describe one spline: widths, heights and the slopes between bins."""
+    """Numbers that describe one spline: widths, heights and the derivatives between bins."""
     return 3 * bins - 1
 
 
@@ -43,20 +43,21 @@ def inverse_spline(y: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor,
     unit = torch.where(inside, (y + bound) / (2 * bound), 0.5)
     x0, width, y0, height, d0, d1 = _bin(unit, parameters, by_height=True)
     s = height / width
-    bend = d0 + d1 - 2 * s
+    curvature = d0 + d1 - 2 * s
     rise = unit - y0
-    a, b, c = height * (s - d0) + rise * bend, height * d0 - rise * bend, -s * rise
+    a, b, c = height * (s - d0) + rise * curvature, height * d0 - rise * curvature, -s * rise
     root = torch.sqrt(torch.clamp(b * b - 4 * a * c, min=0.0))
     t = 2 * c / (-b - root)
     rest = t * (1 - t)
-    slope = s * s * (d1 * t * t + 2 * s * rest + d0 * (1 - t) ** 2) / (s + bend * rest) ** 2
-    return torch.where(inside, 2 * bound * (x0 + t * width) - bound, y), torch.where(inside, -torch.log(slope), 0.0)
+    derivative = s * s * (d1 * t * t + 2 * s * rest + d0 * (1 - t) ** 2) / (s + curvature * rest) ** 2
+    x = torch.where(inside, 2 * bound * (x0 + t * width) - bound, y)
+    return x, torch.where(inside, -torch.log(derivative), 0.0)
 
 
 def _bin(unit: Tensor, parameters: Tensor, *, by_height: bool) -> Bin:
-    """Left edge, width, bottom, height and end slopes (N, D) of the bin of the unit square that holds each value."""
+    """The bin of each value: left edge, width, bottom, height and derivatives at both ends, all (N, D)."""
     bins = (parameters.shape[1] + 1) // 3
-    widths, heights, slopes = parameters.split([bins, bins, bins - 1], 1)
+    widths, heights, derivatives = parameters.split([bins, bins, bins - 1], 1)
     shares = torch.softmax(widths, 1), torch.softmax(heights, 1)
     # a product with ones is several times faster than cumsum along a middle axis, here and in ONNX Runtime
     ones = torch.ones(bins, bins, dtype=unit.dtype, device=unit.device).tril()
@@ -65,8 +66,8 @@ def _bin(unit: Tensor, parameters: Tensor, *, by_height: bool) -> Bin:
     steps = MIN_BIN * torch.arange(1, bins, dtype=unit.dtype, device=unit.device)[:, None]
     index = (ends[by_height][:, :-1].detach() <= (unit[:, None] - steps) / scale).sum(1, keepdim=True)
     sides = [_side(share, end, index, scale) for share, end in zip(shares, ends, strict=True)]
-    padded = F.pad(slopes, (0, 0, 1, 1))
-    return *sides[0], *sides[1], _slope(padded, index), _slope(padded, index + 1)
+    padded = F.pad(derivatives, (0, 0, 1, 1))
+    return *sides[0], *sides[1], _derivative(padded, index), _derivative(padded, index + 1)
 
 
 def _side(share: Tensor, end: Tensor, index: Tensor, scale: float) -> tuple[Tensor, Tensor]:
@@ -76,5 +77,5 @@ def _side(share: Tensor, end: Tensor, index: Tensor, scale: float) -> tuple[Tens
     return MIN_BIN * index[:, 0] + scale * start, MIN_BIN + scale * length
 
 
-def _slope(raw: Tensor, index: Tensor) -> Tensor:
-    return F.softplus(raw.gather(1, index)[:, 0] + math.log(math.expm1(1 - MIN_SLOPE))) + MIN_SLOPE
+def _derivative(raw: Tensor, index: Tensor) -> Tensor:
+    return F.softplus(raw.gather(1, index)[:, 0] + math.log(math.expm1(1 - MIN_DERIVATIVE))) + MIN_DERIVATIVE

@@ -86,7 +86,7 @@ class UpBlock(nn.Module):
         values = self.convolution(x)
         return functional.leaky_relu(values if self.norm is None else self.norm(values), SLOPE)
 
-    def settled(self, x: Tensor) -> Tensor:
+    def finalised(self, x: Tensor) -> Tensor:
         """Values normalised by the kept statistics, folded into the convolution: shower by shower independent."""
         if self.norm is None:
             return self.forward(x)
@@ -119,11 +119,11 @@ class Generator(nn.Module):
         cuts = [(n * up - size) // 2 for n, up, size in zip(self.coarse, ups, grid, strict=False)]
         self.cut = tuple(slice(cut, cut + size) for cut, size in zip(cuts, grid, strict=True))
 
-    def forward(self, inputs: Tensor, *, settled: bool) -> Tensor:
-        """Images (N, images, cells) of inputs (N, inputs); `settled` takes the kept statistics of the normalisation."""
+    def forward(self, inputs: Tensor, *, finalised: bool) -> Tensor:
+        """Images (N, images, cells) of inputs (N, inputs), normalised by the kept statistics if `finalised`."""
         x = self.dense(inputs).reshape(-1, *self.coarse).permute(0, 4, 1, 2, 3)
         for block in self._blocks():
-            x = block.settled(x) if settled else block(x)
+            x = block.finalised(x) if finalised else block(x)
         depth, first, second = self.cut
         image: Tensor = self.last(x)
         return image[:, :, depth, first, second].flatten(2)
@@ -131,14 +131,14 @@ class Generator(nn.Module):
     def _blocks(self) -> list[UpBlock]:
         return [cast(UpBlock, block) for block in self.blocks]
 
-    def settle(self, inputs: Tensor) -> None:
+    def finalise(self, inputs: Tensor) -> None:
         """Set the kept statistics to those of a batch of inputs (N, inputs)."""
         norms = [block.norm for block in self._blocks() if block.norm is not None]
         before = self.training
         for norm in norms:
             norm.reset_running_stats()
         with torch.no_grad():
-            self.train()(inputs, settled=False)
+            self.train()(inputs, finalised=False)
         self.train(before)
 
 

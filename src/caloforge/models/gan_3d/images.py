@@ -36,30 +36,30 @@ class RectifiedCells(nn.Module):
         self.register_buffer("slope", torch.zeros(n_cells))
         self.register_buffer("offset", torch.zeros(n_cells))
 
-    def fit(self, batch: Batch, orbits: Tensor) -> None:
-        """Fit to showers, pooling cells of the same orbit, since symmetry makes them alike."""
+    def fit(self, batch: Batch, symmetry_classes: Tensor) -> None:
+        """Fit to showers, pooling cells of the same symmetry class, since symmetry makes them alike."""
         self.scale.fill_(1.0)
         self.slope.zero_()
         above = (batch.incidents["energy"] > batch.incidents["energy"].median())[:, 0]
         halves = [batch[part] for part in (~above, above) if part.any()]
-        low, high = (self._pooled(half, orbits)[0] for half in (halves[0], halves[-1]))
+        low, high = (self._pooled(half, symmetry_classes)[0] for half in (halves[0], halves[-1]))
         log_energy = [half.incidents["energy"].log().mean() for half in halves]
         step = (log_energy[-1] - log_energy[0]).clamp(min=LEAST)
         slope = (high.clamp(min=LEAST) / low.clamp(min=LEAST)).log() / step
         self.slope.copy_(slope.clamp(-STEEPEST, STEEPEST))
-        mean, square = self._pooled(batch, orbits)
+        mean, square = self._pooled(batch, symmetry_classes)
         offset = _offset(mean.square() / square.clamp(min=LEAST**2))
         self.offset.copy_(offset)
         self.scale.copy_(mean / _rectified(offset)[0])
 
-    def _pooled(self, batch: Batch, orbits: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and mean square of the heights of each cell's orbit."""
+    def _pooled(self, batch: Batch, symmetry_classes: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and mean square of the heights of each cell's symmetry class."""
         parts = [batch[i : i + CHUNK] for i in range(0, len(batch), CHUNK)]
         heights = (self.heights(part).double() for part in parts)
         sums = torch.stack([torch.stack([x.sum(0), x.square().sum(0)]) for x in heights]).sum(0) / len(batch)
-        pooled = torch.zeros_like(sums).index_add_(1, orbits, sums)
-        members = torch.zeros_like(sums[0]).index_add_(0, orbits, torch.ones_like(sums[0]))
-        mean, square = (pooled / members.clamp(min=1))[:, orbits]
+        pooled = torch.zeros_like(sums).index_add_(1, symmetry_classes, sums)
+        members = torch.zeros_like(sums[0]).index_add_(0, symmetry_classes, torch.ones_like(sums[0]))
+        mean, square = (pooled / members.clamp(min=1))[:, symmetry_classes]
         return mean, square
 
     def seen(self, batch: Batch) -> Tensor:

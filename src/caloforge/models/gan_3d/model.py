@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.detector import Detector
-from caloforge.models.base import Batch, Conditions, Turn, shared_grid
+from caloforge.models.base import Batch, Conditions, OptimiserStep, shared_grid
 from caloforge.models.configs import Gan3DConfig
 from caloforge.models.gan_3d.blocks import Discriminator, Generator
 from caloforge.models.gan_3d.images import LEAST, Profiles, RectifiedCells, image_cost
@@ -25,7 +25,7 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
-GENERATOR_TURNS = 2  # per turn of the discriminator
+GENERATOR_STEPS = 2  # per step of the discriminator
 SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
 TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
 
@@ -54,7 +54,7 @@ class Gan3DModel(ResponseMatched):
         InputError: a detector whose layers have different cells.
     """
 
-    judged = 500
+    selection_batch = 500
     draws = 1000  # images of all layers take long
 
     def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
@@ -68,9 +68,9 @@ class Gan3DModel(ResponseMatched):
         inputs = config.noise + self.conditions.size
         sizes = config.generator
         self.generator = Generator(inputs, sizes.start, sizes.blocks, sizes.last, self.grid, 1 + config.grain)
-        judged = self.profiles.size + self.conditions.size
+        known = self.profiles.size + self.conditions.size
         self.discriminator = Discriminator(
-            2, config.discriminator.blocks, config.discriminator.dropout, self.grid, judged
+            2, config.discriminator.blocks, config.discriminator.dropout, self.grid, known
         )
         self.register_buffer("typical", torch.zeros(TYPICAL, inputs))
         self.register_buffer("image_unit", torch.ones(()))
@@ -83,7 +83,7 @@ class Gan3DModel(ResponseMatched):
     def fit_transforms(self, showers: Showers) -> None:
         """Fit the transforms, and standardise the field that the untrained generator gives to typical incidents."""
         batch = Batch.of(showers)
-        self.cells.fit(batch, self.orbits)
+        self.cells.fit(batch, self.symmetry_classes)
         self.profiles.fit(batch)
         rows = torch.arange(TYPICAL) % len(batch)
         noise = torch.randn(TYPICAL, self.latent)
@@ -92,14 +92,14 @@ class Gan3DModel(ResponseMatched):
         hottest = self.cells.powers(self.cells.heights(batch[rows]), energy).amax(1)
         self.image_unit.copy_(hottest.mean().clamp(min=LEAST))
         with torch.no_grad():
-            untrained = self.generator(self.typical, settled=False)[:, 0]
+            untrained = self.generator(self.typical, finalised=False)[:, 0]
         self.start.copy_(torch.stack([untrained.mean(0), untrained.std(0).clamp(min=LEAST)]))
-        self.generator.settle(self.typical)
+        self.generator.finalise(self.typical)
 
-    def settle(self) -> None:
+    def finalise(self) -> None:
         """Keep the batch statistics that the present weights give to typical incidents, then correct the response."""
-        self.generator.settle(self.typical)
-        super().settle()
+        self.generator.finalise(self.typical)
+        super().finalise()
 
     def loss(self, batch: Batch) -> Tensor:
         """The generator's loss: cross entropy of the verdict, errors of reconstructed and total energy, moments."""
@@ -157,7 +157,7 @@ class Gan3DModel(ResponseMatched):
         """Cells (N, n_cells) [MeV], thresholded, with the network's own response."""
         energy = incidents["energy"]
         latent, grains = noise[:, : self.latent], noise[:, self.latent :]
-        images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), settled=True)
+        images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), finalised=True)
         field = self._field(images, grains)
         cells: Tensor = self.cells.energies(functional.relu(self.cells.offset + field), energy)
         return (torch.where(cells >= self.cells.threshold, cells, 0.0),)
@@ -166,11 +166,11 @@ class Gan3DModel(ResponseMatched):
         """Cells (N, n_cells) [MeV], thresholded once more."""
         return torch.where(energies >= self.cells.threshold, energies, 0.0)
 
-    def turns(self) -> tuple[Turn, ...]:
+    def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """The discriminator once, the generator twice, both with RMSprop."""
         return (
-            _turn("discriminator", self.discriminator, self.discriminator_loss, 1),
-            _turn("generator", self.generator, self.loss, GENERATOR_TURNS),
+            _optimiser_step("discriminator", self.discriminator, self.discriminator_loss, 1),
+            _optimiser_step("generator", self.generator, self.loss, GENERATOR_STEPS),
         )
 
     def _draw(self, batch: Batch) -> Tensor:
@@ -178,7 +178,7 @@ class Gan3DModel(ResponseMatched):
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
         latent, grains = noise[:, : self.latent], noise[:, self.latent :]
         with self._training_numbers():
-            images = self.generator(torch.cat([latent, self._conditions(batch.incidents)], 1), settled=False)
+            images = self.generator(torch.cat([latent, self._conditions(batch.incidents)], 1), finalised=False)
         heights: Tensor = self.cells(self._field(images.float(), grains), batch.incidents["energy"])
         return heights
 
@@ -198,9 +198,9 @@ class Gan3DModel(ResponseMatched):
         return conditions
 
 
-def _turn(name: str, network: nn.Module, loss: Callable[[Batch], Tensor], repeat: int) -> Turn:
+def _optimiser_step(name: str, network: nn.Module, loss: Callable[[Batch], Tensor], repeat: int) -> OptimiserStep:
     optimiser = partial(torch.optim.RMSprop, alpha=0.9, eps=1e-7)
-    return Turn(name, list(network.parameters()), loss, repeat, optimiser)
+    return OptimiserStep(name, list(network.parameters()), loss, repeat, optimiser)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ NEAREST = -8.0  # from a hit, beyond which all empty cells weigh alike
 NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
 
 
-def nearly(above: Tensor) -> Tensor:
-    """Weights of cells by how far `above` (negative) they are from a hit: above zero however far that is."""
+def empty_weights(above: Tensor) -> Tensor:
+    """Weights of empty cells, above zero: the nearer a score is to the threshold (`above`, negative), the larger."""
     return NEVER * torch.exp(5 * above.clamp(NEAREST, 0.0))
 
 
@@ -39,10 +39,10 @@ class HitCells(nn.Module):
         """Score (D,) above which a cell is hit."""
         return self.quantiles.first
 
-    def fit(self, cells: Tensor, orbits: Tensor) -> None:
-        """Fit to cells (N, D) [MeV], pooling cells of the same orbit, since symmetry makes them alike."""
-        names, group = orbits.unique(return_inverse=True)
-        pooled = [cells[:, orbits == name].flatten() for name in names]
+    def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
+        """Fit to cells (N, D) [MeV], pooling cells of the same symmetry class, since symmetry makes them alike."""
+        names, group = symmetry_classes.unique(return_inverse=True)
+        pooled = [cells[:, symmetry_classes == name].flatten() for name in names]
         hit = [values[values >= self.threshold].log() for values in pooled]
         absent = [(len(v) - len(h) + 0.5) / (len(v) + 1) for v, h in zip(pooled, hit, strict=True)]
         self.quantiles.fit(hit, torch.tensor(absent), math.log(self.threshold), group)

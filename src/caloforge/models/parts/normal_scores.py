@@ -1,4 +1,4 @@
-"""Quantities as standard normal numbers, each by its own quantiles."""
+"""Quantile transforms of quantities to standard normal numbers."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ def to_normal(probability: Tensor) -> Tensor:
     return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
 
 
-def growing(knots: Tensor) -> Tensor:
-    """Knots (K, ...) with steps above zero, so that both directions stay well defined."""
+def strictly_increasing(knots: Tensor) -> Tensor:
+    """Knots (K, ...) with steps above zero, so that the transform and its inverse are defined."""
     step = MIN_STEP * torch.diff(knots, dim=0).mean() + 1e-7
     ramp = step * torch.arange(len(knots), dtype=knots.dtype, device=knots.device).view(-1, *[1] * (knots.ndim - 1))
     return torch.cummax(knots - ramp, 0).values + ramp
@@ -37,7 +37,7 @@ def interpolated(table: Tensor, places: Tensor) -> Tensor:
 
 
 class NormalScores(nn.Module):
-    """Each column mapped to a standard normal by its own quantiles, straight beyond the last knots.
+    """Quantile transform of each feature to a standard normal, linear beyond the last knots.
 
     Knots are dense where values begin above absent ones, since a cell's spectrum there is steep and its scores are
     near the middle of the normal distribution; further up they are even in the score. With t from 0 to 1 between the
@@ -46,9 +46,9 @@ class NormalScores(nn.Module):
 
     Attributes:
         values: tables of knots (n_samples, KNOTS), strictly increasing.
-        rows: table (D,) of each column.
+        rows: index (D,) of the table of each feature.
         first, last: scores (D,) of the outermost knots.
-        bend: b (D,), 1 where knots are even in the score.
+        bend: b (D,), which is 1 where knots are equidistant in the score.
     """
 
     values: Tensor
@@ -68,13 +68,13 @@ class NormalScores(nn.Module):
     def fit(
         self, samples: list[Tensor], below: Tensor, lowest: float | None = None, group: Tensor | None = None
     ) -> None:
-        """Fit to the present values of columns.
+        """Fit to samples of each feature.
 
         Args:
             samples: tensors of values, of any lengths.
-            below: probability that a value of each sample is absent; absent values rank below all present ones.
+            below: probability that a value of each sample is absent; absent values rank below all present values.
             lowest: value of the first knots; by default each sample's own minimum.
-            group: sample (D,) that each column follows; by default each its own.
+            group: index (D,) of the sample of each feature; by default each has its own.
         """
         tables = [_table(sample.double(), float(part), lowest) for sample, part in zip(samples, below, strict=True)]
         first, last, bend = torch.tensor([ends for _, ends in tables], device=self.first.device).float().T
@@ -87,8 +87,8 @@ class NormalScores(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Scores (N, D) of values (N, D), at most 5.2 in size however far a value lies outside the fitted ones."""
         knots = self.values[self.rows]
-        columns = values.detach().T.contiguous()
-        low = (torch.searchsorted(knots, columns, right=True) - 1).clamp(0, knots.shape[1] - 2)
+        features = values.detach().T.contiguous()
+        low = (torch.searchsorted(knots, features, right=True) - 1).clamp(0, knots.shape[1] - 2)
         below, above = (knots.gather(1, low + step).T for step in (0, 1))
         w = (low.T + (values - below) / (above - below)) / (knots.shape[1] - 1)
         t = w * (self.bend + (1 - self.bend) * w.clamp(min=0.0))
@@ -132,7 +132,7 @@ def _table(sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, 
     ranks = (torch.special.ndtr(scores) - below) / (1 - below)
     values = interpolated(ordered, ranks * n - before)
     free = (0 if lowest is not None else FREE, FREE)
-    return growing(_smoothed(values, w, ranks * n, free)), (first, last, bend)
+    return strictly_increasing(_smoothed(values, w, ranks * n, free)), (first, last, bend)
 
 
 def _smoothed(values: Tensor, w: Tensor, ranks: Tensor, free: tuple[int, int]) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.parts.energy_scale import EnergyScale
-from caloforge.models.parts.normal_scores import growing
+from caloforge.models.parts.normal_scores import strictly_increasing
 from caloforge.showers.domain import Domain
 
 NODES = 8  # ranges of energy, with equally many showers each, whose quantiles are kept
@@ -51,7 +51,7 @@ class ScoresAtEnergies(EnergyScale):
         parts = [slice(first, first + size) for first in torch.linspace(0, n - size, NODES).round().int().tolist()]
         probabilities = torch.special.ndtr(scores).to(scaled.device)
         nodes = torch.stack([place[part].mean() for part in parts])
-        knots = torch.stack([growing(torch.quantile(scaled[part], probabilities)) for part in parts])
+        knots = torch.stack([strictly_increasing(torch.quantile(scaled[part], probabilities)) for part in parts])
         self.scores.copy_(scores)
         self.nodes.copy_(_apart(torch.cat([-torch.ones_like(nodes[:1]), nodes, torch.ones_like(nodes[:1])])))
         ends = [_straight(nodes[[1, 0]], knots[[1, 0]], -1.0), _straight(nodes[-2:], knots[-2:], 1.0)]
@@ -89,8 +89,10 @@ def _straight(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
     step = nodes[1] - nodes[0]
     ahead = (end - nodes[1]) / step if step.abs() > LEAST_GAP else torch.zeros_like(step)
     line, middle = knots[1] + ahead.clamp(max=1.0) * (knots[1] - knots[0]), KNOTS // 2
-    below = -growing(-line[: middle + 1].flip(0)).flip(0)  # where lines cross, in the tails, the median stays
-    return torch.cat([below[:-1], growing(line[middle:])])
+    below = -strictly_increasing(-line[: middle + 1].flip(0)).flip(
+        0
+    )  # where lines cross, in the tails, the median stays
+    return torch.cat([below[:-1], strictly_increasing(line[middle:])])
 
 
 def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
@@ -133,7 +135,7 @@ class ResponseMatch(nn.Module):
     def _typical(self) -> dict[str, Tensor]:
         return {name: getattr(self, f"typical_{name}") for name in self.names}
 
-    def settle(self, respond: Callable[..., Tensor], noise_size: int) -> None:
+    def finalise(self, respond: Callable[..., Tensor], noise_size: int) -> None:
         """Match what a model draws: `respond(noise, **incidents)` gives its total energies (N, 1) [MeV].
 
         Weights that draw what is not a number stay unmatched, for the selection to see.

@@ -10,7 +10,7 @@ from caloforge.detector import Detector
 from caloforge.showers import hdf5
 from caloforge.showers.container import Showers
 from caloforge.showers.foreign.layout import Layout, Put, Wanted, is_numeric
-from caloforge.showers.growing import create_sets, fill
+from caloforge.showers.resizable import create_sets, fill
 from caloforge.showers.table import Table
 
 NAME = "caloforge"

@@ -1,6 +1,5 @@
 """The cache folder, and in it the computed tables, whose digests are checked before Geant4 reads them."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -48,11 +47,9 @@ def tables_folder() -> Path:
     return cache_folder() / f"geant4-tables-{version()}"
 
 
-@cache
 def version() -> str:
-    """Hash of all that the tables are computed from, but for xraydb."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in formats.SOURCES)).hexdigest()[:16]
+    """Version of the computed tables, but for xraydb; showers name it in their provenance."""
+    return formats.VERSION
 
 
 def cache_folder() -> Path:

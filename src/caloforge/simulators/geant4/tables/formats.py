@@ -18,14 +18,7 @@ FOLDERS = {
 }
 MM2 = 1e-22  # one barn
 IONS = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "he3": (2, 3), "alpha": (2, 4)}
-SOURCES = (
-    "formats.py",
-    "bremsstrahlung.py",
-    "photons.py",
-    "hadrons.py",
-    "photonuclear.py",
-    "bremsstrahlung_fit_f2.json",
-)
+VERSION = "8c730c29434d3bea"  # a new one whenever the tables change: Geant4 reads them, and showers name it
 # the lightest stable ions, which Geant4 wants to find: Z A level [keV] - lifetime 2J moment
 STATES = "1 2 0 - -1 2 0\n2 4 0 - -1 0 0\n"
 

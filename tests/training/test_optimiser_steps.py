@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from caloforge.models import Model, Turn
+from caloforge.models import Model, OptimiserStep
 from caloforge.training import TrainingConfig, train
 from caloforge.training import loop as training_loop
 
@@ -25,10 +25,10 @@ class Game(Model):
     def sample(self, noise, **incidents):
         return noise.new_zeros(len(noise), self.detector.n_cells) + 0 * incidents["energy"]
 
-    def turns(self):
+    def optimiser_steps(self):
         return (
-            Turn("critic", [self.critic], lambda batch: self._play("critic", batch), repeat=5),
-            Turn("generator", [self.generator], lambda batch: self._play("generator", batch)),
+            OptimiserStep("critic", [self.critic], lambda batch: self._play("critic", batch), repeat=5),
+            OptimiserStep("generator", [self.generator], lambda batch: self._play("generator", batch)),
         )
 
     def _play(self, name, batch):
@@ -36,7 +36,7 @@ class Game(Model):
         return self.loss(batch)
 
 
-def test_turns_take_their_parameters_in_order(small, toy, tmp_path, monkeypatch):
+def test_optimiser_steps_take_their_parameters_in_order(small, toy, tmp_path, monkeypatch):
     games = []
 
     def build(_, detector, domain):
