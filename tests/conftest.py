@@ -135,23 +135,19 @@ def toy_onnx(toy_export):
 @pytest.fixture(scope="session")
 def tiny_configs():
     """A tiny config of every kind of model."""
-    from caloforge.models.configs import (
-        CaloFlowConfig,
-        CaloFlowStudentConfig,
-        CouplingFlowConfig,
+    from caloforge.models.caloflow.config import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig
+    from caloforge.models.config_types import FlowConfig
+    from caloforge.models.coupling_flow.config import CouplingFlowConfig, DistilledConfig
+    from caloforge.models.fast_ar.config import FastArConfig
+    from caloforge.models.gan_3d.config import (
         DiscriminatorConfig,
-        DistilledConfig,
         DownBlockConfig,
-        FastArConfig,
-        FlowConfig,
         Gan3DConfig,
         GeneratorConfig,
-        Logits,
-        MaskedFlowConfig,
         UpBlockConfig,
-        VAEConfig,
-        WGANConfig,
     )
+    from caloforge.models.vae.config import VAEConfig
+    from caloforge.models.wgan.config import WGANConfig
 
     flow, brief = FlowConfig(blocks=2, hidden=8, bins=4), FlowConfig(blocks=1, hidden=4, bins=2)
     first, masked = MaskedFlowConfig(blocks=1, hidden=8, bins=4), MaskedFlowConfig(blocks=2, hidden=16, bins=4)

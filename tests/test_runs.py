@@ -373,7 +373,7 @@ def test_a_shared_folder_of_other_showers_is_named(config, tmp_path, toy, small)
 def test_an_interrupted_training_is_taken_up_and_never_exported(config, tmp_path, toy, small, monkeypatch):
     """Whatever the checkpoint holds, only a training that has ended counts as done."""
     from caloforge.training import check_trained
-    from caloforge.training.loop import Trainer
+    from caloforge.training.trainer import Trainer
 
     learned = tomllib.loads(config.read_text())
     learned["training"] = {"steps": 6, "evaluate_every": 2}

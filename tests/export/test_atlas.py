@@ -9,7 +9,8 @@ from caloforge.detector import Detector
 from caloforge.export.graph import check_graph
 from caloforge.export.onnx import check_parity, to_onnx
 from caloforge.models import build
-from caloforge.models.configs import VAEConfig, WGANConfig
+from caloforge.models.vae.config import VAEConfig
+from caloforge.models.wgan.config import WGANConfig
 from caloforge.production import Source, SourceConfig
 from caloforge.showers.domain import Domain, network_inputs
 from caloforge.simulators import create

@@ -14,7 +14,8 @@ from caloforge.export import export
 from caloforge.export import onnx as export_onnx
 from caloforge.export.graph import check_graph
 from caloforge.models import Batch, build
-from caloforge.models.configs import CouplingFlowConfig, FlowConfig
+from caloforge.models.config_types import FlowConfig
+from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.showers.domain import Domain
 from caloforge.simulators.cell_table import CellTable
 from caloforge.simulators.learned import LearnedSimulator

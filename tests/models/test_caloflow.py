@@ -4,7 +4,7 @@ import torch
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models import Batch, build
-from caloforge.models.configs import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig, Scores
+from caloforge.models.caloflow.config import CaloFlowConfig, CaloFlowStudentConfig, Logits, MaskedFlowConfig, Scores
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 

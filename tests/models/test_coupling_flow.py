@@ -4,7 +4,8 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.models import Batch, build
-from caloforge.models.configs import CouplingFlowConfig, FlowConfig
+from caloforge.models.config_types import FlowConfig
+from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 

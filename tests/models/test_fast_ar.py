@@ -10,7 +10,8 @@ import torch
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models import Batch, build
-from caloforge.models.configs import FastArConfig, FlowConfig
+from caloforge.models.config_types import FlowConfig
+from caloforge.models.fast_ar.config import FastArConfig
 from caloforge.models.fast_ar.mixtures import LogisticMixture
 from caloforge.models.fast_ar.model import LayerNumbers
 from caloforge.showers import Incidents, Showers

@@ -11,7 +11,8 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.export.onnx import check_parity, to_onnx
 from caloforge.models import Batch, build
-from caloforge.models.configs import (
+from caloforge.models.gan_3d.blocks import SLOPE, Generator, UpBlock, UpConvolution
+from caloforge.models.gan_3d.config import (
     DiscriminatorConfig,
     DownBlockConfig,
     Gan3DConfig,
@@ -20,7 +21,6 @@ from caloforge.models.configs import (
     LossWeights,
     UpBlockConfig,
 )
-from caloforge.models.gan_3d.blocks import SLOPE, Generator, UpBlock, UpConvolution
 from caloforge.models.gan_3d.images import Profiles, RectifiedCells, image_cost
 from caloforge.models.gan_3d.model import FLIPS, Gan3DModel
 from caloforge.showers import Incidents, Showers

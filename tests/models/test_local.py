@@ -6,7 +6,8 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.models import build
-from caloforge.models.configs import CouplingFlowConfig, FlowConfig
+from caloforge.models.config_types import FlowConfig
+from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.local import layout
 from caloforge.showers.domain import Domain

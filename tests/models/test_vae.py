@@ -7,8 +7,8 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as divergence_of
 
 from caloforge.models import Batch, build
-from caloforge.models.configs import VAEConfig, VAEWeights
-from caloforge.models.vae import kl_divergence
+from caloforge.models.vae.config import VAEConfig, VAEWeights
+from caloforge.models.vae.model import kl_divergence
 from caloforge.showers.domain import Domain
 
 WEIGHTS = VAEWeights(reconstruction=0.7, kl=1e-3, total=0.2, fractions=(0.05, 0.4))

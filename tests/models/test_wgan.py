@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from caloforge.models import Batch, build
-from caloforge.models.configs import WGANConfig
 from caloforge.models.parts.distance import distance_at_energies
-from caloforge.models.wgan import gradient_penalty
+from caloforge.models.wgan.config import WGANConfig
+from caloforge.models.wgan.model import gradient_penalty
 from caloforge.showers.domain import Domain
 
 
@@ -69,7 +69,7 @@ def test_penalty_teaches_the_critic(case, monkeypatch):
         penalties.append(gradient_penalty(*arguments))
         return penalties[-1].detach()
 
-    monkeypatch.setattr("caloforge.models.wgan.gradient_penalty", kept)
+    monkeypatch.setattr("caloforge.models.wgan.model.gradient_penalty", kept)
     without = gradients()
     alone = torch.autograd.grad(penalties[0], parameters, allow_unused=True)
     taught = 0

@@ -188,6 +188,7 @@ def test_resume_with_other_tables_is_refused(order, tmp_path):
     assert len(list((tmp_path / "run.h5.parts").glob("shard-*"))) == 2
     assert produce(computed, output, resume=True, quiet=True)
     assert read(output).provenance["physics"] == physics_of(em="computed a")["physics"]
+    assert read(output).provenance["ranges"]["energy"] == read(output).provenance["order"]["source"]["energy"]
 
 
 def test_finished_shards_are_joined_whatever_the_tables_are_now(order, tmp_path):

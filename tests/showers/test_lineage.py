@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from caloforge.errors import InputError
-from caloforge.showers.lineage import learned_from
+from caloforge.showers.lineage import drawn_ranges, learned_from
 from caloforge.validation.samples import check_unseen
 
 ORDER = {"detector": "d", "simulator": "geant4", "source": {"pdg": 11, "energy": [1e3, 1e4]}, "seed": 1}
@@ -45,3 +45,11 @@ def test_a_reference_that_was_learned_from_is_refused(reference, small, toy):
     candidate = replace(toy(small, 50, seed=2), provenance={"training": {"showers": made()}})
     with pytest.raises(InputError, match=r"'model' has learned from 20 of the 50 reference showers \(seed 1\); make"):
         check_unseen(reference, {"model": candidate})
+
+
+def test_ranges_are_found_where_files_have_them():
+    """Under their own name; in files of earlier versions, in the order of the production."""
+    new, old = {"energy": [1.0, 2.0]}, {"energy": [3.0, 4.0]}
+    assert drawn_ranges({"ranges": new, "order": {"source": old}}) == [new, old]
+    assert drawn_ranges({"source_file": {"ranges": old}}) == [old]
+    assert drawn_ranges({"ranges": "none", "order": None}) == []

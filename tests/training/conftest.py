@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from caloforge.training import train
-from caloforge.training.loop import Trainer
+from caloforge.training.trainer import Trainer
 
 
 class KilledError(Exception):

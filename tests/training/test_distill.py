@@ -12,8 +12,8 @@ from caloforge.errors import InputError
 from caloforge.models import Batch
 from caloforge.training import TrainingConfig, check_trained, load_model, train
 from caloforge.training.distill import Distillation, difference
-from caloforge.training.loop import Trainer
 from caloforge.training.run import RunFolder, load_state
+from caloforge.training.trainer import Trainer
 
 FOUR = """
 name = "four"

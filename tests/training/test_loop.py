@@ -8,8 +8,8 @@ from caloforge.errors import InputError, RunError
 from caloforge.models import MODELS
 from caloforge.showers import concatenate
 from caloforge.training import TrainingConfig, load_model, train
-from caloforge.training.loop import Trainer
 from caloforge.training.run import RunFolder, load_state, save_state
+from caloforge.training.trainer import Trainer
 
 TOML = """
 [model]

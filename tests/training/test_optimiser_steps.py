@@ -5,7 +5,7 @@ from torch import nn
 
 from caloforge.models import Model, OptimiserStep
 from caloforge.training import TrainingConfig, train
-from caloforge.training import loop as training_loop
+from caloforge.training import trainer as training_loop
 
 
 class Game(Model):

@@ -3,8 +3,9 @@ import torch
 from caloforge.detector import symmetries
 from caloforge.showers import Incidents, Showers
 from caloforge.training import TrainingConfig
-from caloforge.training.loop import Trainer, _open
+from caloforge.training.loop import _open
 from caloforge.training.seeding import seeded
+from caloforge.training.trainer import Trainer
 
 TOML = 'model = {kind = "coupling-flow", cells = {blocks = 1, hidden = 4}}\ntraining = {batch = 200}'
 

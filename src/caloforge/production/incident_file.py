@@ -87,6 +87,11 @@ class IncidentFile:
             digest.update(np.ascontiguousarray(getattr(self.incidents, field.name)).tobytes())
         return {"incidents": digest.hexdigest()}
 
+    @property
+    def ranges(self) -> dict[str, Any]:
+        """None: the incidents themselves are all that a file tells."""
+        return {}
+
 
 def _of_showers(path: Path, detector: Detector) -> Incidents:
     """Incidents of a file of showers; files of other layouts must fit this detector."""

@@ -19,6 +19,7 @@ from caloforge.production.workers import Job, describe_failures, pool, simulate_
 from caloforge.progress import bar
 from caloforge.seeds import check_seed
 from caloforge.showers import Incidents, Showers
+from caloforge.showers.lineage import RANGES
 from caloforge.simulators import Simulator
 
 SUFFIXES = (".h5", ".hdf5")
@@ -166,5 +167,6 @@ def _provenance(order: Order) -> dict[str, Any]:
         "seed": order.seed,
         "first_id": order.first_id,
         "n": order.n,
+        **({RANGES: order.source.ranges} if order.source.ranges else {}),
         **provenance.command(),
     }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from caloforge.errors import InputError
 from caloforge.files import check_writable, read_text, remove_leftovers, write_text
-from caloforge.showers import Showers, read
+from caloforge.showers import Showers, physics, read
 from caloforge.showers.hdf5 import (
     created,
     opened,
@@ -122,7 +122,7 @@ class ShardFolder:
         if code != self._code:
             raise InputError(f"{self.path} was begun with caloforge {self._code}, and {code} would continue; "
                              f"continue with the former; {ANEW}")  # fmt: skip
-        for name, value in _physics(provenance).items():
+        for name, value in physics.settings(provenance).items():
             known = self._physics.setdefault(name, value)
             if value != known:
                 raise InputError(f"{self.path} was begun with other physics: {name} was {known}, is {value} "
@@ -199,23 +199,6 @@ class ShardFolder:
         self.path.rmdir()
 
 
-def _physics(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Version, settings and tables of Geant4 by name, from a provenance; empty for other simulators."""
-    lists = _physics_lists(provenance)
-    if not lists:
-        return {}
-    found = {"geant4_pybind": provenance.get("geant4_pybind")}
-    for one in lists:
-        settings = {name: value for name, value in one.items() if name not in ("tables", "approximate")}
-        found |= {f"{name} of {one['list']}": value for name, value in (one["tables"] | settings).items()}
-    return found
-
-
-def _physics_lists(provenance: dict[str, Any]) -> list[dict[str, Any]]:
-    lists = provenance.get("physics")
-    return lists if isinstance(lists, list) else []
-
-
 def _check_space(folder: Path, size: int) -> None:
     """Refuse to begin a file that does not fit on the disk, since HDF5 may crash Python when space runs out.
 
@@ -237,18 +220,18 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
     total = sum(shard.n for shard in shards)
     _check_space(output.parent, sum(folder.file(shard).stat().st_size for shard in shards) + MARGIN)
     with created(output) as file:
-        begin, made, lists = 0, dict[str, Any](), dict[str, Any]()
+        begin, made, entries = 0, dict[str, Any](), list[dict[str, Any]]()
         for shard in shards:
             showers = folder.load(shard)
             made = made or showers.provenance
-            lists = {one["list"]: one for one in _physics_lists(showers.provenance)} | lists
+            entries = physics.joined(entries, physics.own(showers.provenance))
             if not begin:
                 create_sets(file, showers.detector, total, fast=showers.fast_energy is not None)
             fill(file, showers, slice(begin, begin + shard.n))
             begin += shard.n
             file.check()
-        physics = {"physics": [lists[name] for name in sorted(lists)]} if lists else {}  # of all particles
-        write_attributes(file, showers.detector, {**made, **physics, **provenance})
+        tracked = {physics.KEY: entries} if entries else {}
+        write_attributes(file, showers.detector, {**made, **tracked, **provenance})
 
 
 def same_order(output: Path, order: dict[str, Any], wanted: NDArray[np.int64]) -> bool:

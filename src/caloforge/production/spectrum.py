@@ -65,6 +65,11 @@ class IncidentSource(Protocol):
         ...
 
     @property
+    def ranges(self) -> dict[str, Any]:
+        """Ranges that incidents are drawn from, by name; empty where they are given one by one."""
+        ...
+
+    @property
     def pdgs(self) -> list[int]:
         """Different PDG codes of the incidents."""
         ...
@@ -144,8 +149,13 @@ class Source:
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """All ranges."""
+        """All fields."""
         return asdict(self)
+
+    @property
+    def ranges(self) -> dict[str, Any]:
+        """Ranges of energy, direction and entry point."""
+        return {name: getattr(self, name) for name in ("energy", "theta", "phi", "x", "y")}
 
     @property
     def pdgs(self) -> list[int]:

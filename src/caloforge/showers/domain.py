@@ -1,7 +1,7 @@
 """Domain of a model: particles and ranges of its training incidents, and the inputs that vary among them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Self
@@ -15,6 +15,7 @@ from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
+from caloforge.showers.lineage import drawn_ranges
 from caloforge.units import show_energy
 
 Range = tuple[float, float]
@@ -71,21 +72,17 @@ class Domain(Strict):
 
     @classmethod
     def of_showers(cls, showers: Showers) -> Self:
-        """Domain of the showers' source, or of the file that they are a part of, if provenance tells it.
+        """Smallest domain that holds all incidents, and the ranges that they were drawn from where provenance has them.
 
         Random energies never reach the ends of their spectrum, although the model is equally good there.
         """
         domain = cls.of(showers.incidents)
-        for keys in (("order", "source"), ("source_file", "ranges")):
-            found: object = showers.provenance
-            for key in keys:
-                found = found.get(key) if isinstance(found, dict) else None
-            if isinstance(found, dict):
-                domain = domain._joined_with(found)
+        for ranges in drawn_ranges(showers.provenance):
+            domain = domain._joined_with(ranges)
         return domain
 
-    def _joined_with(self, source: dict[str, object]) -> Self:
-        """Smallest domain that holds the ranges of a source as well."""
+    def _joined_with(self, source: Mapping[str, object]) -> Self:
+        """Smallest domain that holds this one and further ranges."""
         x, y = (_joined(side, source.get(axis)) for axis, side in zip("xy", self.position, strict=False))
         ranges = {name: _joined(getattr(self, name), source.get(name)) for name in ("energy", "theta", "phi")}
         return self.model_copy(update={**ranges, "position": (x, y, self.position[2])})

@@ -1,4 +1,4 @@
-"""Find the simulated showers behind a model or a library, as far as provenance tells."""
+"""What the provenance of showers says of their origin: the ranges of their incidents, and the showers behind them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,18 @@ import numpy as np
 
 from caloforge.showers.container import Provenance, Showers
 
+RANGES = "ranges"
+"""Entry of a provenance: the ranges that incidents were drawn from, energy [MeV], theta, phi [rad], x, y [mm]."""
+EARLIER = (
+    ("order", "source"),
+    ("source_file", RANGES),
+)  # places in files of earlier versions, and of runs on users' files
 SAME = ("detector", "simulator", "source", "seed")  # entries of an order that determine shower i
+
+
+def drawn_ranges(provenance: Provenance) -> list[Provenance]:
+    """Ranges that incidents were drawn from, by name, as far as a provenance has them; values may be anything."""
+    return [found for keys in ((RANGES,), *EARLIER) for found in _at(provenance, *keys)]
 
 
 def learned_from(candidate: Provenance, showers: Showers) -> int:

@@ -17,11 +17,38 @@ COMPARED = {
 }
 
 
+KEY = "physics"
+"""Entry of a provenance: a list with one entry per physics list that Geant4 tracked with."""
+
+
+def own(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Entries of the physics lists that showers themselves were tracked with; empty for other simulators."""
+    entries = provenance.get(KEY)
+    return [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+
+
+def settings(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Version, settings and tables of Geant4 by name; empty for other simulators."""
+    entries = own(provenance)
+    if not entries:
+        return {}
+    found = {"geant4_pybind": provenance.get("geant4_pybind")}
+    for one in entries:
+        chosen = {name: value for name, value in one.items() if name not in ("tables", "approximate")}
+        found |= {f"{name} of {one['list']}": value for name, value in (one["tables"] | chosen).items()}
+    return found
+
+
+def joined(entries: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of two parts of a sample, one per physics list, by name."""
+    by_name = {one["list"]: one for one in (*others, *entries)}
+    return [by_name[name] for name in sorted(by_name)]
+
+
 def tracked_with(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Physics entries of the showers themselves, or else of the showers behind a model or library."""
-    own = provenance.get("physics")
-    if isinstance(own, list):
-        return [one for one in own if isinstance(one, dict)]
+    """Entries of physics lists: those of the showers themselves, else those that a model or library learned from."""
+    if isinstance(provenance.get(KEY), list):
+        return own(provenance)
     return list(learned_from(provenance))
 
 
@@ -50,8 +77,8 @@ def check_like(reference: Mapping[str, Any], others: Mapping[str, Mapping[str, A
     """
     known = tracked_with(reference)
     for name, provenance in others.items():
-        own = tracked_with(provenance)
-        if known and own and (said := _difference(known, own)):
+        theirs = tracked_with(provenance)
+        if known and theirs and (said := _difference(known, theirs)):
             raise InputError(f"{name} is of other physics than the reference: {said}; --other-physics compares them "
                              "all the same")  # fmt: skip
 

@@ -14,7 +14,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models.base import Batch, Conditions, Model, OptimiserStep
 from caloforge.models.caloflow.cells import CellLogits, CellScores
-from caloforge.models.configs import CaloFlowConfig, CaloFlowStudentConfig, Logits
+from caloforge.models.caloflow.config import CaloFlowConfig, CaloFlowStudentConfig, Logits
 from caloforge.models.distillation import frozen
 from caloforge.models.flows.coupling import BOUND
 from caloforge.models.flows.masked import MaskedFlow, Steps

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model, OptimiserStep
-from caloforge.models.configs import CouplingFlowConfig, FlowConfig
+from caloforge.models.config_types import FlowConfig
+from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.local import layout
 from caloforge.models.parts.hit_cells import HitCells

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.models.base import Batch, Model
-from caloforge.models.configs import DistilledConfig
+from caloforge.models.coupling_flow.config import DistilledConfig
 from caloforge.models.coupling_flow.model import CouplingFlowModel, LayersThenCells
 from caloforge.models.distillation import frozen
 from caloforge.models.flows.local import LocalNetwork, layout

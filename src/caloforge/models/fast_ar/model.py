@@ -17,8 +17,8 @@ from torch.nn.functional import silu
 
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, OptimiserStep, shared_grid
-from caloforge.models.configs import FastArConfig
 from caloforge.models.fast_ar.cell_scale import CellScale, Scale
+from caloforge.models.fast_ar.config import FastArConfig
 from caloforge.models.fast_ar.masked_convolutions import BlockedNetwork, State
 from caloforge.models.fast_ar.mixtures import LogisticMixture
 from caloforge.models.fast_ar.tilt import moments, tilted, wanted

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caloforge.models.configs import DownBlockConfig, LastConfig, Sizes, UpBlockConfig
+from caloforge.models.config_types import Sizes
+from caloforge.models.gan_3d.config import DownBlockConfig, LastConfig, UpBlockConfig
 
 SLOPE = 0.3  # of LeakyReLU where it leaks, as in the published code
 HIDDEN = 64  # of the network that judges the profiles

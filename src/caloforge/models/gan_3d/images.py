@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from caloforge.models.base import Batch
-from caloforge.models.configs import Sizes
+from caloforge.models.config_types import Sizes
 from caloforge.showers.domain import Domain
 
 CHUNK = 500  # showers at a time while fitting

@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, OptimiserStep, shared_grid
-from caloforge.models.configs import Gan3DConfig
 from caloforge.models.gan_3d.blocks import Discriminator, Generator
+from caloforge.models.gan_3d.config import Gan3DConfig
 from caloforge.models.gan_3d.images import LEAST, Profiles, RectifiedCells, image_cost
 from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.distance import distance_at_energies

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, OptimiserStep
-from caloforge.models.configs import WGANConfig
 from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.distance import distance_at_energies
 from caloforge.models.parts.impact import ImpactConditions
 from caloforge.models.parts.layer_scores import LayerScores, cell_cut
 from caloforge.models.parts.networks import dense
 from caloforge.models.parts.transforms import logistic
+from caloforge.models.wgan.config import WGANConfig
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, OptimiserStep
-from caloforge.models.configs import VAEConfig
 from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.hit_cells import HitCells
 from caloforge.models.parts.impact import ImpactConditions
 from caloforge.models.parts.layer_scores import LayerScores, cell_cut
 from caloforge.models.parts.networks import dense
+from caloforge.models.vae.config import VAEConfig
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 

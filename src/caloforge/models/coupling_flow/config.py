@@ -1,0 +1,48 @@
+"""Configs of the coupling flow and of its student."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from caloforge.config import Strict
+from caloforge.models.config_types import FlowConfig, Width
+
+
+class CouplingFlowConfig(Strict):
+    """Config of the coupling flow.
+
+    Attributes:
+        layers: flow I, the layer energies and shapes given the incident.
+        layer_updates: updates of flow I per step; more than one overfit a few thousand showers.
+        cells: flow II, the cells given the layers.
+        local: width of the networks that see the cells around each one, shared by all cells; 0 for none.
+    """
+
+    kind: Literal["coupling-flow"] = "coupling-flow"
+    network: ClassVar[str] = "caloforge.models.coupling_flow.model:CouplingFlowModel"
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
+    cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
+    local: Annotated[int, Field(ge=0, le=1024)] = 0
+
+
+class DistilledConfig(Strict):
+    """Config of the student of a coupling flow.
+
+    Attributes:
+        layers: size of flow I, as its teacher's.
+        hidden: width of the residual blocks.
+        blocks: number of residual blocks.
+        local: width of the network that sees the noise of the cells around each one; 0 for none.
+        score: weight of the energy score on Geant4's showers beside the pairs' mean squared error.
+    """
+
+    learns_from: ClassVar[str] = "coupling-flow"
+
+    kind: Literal["distilled"] = "distilled"
+    network: ClassVar[str] = "caloforge.models.coupling_flow.student:PairStudent"
+    layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
+    hidden: Width = 512
+    blocks: Annotated[int, Field(ge=1, le=32)] = 4
+    local: Annotated[int, Field(ge=0, le=1024)] = 0
+    score: Annotated[float, Field(ge=0)] = 0.0

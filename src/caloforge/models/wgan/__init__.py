@@ -1,0 +1,1 @@
+"""The Wasserstein GAN with gradient penalty."""

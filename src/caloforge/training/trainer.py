@@ -1,0 +1,231 @@
+"""The state of a training and its steps: batches under symmetries, averaged weights, validation losses, checkpoints."""
+
+import copy
+import json
+import time
+from functools import partial
+from typing import Any
+
+import torch
+
+from caloforge.detector import symmetries
+from caloforge.errors import InputError, RunError
+from caloforge.files import write_text
+from caloforge.models import Batch, OptimiserStep, build
+from caloforge.showers import Showers
+from caloforge.training.adapt import begin_from
+from caloforge.training.config import TrainingConfig
+from caloforge.training.distill import distillation
+from caloforge.training.pace import SHARE, Pace, timed
+from caloforge.training.picking import WHOLE, Picker, Scorer, parts_of, separability
+from caloforge.training.progress import steps
+from caloforge.training.response import unmatched_response
+from caloforge.training.run import RunFolder, save_state
+from caloforge.training.seeding import seeded
+from caloforge.training.summary import TrainingSummary
+
+HELD_OUT = 2000  # selection showers at most per evaluation
+
+
+class Trainer:
+    """State of a training between its steps."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        training: Showers,
+        selection: Showers,
+        folder: RunFolder,
+        scorer: Scorer | None = None,
+    ) -> None:
+        self.folder = folder
+        self.schedule = config.training
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        domain = folder.domain
+        with seeded(self.schedule.seed, 0, "weights"):
+            model = build(config.model, training.detector, domain)
+            drawn = {name: value.clone() for name, value in model.named_buffers()}
+            model.fit(training)
+        begin_from(config, model, drawn)
+        self.model = model.to(self.device)
+        self.distillation = distillation(config, self.model)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
+        self.optimiser_steps = taught or self.model.optimiser_steps()
+        self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
+        self.batch = Batch.of(training).to(self.device)
+        self.selection, self.scorer = selection[:HELD_OUT], scorer
+        self.held_out = Batch.of(self.selection).to(self.device)
+        permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
+        self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
+        self.step = 0
+        self.seconds = 0.0
+        self.losses: list[dict[str, float]] = []
+        apart = self.schedule.select == "loss" and self.distillation is None and self.model.parts_apart
+        self.picker = Picker(self.average, parts_of(self.model, self.optimiser_steps, apart=apart), folder.best_file)
+        self.pace: Pace | None = None
+
+    def _optimiser(self, step: OptimiserStep) -> torch.optim.Optimizer:
+        make = step.optimiser or partial(torch.optim.AdamW, fused=True)
+        return make(step.parameters, lr=self.schedule.learning_rate, weight_decay=self.schedule.weight_decay)
+
+    def _seconds_per_step(self) -> float:
+        """Time of a step and its share of an evaluation, taken on steps that are undone."""
+        before = copy.deepcopy(self.state())
+        step = timed(self._train_step, 60 * SHARE * (self.schedule.minutes or 0.0))
+        begin = time.perf_counter()
+        self._held_out_losses()
+        evaluation = time.perf_counter() - begin
+        self._load(before)
+        return step + evaluation / self.schedule.evaluate_every
+
+    def run(self, *, quiet: bool) -> TrainingSummary:
+        """Train to the end of the schedule."""
+        started, before = time.monotonic(), self.seconds
+        self.pace = Pace.of(self.schedule, self.device, self.folder.pace_file, self._seconds_per_step)
+        with steps(self.pace.steps, quiet=quiet) as show:
+            show(self.step, self.losses[-1] if self.losses else {})
+            while not self._done():
+                loss = self._train_step()
+                self.seconds = before + time.monotonic() - started
+                show(self.step, {"loss": loss})
+                if self.step % self.schedule.evaluate_every == 0 or self._done():
+                    self._evaluate(loss)
+                    show(self.step, self.losses[-1])
+        self._finish()
+        return TrainingSummary(self.step, time.monotonic() - started, dict(self.picker.best))
+
+    def _finish(self) -> None:
+        """Only a training that has ended has a model, so that an interrupted one is never taken for it."""
+        if not self.folder.losses_file.exists():
+            self._write_losses()
+        picked = self.folder.best_file.exists() or not self.folder.model_file.exists()
+        if picked:
+            self.picker.check()
+        if picked or not self.folder.response_file.exists():
+            response = unmatched_response(self.picker.model, self.selection)
+            write_text(self.folder.response_file, json.dumps(response, indent=1))
+        if picked:
+            self.folder.best_file.replace(self.folder.model_file)
+
+    def _done(self) -> bool:
+        return self._progress >= 1
+
+    def _train_step(self) -> float:
+        """One training step: every optimiser step in turn; the loss of the last."""
+        self.model.train()
+        with seeded(self.schedule.seed, self.step, "training"):
+            for part in self.optimiser_steps:
+                for _ in range(part.repeat):
+                    loss = self._update(part)
+        self._update_average()
+        self.step += 1
+        return loss
+
+    def _update(self, part: OptimiserStep) -> float:
+        optimiser = self.optimisers[part.name]
+        for group in optimiser.param_groups:
+            group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress)
+        optimiser.zero_grad()
+        loss = part.loss(self._draw())
+        loss.backward()
+        gradient = torch.nn.utils.clip_grad_norm_(part.parameters, self.schedule.clip)
+        if not torch.isfinite(loss) or not torch.isfinite(gradient):
+            raise RunError(
+                f"the loss or its gradient is not finite at step {self.step}; the last checkpoint in "
+                f"{self.folder.path} is kept"
+            )
+        optimiser.step()
+        return float(loss.detach())
+
+    def _draw(self) -> Batch:
+        """Random showers, each under a random symmetry."""
+        n = min(self.schedule.batch, len(self.batch))
+        batch = self.batch[torch.randperm(len(self.batch))[:n].to(self.device)]
+        if self.symmetries is None:
+            return batch
+        chosen = self.symmetries[torch.randint(len(self.symmetries), (n,)).to(self.device)]
+        return Batch(batch.cells.gather(1, chosen), batch.incidents)
+
+    def _update_average(self) -> None:
+        """Running mean of the weights, shorter while the training is young."""
+        kept = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(weight, 1 - kept)
+            for kept_buffer, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                kept_buffer.copy_(buffer)
+
+    @property
+    def _progress(self) -> float:
+        """Done part of the training; none of it while the length of a step is measured."""
+        return self.step / self.pace.steps if self.pace else 0.0
+
+    def _evaluate(self, loss: float) -> None:
+        losses = self._held_out_losses()
+        line = {"step": self.step, "seconds": round(self.seconds, 3), "loss": loss, "held_out": sum(losses.values())}
+        if len(losses) > 1:
+            line |= {f"held_out_{name}": value for name, value in losses.items()}
+        self.picker.offer(self.average, self._scores(losses, line), self.step)
+        self.losses.append(line)
+        self._write_losses()
+        save_state(self.folder.checkpoint_file, self.state())
+
+    def _write_losses(self) -> None:
+        write_text(self.folder.losses_file, "".join(json.dumps(line) + "\n" for line in self.losses))
+
+    def _scores(self, losses: dict[str, float], line: dict[str, float]) -> dict[str, float]:
+        """What picks the weights: the losses, or how far the judge's area under the curve is from one half."""
+        if self.scorer is None or self.schedule.select == "loss":
+            return losses if self.picker.apart else {WHOLE: line["held_out"]}
+        due = (len(self.losses) + 1) % self.schedule.judge_every == 0
+        if not due and not self._done():
+            return {}
+        line["auc"] = separability(self.scorer, self.average, self.selection, self.schedule.seed)
+        return {WHOLE: abs(line["auc"] - 0.5)}
+
+    def _held_out_losses(self) -> dict[str, float]:
+        """Mean losses of the averaged weights on the selection showers, with the same noise each time."""
+        self.average.finalise()
+        size = max(self.schedule.batch, self.model.selection_batch)
+        with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
+            parts = [self.held_out[i : i + size] for i in range(0, len(self.held_out), size)]
+            losses = [(len(part), self._selection_losses(part)) for part in parts]
+        return {name: sum(n * float(loss[name]) for n, loss in losses) / len(self.held_out) for name in losses[0][1]}
+
+    def _selection_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        if self.distillation:
+            return {WHOLE: self.distillation.loss(self.average, batch)}
+        return self.average.selection_losses(batch)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on; the random numbers depend on seed and step alone."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": dict(self.picker.best),
+            "losses": self.losses,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state.
+
+        Raises:
+            InputError: it is of a model that has changed since.
+        """
+        try:
+            self._load(state)
+            self.picker.restore(state["best"], self.folder.model_file)
+        except (RuntimeError, AttributeError) as error:
+            raise InputError(f"{self.folder.checkpoint_file} does not fit this version of the model; train in another "
+                             f"folder: {str(error)[:200]}") from None  # fmt: skip
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
