@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy import stats
 
 from caloforge.validation import distances
 
@@ -23,10 +22,14 @@ def test_histogram_drops_nothing_but_nan():
     assert counts.tolist() == [2, 2]
 
 
-def test_wasserstein_equals_scipy():
+def test_wasserstein_is_the_integral_between_the_distributions():
+    """Slow twin: the difference of both empirical distributions on a fine grid; NaN is left out."""
     rng = np.random.default_rng(1)
     a, b = rng.normal(0, 1, 300), rng.normal(0.3, 2, 500)
-    assert distances.wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b), rel=1e-9)
+    grid = np.linspace(-12, 12, 200_001)
+    gap = np.searchsorted(np.sort(a), grid) / len(a) - np.searchsorted(np.sort(b), grid) / len(b)
+    assert distances.wasserstein(np.append(a, np.nan), b) == pytest.approx(np.abs(gap).sum() * 24 / 200_000, rel=1e-3)
+    assert np.isnan(distances.wasserstein(a[:0], b))
 
 
 def test_ratio_errors_are_those_of_repeated_samples():
