@@ -1,4 +1,7 @@
-"""Models that learn showers: `MODELS` by kind, and their `CONFIGS`; PyTorch is loaded when a model is built."""
+"""Models that learn showers: networks (`MODELS`) and configs (`CONFIGS`) by kind.
+
+PyTorch is loaded when a model is built, not before.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,14 +20,26 @@ MODELS: dict[str, str] = {kind: config.network for kind, config in CONFIGS.items
 
 
 def build(config: Any, detector: Detector, domain: Domain) -> "Model":
-    """The model of a config, untrained; its weights come from torch's generator."""
+    """Build the model of a config, untrained.
+
+    Args:
+        config: of any kind in `CONFIGS`.
+        detector: whose cells it fills.
+        domain: incidents that it learns from.
+
+    Returns:
+        The model; its weights come from torch's generator.
+
+    Raises:
+        InputError: the detector's cells do not suit the model.
+    """
     module, _, name = MODELS[config.kind].partition(":")
     model: Model = getattr(import_module(module), name)(config, detector, domain)
     return model
 
 
 def __getattr__(name: str) -> Any:
-    """What needs PyTorch, loaded when it is first asked for."""
+    """Load what needs PyTorch when it is first used."""
     if name in ("Batch", "Model", "OptimiserStep"):
         return getattr(import_module(f"{__name__}.base"), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,4 +1,4 @@
-"""What every model offers: it is fitted, it says its losses, and it turns noise and incidents into cells."""
+"""The interface of all models: transforms are fitted, losses are computed, and noise and incidents become cells."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Batch:
 
     @classmethod
     def of(cls, showers: Showers) -> "Batch":
-        """All showers as they are read out, cells below the detector's threshold empty."""
+        """Tensors of all showers, with cells below the detector's threshold set to zero."""
         inputs = network_inputs(showers.incidents)
         return cls(torch.from_numpy(showers.thresholded()), {k: torch.from_numpy(v) for k, v in inputs.items()})
 
@@ -62,7 +62,9 @@ class OptimiserStep:
 
 
 class Model(nn.Module, ABC):
-    """A generator of showers; built from its config, the detector and the domain, then fitted or loaded.
+    """A generator of showers.
+
+    It is built from its config, the detector and the domain; then its transforms are fitted, or its state is loaded.
 
     Attributes:
         detector: the detector whose cells it fills.
@@ -83,7 +85,7 @@ class Model(nn.Module, ABC):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the incident inputs that `sample` takes."""
+        """Names of the incident quantities that `sample` takes."""
         return self.domain.inputs
 
     @property
@@ -99,10 +101,10 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
-        """Mean loss of a batch; its randomness comes from torch's generator."""
+        """Mean loss of a batch; random numbers come from torch's generator."""
 
     def selection_loss(self, batch: Batch) -> Tensor:
-        """What picks the weights, on showers held out of training; by default the loss."""
+        """Loss on the validation sample, by which the weights are selected; by default the training loss."""
         return self.loss(batch)
 
     def selection_losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -121,7 +123,15 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded, of noise (N, noise_size) and the inputs named in `inputs`."""
+        """Generate showers.
+
+        Args:
+            noise: standard normal numbers (N, noise_size).
+            **incidents: the inputs named in `inputs`, as `network_inputs` makes them.
+
+        Returns:
+            Cells (N, n_cells) [MeV], zero below the threshold.
+        """
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """The parts of one training step, in order; by default one, that lowers `loss`."""
@@ -129,7 +139,11 @@ class Model(nn.Module, ABC):
 
 
 def shared_grid(detector: Detector, kind: str) -> Grid:
-    """The cells that all layers of a detector have in common, for a model of the given kind.
+    """The grid that all layers of a detector share.
+
+    Args:
+        detector: of whatever layers.
+        kind: of the model that needs one grid, for the message.
 
     Raises:
         InputError: layers with different cells, or with cells that form no array.
@@ -148,7 +162,7 @@ def shared_grid(detector: Detector, kind: str) -> Grid:
 
 
 class Conditions(nn.Module):
-    """The varying inputs as numbers of order one: log energy, theta, cos and sin phi, x, y, particle."""
+    """Network conditions of order one: log energy, theta, cos and sin phi, x, y and particle, as far as they vary."""
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()

@@ -76,7 +76,7 @@ def file_of(name: str) -> Path | None:
 
 
 def kind_and_file(name: str) -> tuple[str, Path]:
-    """Kind and file of "frozen=FILE" and the like, or of a model of the zoo; else "=" is part of the file's name."""
+    """Kind and file of a name such as "frozen=FILE", or of a model of the zoo; else "=" is part of the file's name."""
     if name in zoo.names():
         return "", zoo.path_of(name)
     kind, _, path = name.partition("=")
@@ -84,10 +84,10 @@ def kind_and_file(name: str) -> tuple[str, Path]:
 
 
 def labelled(names: Sequence[str]) -> dict[str, str]:
-    """Simulators' names by what tables call them: the stem of a file, frozen for a library of frozen showers.
+    """Simulators' names by their labels in tables: the stem of a file, or "frozen" for a library of frozen showers.
 
     Raises:
-        InputError: two would be called alike.
+        InputError: two have the same label.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -127,7 +127,7 @@ def create(
 
 
 def is_sample(name: str) -> bool:
-    """Whether a candidate is a file of showers to be judged as they are, not a library or a model that makes some."""
+    """Whether a candidate is a file of showers that are judged as they are, not a library or a model."""
     kind, path = kind_and_file(name)
     return not kind and not _is_named(name) and path.suffix.lower() in SAMPLES
 
@@ -147,7 +147,7 @@ def candidate(
 
 
 def check_name(name: str) -> None:
-    """Whether a simulator could be made.
+    """Check that a simulator of this name can be made.
 
     Raises:
         InputError: unknown name, or no such file.

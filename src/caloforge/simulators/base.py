@@ -46,7 +46,7 @@ class Simulator(Protocol):
         ...
 
     def check(self, incidents: Incidents) -> None:
-        """Whether `simulate` takes incidents, found before any work.
+        """Check that `simulate` accepts incidents, before any work is done.
 
         Raises:
             InputError: incidents that this simulator cannot simulate; the message says why.
@@ -57,7 +57,7 @@ class Simulator(Protocol):
             raise InputError(f"{self.name} does not simulate {particle} of {energy}")
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) it simulates; by default those of its particles and energies."""
+        """Mask (N,) of the incidents that it simulates; by default those of its particles and energies."""
         low, high = self.energies
         known = True if self.particles is None else np.isin(incidents.pdg, self.particles)
         return np.asarray(known & (incidents.energy >= low) & (incidents.energy <= high))
@@ -68,7 +68,7 @@ class Simulator(Protocol):
         return bool(self.accepts(incident)[0])
 
     def provenance(self) -> dict[str, Any]:
-        """What made the showers: simulator, versions, physics or model; JSON values only."""
+        """Origin of the showers: simulator, versions, physics or model; JSON values only."""
         ...
 
     def close(self) -> None:
@@ -91,5 +91,5 @@ class Simulator(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close, whatever happened."""
+        """Close, also after an error."""
         self.close()

@@ -79,7 +79,7 @@ class FrozenShowers(Simulator):
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
     def check(self, incidents: Incidents) -> None:
-        """Whether the library holds showers near all incidents.
+        """Check that the library holds showers near all incidents.
 
         Raises:
             InputError: another particle, or an energy, direction or entry point outside the library's.
@@ -88,7 +88,7 @@ class FrozenShowers(Simulator):
             self._check_range(incidents[incidents.pdg == pdg], self._range(int(pdg)))
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) `check` lets pass."""
+        """Mask (N,) of the incidents that the library has showers near to."""
         return np.array([_passes(self.check, incidents[row : row + 1]) for row in range(len(incidents))], bool)
 
     def _candidates(self, pdg: int) -> Indices:
@@ -164,7 +164,7 @@ class FrozenShowers(Simulator):
         }
 
     def close(self) -> None:
-        """Nothing to release."""
+        """There is nothing to release."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The learned simulator: an exported network run by ONNX Runtime, with neither PyTorch nor Geant4."""
+"""Simulator of an exported network, run by ONNX Runtime; it needs neither PyTorch nor Geant4."""
 
 import logging
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ class LearnedSimulator(Simulator):
         return Showers(self.detector, incidents, cells, self.provenance() | {"seed": seed})
 
     def check(self, incidents: Incidents) -> None:
-        """Whether incidents are inside the range of the model; all are with `outside`.
+        """Check that incidents are inside the range of the model; with `outside` all are accepted.
 
         Raises:
             InputError: what is outside, and the range.
@@ -99,7 +99,7 @@ class LearnedSimulator(Simulator):
             self._domain.check(self._known(incidents))
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) are inside the range of the model; all with `outside`."""
+        """Mask (N,) of the incidents inside the range of the model; all with `outside`."""
         if self._domain is None:
             return np.ones(len(incidents), bool)
         return self._domain.holds(incidents)
@@ -150,7 +150,7 @@ class LearnedSimulator(Simulator):
 
 
 def check_batch(source: str, name: str, shape: Sequence[Any]) -> None:
-    """Refuse an input whose first axis, that of the showers, is a fixed number.
+    """Reject an input whose first axis, the number of showers, is fixed.
 
     Raises:
         InputError: the message names `source`, the input and the number.

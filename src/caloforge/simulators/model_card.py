@@ -1,4 +1,4 @@
-"""What an exported model says of itself: the JSON under the ONNX metadata key `caloforge`."""
+"""The card of an exported model: JSON under the ONNX metadata key `caloforge`."""
 
 import json
 from functools import cached_property
@@ -45,7 +45,7 @@ class Units(Strict):
 
 
 class ResponseCard(Strict):
-    """Response of a model before it is matched to Geant4's, on selection showers; empty where it was not measured."""
+    """Unmatched response of a model on the validation sample; empty where it was not measured."""
 
     ranges: tuple[Range, ...] = ()
     unmatched_mean_ratio: tuple[float, ...] = ()

@@ -76,7 +76,7 @@ Names = ChainMap[bytes, list[int] | None]  # names in scope, with the numbers of
 
 @dataclass
 class _Walk:
-    """Counts of what has been seen so far."""
+    """Counts over the part of the graph that was visited."""
 
     nodes: int = 0
     work: int = 0
@@ -143,7 +143,7 @@ def _check_known(name: bytes, names: Names) -> None:
 
 
 def _check_inputs(kind: bytes, inputs: list[bytes]) -> None:
-    """Refuse nodes without an input that they need; not every runtime looks before it takes it."""
+    """Reject nodes that lack a required input; some runtimes do not check."""
     needed = 3 if kind in THREE else 2 if kind in TWO else kind not in NONE
     if len(inputs) < needed or not all(inputs if kind in ANY else inputs[:needed]):
         raise InputError(f"a node of type {kind.decode(errors='replace')[:60]} lacks an input")
@@ -189,7 +189,7 @@ def _trip_count(inputs: list[bytes], names: Names) -> int:
 
 
 def _check_sizes(kind: bytes, inputs: list[bytes], names: Names) -> None:
-    """Refuse operators whose result is huge by a constant; `Range` takes three."""
+    """Reject operators whose result is huge because of a constant; `Range` has three."""
     wanted = _known(inputs, SHAPED[kind], names) if kind in SHAPED else None
     size = math.prod(max(abs(n), 1) for n in wanted) if wanted else 0
     if kind == b"Range":

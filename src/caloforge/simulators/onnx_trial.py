@@ -1,4 +1,4 @@
-"""What the child process of `caloforge.trial` does with an ONNX file: open it and call it once."""
+"""Trial of an ONNX file in the child process of `caloforge.trial`: it is opened and called once."""
 
 from pathlib import Path
 

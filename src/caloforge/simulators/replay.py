@@ -47,7 +47,7 @@ class Replay(Simulator):
         return Showers(self.detector, incidents, self._showers.energies[self._rows(incidents)], self.provenance())
 
     def check(self, incidents: Incidents) -> None:
-        """Whether the file holds the showers of all incidents.
+        """Check that the file holds the showers of all incidents.
 
         Raises:
             InputError: an unknown shower id, another particle, or an energy that is off by more than 1 %.
@@ -55,14 +55,14 @@ class Replay(Simulator):
         self._check_same(incidents, self._showers.incidents[self._rows(incidents)])
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) have a stored shower of their id, particle and energy."""
+        """Mask (N,) of the incidents that have a stored shower of their id, particle and energy."""
         rows = np.array([self._row.get(int(shower_id), -1) for shower_id in incidents.shower_id], np.int64)
         stored = self._showers.incidents[rows]
         same = (stored.pdg == incidents.pdg) | (stored.pdg == 0)
         return np.asarray((rows >= 0) & same & (np.abs(stored.energy / incidents.energy - 1) <= ENERGY_TOLERANCE))
 
     def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
-        """Always: what a hook takes gets its id, by which the stored shower is found, later."""
+        """True: the id that selects the stored shower is assigned after the hook has taken the particle."""
         return True
 
     def _rows(self, incidents: Incidents) -> NDArray[np.int64]:
@@ -90,4 +90,4 @@ class Replay(Simulator):
         return {"simulator": "replay", "file": self._path.name, "replayed": self._showers.provenance}
 
     def close(self) -> None:
-        """Nothing to release."""
+        """There is nothing to release."""

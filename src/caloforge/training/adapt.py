@@ -1,4 +1,4 @@
-"""From a trained model to other showers of the same cells: another energy range, particle or matter."""
+"""Training that begins with the weights of a trained model, on other showers of the same cells."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
 
 
 def check_shapes(config: TrainingConfig, showers: Showers) -> None:
-    """Refuse showers whose cells a trained model does not fill.
+    """Reject showers whose cells a trained model does not fill.
 
     Raises:
         InputError: the message says what would fit.

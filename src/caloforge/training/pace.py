@@ -1,4 +1,4 @@
-"""How many steps a training takes: as configured, or as many as a measured step leaves room for."""
+"""Number of steps of a training: the configured one, or as many as fit into its minutes by a measured step."""
 
 import json
 import time
@@ -20,7 +20,7 @@ SHARE = 0.02  # of the minutes at most that timing takes
 
 @dataclass(frozen=True)
 class Pace:
-    """Length of a training and what it was fixed on.
+    """Length of a training, and the machine that it was decided on.
 
     Attributes:
         steps: training steps; what makes it reproducible elsewhere.

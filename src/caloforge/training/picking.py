@@ -1,4 +1,4 @@
-"""Which weights of a training are kept: the best of each part, by held-out losses, or of the whole, by a judge."""
+"""Selection of the weights of a training: the best of each part by validation loss, or of the model by a judge."""
 
 import copy
 import math
@@ -22,7 +22,7 @@ Score = tuple[float, int]
 
 
 class Picker:
-    """The best weights so far.
+    """The best weights so far, and their scores.
 
     Attributes:
         best: by part of the model, its lowest score and the step it was reached at.
@@ -36,7 +36,7 @@ class Picker:
 
     @property
     def apart(self) -> bool:
-        """Whether parts of the model are picked at steps of their own."""
+        """Whether parts of the model are selected at steps of their own."""
         return self._parts.keys() != {WHOLE}
 
     def offer(self, average: Model, scores: Mapping[str, float], step: int) -> None:
@@ -66,7 +66,7 @@ class Picker:
                 return
 
     def check(self) -> None:
-        """See that every part has weights.
+        """Check that weights of every part were selected.
 
         Raises:
             RunError: none of a part's scores was finite.
@@ -84,7 +84,7 @@ def parts_of(model: Model, steps: tuple[OptimiserStep, ...], *, apart: bool) -> 
 
 
 def separability(scorer: Scorer, model: Model, reference: Showers, seed: int) -> float:
-    """Area under the curve of a judge for showers drawn for a reference's incidents; NaN where they are not finite."""
+    """Area under a judge's ROC curve for showers generated for a reference's incidents; NaN if they are not finite."""
     cells = draw(model, reference, seed)
     if not np.isfinite(cells).all():
         return math.nan

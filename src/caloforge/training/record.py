@@ -1,4 +1,4 @@
-"""What an exported model tells of its training: size, time, kept steps and losses."""
+"""Summary of a training that travels with the exported model: size, time, selected steps and losses."""
 
 import json
 import math

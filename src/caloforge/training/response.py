@@ -1,4 +1,4 @@
-"""How well a model responds without the match of its response: what the match makes right by construction."""
+"""The response of a model before the response match, which makes the matched one right by construction."""
 
 import copy
 import itertools
@@ -14,22 +14,22 @@ from caloforge.showers import Showers
 
 RANGES = 4  # of energy, with equally many showers each
 FEWEST = 100  # showers in a range
-DRAWS = 1000  # showers drawn at least
+DRAWS = 1000  # smallest number of generated showers
 PART = 500  # at a time
 
 
 def match_of(model: Model) -> ResponseMatch | None:
-    """The match of a model's response, if it has one that is in use."""
+    """The response match of a model, if it has one that is in use."""
     found = [module for module in model.modules() if isinstance(module, ResponseMatch) and module.matched > 0]
     return found[0] if found else None
 
 
 def unmatched_response(model: Model, showers: Showers) -> dict[str, Any] | None:
-    """Response before it is matched over Geant4's, by ranges of energy; None for a model without a match.
+    """Ratios of the unmatched response to Geant4's, in ranges of energy; None for a model without a match.
 
     Args:
         model: with its final weights.
-        showers: of Geant4, that the match was not fitted to.
+        showers: Geant4 showers that the match was not fitted to.
 
     Returns:
         `ranges`: incident energies [MeV]; `unmatched_mean_ratio` and `unmatched_width_ratio`: mean and standard
@@ -60,7 +60,7 @@ def unmatched_response(model: Model, showers: Showers) -> dict[str, Any] | None:
 
 
 def draw(model: Model, showers: Showers, seed: int) -> NDArray[np.float32]:
-    """Cells (N, n_cells) [MeV] that a model draws for the incidents of showers, the same for the same seed."""
+    """Cells (N, n_cells) [MeV] that a model generates for the incidents of showers."""
     batch, device = Batch.of(showers), next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(len(batch), model.noise_size, generator=generator)

@@ -1,8 +1,8 @@
-"""The run directory of a training: everything needed to rebuild, judge and export the model.
+"""The run directory of a training: all that is needed to rebuild, judge and export the model.
 
-config.toml, detector.toml, domain.json, provenance.json, pace.json (steps), checkpoint.pt (to resume), losses.jsonl,
-response.json (before it is matched), and the best averaged
-weights with the fitted transforms: best.pt while training goes on, model.pt once it has ended.
+It holds config.toml, detector.toml, domain.json, provenance.json, pace.json (number of steps), checkpoint.pt,
+losses.jsonl, response.json (the unmatched response), and the best averaged weights with the fitted transforms: best.pt
+during the training, model.pt from its end on.
 """
 
 import io
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def response_file(self) -> Path:
-        """Response before it is matched to Geant4's; null for a model that matches none."""
+        """Unmatched response; null for a model without a response match."""
         return self.path / "response.json"
 
     @property
@@ -92,7 +92,7 @@ class RunFolder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a checkpoint, and the best weights up to it, without which it cannot be gone on from."""
+        """Whether there are a checkpoint and the best weights up to it, which a resumed training needs."""
         return self.checkpoint_file.is_file() and (self.best_file.is_file() or self.model_file.is_file())
 
     @property
@@ -120,12 +120,12 @@ class RunFolder:
 
     @cached_property
     def response(self) -> dict[str, Any]:
-        """Response before it is matched to Geant4's; nothing where it was not measured."""
+        """Unmatched response; empty where it was not measured."""
         return self._json(self.response_file) if self.response_file.exists() else {}
 
     @cached_property
     def pace(self) -> dict[str, Any]:
-        """Steps of the training, and the device and threads it began with; nothing where they were not kept."""
+        """Steps of the training, and the device and threads it began with; empty where they were not kept."""
         return self._json(self.pace_file) if self.pace_file.exists() else {}
 
     @cached_property
@@ -149,7 +149,7 @@ class RunFolder:
         teacher: dict[str, Any] | None = None,
         start: dict[str, Any] | None = None,
     ) -> None:
-        """Write what is known before the first step, the config last: where it is, the folder is complete."""
+        """Write what is known before the first step; the config is written last and marks the folder as complete."""
         write_text(self.detector_file, training.detector.toml)
         write_text(self.domain_file, domain.model_dump_json(indent=1))
         provenance = _provenance(config, training, selection)

@@ -1,4 +1,4 @@
-"""Training, selection and test showers must never overlap."""
+"""Checks that training, validation and test samples do not overlap."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ from caloforge.units import counted
 
 
 def check_separate(training: Showers, selection: Showers) -> None:
-    """Refuse samples that share a shower, told by the bytes of its cells and incident energy.
+    """Reject samples that share a shower, recognised by the bytes of its cells and incident energy.
 
     Raises:
         InputError: they share showers.

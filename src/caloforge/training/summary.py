@@ -1,4 +1,4 @@
-"""What a training ends with."""
+"""Outcome of a training."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class TrainingSummary:
 
     @property
     def remark(self) -> str | None:
-        """What to do about a best step long past; None where there is nothing to say."""
+        """Advice where the best step is long past; None otherwise."""
         past = [f"{name} at step {step}" for name, (_, step) in self.best.items() if step < LATE * self.steps]
         if not past:
             return None

@@ -24,7 +24,7 @@ from caloforge.training.run import RunFolder, save_state
 from caloforge.training.seeding import seeded
 from caloforge.training.summary import TrainingSummary
 
-HELD_OUT = 2000  # selection showers at most per evaluation
+HELD_OUT = 2000  # largest number of validation showers per evaluation
 
 
 class Trainer:
@@ -70,7 +70,7 @@ class Trainer:
         return make(step.parameters, lr=self.schedule.learning_rate, weight_decay=self.schedule.weight_decay)
 
     def _seconds_per_step(self) -> float:
-        """Time of a step and its share of an evaluation, taken on steps that are undone."""
+        """Seconds of a step with its share of an evaluation, measured on steps that are undone."""
         before = copy.deepcopy(self.state())
         step = timed(self._train_step, 60 * SHARE * (self.schedule.minutes or 0.0))
         begin = time.perf_counter()
@@ -96,7 +96,7 @@ class Trainer:
         return TrainingSummary(self.step, time.monotonic() - started, dict(self.picker.best))
 
     def _finish(self) -> None:
-        """Only a training that has ended has a model, so that an interrupted one is never taken for it."""
+        """Write the model: only a training that has ended has one, so that interrupted ones are recognised."""
         if not self.folder.losses_file.exists():
             self._write_losses()
         picked = self.folder.best_file.exists() or not self.folder.model_file.exists()
@@ -139,7 +139,7 @@ class Trainer:
         return float(loss.detach())
 
     def _draw(self) -> Batch:
-        """Random showers, each under a random symmetry."""
+        """A batch of random showers, each transformed by a random symmetry."""
         n = min(self.schedule.batch, len(self.batch))
         batch = self.batch[torch.randperm(len(self.batch))[:n].to(self.device)]
         if self.symmetries is None:
@@ -148,7 +148,7 @@ class Trainer:
         return Batch(batch.cells.gather(1, chosen), batch.incidents)
 
     def _update_average(self) -> None:
-        """Running mean of the weights, shorter while the training is young."""
+        """Exponential moving average of the weights, over fewer steps at the begin of the training."""
         kept = min(self.schedule.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
@@ -158,7 +158,7 @@ class Trainer:
 
     @property
     def _progress(self) -> float:
-        """Done part of the training; none of it while the length of a step is measured."""
+        """Fraction of the training that is done; zero while the duration of a step is measured."""
         return self.step / self.pace.steps if self.pace else 0.0
 
     def _evaluate(self, loss: float) -> None:
@@ -175,7 +175,7 @@ class Trainer:
         write_text(self.folder.losses_file, "".join(json.dumps(line) + "\n" for line in self.losses))
 
     def _scores(self, losses: dict[str, float], line: dict[str, float]) -> dict[str, float]:
-        """What picks the weights: the losses, or how far the judge's area under the curve is from one half."""
+        """Scores that select the weights: the losses, or the distance of the judge's area from one half."""
         if self.scorer is None or self.schedule.select == "loss":
             return losses if self.picker.apart else {WHOLE: line["held_out"]}
         due = (len(self.losses) + 1) % self.schedule.judge_every == 0
@@ -185,7 +185,7 @@ class Trainer:
         return {WHOLE: abs(line["auc"] - 0.5)}
 
     def _held_out_losses(self) -> dict[str, float]:
-        """Mean losses of the averaged weights on the selection showers, with the same noise each time."""
+        """Mean losses of the averaged weights on the validation sample, with the same noise each time."""
         self.average.finalise()
         size = max(self.schedule.batch, self.model.selection_batch)
         with seeded(self.schedule.seed, 0, "selection"), torch.no_grad():
@@ -199,7 +199,7 @@ class Trainer:
         return self.average.selection_losses(batch)
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on; the random numbers depend on seed and step alone."""
+        """All that the next step depends on, except random numbers, which depend on seed and step alone."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),

@@ -12,7 +12,7 @@ LEAST_SHARE = 1e-12  # of a layer's energy
 
 
 class CellScores(nn.Module):
-    """Cells as normal scores: features that are standard normal one by one (`HitCells`)."""
+    """Normal scores of the cells: each feature is standard normal by itself (`HitCells`)."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class CellScores(nn.Module):
 
 
 class CellLogits(nn.Module):
-    """Cells as CaloFlow has them (arXiv:2106.05285, section 3.2): with noise, over their layer's energy, as logits.
+    """Logits of the cells' shares of their layer, after noise was added (CaloFlow, arXiv:2106.05285, section 3.2).
 
     Args:
         noise: upper end [MeV] of the uniform noise on every cell in training, which gives empty cells a density.
@@ -48,7 +48,7 @@ class CellLogits(nn.Module):
         self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
 
     def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
-        """Nothing to fit."""
+        """There is nothing to fit."""
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logits (N, n_cells) of cells [MeV]; the noise comes from torch's generator."""
@@ -57,5 +57,5 @@ class CellLogits(nn.Module):
         return torch.logit(ALPHA + (1 - 2 * ALPHA) * noisy / layers.index_select(1, self.cell_layer))
 
     def weights(self, logits: Tensor) -> Tensor:
-        """Shares (N, n_cells) of layers of logits, all above zero."""
+        """Shares (N, n_cells) of the cells in their layers, all above zero, from logits."""
         return ((logistic(logits) - ALPHA) / (1 - 2 * ALPHA)).clamp(min=LEAST_SHARE)

@@ -27,7 +27,7 @@ LOGIT_BOUND = 14.0  # beyond the logit of ALPHA
 
 
 class CaloFlow(Model):
-    """What teacher and student share: the transforms, flow I, and how cells are sampled."""
+    """The common part of teacher and student: transforms, flow I and the sampling of cells."""
 
     def __init__(self, config: CaloFlowConfig | CaloFlowStudentConfig, detector: Detector, domain: Domain) -> None:
         n_layers, n_cells = len(detector.layers), detector.n_cells

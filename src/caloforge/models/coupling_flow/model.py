@@ -26,11 +26,12 @@ FEW = 0.05  # of the empty layers, and 1 per cent of those with hits at most: as
 
 
 class LayersThenCells(Model):
-    """Flow I draws layers given the incident; what draws cells given both, `cell_scores`, is left to subclasses.
+    """Flow I draws layers given the incident; subclasses draw cells given both (`cell_scores`).
 
     Args:
         layers: size of flow I.
-        detector, domain: as of every model.
+        detector: whose cells it fills.
+        domain: incidents that it learns from.
     """
 
     def __init__(self, layers: FlowConfig, detector: Detector, domain: Domain) -> None:
@@ -61,7 +62,7 @@ class LayersThenCells(Model):
         self.hits.fit(batch.cells, self.symmetry_classes)
 
     def cell_conditions(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Conditions (N, C) of the cells: of the incident, and what flow I draws from its part of the noise."""
+        """Conditions (N, C) of the cells: those of the incident, and the numbers that flow I draws from its noise."""
         conditions = self.conditions(**incidents)
         return torch.cat([conditions, self.layer_flow.inverse(self._split(noise)[0], conditions)], 1)
 
@@ -79,20 +80,20 @@ class LayersThenCells(Model):
         return for_layers, for_cells
 
     def _drawn(self, batch: Batch) -> Tensor:
-        """Scores of what flow I draws of a batch."""
+        """Normal scores of the layer energies and shapes of a batch: the data of flow I."""
         shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
         return torch.cat([shares, self.shapes(batch.cells)], 1)
 
     def _layers(self, cells: Tensor) -> Tensor:
-        """Layer energies (N, n_layers) [MeV], those below the floor of their layer spread evenly up to it."""
+        """Layer energies (N, n_layers) [MeV]; energies below a layer's floor are replaced by uniform noise up to it."""
         layers = layer_sums(cells, self.detector)
         return torch.where(layers < self.floors, self.floors * (1 - torch.rand_like(layers)), layers)
 
     def _least(self, layers: Tensor) -> Tensor:
         """Energy (n_layers,) [MeV] below which a layer counts as empty: the threshold, or more where many are empty.
 
-        A layer with hits holds much more than one threshold as a rule. Were empty layers spread up to the threshold
-        only, a gap would be left between them and those with hits, which smooth flows fill with faint layers.
+        A layer with hits usually holds much more than one threshold. If empty layers were spread up to the threshold
+        only, a gap would remain below the layers with hits, which smooth flows fill with faint layers.
         """
         least = []
         for column in layers.T:
@@ -103,7 +104,7 @@ class LayersThenCells(Model):
 
 
 class CouplingFlowModel(LayersThenCells):
-    """Layers given the incident, then cells given both."""
+    """Two coupling flows: layers given the incident, then cells given both."""
 
     parts_apart = True
 
@@ -116,7 +117,7 @@ class CouplingFlowModel(LayersThenCells):
                                       layout=layout(detector) if config.local else None, edges=True)  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
-        """Fit the normal scores, and tell flow II from which scores on cells are hit."""
+        """Fit the normal scores, and give flow II the scores of the threshold."""
         super().fit(showers)
         self.cell_flow.set_edges(self.hits.edge)
 

@@ -1,7 +1,7 @@
 """A feed-forward network that learns a coupling flow from pairs of noise and cells.
 
-A flow maps noise to cells deterministically, and so does its student. Pairs are unlimited, at one pass of the teacher
-each, so that no shower is learned by heart. Flow I and all transforms are the teacher's.
+A flow maps noise to cells deterministically, and so does its student. Pairs are unlimited, since
+each costs one pass of the teacher, so the student cannot memorise showers. Flow I and all transforms are the teacher's.
 """
 
 import torch
@@ -61,7 +61,7 @@ class PairNetwork(nn.Module):
 
 
 class PairStudent(LayersThenCells):
-    """Layers as its teacher draws them; cells from the same noise in one feed-forward pass."""
+    """Flow I of its teacher, and one feed-forward pass that maps noise to the cells of flow II."""
 
     def __init__(self, config: DistilledConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(config.layers, detector, domain)
@@ -70,7 +70,7 @@ class PairStudent(LayersThenCells):
         self.cell_network = PairNetwork(config, detector, self.conditions.size + sum(self.sizes))
 
     def initialise_from(self, teacher: Model) -> None:
-        """Take flow I and all transforms from the teacher, and the order of its latent numbers.
+        """Copy flow I, all transforms and the order of the latent numbers from the teacher.
 
         Raises:
             InputError: the teacher is no coupling flow, has another flow I, or learned other incidents.
@@ -96,9 +96,9 @@ class PairStudent(LayersThenCells):
         return scores
 
     def loss(self, batch: Batch) -> Tensor:
-        """Energy score of the cells' scores given their layers, per cell: lower is better, with or without a teacher.
+        """Energy score of the cells' normal scores given their layers, per cell; it needs no teacher.
 
-        E|x - y| - E|y - y'| / 2 for Geant4's scores x and two draws y, y' is least where the draws follow the law of x.
+        E|x - y| - E|y - y'| / 2, for Geant4's scores x and two draws y and y', is smallest where y is distributed as x.
         Source: Gneiting and Raftery, J. Am. Stat. Assoc. 102 (2007) 359, equation 22.
         """
         conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)

@@ -1,4 +1,4 @@
-"""Cells' shares of their layer as numbers of order one."""
+"""Standardised shares of the cells in their layers."""
 
 import math
 from typing import NamedTuple
@@ -15,15 +15,15 @@ class Scale(NamedTuple):
     emptiness: Tensor
 
     def of(self, layers: Tensor) -> "Scale":
-        """Those of some layers."""
+        """The scale of some layers."""
         return Scale(*(values.index_select(0, layers) for values in self))
 
 
 class CellScale(nn.Module):
     """Log of each cell's share in its layer, standardised over the hit cells of its symmetry class.
 
-    Shares, and through flow I the layers' shares of the incident energy, look alike at 10 and at 100 GeV, as energies
-    do not. The emptiness of a symmetry class, log odds, is where the network's weight of an empty cell starts from.
+    Shares have similar distributions at 10 and at 100 GeV, energies do not. The log odds of an empty cell in a symmetry
+    class are the initial value of the network's weight of the empty component.
     """
 
     def __init__(self, depth: int, area: int) -> None:
@@ -37,7 +37,7 @@ class CellScale(nn.Module):
 
     @property
     def scale(self) -> Scale:
-        """What was fitted."""
+        """The fitted scale."""
         return Scale(self.centre, self.width, self.emptiness)
 
     def fit(self, shares: Tensor, symmetry_classes: Tensor) -> None:

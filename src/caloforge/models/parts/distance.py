@@ -1,4 +1,4 @@
-"""A physics distance between showers: what picks the weights of models without a likelihood."""
+"""A physics distance between samples of showers, which selects the weights of models without a likelihood."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ LEAST = 1e-12
 
 
 def physics_distance(real: Tensor, generated: Tensor, energy: Tensor, detector: Detector) -> Tensor:
-    """Distance of two samples of showers: response, depth, hits, layers and cells each count once.
+    """Distance between two samples of showers in response, depth, hits, layers and cells, with equal weights.
 
     The sum of the Wasserstein distances of the response, of the longitudinal centre, of the share of cells that are
     hit and of the layer fractions (mean over layers), each in standard deviations of the real showers, and of the

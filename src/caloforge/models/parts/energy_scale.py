@@ -1,4 +1,4 @@
-"""Quantities whose mean and width follow the incident energy, standardised at each energy."""
+"""Standardisation of quantities whose mean and width depend on the incident energy."""
 
 import math
 
@@ -11,7 +11,7 @@ MEAN_LOG_NORMAL = -0.6351814  # mean of log |x| of a standard normal x: -(Euler'
 
 
 class EnergyScale(nn.Module):
-    """Mean and log width of each column as parabolas in the logarithm of the incident energy."""
+    """Mean and log width of each feature as parabolas in the logarithm of the incident energy."""
 
     mean: Tensor
     log_width: Tensor
@@ -50,6 +50,6 @@ class EnergyScale(nn.Module):
 
 
 def _least_squares(basis: Tensor, values: Tensor) -> Tensor:
-    """Coefficients (3, K); those of least size where the incident energies do not tell all three."""
+    """Coefficients (3, K) of least squares; the smallest where the incident energies do not determine all three."""
     solution: Tensor = torch.linalg.lstsq(basis.cpu(), values.cpu(), driver="gelsd").solution  # no GPU has this driver
     return solution.to(basis.device)

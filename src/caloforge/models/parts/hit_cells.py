@@ -1,4 +1,4 @@
-"""Cells of showers as normal scores, and back to cells that sum to their layers."""
+"""Normal scores of the cells of showers, and the inverse, whose cells sum to their layers."""
 
 import math
 
@@ -19,10 +19,10 @@ def empty_weights(above: Tensor) -> Tensor:
 
 
 class HitCells(nn.Module):
-    """Cell energies to normal scores: empty cells become noise below the score of the threshold.
+    """Normal scores of cell energies; empty cells become noise below the score of the threshold.
 
-    Half of the cells and more are empty; a cell's own share of empty showers, its occupied energies' quantiles (on a
-    logarithmic scale) and one threshold make every cell standard normal over the training showers.
+    Half of the cells and more are empty. The fraction of empty showers of a cell, the quantiles of its log energies
+    above the threshold, and the threshold itself make every cell standard normal over the training showers.
     """
 
     cell_layer: Tensor
@@ -40,7 +40,7 @@ class HitCells(nn.Module):
         return self.quantiles.first
 
     def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
-        """Fit to cells (N, D) [MeV], pooling cells of the same symmetry class, since symmetry makes them alike."""
+        """Fit to cells (N, D) [MeV], pooled over symmetry classes."""
         names, group = symmetry_classes.unique(return_inverse=True)
         pooled = [cells[:, symmetry_classes == name].flatten() for name in names]
         hit = [values[values >= self.threshold].log() for values in pooled]
@@ -58,7 +58,7 @@ class HitCells(nn.Module):
         return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
 
     def _nearest(self, scores: Tensor) -> Tensor:
-        """A weight (N, D) in the cell of each layer that is nearest to a hit, none elsewhere."""
+        """A weight (N, D) in the cell of each layer that is nearest to the threshold, zero elsewhere."""
         above = scores - self.edge
         highest = torch.stack([above[:, layer.slice].amax(1) for layer in self.detector.layers], 1)
         return torch.where(above >= highest.index_select(1, self.cell_layer), LEAST_ENERGY, 0.0)
@@ -66,9 +66,9 @@ class HitCells(nn.Module):
     def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells (N, D) [MeV] of scores (N, D) that sum to the layers (N, n_layers) [MeV], with the hits of the scores.
 
-        What hits hold above the threshold is scaled, so that none falls below it and no gap opens above it. Only in a
-        layer whose energy is less than one threshold per hit, those go that scaling their whole energy would put below
-        it. In a layer without hits, the cell nearest to one takes the energy.
+        The energy of hits above the threshold is scaled, so that no hit falls below it and no gap opens above it. In a
+        layer with less than one threshold of energy per hit, hits are removed that a scaling of the whole energy would
+        put below the threshold. In a layer without hits, the cell nearest to the threshold takes the energy.
         """
         cells = self.inverse(scores)
         hits = layer_sums((cells > 0).to(cells.dtype), self.detector)

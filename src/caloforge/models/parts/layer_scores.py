@@ -1,4 +1,4 @@
-"""Layer energies as standard normal numbers at every incident energy, and cells that sum to them."""
+"""Normal scores of layer energies, standardised at each incident energy, and cells that sum to the layers."""
 
 import torch
 from torch import Tensor
@@ -16,10 +16,10 @@ LEAST_SUM = 1e-30  # MeV, so that an empty layer has a sum to divide by
 
 
 class LayerScores(EnergyScale):
-    """Log response and log ratios of layers to all deeper ones, standardised at their energy, then normal scores.
+    """Normal scores of log response and log ratios of layers to all deeper ones, standardised at each energy.
 
     Mean and log width of each ratio are parabolas in the logarithm of the incident energy: the response to a photon of
-    1 GeV is ten times wider than to one of 260 GeV, and both shall be one standard deviation.
+    1 GeV is ten times wider than to one of 260 GeV, and both become one standard deviation.
     """
 
     cell_layer: Tensor

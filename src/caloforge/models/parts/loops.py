@@ -12,8 +12,8 @@ Step = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], Tensor]]
 def loop(step: Step, carry: list[Tensor], rows: list[Tensor], *, unroll: bool = False) -> Tensor:
     """Results (D, ...) of steps (carry, row) -> (carry, result) over the first axis (D) of `rows`.
 
-    PyTorch's own scan is traced for the exporter alone: elsewhere it would compile what a plain loop runs at once.
-    A few steps are better unrolled in the graph, too, since not every runtime has loops.
+    PyTorch's scan is used for the exporter only; elsewhere it would compile the steps first. A few steps are better
+    unrolled in the graph, since not every runtime supports loops.
     """
     if torch.compiler.is_exporting() and not unroll:
         result: Tensor = scan(step, carry, rows)[1]

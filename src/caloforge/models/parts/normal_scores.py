@@ -29,7 +29,7 @@ def strictly_increasing(knots: Tensor) -> Tensor:
 
 
 def interpolated(table: Tensor, places: Tensor) -> Tensor:
-    """Values of a table at places between its first, 0, and its last, linear between them, for tables of any size."""
+    """Linear interpolation of a table at places from 0, its first value, to its last."""
     places = places.clamp(0, len(table) - 1)
     low = places.long().clamp(max=max(len(table) - 2, 0))
     high = (low + 1).clamp(max=len(table) - 1)
@@ -39,10 +39,10 @@ def interpolated(table: Tensor, places: Tensor) -> Tensor:
 class NormalScores(nn.Module):
     """Quantile transform of each feature to a standard normal, linear beyond the last knots.
 
-    Knots are dense where values begin above absent ones, since a cell's spectrum there is steep and its scores are
-    near the middle of the normal distribution; further up they are even in the score. With t from 0 to 1 between the
+    Knots are dense just above absent values, since a cell's spectrum is steep there and its scores are near the middle
+    of the normal distribution. Further up they are equidistant in the score. With t from 0 to 1 between the
     first and last score, knots are even in w, where t = b w + (1 - b) w^2 and b is the first step over the mean one.
-    Values are linear in w between knots. So the inverse finds its knots by arithmetic, not by comparing.
+    Values are linear in w between knots, so the inverse computes the index of a knot without a search.
 
     Attributes:
         values: tables of knots (n_samples, KNOTS), strictly increasing.
@@ -106,7 +106,7 @@ class NormalScores(nn.Module):
         return below + (place - low) * (table[at + 1] - below)
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Take tables of any number and length."""
+        """Accept tables of any number and length."""
         found = state.get(f"{prefix}values")
         if isinstance(found, Tensor) and found.ndim == 2:
             self.values = torch.empty_like(found, device=self.values.device)
@@ -114,7 +114,7 @@ class NormalScores(nn.Module):
 
 
 def _table(sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, tuple[float, float, float]]:
-    """Knots (KNOTS,) of a sample, and scores of the outermost and bend."""
+    """Knots (KNOTS,) of a sample; the scores of the first and last knot, and b."""
     before = 0.5  # the first value of a sample stands for the ranks around it, a lowest value for rank zero
     if lowest is not None:
         before = 0.0

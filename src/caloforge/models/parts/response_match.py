@@ -1,4 +1,4 @@
-"""The response of drawn showers brought to Geant4's distribution at every energy, as quantiles to quantiles."""
+"""Quantile map of the response of generated showers to Geant4's, conditional on energy."""
 
 from collections.abc import Callable
 
@@ -13,16 +13,16 @@ NODES = 8  # ranges of energy, with equally many showers each, whose quantiles a
 KNOTS = 33  # quantiles kept at each
 AROUND = 400  # showers of a range at least, where there are as many
 LEAST_GAP = 1e-4  # between the mean places of two ranges, in half ranges of the energy's logarithm
-LEAST_RESPONSE = 1e-6  # in place of that of a shower that leaves nothing
-PART = 500  # showers drawn at a time
-TYPICAL = 2000  # training incidents that are kept, to draw showers for
+LEAST_RESPONSE = 1e-6  # in place of zero, for a shower without energy
+PART = 500  # showers generated at a time
+TYPICAL = 2000  # training incidents that are kept, for which showers are generated
 
 
 class ScoresAtEnergies(EnergyScale):
-    """One column as standard normal scores at every energy: standardised, then by the quantiles in ranges of energy.
+    """Normal scores of one quantity at each energy: it is standardised, then mapped by quantiles in ranges of energy.
 
-    A pooled map would give all energies one shape, while the tail of showers that leak grows with the energy. Quantiles
-    are interpolated between the mean places of the ranges, and go on straight to both ends.
+    The shape depends on energy, since the tail of showers that leak grows with it. Quantiles are interpolated between
+    the mean places of the ranges, and extrapolated linearly to both ends.
 
     Attributes:
         values: knots (NODES + 2, KNOTS) at the places `nodes` (NODES + 2,), the ends among them.
@@ -89,9 +89,8 @@ def _straight(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
     step = nodes[1] - nodes[0]
     ahead = (end - nodes[1]) / step if step.abs() > LEAST_GAP else torch.zeros_like(step)
     line, middle = knots[1] + ahead.clamp(max=1.0) * (knots[1] - knots[0]), KNOTS // 2
-    below = -strictly_increasing(-line[: middle + 1].flip(0)).flip(
-        0
-    )  # where lines cross, in the tails, the median stays
+    tail = -line[: middle + 1].flip(0)
+    below = -strictly_increasing(tail).flip(0)  # where lines cross, in the tails, the median stays
     return torch.cat([below[:-1], strictly_increasing(line[middle:])])
 
 
@@ -105,10 +104,9 @@ def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
 class ResponseMatch(nn.Module):
     """Quantile-map the response of generated showers to Geant4's, conditional on energy.
 
-    Networks trained against one another, or by the likelihood of hundreds of numbers, miss the width of the response
-    by tens of per cent where it is a per cent wide, and its tail of showers that leak. Its distribution at an energy is
-    one-dimensional and known, so it is set by quantiles; how it goes with the rest of the shower stays the network's.
-    Models of several kinds of particles stay unmatched, since each kind has a distribution of its own.
+    Adversarial networks, and likelihoods of hundreds of numbers, miss the width of the response by tens of per cent,
+    and its tail of showers that leak. The distribution of the response at an energy is one-dimensional and known, so
+    it is set by quantiles. Its correlation with the rest of the shower stays the network's.
     """
 
     matched: Tensor
@@ -136,9 +134,14 @@ class ResponseMatch(nn.Module):
         return {name: getattr(self, f"typical_{name}") for name in self.names}
 
     def finalise(self, respond: Callable[..., Tensor], noise_size: int) -> None:
-        """Match what a model draws: `respond(noise, **incidents)` gives its total energies (N, 1) [MeV].
+        """Fit the map to the showers that a model generates.
 
-        Weights that draw what is not a number stay unmatched, for the selection to see.
+        Weights that give NaN stay unmatched, so that the selection sees it.
+
+        Args:
+            respond: total energies (N, 1) [MeV] of noise (N, noise_size) and incidents by name.
+            noise_size: numbers per shower.
+
         """
         self.matched.zero_()
         if not self.single:
@@ -158,7 +161,12 @@ class ResponseMatch(nn.Module):
             self.matched.fill_(1.0)
 
     def forward(self, totals: Tensor, energy: Tensor) -> Tensor:
-        """Factors (N, 1) on all cells of showers of total energies (N, 1) and incident energies (N, 1), both [MeV]."""
+        """Factors (N, 1) that correct the response of showers.
+
+        Args:
+            totals: deposited energies (N, 1) [MeV].
+            energy: incident energies (N, 1) [MeV].
+        """
         drawn = _log_response(totals, energy)
         wanted = self.real.inverse(self.drawn(drawn, energy), energy)
         return (self.matched * (wanted - drawn)).exp()

@@ -1,4 +1,4 @@
-"""Layers of showers as numbers a network likes: modules with fit, forward and inverse that travel with the model."""
+"""Transforms of layer energies and shapes to unbounded numbers, as modules with fit, forward and inverse."""
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ def layer_sums(cells: Tensor, detector: Detector) -> Tensor:
 
 
 class LayerShares(nn.Module):
-    """Layer energies [MeV] and the incident's energy to unbounded numbers, and back exactly.
+    """Invertible transform of layer energies [MeV] to unbounded numbers, given the incident energy.
 
     First the logarithm of the response, then the logit of E_l / (E_l + ... + E_last) layer by layer, each to normal
     scores: the visible energy and its division in depth, as in CaloFlow (arXiv:2106.05285, equation 8).
@@ -63,11 +63,11 @@ class LayerShares(nn.Module):
 
 
 class LayerShapes(nn.Module):
-    """Hits, centre and width in x and y of each layer as normal scores: the shower in few numbers.
+    """Normal scores of hits, centre and width in x and y of each layer.
 
-    A flow that draws them before the cells gives showers their fluctuations as a whole (number of hits, lateral
-    spread), which a flow over hundreds of cells learns last. Layers without energy have noise far below the threshold
-    in their place, so that every number has a density.
+    A flow that draws them before the cells reproduces fluctuations of whole showers (number of hits, lateral spread),
+    which a flow over hundreds of cells learns last. Layers without energy get noise far below the threshold instead,
+    so that every number has a density.
 
     Args:
         detector: whose layers they are.

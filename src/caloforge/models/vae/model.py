@@ -1,7 +1,7 @@
 """The variational autoencoder of ATLAS (ATL-SOFT-PUB-2018-001, arXiv:2210.06204), conditioned on the incident.
 
-An encoder squeezes a shower into a few latent numbers, a decoder gives back the distribution of showers that have them;
-new showers are decoded from normal latent numbers. The loss has the four terms of the ATLAS design.
+An encoder maps a shower to a few latent numbers; a decoder gives the distribution of showers with these latent numbers.
+New showers are decoded from normal latent numbers. The loss has the four terms of the ATLAS design.
 """
 
 import torch
@@ -48,7 +48,7 @@ class VAEModel(ResponseMatched):
         return (OptimiserStep("loss", list(self.parameters()), self.loss, optimiser=torch.optim.RMSprop),)
 
     def loss(self, batch: Batch) -> Tensor:
-        """The four terms, weighted."""
+        """The weighted sum of the four terms."""
         energy, conditions = batch.incidents["energy"], self.conditions(**batch.incidents)
         uniform = torch.rand_like(batch.cells)
         x = torch.cat([self.layers(batch.cells, energy), self.hits(batch.cells, uniform)], 1)

@@ -71,7 +71,7 @@ class WGANModel(ResponseMatched):
         )
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Critic of generated less critic of real showers, and the gradient penalty."""
+        """Mean critic of generated minus that of real showers, plus the gradient penalty."""
         conditions = self.conditions(**batch.incidents)
         energy = batch.incidents["energy"]
         with torch.no_grad():
@@ -82,7 +82,7 @@ class WGANModel(ResponseMatched):
         return score(generated).mean() - score(real).mean() + self.config.gradient_penalty * penalty
 
     def loss(self, batch: Batch) -> Tensor:
-        """Loss of the generator: less the critic's mean, and the activity of the outputs."""
+        """Loss of the generator: minus the critic's mean, plus the activity of the outputs."""
         conditions = self.conditions(**batch.incidents)
         scores, weights = self._draw(conditions)
         generated = self.seen(scores, weights, batch.incidents["energy"])

@@ -108,7 +108,7 @@ class HookedGeant4(Geant4Simulator):
         return f"{', '.join(particles)} from {show_energy(low)}{to}"
 
     def _why_tracked(self, incidents: Incidents) -> str:
-        """Why the first incident that was tracked was not taken, as far as the incident tells."""
+        """Reason why the first tracked incident was not taken, as far as it is known."""
         if not len(incidents):
             return ""
         name, energy = particle_name(int(incidents.pdg[0])), incidents.energy[0]
@@ -145,10 +145,10 @@ class HookedGeant4(Geant4Simulator):
         return self.run(incidents, seed).showers
 
     def check(self, incidents: Incidents) -> None:
-        """Whether Geant4 takes incidents, and events have names.
+        """Check that Geant4 accepts the incidents, and that shower ids are event numbers.
 
         Raises:
-            InputError: as `Geant4Simulator.check`, or shower ids that are no event numbers.
+            InputError: a particle or entry point that does not fit, or shower ids that are no event numbers.
         """
         super().check(incidents)
         names = incidents.shower_id
@@ -179,7 +179,7 @@ class HookedGeant4(Geant4Simulator):
 
 
 def taken_particles(simulator: Simulator) -> list[str]:
-    """Electrons, positrons and photons, and what else a simulator names."""
+    """Electrons, positrons, photons, and further particles that a simulator names."""
     known = set(simulator.particles or ()) - ELECTROMAGNETIC
     return [*Trigger.particles, *(particle_name(code) for code in sorted(known))]
 
@@ -209,7 +209,7 @@ def simulate(
 
 
 def _per_event(parts: list[dict[str, float]], n: int) -> dict[str, float]:
-    """Sum over processes: counts as they are, times [s] as ms per event; what nothing else used is Geant4's."""
+    """Sum over processes: counts, and times converted from s to ms per event; the remaining time is Geant4's."""
     stats = {key: sum(part[key] for part in parts) for key in (parts[0] if parts else {})}
     for key in (*STAGES, "total"):
         if key in stats:

@@ -70,7 +70,7 @@ class Physics(Strict):
         return name
 
     def check(self, detector: Detector) -> None:
-        """See that Geant4 can track with it in a detector.
+        """Check that Geant4 can track with it in a detector.
 
         Raises:
             InputError: the list's data sets are absent, or the detector has no such plates as have cuts.
@@ -93,7 +93,7 @@ class Physics(Strict):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells it from others; JSON values."""
+        """Its identity in orders of showers; JSON values."""
         return self.model_dump(mode="json")
 
 
@@ -112,7 +112,7 @@ def multiple_scattering(detector: Detector) -> tuple[str, ...]:
 
 
 def provenance(physics: Physics, msc: Sequence[str] = ACCURATE_MSC) -> dict[str, Any]:
-    """What a shower's physics was: list, constructor, multiple scattering, cuts, and where the tables come from."""
+    """Provenance of the physics: list, constructor, multiple scattering, cuts and origin of the tables."""
     sets = datasets.find()
     own = {
         "material_cuts_mm": physics.material_cuts,

@@ -29,7 +29,7 @@ NOT_WARNED = Lock()  # held for good by the thread that warned first
 
 
 def check_incidents(pdgs: Iterable[int], least_energy: float) -> None:
-    """Refuse particles and energies that the parametrisation does not describe.
+    """Reject particles and energies that the parametrisation does not describe.
 
     Args:
         pdgs: PDG codes.
@@ -55,7 +55,7 @@ def _warn_of_low_energies() -> None:
 
 
 def check_field(detector: Detector) -> None:
-    """Refuse a magnetic field, in which cascades bend and widen as the parametrisation does not.
+    """Reject a magnetic field: the parametrisation does not describe how it deflects and widens cascades.
 
     Raises:
         InputError: the detector has one.
@@ -108,7 +108,7 @@ class GFlash(Simulator):
         """Whether the parametrisation describes incidents; warns, once, of energies at which its showers are too wide.
 
         Raises:
-            InputError: as `simulate`.
+            InputError: particles other than e-, e+, gamma, or energies below 200 MeV.
         """
         if not len(incidents):
             return
@@ -156,4 +156,4 @@ class GFlash(Simulator):
         }  # fmt: skip
 
     def close(self) -> None:
-        """Nothing to release."""
+        """There is nothing to release."""

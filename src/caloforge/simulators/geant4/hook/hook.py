@@ -134,7 +134,7 @@ class Hook:
             attach(scorer, volume, self.trigger.particles, self.trigger.energy)
 
     def _compare_physics(self) -> None:
-        """Warn, once, where the application tracks with other settings than those behind the simulator's showers."""
+        """Warn once if the application tracks with other settings than those of the simulator's training showers."""
         if self._compared:
             return
         self._compared = True
@@ -142,7 +142,7 @@ class Hook:
             warnings.warn(f"{self.simulator.name}: {said}", stacklevel=3)
 
     def _compare_field(self) -> None:
-        """Warn, once, of a field that the simulator knows nothing of; applications may set it until events begin."""
+        """Warn once of a field that the simulator was not trained with; applications may set it until events begin."""
         if self._saw_field:
             return
         self._saw_field = application_has_field()
@@ -158,7 +158,7 @@ class Hook:
             self._guard(self._flush)
 
     def finish(self) -> None:
-        """Simulate what is left; call after BeamOn.
+        """Simulate the particles that are still queued; call after BeamOn.
 
         Raises:
             RunError: hits that do not fit; any error raised in the trigger, the simulator or `receive` during the run.
@@ -239,13 +239,13 @@ class Hook:
         )
 
     def _asked(self, incidents: Incidents) -> Incidents:
-        """Incidents as the simulator sees them: a mesh along the particle is the same all over the face."""
+        """Incidents in the simulator's frame; a mesh along the particle is the same all over the face."""
         if not self._along:
             return incidents
         return replace(incidents, position=incidents.position * (0, 0, 1))
 
     def _flush(self) -> None:
-        """Condition, inference, placement, hit making."""
+        """Apply the trigger's condition, simulate the queued particles, and hand over their hits."""
         if not self._queue:
             return
         queue, self._queue, self._events_queued = self._queue, [], 0

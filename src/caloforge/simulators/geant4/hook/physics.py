@@ -21,7 +21,7 @@ def learned_commands(provenance: dict[str, Any]) -> list[str]:
 
 
 def difference(commands: list[str]) -> str:
-    """What to say where the application's settings differ from those learned; empty where they agree or are unknown.
+    """A sentence on how the application's settings differ from those learned; empty where they agree or are unknown.
 
     Multiple scattering decides how much energy a sampling calorimeter sees: option1's own step limit loses 15 % of it.
     """

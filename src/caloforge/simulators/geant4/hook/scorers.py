@@ -1,4 +1,4 @@
-"""How Geant4 asks the hook: primitive scorers behind a C++ filter, so that Python runs for candidates only.
+"""Primitive scorers behind a C++ filter, by which Geant4 calls the hook for candidate particles only.
 
 A filter cannot be set on a Python sensitive detector (Geant4 crashes), and stepping or stacking actions would call
 Python for every step or track; a filtered primitive scorer costs nothing measurable while it does not fire.
@@ -21,7 +21,7 @@ _alive: list[Any] = []
 
 
 class EntranceScorer(g4.G4VPrimitiveScorer):
-    """Offers particles as they enter the slab, before they lose anything in it."""
+    """Offers particles as they enter the slab, before they lose energy in it."""
 
     def __init__(self, offer: Offer) -> None:
         super().__init__(f"entrance{next(_count)}", 0)

@@ -1,4 +1,4 @@
-"""Which particles the fast simulation takes out of Geant4's hands."""
+"""Conditions on the particles that the fast simulation takes from Geant4."""
 
 import math
 from collections.abc import Callable

@@ -113,7 +113,7 @@ class Application:
         wire.send(self._connection, {"end": True, "stats": stats})
 
     def _shoot(self, rows: NDArray[np.intp], incidents: Incidents, seeds: NDArray[np.int64]) -> list[int]:
-        """Fill the rows of some events of a block; those of them that Geant4 gave up, empty again."""
+        """Fill the rows of some events of a block; returns the rows that Geant4 gave up, which are emptied."""
         self._gun.load(incidents, seeds)
         self._cells.load(incidents)
         self._tracked.expect(rows.tolist())

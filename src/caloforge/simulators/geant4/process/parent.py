@@ -1,4 +1,4 @@
-"""A Geant4 process and how it ends: by its parent's wish, with its parent, or by a crash that is reported."""
+"""The parent's side of a Geant4 process: start, requests, and the report of a crash."""
 
 import logging
 import os
@@ -74,7 +74,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can answer requests."""
         return self._end.alive and self._process.poll() is None
 
     @property
@@ -105,7 +105,7 @@ class Process:
         return header, payload
 
     def _wait(self) -> None:
-        """Wait for a message; a shower may take as long as it wants, but not a process that does not run.
+        """Wait for a message, for any time as long as the process runs.
 
         Raises:
             RunError: the process has been stopped for a minute; it is ended.

@@ -1,4 +1,4 @@
-"""What every Geant4 process does: set up, answer requests until the parent is gone, report failures as one message.
+"""The main loop of every Geant4 process: setup, requests until the parent is gone, failures as one message.
 
 Imports geant4_pybind, so for child processes only.
 """

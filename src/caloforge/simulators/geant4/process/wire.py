@@ -1,4 +1,4 @@
-"""What parent and Geant4 process say to each other: JSON headers and arrays as bytes."""
+"""Messages between parent and Geant4 process: JSON headers, and arrays as bytes."""
 
 import json
 from multiprocessing.connection import Connection

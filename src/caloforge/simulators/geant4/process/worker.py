@@ -87,7 +87,7 @@ class Readout(g4.G4UserEventAction):
 
     @property
     def row(self) -> int:
-        """That of the event at work."""
+        """Row of the current event."""
         return self._rows[self._done]
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:
@@ -155,7 +155,7 @@ class Application:
         wire.send(self._connection, {"end": True})
 
     def _shoot(self, rows: NDArray[np.intp], incidents: Incidents, seeds: NDArray[np.int64]) -> list[int]:
-        """Fill the rows of some incidents; those of them that Geant4 gave up."""
+        """Fill the rows of some incidents; returns the rows that Geant4 gave up."""
         self._gun.load(incidents, seeds)
         self._cells.load(incidents)
         self._readout.expect(rows.tolist())
