@@ -1,4 +1,4 @@
-"""Which figures the report shows."""
+"""The figures of the report, in order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ PER_LAYER = ("energy", "fraction", "centre_x", "centre_y", "width_x", "width_y",
 
 @dataclass(frozen=True)
 class Content:
-    """What figures are drawn from: Geant4, the floor and the candidates, in this order."""
+    """Data of the figures: Geant4, the floor and the candidates, in this order."""
 
     showers: dict[str, Showers]
     metrics: Metrics
@@ -104,7 +104,7 @@ def _distributions(content: Content) -> Iterator[Figure]:
 
 
 def _varies(content: Content, name: str) -> bool:
-    """Whether an observable is no constant (the share of the only layer is one)."""
+    """Whether an observable varies; the share of an only layer does not."""
     values = np.concatenate([table[name].values for table in content.tables.values()])
     return bool(np.ptp(values[np.isfinite(values)]) > 0)
 

@@ -1,4 +1,4 @@
-"""One validation in one folder: what was measured, `metrics.json`, and the page that shows it, `report.html`."""
+"""A validation in one folder: the measured numbers, `metrics.json`, and the page that shows them, `report.html`."""
 
 import time
 from pathlib import Path

@@ -71,7 +71,7 @@ def learning_curves(headlines: dict[str, Metrics]) -> Figure:
 
 
 def bars(name: str, where: Metrics, colour: str) -> Figure:
-    """What the trees gain by each quantity, most above, with its means."""
+    """Gain of the trees by each feature, the largest first, with its means."""
     columns = where["columns"][::-1]
     height = ROW * len(columns) + 1.3
     canvas = Canvas(figsize=(WIDTH, height))
@@ -91,7 +91,7 @@ def bars(name: str, where: Metrics, colour: str) -> Figure:
 
 
 def cell_map(name: str, detector: Detector, share: Floats) -> Figure:
-    """Share of each cell in what the trees gain, a map per layer."""
+    """Share of each cell in the gain of the trees, a map per layer."""
     layers = spread_layers(detector, MOST_LAYERS)
     canvas, maps, bar = map_grid([f"layer {k}" for k in layers])
     highest = 100 * max(float(share.max()), 1e-6)

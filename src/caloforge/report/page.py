@@ -1,4 +1,4 @@
-"""Fill the page's template."""
+"""The page: its template filled with metrics and figures."""
 
 import json
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def member_labels(floor: Metrics) -> Metrics:
 
 
 def _one_by_one(detector: Detector, layers: Sequence[int]) -> str:
-    """Which layers stand for all; empty where all are shown."""
+    """A sentence on the layers that are shown; empty where all are."""
     n = len(detector.layers)
     if len(layers) == n:
         return ""

@@ -1,4 +1,4 @@
-"""How learned candidates were trained: the record that exported models carry, as a table and as curves."""
+"""Trainings of the learned candidates, as table and curves, from the record that exported models carry."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LINES = ("loss", "held_out")
 
 
 def training_record(provenance: Record) -> Record:
-    """What the provenance of a candidate's showers tells of its training; empty where it tells nothing."""
+    """Record of the training in the provenance of a candidate's showers; empty where there is none."""
     training = provenance.get("training")
     record = training.get("record") if isinstance(training, dict) else None
     return record if isinstance(record, dict) else {}

@@ -17,7 +17,7 @@ Metrics = dict[str, Any]
 
 @dataclass(frozen=True)
 class Against:
-    """What is on the horizontal axis.
+    """The quantity on the horizontal axis.
 
     Attributes:
         name: for the names of files.

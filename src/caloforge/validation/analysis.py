@@ -1,4 +1,4 @@
-"""Does an analysis change? Networks trained on Geant4 showers, applied to Geant4 and to generated showers alike."""
+"""Tests of an analysis: networks trained on Geant4 showers are applied to Geant4 and to generated showers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +53,7 @@ def observed(showers: Showers) -> Floats:
 
 
 def recipe_for_analysis(recipe: Recipe) -> Recipe:
-    """The default network whatever the recipe: an analysis is not tuned to its judge."""
+    """The default network for every recipe, since an analysis is not tuned to its judge."""
     return Recipe(name=recipe.name, epochs=min(recipe.epochs, 40))
 
 
@@ -118,7 +118,7 @@ def _efficiency(passed: Any) -> Metrics:
 
 
 def check_background(reference: Showers, background: Showers) -> None:
-    """Refuse background showers that cannot be compared with the reference.
+    """Reject background showers that cannot be compared with the reference.
 
     Raises:
         InputError: another detector or spectrum, too few showers, or bad values.

@@ -1,4 +1,4 @@
-"""The benchmark: every metric of every candidate, the floor first, by the same functions at the same sizes."""
+"""The benchmark: all metrics of the floor and of every candidate, by the same functions and at the same sizes."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Tick = Callable[[str], None]
 
 
 def check_judges(recipe: str, seeds: int) -> Recipe:
-    """The recipe, where some classifiers are trained by it.
+    """Check the recipe and the number of classifiers.
 
     Raises:
         InputError: an unknown recipe, or no classifiers.
@@ -99,7 +99,7 @@ def _describe(showers: Showers) -> Metrics:
 
 
 def make_folder(out: Path) -> None:
-    """Make the folder and see that it takes files.
+    """Make the folder and check that files can be written.
 
     Raises:
         InputError: it cannot be made or written.

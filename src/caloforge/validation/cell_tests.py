@@ -1,4 +1,4 @@
-"""Tests of every cell and of every pair of layers at once: where samples differ, and how surely."""
+"""Tests of all cells and of all pairs of layers: where samples differ, and how significantly."""
 
 from typing import Any
 

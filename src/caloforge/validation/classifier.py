@@ -1,4 +1,4 @@
-"""The classifier test: how well can a network tell Geant4 showers from others?"""
+"""The classifier test: networks and trees that distinguish Geant4 showers from others."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Small networks that judge: one training loop, early-stopped on a selection split, for scores and for regression."""
+"""Small networks of the classifier test: one training loop with early stopping, for classification and regression."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise

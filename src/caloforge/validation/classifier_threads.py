@@ -1,4 +1,4 @@
-"""One thread per network and several networks at once: small networks lose time when threads share their sums."""
+"""Several networks at once on one thread each: small networks are slower when threads share their sums."""
 
 import os
 from collections.abc import Callable, Iterator

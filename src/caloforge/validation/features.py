@@ -1,4 +1,4 @@
-"""What the classifiers see: one matrix per view of the same showers."""
+"""Inputs of the classifiers: one matrix per view of the same showers."""
 
 from collections.abc import Callable
 from typing import Any

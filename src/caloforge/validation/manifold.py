@@ -23,7 +23,7 @@ Metrics = dict[str, Any]
 
 
 def log_cells(showers: Showers, recipe: Recipe) -> Points:
-    """log10 of the cells [MeV] (N, n_cells); empty ones stand at half the threshold, or at 0.1 MeV as published."""
+    """log10 of the cells [MeV] (N, n_cells); empty cells count as half the threshold, or as 0.1 MeV as published."""
     cells = showers.thresholded() / np.float32(showers.detector.readout.sampling_fraction)
     empty = np.float32(PUBLISHED_EMPTY) if recipe.as_published else lowest(showers.detector) / 2
     cells[cells == 0] = empty
@@ -80,7 +80,7 @@ def shape(showers: Showers) -> Points:
 
 
 def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics | None:
-    """Are generated showers nearer to the training set than independent Geant4 showers are?
+    """Test of memorisation: whether generated showers are nearer to the training set than independent Geant4 showers.
 
     `copied` is the summary: the share of generated showers whose nearest training shower is, compared with the
     second nearest, closer than for 99 % of the held-out ones, less that 1 %; 0 for an honest simulator, 1 for copies.

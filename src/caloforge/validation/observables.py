@@ -57,12 +57,12 @@ def start_layer(layers: Floats) -> Floats:
 
 
 def rear_leakage(layers: Floats) -> Floats:
-    """Share of the last layer in the total energy (N,): what leaves behind grows with it."""
+    """Share of the last layer in the total energy (N,), a measure of rear leakage."""
     return fractions(layers)[:, -1]
 
 
 def side_leakage(detector: Detector, energies: Energies) -> Floats:
-    """Share of the outermost cells of all layers in the total energy (N,): what leaves at the sides grows with it."""
+    """Share of the outermost cells of all layers in the total energy (N,), a measure of side leakage."""
     rim = np.concatenate([layer.cells.rim() for layer in detector.layers])
     outer = np.concatenate([energies[rows][:, rim].sum(axis=1, dtype=np.float64) for rows in chunks(energies)])
     return _divide(outer, total_energy(detector, energies))

@@ -1,4 +1,4 @@
-"""Recipes: how a comparison is made, by name."""
+"""Recipes: named settings of a validation."""
 
 from dataclasses import dataclass
 from typing import Literal

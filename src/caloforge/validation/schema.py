@@ -1,4 +1,4 @@
-"""What metrics.json holds: one type per result; numbers that are not finite are null."""
+"""Schema of metrics.json: one type per result; numbers that are not finite are null."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -195,7 +195,7 @@ class Family(Closed):
 
 
 class Where(Closed):
-    """What the strongest trees go by."""
+    """Features that the strongest trees use."""
 
     member: str
     families: list[Family]

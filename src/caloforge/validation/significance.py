@@ -1,4 +1,4 @@
-"""How significant the worst of many differences is, the number of trials counted."""
+"""Significance of the largest of many differences, corrected for the number of trials."""
 
 from statistics import NormalDist
 from typing import Any

@@ -1,4 +1,4 @@
-"""The verdict: the few numbers that a reader looks at first, as rows for the terminal and the report."""
+"""The verdict: the most important numbers, as rows for the terminal and the report."""
 
 import math
 from collections.abc import Callable
@@ -121,7 +121,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of the verdict: the number, its error, how it stands against Geant4, and what to know of it."""
+    """One entry of the verdict: a number, its error, its distance from Geant4, and a remark."""
 
     value: float | None
     error: float | None
@@ -215,7 +215,7 @@ UNMATCHED = {"response": "unmatched_mean_ratio", "resolution": "unmatched_width_
 
 
 def _matched(column: Metric, metrics: Metrics) -> str:
-    """What to know of a number that the model's match of the response makes right by construction."""
+    """Remark on a number that the response match makes right by construction."""
     match = metrics.get("provenance", {}).get("response_match")
     if not match or column.key not in UNMATCHED:
         return ""
@@ -277,7 +277,7 @@ def _shown(cell: Cell) -> str:
 
 
 def where_it_shows(metrics: Metrics) -> list[str]:
-    """A sentence per candidate on what tells it from Geant4."""
+    """A sentence per candidate on what distinguishes it from Geant4."""
     return [
         f"{name}: {found['where']['sentence']}" for name, found in metrics["candidates"].items() if "where" in found
     ]

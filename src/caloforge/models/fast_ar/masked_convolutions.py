@@ -38,7 +38,7 @@ class BlockedConvolution(nn.Module):
         self.across = Across(2 * n_in, n_out, circular=circular)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs of the new layers x (N, Z, ...), and the last `reach` layers seen, to go on with."""
+        """Outputs of the new layers x (N, Z, ...), and the last `reach` layers, for the next call."""
         seen = torch.cat([past, x], 1)
         y: Tensor = self.across(torch.cat([seen[:, : x.shape[1]], x], 4))
         return y, seen[:, x.shape[1] :].contiguous()
@@ -68,13 +68,13 @@ class Block(nn.Module):
         self.mix = Mix(channels, conditions)
 
     def forward(self, x: Tensor, conditions: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions), and the layers to go on with."""
+        """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions), and the layers for the next call."""
         y, past = self.blocked(silu(x), past)
         return x + self.mix(y, conditions), past
 
 
 class Grow(nn.Module):
-    """Each cell cut in four: the way back from a stride of 2."""
+    """Each cell is cut in four: the inverse of a stride of 2."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class BlockedNetwork(nn.Module):
             x: the layers that follow those of `state`.
             place: (A, B, places).
             conditions: (N, Z, conditions).
-            state: what the layers before left.
+            state: of the network after the layers before.
         """
         pasts = iter(state)
         x, past = self.entrance(x, next(pasts))
@@ -155,7 +155,7 @@ class BlockedNetwork(nn.Module):
 
 
 def _through(level: nn.Module, x: Tensor, conditions: Tensor, pasts: Iterator[Tensor], kept: State) -> Tensor:
-    """A resolution's blocks, each taking its past and leaving what to go on with."""
+    """Apply the blocks of one resolution, each with its own past layers."""
     for block in level.children():
         x, past = block(x, conditions, next(pasts))
         kept.append(past)

@@ -55,8 +55,8 @@ class LogisticMixture:
     def quantile(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Values (N, Z, cells) whose probability from below is the normal CDF of the noise, and which are not empty.
 
-        A continuous function of noise and parameters, which a drawn choice of component would not be: rounding in the
-        last bit never makes another shower. The mixture's log odds are searched between its components' quantiles.
+        It is a continuous function of noise and parameters, unlike a random choice of a component: rounding never
+        changes a shower. The mixture's log odds are searched between its components' quantiles.
         """
         odds, hit = self._odds(noise)
         ends = self.centre + self.log_scale.exp() * odds.log()[:, :, None]

@@ -36,7 +36,7 @@ FULL = -0.01  # log of the share of its layer above which a cell holds all of it
 
 
 class LayerNumbers(NamedTuple):
-    """What is drawn of layers before their cells.
+    """Quantities of layers that are drawn before their cells.
 
     Attributes:
         incident: kinetic energy (N, Z) [MeV].
@@ -55,7 +55,7 @@ class LayerNumbers(NamedTuple):
     scale: Scale
 
     def of(self, layers: Tensor) -> "LayerNumbers":
-        """Those of some layers."""
+        """The quantities of some layers."""
         incident, energy, shapes, means, conditions = (part.index_select(1, layers) for part in self[:5])
         return LayerNumbers(incident, energy, shapes, means, conditions, self.scale.of(layers))
 
@@ -98,7 +98,7 @@ class FastArModel(ResponseMatched):
     first_guess: Tensor
 
     def _register_maps(self, detector: Detector, mixtures: int) -> None:
-        """Where cells lie, radius and, where showers have one, direction; what mixtures start from."""
+        """Register positions of cells and the initial parameters of the mixtures."""
         centres = torch.from_numpy(detector.cell_centres[: self.area, :2]).float()
         radius = centres.norm(dim=1)
         directions = (centres / radius.clamp(min=1e-6 * self.half_width)[:, None]).T
@@ -224,7 +224,7 @@ class FastArModel(ResponseMatched):
     def _draw(self, mixture: LogisticMixture, noise: Tensor, numbers: LayerNumbers) -> Tensor:
         """Cells (N, Z, cells) [MeV] that sum to their layers' energies and have about their shapes.
 
-        In a layer with energy but no hit, the cell nearest to one takes it.
+        In a layer with energy but no hit, the cell nearest to the threshold takes it.
         """
         layers = numbers.energy[:, :, None]
         value, filled = mixture.quantile(noise)
@@ -244,7 +244,7 @@ class FastArModel(ResponseMatched):
         return torch.where(layers < self._floor, self._floor * (1 - torch.rand_like(layers)), layers)
 
     def _drawn(self, batch: Batch, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """What flow I draws (N, Z + 5 Z), and the layer energies (N, Z) [MeV] in it."""
+        """Data of flow I (N, Z + 5 Z), and the layer energies (N, Z) [MeV] in it."""
         layers = self._layers(cells)
         shares = self.shares(layers, batch.incidents["energy"])
         return torch.cat([shares, self.shapes(cells.flatten(1))], 1), layers

@@ -1,4 +1,4 @@
-"""Cells of a layer weighed anew, so that the layer has the centre, width and mean radius drawn for it."""
+"""Reweighting of the cells of a layer to the centre, width and mean radius that were drawn for it."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ TINY = 1e-12
 
 
 def moments(places: Tensor) -> Tensor:
-    """What is averaged over the cells of a layer (cells, 5): x, y, x^2, y^2, r of their places (cells, 2)."""
+    """Quantities averaged over the cells of a layer (cells, 5): x, y, x^2, y^2, r of their centres (cells, 2)."""
     return torch.cat([places, places.square(), places.norm(dim=1, keepdim=True)], 1)
 
 

@@ -109,7 +109,7 @@ def _offset(ratio: Tensor) -> Tensor:
 
 
 class Profiles(nn.Module):
-    """Energy along each axis and in all, over the incident energy, standardised: what sums over an image tell."""
+    """Standardised profiles: energy along each axis and in total, over the incident energy."""
 
     centre: Tensor
     width: Tensor
@@ -162,7 +162,7 @@ def _moments(profiles: Tensor, conditions: Tensor) -> Tensor:
 
 
 def image_cost(real: Tensor, drawn: Tensor, energy: Tensor, grid: Sizes) -> Tensor:
-    """The talk's measure of two samples: mean energy along each axis, and mean position of the maximum on it.
+    """Distance of two samples as in the talk: mean energy along each axis, and mean position of its maximum.
 
     Sum over the axes of the relative difference of the mean profiles and of the distance of the mean maxima in
     cells, over the number of cells. Samples (N, n_cells) and incident energies (N, 1) [MeV].

@@ -32,13 +32,13 @@ TYPICAL = 256  # training incidents whose batch statistics a trained generator k
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the discriminator says of showers, and their total energy.
+    """Output of the discriminator for showers, and their total energy.
 
     Attributes:
         genuine: logit (N, 1) of being of Geant4.
         energy: reconstructed incident energy (N, 1) [MeV].
         total: total energy (N, 1) [MeV], a sum without weights as in the published network.
-        profiles: the profiles (N, size) it looked at.
+        profiles: the profiles (N, size) that it used.
     """
 
     genuine: Tensor
@@ -97,7 +97,7 @@ class Gan3DModel(ResponseMatched):
         self.generator.finalise(self.typical)
 
     def finalise(self) -> None:
-        """Keep the batch statistics that the present weights give to typical incidents, then correct the response."""
+        """Keep the batch statistics of the present weights for typical incidents, then fit the response match."""
         self.generator.finalise(self.typical)
         super().finalise()
 
@@ -132,7 +132,7 @@ class Gan3DModel(ResponseMatched):
         return self.weights.adversarial * entropy + self.weights.energy * per_cent(verdict.energy, energy)
 
     def verdict(self, heights: Tensor, incidents: dict[str, Tensor]) -> Verdict:
-        """The discriminator's opinion of showers, given as heights (N, n_cells)."""
+        """Output of the discriminator for showers, given as heights (N, n_cells)."""
         energy = incidents["energy"]
         cells = self.cells.energies(heights, energy)
         total = cells.sum(1, keepdim=True)

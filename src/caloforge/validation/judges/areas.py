@@ -11,7 +11,7 @@ LEAST = 0.3  # standard errors: less is taken for this much where significances 
 
 
 def placements(scores: Floats, labels: Floats) -> Floats:
-    """Share of the other class that each shower is ranked right against (N,), ties counting half.
+    """Share (N,) of the other class against which each shower is ranked in the right order, ties counting half.
 
     Their mean over either class is the area under the curve; their variances give its error.
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837.
@@ -47,7 +47,7 @@ def area_over_folds(scores: Sequence[Floats], labels: Sequence[Floats]) -> tuple
 
 
 def told_apart(curve: Sequence[tuple[int, float, float]], deviations: float = 3.0) -> int | None:
-    """Showers per class at which the area first lies so many standard errors above 0.5; None where it never does.
+    """Showers per class at which the area is first so many standard errors above 0.5; None if it never is.
 
     Between points the logarithm of the significance is interpolated in that of the showers. The error at n showers is
     that of the largest sample times the root of its size over n. Below the first point no smaller number is claimed.

@@ -1,4 +1,4 @@
-"""Named columns of numbers, one row per shower."""
+"""Named features of the judge, one row per shower."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

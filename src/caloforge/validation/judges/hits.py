@@ -13,7 +13,7 @@ MOST_SHOWERS = 2000
 
 
 def hit_edges(showers: Showers) -> Floats:
-    """At most seven growing energies [MeV], the first one the threshold or what 99.9 % of the hits exceed.
+    """At most seven energies [MeV] in ascending order, the first one the threshold or what 99.9 % of the hits exceed.
 
     None lies above the 99.5 % quantile of the hits.
     """

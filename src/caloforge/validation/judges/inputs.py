@@ -1,4 +1,4 @@
-"""What the judges see: named columns of the same showers, thresholded, by view."""
+"""Inputs of the judge: named features of thresholded showers, by view."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -141,7 +141,7 @@ def _conditions(samples: Sequence[Showers]) -> list[Columns]:
 
 
 def _known(showers: Showers) -> dict[str, Floats]:
-    """What is known of incidents, angles to a mrad and entry points to 0.1 mm, as samples are compared."""
+    """Incident quantities as they are compared: angles to 1 mrad, entry points to 0.1 mm."""
     incidents = showers.incidents
     theta = np.round(incidents.theta, 3)
     inclined = np.where(theta > 0, 1.0, 0.0)

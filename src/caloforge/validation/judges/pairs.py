@@ -26,7 +26,7 @@ DEGREE = 3  # of the polynomials of what is known of the incidents
 
 @dataclass(frozen=True)
 class Residuals:
-    """Columns as normal scores, less what the incidents tell of them, over the standard deviation of the rest.
+    """Standardised residuals of the features' normal scores after a fit on the incidents.
 
     Attributes:
         views: that the columns are of.

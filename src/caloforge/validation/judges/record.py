@@ -1,4 +1,4 @@
-"""The verdict of the judge as it stands in metrics.json, and in one sentence."""
+"""The result of the judge for metrics.json, and as one sentence."""
 
 from dataclasses import asdict
 from typing import Any
@@ -28,7 +28,7 @@ def record(verdict: Verdict) -> Metrics:
 
 
 def sentence(verdict: Verdict) -> str:
-    """What tells the candidate from Geant4, in a sentence."""
+    """A sentence on what distinguishes the candidate from Geant4."""
     found = verdict.auc
     if found.mean < 0.5 + APART * found.error or verdict.where is None:
         return f"Nothing tells it from Geant4 with {found.n} showers per class."

@@ -56,7 +56,7 @@ def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Trees
 
 
 def boost(views: Sequence[str], matrices: Sequence[NDArray[np.float32]], samples: Sequence[Sample], seed: int) -> Trees:
-    """Boost small and large trees until the loss on the selection part stalls, and keep what it prefers.
+    """Boost small and large trees until the loss on the selection part stalls, and keep the better of both.
 
     Args:
         views: what the columns are of.

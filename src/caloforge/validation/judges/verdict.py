@@ -1,4 +1,4 @@
-"""The judge: the strongest of several classifiers, cross-validated, chosen without the showers that it is tested on."""
+"""The judge: the strongest of several cross-validated classifiers, chosen without the showers that it is tested on."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class ParticleArea:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge says of a candidate.
+    """Result of the judge for one candidate.
 
     Attributes:
         auc: the headline.
@@ -93,7 +93,7 @@ class Verdict:
 
 
 def silent(what: str) -> None:
-    """Say nothing of the step that ended."""
+    """Report nothing at the end of a step."""
 
 
 def judge(
@@ -149,7 +149,7 @@ def n_steps(members: int, folds: int = FOLDS, curve: Sequence[float] = CURVE) ->
 def _cross_validate(
     problem: Problem, members: dict[str, Member], tick: Callable[[str], None]
 ) -> dict[str, list[Trained]]:
-    """Every member on every fold."""
+    """Train and test every member on every fold."""
     work = [(name, fold) for name in members for fold in range(problem.n_folds)]
     results = in_parallel([partial(problem.train, name, members[name], fold) for name, fold in work],
                           lambda k: tick(members[work[k][0]].label))  # fmt: skip

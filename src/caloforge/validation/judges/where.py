@@ -1,4 +1,4 @@
-"""Where it shows: the columns by which the strongest trees tell a candidate from Geant4, in words of physics."""
+"""The features by which the strongest trees distinguish a candidate from Geant4."""
 
 import re
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Where:
-    """What the strongest trees go by.
+    """Features that the strongest trees use.
 
     Attributes:
         member: the trees.

@@ -1,4 +1,4 @@
-"""What metrics are given: samples, whose tables are made once, and what they are compared with."""
+"""Inputs of metrics: samples, whose tables are computed once, and the reference they are compared with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from caloforge.validation.table import Table, defined, observable_table
 
 @dataclass(frozen=True)
 class Sample:
-    """Showers under judgement.
+    """Showers that are judged.
 
     Attributes:
         name: in reports.
@@ -39,7 +39,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What samples are compared with, and how.
+    """The reference of a comparison, and its settings.
 
     Attributes:
         reference: Geant4's showers.
