@@ -9,10 +9,11 @@ from caloforge.errors import InputError, RunError
 from caloforge.report import folder, validate
 from caloforge.validation import benchmark, schema, summary_table
 from caloforge.validation.features import VIEWS
+from caloforge.validation.judges.schema import Member
 from caloforge.validation.metrics import METRICS, Comparison, Sample, score
 from caloforge.validation.recipes import RECIPES
 from caloforge.validation.samples import prepare
-from caloforge.validation.schema import Member, View, read_metrics
+from caloforge.validation.schema import View, read_metrics
 
 AUCS = ("auc_low", "auc_low_normed", "auc_high", "auc_high_trees", "auc_log", "auc_fixed")
 

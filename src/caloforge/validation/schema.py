@@ -7,16 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from caloforge.errors import InputError
 from caloforge.files import read_text
+from caloforge.validation.judges.schema import Headline, Member, Where
+from caloforge.validation.schema_base import Closed, Number
 
 SCHEMA = "caloforge-metrics-1"
-Number = float | None
 Counts = dict[str, Any]
-
-
-class Closed(BaseModel):
-    """No other keys."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Observable(Closed):
@@ -142,66 +137,6 @@ class View(Spread):
     values: list[Number]
     jsd: Spread
     energy: tuple[Number, Number] | None = None
-
-
-class Member(Closed):
-    """AUC of one member of the judge."""
-
-    mean: Number
-    error: Number
-    n: int
-    strength: Number
-    label: str
-
-
-class ParticleArea(Closed):
-    """AUC among the showers of one particle."""
-
-    mean: Number
-    error: Number
-    n: int
-
-
-class Headline(Closed):
-    """AUC of the strongest member, chosen without the showers that it is tested on."""
-
-    mean: Number
-    error: Number
-    member: str
-    n: int
-    chosen: list[str]
-    curve: list[tuple[int, Number, Number]]
-    told_apart_at: int | None
-    members: list[str]
-    particles: dict[str, ParticleArea] = Field(default_factory=dict)
-
-
-class Column(Closed):
-    """A column of the judge."""
-
-    name: str
-    family: str
-    share: Number
-    reference: Number
-    candidate: Number
-    shift: Number
-
-
-class Family(Closed):
-    """Columns of a kind, and the loss of AUC without them."""
-
-    name: str
-    drop: Number
-
-
-class Where(Closed):
-    """Features that the strongest trees use."""
-
-    member: str
-    families: list[Family]
-    columns: list[Column]
-    cells: list[Number] | None
-    sentence: str
 
 
 class Reconstruction(Closed):
