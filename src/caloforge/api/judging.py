@@ -1,6 +1,7 @@
 """Judge and time simulators."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +98,15 @@ def time(
 
     found = _detector(detector)
     named = _named(simulators)
-    made = {name: one if isinstance(one, Simulator) else create(one, found) for name, one in named.items()}
     listed = [energies] if isinstance(energies, str | int | float) else energies
     wanted = [one if isinstance(one, str) else f"{one!r} MeV" for one in listed]
-    try:
+    with ExitStack() as opened:
+        made = {
+            name: one if isinstance(one, Simulator) else opened.enter_context(create(one, found))
+            for name, one in named.items()
+        }
         return bench(found, made, SourceConfig(particle=str(particle)), wanted, lambda _: None, batches,
                      chosen_physics(physics), with_geant4=geant4)  # fmt: skip
-    finally:
-        for name, one in made.items():
-            if one is not named[name]:
-                one.close()
 
 
 def _named(values: Candidates) -> dict[str, Any]:

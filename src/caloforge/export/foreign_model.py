@@ -276,13 +276,13 @@ def card(spec: ForeignSpec, detector: Detector, model: Path) -> ModelCard:
 def _try_out(path: Path, model: Path) -> None:
     """Simulate both ends of the energy range, so that a failing network is refused before its file gets its name."""
     try:
-        simulator = LearnedSimulator(path)
-        ranges = simulator.card.ranges
-        centre = [sum(side) / 2 for side in ranges.position]
-        ends = Incidents.make(
-            simulator.card.pdgs[0], list(ranges.energy), theta=ranges.theta[0], phi=ranges.phi[0], position=centre
-        )
-        simulator.simulate(ends, 0)
+        with LearnedSimulator(path) as simulator:
+            ranges = simulator.card.ranges
+            centre = [sum(side) / 2 for side in ranges.position]
+            ends = Incidents.make(
+                simulator.card.pdgs[0], list(ranges.energy), theta=ranges.theta[0], phi=ranges.phi[0], position=centre
+            )
+            simulator.simulate(ends, 0)
     except (InputError, RunError) as error:
         reason = str(error).replace(str(path), "the wrapped network")
         raise InputError(f"{model} does not work as described: {reason}") from None

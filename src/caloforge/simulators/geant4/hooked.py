@@ -1,6 +1,7 @@
 """Full simulation with a fast one inside: Geant4 tracks what the hook does not take."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,11 +67,10 @@ class HookedGeant4(Geant4Simulator):
         super().__init__(detector, physics)
         if not 0 < threshold < np.inf or batch_events < 1:
             raise InputError(f"threshold {threshold:g} MeV must be positive and batch_events {batch_events} at least 1")
-        fast = create(simulator_name, detector)
-        particles = taken_particles(fast)
-        self._fast_provenance = fast.provenance()
+        with create(simulator_name, detector) as fast:
+            particles = taken_particles(fast)
+            self._fast_provenance = fast.provenance()
         self._fast = fast
-        fast.close()
         if inside and not detector.frame.follows:
             raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
         self._hook: dict[str, Any] = {
@@ -201,11 +201,9 @@ def simulate(
         InputError: incidents, simulator or settings that do not fit.
         RunError: the simulation failed.
     """
-    geant4 = HookedGeant4(detector, simulator_name, threshold, batch_events, inside=inside, physics=physics)
-    try:
+    hooked = HookedGeant4(detector, simulator_name, threshold, batch_events, inside=inside, physics=physics)
+    with closing(hooked) as geant4:
         return geant4.run(incidents, seed)
-    finally:
-        geant4.close()
 
 
 def _per_event(parts: list[dict[str, float]], n: int) -> dict[str, float]:
