@@ -1,4 +1,4 @@
-"""SHA-256 digests of showers, weights and exported models: a change that only moves code must keep every one.
+"""SHA-256 digests of showers, weights, losses and exported graphs: a change that only moves code must keep every one.
 
 python benchmarks/digests.py -o before.json
 python benchmarks/digests.py --against before.json
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 
 from caloforge.detector import Detector, symmetries
@@ -184,7 +185,7 @@ def _simulated(name: str, folder: Path, ways: dict[str, str]) -> Found:
 
 
 def learned(name: str, kind: str, folder: Path) -> Found:
-    """Of weights, exported file and showers of a model trained for a few steps, and of its student's."""
+    """Of weights, losses, exported graph and showers of a model trained for a few steps, and of its student's."""
     sample = incidents(name, 200, "300 MeV:3 GeV", INCLINED)
     with create("gflash", detector(name)) as simulator:
         showers = simulator.simulate(sample, 3)
@@ -201,14 +202,15 @@ def _learned(kind: str, run: Path, showers: Showers, more: dict[str, Any]) -> Fo
     train(TrainingConfig.build(config | more, kind), showers[:150], showers[150:], run, quiet=True)
     weights = torch.load(run / "model.pt", weights_only=True)
     yield "weights", digest(*(value for _, value in sorted(_tensors(weights))))
-    yield "losses", text((run / "losses.jsonl").read_text(encoding="utf-8"))
+    rows = [json.loads(line) for line in (run / "losses.jsonl").read_text(encoding="utf-8").splitlines()]
+    yield "losses", text([{**row, "seconds": None} for row in rows])
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             export(run, exported)
     except RunError as error:  # a few steps may leave a flow that amplifies rounding
         yield "refused by export", text(error)
         return
-    yield "exported file", hashlib.sha256(exported.read_bytes()).hexdigest()
+    yield "exported graph", hashlib.sha256(onnx.load(exported).graph.SerializeToString()).hexdigest()
     with LearnedSimulator(exported, showers.detector, outside=True) as simulator:
         yield "learned", digest(simulator.simulate(showers.incidents[:20], 6).energies)
 
