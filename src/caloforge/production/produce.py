@@ -110,8 +110,8 @@ def produce(
                 f"{output} holds other showers than asked for; give another name, or --force to replace them"
             )
         check_output(output, force=replace, inputs=(order.file,), suffixes=SUFFIXES)
-        with closing(order.make()) as simulator:  # one that cannot be made is told before anything is written
-            physics = {} if cluster else simulator.provenance()  # the workers of a cluster have tables of their own
+        with closing(order.make()) as simulator:  # one that cannot be made raises before anything is written
+            physics = {} if cluster else simulator.provenance()  # workers of a cluster have their own tables
         todo = sh.split(order.first_id, order.n)
         try:
             folder.open(resume=resume, force=force)
