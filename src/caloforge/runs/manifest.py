@@ -97,7 +97,8 @@ class Manifest:
             raise InputError(f"{foreign[0]} was made by no run; move it, or give another folder with --out")
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+        """Name of a file in the list; a file in a folder that runs share has its path, which no list holds."""
+        return (path.relative_to(self.folder) if path.is_relative_to(self.folder) else path.absolute()).as_posix()
 
     def _read(self) -> dict[str, Any]:
         values: Any = None
