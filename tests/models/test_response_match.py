@@ -87,9 +87,9 @@ def test_drawn_responses_become_geant4s(domain, ordered):
     match = ResponseMatch(domain, 16_000)
     match.fit(response * energy, {"energy": energy})
     before = respond(torch.randn(8000, 1, generator=torch.Generator().manual_seed(5)), energy)
-    assert torch.equal(match(before, energy), torch.ones_like(before))
+    assert torch.equal(match(before, {"energy": energy}), torch.ones_like(before))
     match.finalise(respond, 1)
-    after = before * match(before, energy) / energy
+    after = before * match(before, {"energy": energy}) / energy
     order = energy[:, 0].argsort()
     for ours, theirs in zip(after[order].chunk(4), response[order].chunk(4), strict=True):
         assert float(ours.mean() / theirs.mean()) == pytest.approx(1, abs=5 * float(theirs.std()) / np.sqrt(1000))
@@ -108,13 +108,22 @@ def test_what_is_not_a_number_is_not_matched(domain):
     assert float(match.matched) == 0
 
 
-def test_several_particles_are_not_matched():
-    incidents = Incidents.make([11, 211] * 500, np.geomspace(LOW, HIGH, 1000))
-    response, energy = leaking(1000, 15)
-    match = ResponseMatch(Domain.of(incidents), 1000)
-    match.fit(response * energy, {"energy": energy, "pdg": torch.from_numpy(incidents.pdg.astype(np.int64))[:, None]})
-    match.finalise(respond, 1)
-    assert torch.equal(match(energy, energy), torch.ones_like(energy))
+def test_each_particle_has_its_own_distribution():
+    """Pions respond 0.6 times as strongly as electrons, and the network draws both alike."""
+    incidents = Incidents.make(np.resize([11, 211], 8000), np.geomspace(LOW, HIGH, 8000))
+    response, energy = leaking(8000, 15)
+    given = {"energy": energy, "pdg": torch.from_numpy(incidents.pdg.astype(np.int64))[:, None]}
+    pions = given["pdg"] == 211
+    response = torch.where(pions, 0.6 * response, response)
+    match = ResponseMatch(Domain.of(incidents), 16_000)
+    match.fit(response * energy, given)
+    match.finalise(lambda noise, **given: respond(noise, given["energy"]), 1)
+    before = respond(torch.randn(8000, 1, generator=torch.Generator().manual_seed(16)), energy)
+    after = before * match(before, given) / energy
+    for rows in (pions, ~pions):
+        ours, theirs = after[rows], response[rows]
+        assert float(ours.mean() / theirs.mean()) == pytest.approx(1, abs=5 * float(theirs.std()) / np.sqrt(4000))
+        assert float(ours.std() / theirs.std()) == pytest.approx(1, abs=0.2)
 
 
 def test_empty_showers_stay_numbers(domain):
@@ -122,7 +131,7 @@ def test_empty_showers_stay_numbers(domain):
     match = ResponseMatch(domain, 1000)
     match.fit(response * energy, {"energy": energy})
     match.finalise(lambda noise, energy: energy * noise.abs(), 1)
-    assert torch.isfinite(match(torch.zeros(5, 1), energy[:5])).all()
+    assert torch.isfinite(match(torch.zeros(5, 1), {"energy": energy[:5]})).all()
 
 
 @pytest.mark.parametrize("kind", ["vae", "wgan-gp", "gan-3d", "fast-ar"])

@@ -19,7 +19,7 @@ class ResponseMatched(Model):
 
     Attributes:
         draws: generated showers that the correction is fitted to.
-        response: quantile map of the response, conditional on energy.
+        response: quantile map of the response, conditional on energy and particle.
         match_noise: how many of a shower's first noise numbers decide its total energy.
     """
 
@@ -62,5 +62,5 @@ class ResponseMatched(Model):
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Cells (N, n_cells) [MeV], thresholded."""
         energies, *drawn = self.draw(noise, **incidents)
-        energies = energies * self.response(self.total(energies), incidents["energy"])
+        energies = energies * self.response(self.total(energies), incidents)
         return self.cells_of(energies, tuple(drawn), **incidents)

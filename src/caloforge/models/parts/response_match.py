@@ -1,6 +1,7 @@
 """Quantile map of the response of generated showers to Geant4's, conditional on energy."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -101,8 +102,48 @@ def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
     return first + (x - below) * (last - first) / (above - below)
 
 
+class ScoresOfParticles(nn.Module):
+    """`ScoresAtEnergies` for each of several particles, whose distributions at one energy differ.
+
+    Attributes:
+        pdgs: PDG codes (P,).
+        parts: scores of each.
+    """
+
+    pdgs: Tensor
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        self.register_buffer("pdgs", torch.tensor(domain.pdgs), persistent=False)
+        self.parts = nn.ModuleList(ScoresAtEnergies(domain) for _ in domain.pdgs)
+
+    def _each(self) -> list[ScoresAtEnergies]:
+        return cast("list[ScoresAtEnergies]", list(self.parts))
+
+    def fit(self, values: Tensor, energy: Tensor, pdg: Tensor) -> None:
+        """Fit to values (N, 1) at incident energies (N, 1) [MeV] of particles (N, 1), each of them among the rows."""
+        for code, part in zip(self.pdgs, self._each(), strict=True):
+            rows = pdg[:, 0] == code
+            part.fit(values[rows], energy[rows])
+
+    def forward(self, values: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
+        """Scores (N, 1) of values (N, 1)."""
+        return self._chosen([part(values, energy) for part in self._each()], pdg)
+
+    def inverse(self, scores: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
+        """Values (N, 1) of scores (N, 1)."""
+        return self._chosen([part.inverse(scores, energy) for part in self._each()], pdg)
+
+    def _chosen(self, found: list[Tensor], pdg: Tensor) -> Tensor:
+        """Of what each particle's scores give, that of each row's particle."""
+        result = found[0]
+        for code, other in zip(self.pdgs[1:], found[1:], strict=True):
+            result = torch.where(pdg == code, other, result)
+        return result
+
+
 class ResponseMatch(nn.Module):
-    """Quantile-map the response of generated showers to Geant4's, conditional on energy.
+    """Quantile-map the response of generated showers to Geant4's, conditional on energy and particle.
 
     Adversarial networks, and likelihoods of hundreds of numbers, miss the width of the response by tens of per cent,
     and its tail of showers that leak. The distribution of the response at an energy is one-dimensional and known, so
@@ -114,21 +155,26 @@ class ResponseMatch(nn.Module):
     def __init__(self, domain: Domain, draws: int) -> None:
         super().__init__()
         self.draws = draws
-        self.real, self.drawn = ScoresAtEnergies(domain), ScoresAtEnergies(domain)
+        scores = ScoresAtEnergies if len(domain.pdgs) == 1 else ScoresOfParticles
+        self.real, self.drawn = scores(domain), scores(domain)
         self.register_buffer("matched", torch.zeros(()))
-        self.names, self.single = domain.inputs, len(domain.pdgs) == 1
+        self.names = domain.inputs
         for name in self.names:
             width, kind = (3 if name == "position" else 1), (torch.int64 if name == "pdg" else torch.float32)
             self.register_buffer(f"typical_{name}", torch.zeros(TYPICAL, width, dtype=kind))
 
     def fit(self, totals: Tensor, incidents: dict[str, Tensor]) -> None:
         """Fit to the total energies (N, 1) [MeV] of training showers, and keep some of their incidents."""
-        self.real.fit(_log_response(totals, incidents["energy"]), incidents["energy"])
+        self.real.fit(_log_response(totals, incidents["energy"]), *self._given(incidents))
         mixed = torch.randperm(len(totals), generator=torch.Generator().manual_seed(0))  # files may be in order
         rows = mixed[torch.arange(TYPICAL) % len(totals)]
         for name, typical in self._typical().items():
             typical.copy_(incidents[name][rows])
         self.matched.zero_()
+
+    def _given(self, incidents: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """What the response depends on here: energies (N, 1) [MeV], and particles (N, 1) where there are several."""
+        return tuple(incidents[name] for name in ("energy", "pdg") if name in self.names)
 
     def _typical(self) -> dict[str, Tensor]:
         return {name: getattr(self, f"typical_{name}") for name in self.names}
@@ -144,31 +190,31 @@ class ResponseMatch(nn.Module):
 
         """
         self.matched.zero_()
-        if not self.single:
-            return
         generator = torch.Generator().manual_seed(0)
-        totals, energies = [], []
+        totals, given = [], []
         with torch.no_grad():
             for first in range(0, self.draws, PART):
                 rows = torch.arange(first, min(first + PART, self.draws)) % TYPICAL
                 incidents = {name: values[rows] for name, values in self._typical().items()}
                 noise = torch.randn(len(rows), noise_size, generator=generator)
                 totals.append(respond(noise.to(self.matched.device), **incidents))
-                energies.append(incidents["energy"])
-        energy, response = torch.cat(energies), _log_response(torch.cat(totals), torch.cat(energies))
+                given.append(self._given(incidents))
+        known = [torch.cat(column) for column in zip(*given, strict=True)]
+        response = _log_response(torch.cat(totals), known[0])
         if response.isfinite().all():
-            self.drawn.fit(response, energy)
+            self.drawn.fit(response, *known)
             self.matched.fill_(1.0)
 
-    def forward(self, totals: Tensor, energy: Tensor) -> Tensor:
+    def forward(self, totals: Tensor, incidents: dict[str, Tensor]) -> Tensor:
         """Factors (N, 1) that correct the response of showers.
 
         Args:
             totals: deposited energies (N, 1) [MeV].
-            energy: incident energies (N, 1) [MeV].
+            incidents: of the showers, by name.
         """
-        drawn = _log_response(totals, energy)
-        wanted = self.real.inverse(self.drawn(drawn, energy), energy)
+        given = self._given(incidents)
+        drawn = _log_response(totals, given[0])
+        wanted = self.real.inverse(self.drawn(drawn, *given), *given)
         return (self.matched * (wanted - drawn)).exp()
 
 
