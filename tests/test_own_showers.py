@@ -13,10 +13,10 @@ from caloforge import runs
 from caloforge.errors import InputError
 from caloforge.fit import fit_to_minutes
 from caloforge.runs.config import RunConfig
-from caloforge.runs.own_showers import hashed
 from caloforge.showers import Incidents, read, write
 from caloforge.showers.domain import Domain
 from caloforge.showers.foreign import LAYOUTS
+from caloforge.showers.share import hashed
 from caloforge.simulators import create
 from caloforge.validation.recipes import RECIPES
 

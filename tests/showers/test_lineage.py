@@ -4,6 +4,7 @@ import pytest
 
 from caloforge.errors import InputError
 from caloforge.showers.lineage import drawn_ranges, learned_from
+from caloforge.showers.share import in_share
 from caloforge.validation.samples import check_unseen
 
 ORDER = {"detector": "d", "simulator": "geant4", "source": {"pdg": 11, "energy": [1e3, 1e4]}, "seed": 1}
@@ -35,6 +36,20 @@ def reference(small, toy):
 )
 def test_showers_that_a_model_has_seen_are_counted(reference, candidate, seen):
     assert learned_from(candidate, reference) == seen
+
+
+def test_shares_of_one_file_share_no_showers(reference):
+    """A run splits a file of ours by the hash of ids: what the model has seen are the showers of its share alone."""
+    ids = reference.incidents.shower_id
+    for share in ((0.0, 0.4), (0.4, 1.0)):
+        model = {"training": {"showers": made(n=200) | {"source_file": {"share": list(share)}}}}
+        other = reference[~in_share(ids, share)]
+        assert 5 < len(other) < 45
+        assert learned_from(model, other) == 0
+        assert learned_from(model, reference) == 50 - len(other)
+    for broken in ("all", [0.1], [None, 1.0]):
+        model = {"training": {"showers": made(n=200) | {"source_file": {"share": broken}}}}
+        assert learned_from(model, reference) == 50
 
 
 def test_showers_of_unknown_origin_are_no_training_showers(reference):

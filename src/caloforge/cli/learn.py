@@ -88,7 +88,7 @@ def adapt(
     The transforms are fitted to the new showers. A tenth of them, by a hash of their ids, selects the weights.
     """
     check_installed(*TRAINING)
-    from caloforge.runs.own_showers import hashed
+    from caloforge.showers.share import hashed
     from caloforge.training import adapt as training
     from caloforge.training import train as learn
 

@@ -21,10 +21,11 @@ from caloforge.showers.domain import Domain
 from caloforge.showers.foreign import Table
 from caloforge.showers.foreign.layout import Layout
 from caloforge.showers.incidents import concatenate
+from caloforge.showers.lineage import SOURCE_FILE
+from caloforge.showers.share import in_share
 from caloforge.simulators import create
 from caloforge.units import counted
 
-KEY = "source_file"  # in the provenance of a copy
 LEAST_TEST = 400  # showers: a reference and a floor half
 
 
@@ -37,17 +38,7 @@ class Part:
 
     def has(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which showers (N,) belong to the part."""
-        place = hashed(ids)
-        return (place >= self.share[0]) & (place < self.share[1])
-
-
-def hashed(ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Fixed number in [0, 1) for each shower id, by splitmix64, which leaves no pattern of the ids."""
-    with np.errstate(over="ignore"):
-        x = ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return in_share(ids, self.share)
 
 
 class OwnShowers:
@@ -148,12 +139,12 @@ class OwnShowers:
                 for block in table.chunks():
                     rows = kept[done : done + len(block)]
                     done += len(block)
-                    put(replace(block[rows], provenance=block.provenance | {KEY: made}))
+                    put(replace(block[rows], provenance=block.provenance | {SOURCE_FILE: made}))
 
     @staticmethod
     def _made_from(output: Path) -> Any:
         with foreign.opened(output) as (_, table):
-            return table.provenance.get(KEY)
+            return table.provenance.get(SOURCE_FILE)
 
 
 def _range(side: tuple[float, float], unit: str) -> str:

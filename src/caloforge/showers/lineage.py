@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 
 from caloforge.showers.container import Provenance, Showers
+from caloforge.showers.share import in_share
 
 RANGES = "ranges"
 """Entry of a provenance: the ranges that incidents were drawn from, energy [MeV], theta, phi [rad], x, y [mm]."""
+SOURCE_FILE = "source_file"
+"""Entry of a provenance: the file that showers were taken from, and which share of it."""
 EARLIER = (
     ("order", "source"),
-    ("source_file", RANGES),
+    (SOURCE_FILE, RANGES),
 )  # places in files of earlier versions, and of runs on users' files
 SAME = ("detector", "simulator", "source", "seed")  # entries of an order that determine shower i
 
@@ -40,8 +43,17 @@ def learned_from(candidate: Provenance, showers: Showers) -> int:
     for ancestor in _ancestors(candidate):
         theirs, first, n = (ancestor.get(key) for key in ("order", "first_id", "n"))
         if isinstance(theirs, dict) and isinstance(first, int) and isinstance(n, int) and _same(order, theirs):
-            seen |= (showers.incidents.shower_id >= first) & (showers.incidents.shower_id < first + n)
+            ids = showers.incidents.shower_id
+            seen |= (ids >= first) & (ids < first + n) & in_share(ids, _share(ancestor))
     return int(seen.sum())
+
+
+def _share(provenance: Provenance) -> tuple[float, float]:
+    """The share of a file's showers that was taken, all where nothing else is told."""
+    for share in (found.get("share") for found in _at(provenance, SOURCE_FILE)):
+        if isinstance(share, list) and len(share) == 2 and all(isinstance(end, int | float) for end in share):
+            return share[0], share[1]
+    return 0.0, 1.0
 
 
 def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:

@@ -65,7 +65,10 @@ class ScoresAtEnergies(EnergyScale):
 
     def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
         """Values (N, 1) of scores (N, 1), those beyond the outermost knots taken as these."""
-        scores = scores.clamp(self.scores[0], self.scores[-1])
+        return self.between(scores.clamp(self.scores[0], self.scores[-1]), energy)
+
+    def between(self, scores: Tensor, energy: Tensor) -> Tensor:
+        """Values (N, 1) of scores (N, 1) between the outermost knots."""
         knots = self._knots(energy)
         scaled = _piecewise(scores, self.scores.expand_as(knots), knots)
         return self.unscaled(scaled, energy)
@@ -132,7 +135,11 @@ class ScoresOfParticles(nn.Module):
 
     def inverse(self, scores: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
         """Values (N, 1) of scores (N, 1)."""
-        return self._chosen([part.inverse(scores, energy) for part in self._each()], pdg)
+        ends = self._chosen([part.scores[-1].expand_as(scores) for part in self._each()], pdg)
+        scores = torch.minimum(
+            torch.maximum(scores, -ends), ends
+        )  # once: the exporter confuses several clamps
+        return self._chosen([part.between(scores, energy) for part in self._each()], pdg)
 
     def _chosen(self, found: list[Tensor], pdg: Tensor) -> Tensor:
         """Of what each particle's scores give, that of each row's particle."""
