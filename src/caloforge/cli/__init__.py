@@ -67,7 +67,7 @@ def main() -> NoReturn:
 def _run() -> tuple[int, str]:
     """Exit code and message of an error."""
     try:
-        app()
+        _call()
     except InputError as error:
         return 2, f"error: {error}"
     except RunError as error:
@@ -87,6 +87,19 @@ def _run() -> tuple[int, str]:
         code = 1 if error.code == INTERRUPTED or isinstance(error.code, str) else int(error.code or 0)
         return code, STOPPED if stopped else ""
     return 0, ""
+
+
+def _call() -> None:
+    """Call the verb; a signal stays a signal, even if a library wraps it in an error, as PyTorch's exporter does."""
+    try:
+        app()
+    except Exception as error:
+        within: BaseException | None = error
+        while within is not None and not isinstance(within, SystemExit | KeyboardInterrupt):
+            within = within.__cause__ or within.__context__
+        if within is None:
+            raise
+        raise within from None
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:

@@ -136,9 +136,7 @@ class ScoresOfParticles(nn.Module):
     def inverse(self, scores: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
         """Values (N, 1) of scores (N, 1)."""
         ends = self._chosen([part.scores[-1].expand_as(scores) for part in self._each()], pdg)
-        scores = torch.minimum(
-            torch.maximum(scores, -ends), ends
-        )  # once: the exporter confuses several clamps
+        scores = torch.minimum(torch.maximum(scores, -ends), ends)  # once: the exporter confuses several clamps
         return self._chosen([part.between(scores, energy) for part in self._each()], pdg)
 
     def _chosen(self, found: list[Tensor], pdg: Tensor) -> Tensor:

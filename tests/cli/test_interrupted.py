@@ -1,0 +1,38 @@
+"""Signals that libraries wrap in errors of their own."""
+
+import subprocess
+import sys
+
+import pytest
+
+WRAPPED = """
+import os, signal, sys, time
+from caloforge import cli
+def verb():
+    try:
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(30)
+    except BaseException:
+        try:
+            raise AttributeError("a module that was being imported has no attribute 'exc'")
+        except AttributeError as error:
+            raise RuntimeError("Failed to export the model") from error
+cli.app = verb
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 1)])
+def test_a_signal_stays_one_whatever_a_library_makes_of_it(name, code):
+    done = subprocess.run([sys.executable, "-c", WRAPPED.format(name=name)], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.startswith("stopped; ")
+    assert "Traceback" not in done.stderr
+
+
+def test_other_errors_of_a_library_are_shown_whole():
+    script = "from caloforge import cli\ndef verb():\n    raise RuntimeError('broken') from ValueError('why')\n"
+    done = subprocess.run([sys.executable, "-c", script + "cli.app = verb\ncli.main()"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ValueError: why" in done.stderr
+    assert "RuntimeError: broken" in done.stderr
