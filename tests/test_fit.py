@@ -30,6 +30,7 @@ def test_showers_and_steps_fit_the_minutes(quickstart, seconds, train, test, ste
     if 400 < train < 2000:
         assert fit.CHAIN * total * seconds / 60 == pytest.approx(9, rel=0.05)
     assert (f"{total} (" in said[-1]) == (train < 2000)
+    assert ("all 3200 showers fit: the run takes about 9 minutes" in said[-1]) == (train == 2000)
 
 
 def test_a_run_that_has_begun_keeps_its_numbers(quickstart, monkeypatch):

@@ -41,6 +41,7 @@ def fit_to_minutes(run: Run, minutes: float, say: Say, *, anew: bool = False) ->
     expected = CHAIN * total * seconds_per_shower(run) / 60
     share = min(1.0, SHARE * minutes / expected)
     if share == 1.0:
+        say(f"all {total} showers fit: the run takes about {math.ceil(expected)} minutes here")
         return run
     config = reduced(run.config, share)
     left = config.showers.sizes

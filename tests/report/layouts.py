@@ -4,8 +4,10 @@ python -m tests.report.layouts FOLDER      36 pictures: candidates x layers x wi
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from caloforge.simulators.gflash import GFlash
 from caloforge.validation.benchmark import finite, measure
 from caloforge.validation.recipes import Recipe
 from caloforge.validation.samples import prepare
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CANDIDATES, LAYERS, WIDTHS, COLOURS = (1, 3, 6), (1, 9, 45), (390, 1440), ("light", "dark")
 NAMES = ("coupling-flow-eplus-small", "gflash", "wgan-gp-calogan-small-adapted-2", "vae", "frozen-library-of-electrons",
@@ -124,41 +129,53 @@ def _altered(showers: Showers, k: int) -> Showers:
     return replace(showers, energies=energies, provenance=showers.provenance | (training if k % 2 == 0 else {}))
 
 
-def write_pages(folder: Path, layers: int, numbers: tuple[int, ...] = CANDIDATES) -> dict[int, Path]:
-    """Reports in a folder, by the number of their candidates."""
+def write_pages(folder: Path, layers: int, numbers: tuple[int, ...] = CANDIDATES) -> Iterator[tuple[int, Path]]:
+    """Reports in a folder, with the number of their candidates.
+
+    One candidate is measured; the others have its numbers, since the layout does not depend on them.
+    """
     reference, floor, *others = samples_of(detector_of(layers))
-    pages = {}
+    prepared = prepare(reference, {NAMES[0]: others[0]}, floor, reweight=False, seed=0)
+    measured = measure(prepared, QUICK, 1, 1, lambda _: None, training=others[-1])
     for n in numbers:
+        path = folder / f"report-{n}-{layers}.html"
         named = dict(zip(NAMES[:n], others, strict=False))
-        prepared = prepare(reference, named, floor, reweight=False, seed=0)
-        metrics = measure(prepared, QUICK, 1, 1, lambda _: None, training=others[-1])
         times = {name: {str(size): {"ms": 12.5 / size, "std": 0.1} for size in (1, 10, 100, 1000)} for name in named}
-        metrics |= {"seconds": 61.0, "timings": TIMINGS | {"simulators": times}}
-        pages[n] = folder / f"report-{n}-{layers}.html"
-        write_report(pages[n], prepared, finite(metrics))
-    return pages
+        found = measured["candidates"][NAMES[0]]
+        metrics = measured | {
+            "candidates": {name: found | {"provenance": showers.provenance} for name, showers in named.items()},
+            "seconds": 61.0,
+            "timings": TIMINGS | {"simulators": times},
+        }
+        if not path.exists():
+            write_report(path, prepare(reference, named, floor, reweight=False, seed=0), finite(metrics))
+        yield n, path
+
+
+def pictures(browser: "Browser", page: Path, name: str) -> Iterator[tuple[str, list[str]]]:
+    """Pictures of a page in both widths and colours, beside it, and what is wrong with its layout."""
+    for width in WIDTHS:
+        for colours in COLOURS:
+            tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
+            tab.set_default_timeout(0)  # a busy machine takes minutes
+            tab.goto(page.absolute().as_uri())
+            tab.screenshot(path=page.with_name(f"{name}-{width}-{colours}.png"), full_page=True)
+            yield f"{name}-{width}-{colours}", sorted(set(tab.evaluate(FAULTS)))
+            tab.close()
 
 
 def main() -> None:
     """Write all reports, take all pictures, and print the faults."""
     from playwright.sync_api import sync_playwright
 
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, chromium, *layers = sys.argv[1:]
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=sys.argv[2], args=["--no-sandbox"])
-        for layers in LAYERS:
-            known = {n: folder / f"report-{n}-{layers}.html" for n in CANDIDATES}
-            pages = known if all(page.exists() for page in known.values()) else write_pages(folder, layers)
-            for n, page in pages.items():
-                for width in WIDTHS:
-                    for colours in COLOURS:
-                        tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
-                        tab.goto(page.absolute().as_uri())
-                        name = f"{n}-{layers}-{width}-{colours}"
-                        tab.screenshot(path=folder / f"{name}.png", full_page=True)
-                        print(name, *sorted(set(tab.evaluate(FAULTS))), sep="\n   ", flush=True)  # noqa: T201
-                        tab.close()
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for number in map(int, layers or LAYERS):
+            for n, page in list(write_pages(Path(folder), number)):
+                for name, faults in pictures(browser, page, f"{n}-{number}"):
+                    print(name, *faults, sep="\n   ", flush=True)  # noqa: T201
         browser.close()
 
 

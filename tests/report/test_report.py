@@ -18,7 +18,7 @@ from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.report.figures import fitting_bins
 from caloforge.report.maps import average_showers
-from caloforge.report.page import _one_by_one, write_report
+from caloforge.report.page import _one_by_one, worst_observables, write_report
 from caloforge.report.plots import Histograms, distributions
 from caloforge.report.printed import find_browser, print_report
 from caloforge.report.style import INK, REFERENCE, Labels, panels, plain, styled, typeset
@@ -137,6 +137,13 @@ def test_maps_are_as_wide_as_other_figures_and_not_blown_up(small, samples):
 
 def test_bins_follow_the_size_of_the_sample():
     assert [fitting_bins(n) for n in (10, 500, 5000, 10**6)] == [12, 16, 34, 50]
+
+
+def test_no_ratio_is_shown_of_means_about_zero():
+    observable = {"separation_power": 0.1, "mean_ratio": -75.0}
+    sample = {"observables": {"centre_x_layer_0": observable, "depth_centre": observable}}
+    rows = worst_observables({"floor": sample, "candidates": {"vae": sample}})
+    assert {row["name"]: row["mean_ratio"] for row in rows} == {"centre_x_layer_0": None, "depth_centre": -75.0}
 
 
 def test_contents_lead_to_every_section(page):

@@ -1,8 +1,6 @@
-"""Showers as awkward arrays and pandas tables, joined and sliced; the notebook runs."""
+"""Showers as awkward arrays and pandas tables, joined and sliced."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +8,6 @@ import pytest
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers import concatenate
-
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "showers.ipynb"
 
 
 @pytest.fixture
@@ -53,16 +49,3 @@ def test_samples_are_joined_and_sliced(showers):
     other = Detector.from_toml(showers.detector.toml.replace('"small"', '"other"'))
     with pytest.raises(InputError, match="showers of 'small' and of 'other' cannot be joined"):
         showers + replace(showers, detector=other)
-
-
-def test_the_notebook_runs():
-    for package in ("awkward", "pandas", "uproot"):
-        pytest.importorskip(package, reason="needs the extra files")
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    names: dict = {}
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
-            exec("".join(cell["source"]), names)
-    assert len(names["both"]) == 110
-    assert 0.9 < names["response"].mean() < 1.1

@@ -32,6 +32,7 @@ SECTIONS = ("where it shows", "classifiers", "average showers", "energy", "longi
             "photon identification", "memorisation", "analysis", "training")  # fmt: skip
 TITLES = {"energy": "Response and resolution", "cells": "Cells", "lateral": "Lateral shape", "layers": "Layers"}
 WORST = 12
+AROUND_ZERO = ("centre_x", "centre_y")
 Metrics = dict[str, Any]
 
 
@@ -121,5 +122,11 @@ def worst_observables(metrics: Metrics) -> list[Metrics]:
     for candidate, found in metrics["candidates"].items():
         listed = found["observables"].items()
         top = sorted(listed, key=lambda item: item[1]["separation_power"] or 0, reverse=True)[:WORST]
-        worst += [{"candidate": candidate, "name": name, "floor": floor[name], **values} for name, values in top]
+        worst += [{"candidate": candidate, "name": name, "floor": floor[name], **values, **_sensible(name, values)}
+                  for name, values in top]  # fmt: skip
     return worst
+
+
+def _sensible(name: str, values: Metrics) -> Metrics:
+    """The ratio of means; none of centres, whose means are about zero."""
+    return {"mean_ratio": None if name.startswith(AROUND_ZERO) else values["mean_ratio"]}

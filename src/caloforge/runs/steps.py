@@ -29,6 +29,7 @@ def execute(steps: Sequence[Step], manifest: Manifest, console: Console, last: s
     """Do every step whose results are not whole, up to the one titled `last`, and all steps after a new model."""
     for folder in {file.parent for step in steps for file in step.results}:
         remove_leftovers(folder)
+    console.print(f"{len(steps)} steps: {', '.join(step.title for step in steps)}")
     again = False
     for number, step in enumerate(steps, 1):
         begin = time.perf_counter()

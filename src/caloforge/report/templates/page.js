@@ -31,6 +31,10 @@ function sortTable(table, heading) {
   rows.sort((a, b) => (descending ? -1 : 1) * compareValues(cellValue(a, column), cellValue(b, column)));
   rows.forEach((row) => body.append(row));
 }
+for (const table of document.querySelectorAll("main table")) { // narrow screens show the heading with each value
+  const titles = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+  for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, i) => { cell.dataset.label = titles[i]; });
+}
 for (const table of document.querySelectorAll("table.sortable")) {
   for (const heading of table.tHead.rows[0].cells) {
     heading.tabIndex = 0;
