@@ -119,7 +119,6 @@ def test_a_changed_file_is_noticed(folder, tmp_path, small, toy):
         ('particle = "e+"', 'particle = "e+"\nselect = 5', "select and test are files"),
         ('particle = "e+"', 'particle = "e+"\nshares = [0.5, 0.2, 0.2]', "shares must sum to 1"),
         ('particle = "e+"', 'particle = "e+"\nshares = [0.9, 0.05, 0.05]', r"test has \d+ showers; 400 are needed"),
-        ('particle = "e+"', 'particle = "e+"\nfolder = "x"', "folder is where Geant4's"),
         ("[model]", '[incidents]\nparticle = "e-"\nenergy = "1 GeV"\n[model]', r"leave out \[incidents\]"),
         ("mine.hdf5", "none.hdf5", "no such file"),
         ('"coupling-flow"', '"gan-3d"', "layers that share one grid"),

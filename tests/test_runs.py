@@ -101,7 +101,7 @@ def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old
 
 def test_the_judge_that_picks_weights_tells_showers_apart(config, tmp_path, toy, small):
     """Equal samples within five errors of one half, lost hits plainly; the same when asked again."""
-    judge = runs.load(config, tmp_path)._area
+    judge = runs.load(config, tmp_path).area
     reference, same = toy(small, 300, seed=1), toy(small, 300, seed=2)
     cut = replace(same, energies=np.where(same.energies > 1, same.energies, 0).astype(np.float32))
     assert judge(reference, same) == pytest.approx(0.5, abs=0.12)

@@ -187,7 +187,8 @@ def test_unknown_config_key_names_the_nearest():
 
 
 @pytest.mark.parametrize("name", ["model.pt", "checkpoint.pt", "config.toml", "detector.toml", "domain.json",
-                                  "provenance.json", "losses.jsonl", "pace.json", "response.json"])  # fmt: skip
+                                  "provenance.json", "losses.jsonl", "pace.json", "response.json",
+                                  "events.out.tfevents.0.caloforge"])  # fmt: skip
 def test_what_is_missing_of_a_finished_training_is_made_again(unbroken, samples, tmp_path, name):
     shutil.copytree(unbroken[0], tmp_path / "run")
     (tmp_path / "run" / name).unlink()

@@ -20,12 +20,12 @@ def test_batches_show_every_symmetry(small, toy, tmp_path):
     showers = toy(small, 200, seed=1)
     made = trainer(showers, toy(small, 20, seed=2), tmp_path / "run")
     with seeded(1, 0, "training"):
-        batch = made._draw()
+        batch = made._draw(0)
     permutations = torch.from_numpy(symmetries(small))
     seen = set()
     energies = torch.from_numpy(showers.incidents.energy).float()
     for cells, energy in zip(batch.cells, batch.incidents["energy"][:, 0], strict=True):
-        original = made.batch.cells[(energies == energy).nonzero()[0, 0]]
+        original = made.batches._all.cells[(energies == energy).nonzero()[0, 0]]
         kinds = [i for i, p in enumerate(permutations) if torch.equal(original[p], cells)]
         assert kinds
         seen |= set(kinds)

@@ -1,6 +1,7 @@
 """`run`: run the whole chain from a config."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from caloforge.cli.options import (
     chosen_physics,
     console,
 )
+from caloforge.cli.runs import show_runs
 from caloforge.config import read_file
 from caloforge.extras import GEANT4, TRAINING, VALIDATION, check_installed
 from caloforge.named_runs import config_file, run_names
@@ -29,11 +31,22 @@ TITLES = ("name", "detector", "incidents", "model", "showers")
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("run", epilog="Example: `caloforge run quickstart`")(run)
-    app.command("runs", epilog="Example: `caloforge runs`")(runs)
+    app.command("runs", epilog="Example: `caloforge runs`, or `caloforge runs runs`")(runs)
 
 
-def runs(as_json: AsJson = False) -> None:
-    """List the runs that come with caloforge, by the names that `run` and `train` take."""
+def runs(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Where run directories are, to compare them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs that come with caloforge, by the names that `run` and `train` take; or the runs of a folder.
+
+    Those of a folder stand side by side: what differs in their configs, losses, headline figures and times.
+    """
+    if folder is not None:
+        show_runs(folder, as_json=as_json)
+        return
     rows = [_facts(name) for name in run_names()]
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201

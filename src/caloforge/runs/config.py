@@ -26,7 +26,8 @@ class ShowerCounts(Strict):
             split by a hash of its shower ids.
         shares: parts of one file for training, validation and test.
         particle, format: particle and layout of files that do not tell them.
-        folder: folder of Geant4's showers, the run's own by default; runs of equal incidents, counts and seed share it.
+        folder: folder of the showers, the run's own by default; runs of equal incidents, counts and seed, or of
+            the same files, share it.
     """
 
     train: Count | File
@@ -59,8 +60,6 @@ class ShowerCounts(Strict):
             return self
         if not (all(isinstance(value, str) for value in others) or others == (None, None)):
             raise ValueError("select and test are files, as train is; or left out, where one file is split")
-        if self.folder is not None:
-            raise ValueError("folder is where Geant4's showers are kept; these come from files")
         if abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"shares must sum to 1, they sum to {sum(self.shares):g}")
         return self

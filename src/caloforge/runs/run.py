@@ -1,7 +1,7 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; all steps resume."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +25,21 @@ from caloforge.runs.steps import Step, execute
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.foreign import detector_of
+from caloforge.showers.stored import open_showers
 from caloforge.simulators import GEANT4, candidate, create, labelled
 from caloforge.simulators.geant4 import Physics
 
 if TYPE_CHECKING:
+    from caloforge.training.picking import Watcher
     from caloforge.training.run import RunFolder
 
 
 class Run:
     """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
+
+    Attributes:
+        watcher: told of every evaluation of the training, and may end it.
+        quiet: show no progress of the training.
 
     Raises:
         InputError: the configuration is inconsistent.
@@ -46,6 +52,8 @@ class Run:
         shared = config.showers.folder
         self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
         self.console = Console(highlight=False, soft_wrap=True)
+        self.watcher: Watcher | None = None
+        self.quiet = False
         self.manifest = Manifest(folder)
         detector = detector_of(config.detector, config.showers.particle)
         assert detector is not None
@@ -154,16 +162,21 @@ class Run:
     def copy_showers(self) -> None:
         """Copy the user's showers into the run."""
         assert self.own is not None
-        for name in NAMES:
-            self.own.copy(name, self.paths.showers(name))
+        with self._showers_claimed():
+            for name in NAMES:
+                self.own.copy(name, self.paths.showers(name))
 
     def make_showers(self) -> None:
         """Make independent Geant4 showers for training, validation and test: disjoint ids of one seed.
 
         Labels to leave out are left out of training and validation; the test has all labels.
         """
-        with claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext():
+        with self._showers_claimed():
             self._make_showers()
+
+    def _showers_claimed(self) -> AbstractContextManager[object]:
+        """One run at a time fills a folder that several share."""
+        return claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext()
 
     def _make_showers(self) -> None:
         counts, first = self.config.showers, 0
@@ -188,14 +201,16 @@ class Run:
         """Train the model, resuming from its checkpoint."""
         from caloforge.training import train
 
-        scorer = self._area if self.learning.training.select == "auc" else None
-        summary = train(self.learning, self.showers("train"), self.showers("select"), self.paths.training,
-                        scorer=scorer, resume=True)  # fmt: skip
+        scorer = self.area if self.learning.training.select == "auc" else None
+        whole = self.learning.training.buffer is None
+        with open_showers(self.paths.showers("train"), self.detector, whole=whole) as training:
+            summary = train(self.learning, training, self.showers("select"), self.paths.training,
+                            scorer=scorer, watcher=self.watcher, resume=True, quiet=self.quiet)  # fmt: skip
         self.console.print(summary.line)
         if summary.remark:
             self.console.print(f"Warning: {summary.remark}")
 
-    def _area(self, reference: Showers, drawn: Showers) -> float:
+    def area(self, reference: Showers, drawn: Showers) -> float:
         """AUC of boosted trees on features that tell generated showers from Geant4's."""
         from caloforge.validation.judges import judge
 

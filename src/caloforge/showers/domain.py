@@ -13,9 +13,9 @@ from pydantic import Field
 from caloforge.config import Strict
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
-from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.lineage import drawn_ranges
+from caloforge.showers.stored import AnyShowers
 from caloforge.units import show_energy
 
 Range = tuple[float, float]
@@ -71,7 +71,7 @@ class Domain(Strict):
         )
 
     @classmethod
-    def of_showers(cls, showers: Showers) -> Self:
+    def of_showers(cls, showers: AnyShowers) -> Self:
         """Smallest domain that holds all incidents, and the ranges that they were drawn from where provenance has them.
 
         Random energies never reach the ends of their spectrum, although the model is equally good there.

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from caloforge.detector import Detector
 from caloforge.extras import check_installed
+
+SLICES = 24  # across the shower
+
 
 if TYPE_CHECKING:
     from hist import Hist
@@ -53,3 +57,13 @@ class Profile:
         found.values()[:] = self.energy
         found.variances()[:] = self.error**2
         return found
+
+
+def along_axes(detector: Detector, cells: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Energy (n,) [MeV] in layers, and in 24 slices of x and of y, of cells (n_cells,)."""
+    found = [np.bincount(detector.cell_layer, cells, len(detector.layers)).astype(np.float64)]
+    for axis in (0, 1):
+        place = detector.cell_centres[:, axis]
+        edges = np.linspace(place.min(), place.max(), SLICES + 1)[1:-1]
+        found.append(np.bincount(np.digitize(place, edges), cells, SLICES).astype(np.float64))
+    return found

@@ -34,6 +34,7 @@ class Schedule(Strict):
         weight_decay: of AdamW; of the models with optimisers of their own, the weight of the squared norm in the loss.
         clip: largest norm of the gradient.
         average: share of the past kept per step in the running mean of the weights that is evaluated and exported.
+        buffer: showers that are in memory and shuffled together, while a thread reads as many; by default all.
         evaluate_every: steps between held-out losses and checkpoints.
         select: what picks the weights: the held-out "loss", each part's of models whose parts learn apart, or a judge,
             "auc": boosted trees that tell drawn from selection showers, the nearer to one half the better.
@@ -52,6 +53,7 @@ class Schedule(Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Positive = 1.0
     average: Fraction = 0.98
+    buffer: Annotated[int, Field(ge=1)] | None = None
     evaluate_every: Steps = 100
     select: Literal["loss", "auc"] = "loss"
     judge_every: Steps = 1

@@ -7,10 +7,11 @@ from caloforge.errors import InputError
 from caloforge.files import check_writable
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
+from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import describe_start
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import describe_teacher
-from caloforge.training.picking import Scorer
+from caloforge.training.picking import Scorer, Watcher
 from caloforge.training.run import RunFolder, load_state
 from caloforge.training.separation import check_separate, fingerprint
 from caloforge.training.summary import TrainingSummary
@@ -19,11 +20,12 @@ from caloforge.training.trainer import Trainer
 
 def train(
     config: TrainingConfig,
-    training: Showers,
+    training: AnyShowers,
     selection: Showers,
     run: Path,
     *,
     scorer: Scorer | None = None,
+    watcher: Watcher | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
@@ -33,10 +35,11 @@ def train(
 
     Args:
         config: model and schedule.
-        training: showers to learn from.
+        training: showers to learn from, in memory or in files.
         selection: other showers of the same detector; their loss picks the weights.
         run: folder to make, or to continue with `resume`.
         scorer: judge that `select = "auc"` asks for.
+        watcher: told of each evaluation once its checkpoint is kept; an error of its ends the training there.
         resume: continue from the last checkpoint, if there is one.
         quiet: show no progress bar.
 
@@ -52,13 +55,16 @@ def train(
     run.mkdir(exist_ok=True)
     with claim(run):
         folder = _open(config, training, selection, run, resume=resume)
-        trainer = Trainer(config, training, selection, folder, scorer)
-        if resume and folder.has_begun:
-            trainer.restore(load_state(folder.checkpoint_file))
-        return trainer.run(quiet=quiet)
+        trainer = Trainer(config, training, selection, folder, scorer, watcher)
+        try:
+            if resume and folder.has_begun:
+                trainer.restore(load_state(folder.checkpoint_file))
+            return trainer.run(quiet=quiet)
+        finally:
+            trainer.batches.close()
 
 
-def _check(training: Showers, selection: Showers) -> None:
+def _check(training: AnyShowers, selection: Showers) -> None:
     if training.detector != selection.detector:
         names = f"'{training.detector.name}' and '{selection.detector.name}'"
         raise InputError(f"training and selection showers are of different detectors, {names}")
@@ -67,7 +73,7 @@ def _check(training: Showers, selection: Showers) -> None:
     check_separate(training, selection)
 
 
-def _open(config: TrainingConfig, training: Showers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
+def _open(config: TrainingConfig, training: AnyShowers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
     folder, teacher = RunFolder(run), describe_teacher(config)
     if folder.config_file.exists() and not resume:
         raise InputError(f"{run} already holds a training; resume it or give another folder")

@@ -1,8 +1,8 @@
 """The run directory of a training: all that is needed to rebuild, judge and export the model.
 
 It holds config.toml, detector.toml, domain.json, provenance.json, pace.json (number of steps), checkpoint.pt,
-losses.jsonl, response.json (the unmatched response), and the best averaged weights with the fitted transforms: best.pt
-during the training, model.pt from its end on.
+losses.jsonl, events.out.tfevents.0.caloforge (for TensorBoard), response.json (the unmatched response), and the best
+averaged weights with the fitted transforms: best.pt during the training, model.pt from its end on.
 """
 
 import io
@@ -25,6 +25,7 @@ from caloforge.files import read_text, replacing, write_text
 from caloforge.models import Model, build
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
+from caloforge.showers.stored import AnyShowers
 from caloforge.training.config import TrainingConfig
 from caloforge.training.separation import fingerprint
 
@@ -86,6 +87,11 @@ class RunFolder:
         return self.path / "losses.jsonl"
 
     @property
+    def events_file(self) -> Path:
+        """Losses, rates and pictures for TensorBoard, which finds it by its name."""
+        return self.path / "events.out.tfevents.0.caloforge"
+
+    @property
     def is_described(self) -> bool:
         """Whether all is written that is known before the first step."""
         return all(file.exists() for file in self.results[:4])
@@ -99,8 +105,8 @@ class RunFolder:
     def results(self) -> tuple[Path, ...]:
         """All files of a training that has ended, its model last."""
         described = self.config_file, self.detector_file, self.domain_file, self.provenance_file
-        made = self.pace_file, self.losses_file, self.checkpoint_file, self.response_file, self.model_file
-        return (*described, *made)
+        told = self.pace_file, self.losses_file, self.events_file
+        return (*described, *told, self.checkpoint_file, self.response_file, self.model_file)
 
     @cached_property
     def config(self) -> TrainingConfig:
@@ -144,7 +150,7 @@ class RunFolder:
         self,
         config: TrainingConfig,
         domain: Domain,
-        training: Showers,
+        training: AnyShowers,
         selection: Showers,
         teacher: dict[str, Any] | None = None,
         start: dict[str, Any] | None = None,
@@ -161,7 +167,7 @@ class RunFolder:
         write_text(self.config_file, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 
 
-def _provenance(config: TrainingConfig, training: Showers, selection: Showers) -> dict[str, Any]:
+def _provenance(config: TrainingConfig, training: AnyShowers, selection: Showers) -> dict[str, Any]:
     return {
         "versions": {
             "caloforge": caloforge.__version__,

@@ -7,10 +7,11 @@ import numpy as np
 from caloforge.errors import InputError
 from caloforge.showers import Showers
 from caloforge.showers.digests import common
+from caloforge.showers.stored import AnyShowers, chunks
 from caloforge.units import counted
 
 
-def check_separate(training: Showers, selection: Showers) -> None:
+def check_separate(training: AnyShowers, selection: Showers) -> None:
     """Reject samples that share a shower, recognised by the bytes of its cells and incident energy.
 
     Raises:
@@ -20,10 +21,11 @@ def check_separate(training: Showers, selection: Showers) -> None:
         raise InputError(f"the training and the selection sample share {counted(shared, 'shower')}; keep them apart")
 
 
-def fingerprint(*samples: Showers) -> str:
+def fingerprint(*samples: AnyShowers) -> str:
     """Hash of the cells and incident energies of samples, in order."""
     digest = hashlib.blake2b(digest_size=16)
     for showers in samples:
-        digest.update(np.ascontiguousarray(showers.energies).data)
+        for part in chunks(showers):
+            digest.update(np.ascontiguousarray(part.energies).data)
         digest.update(np.ascontiguousarray(showers.incidents.energy).data)
     return digest.hexdigest()

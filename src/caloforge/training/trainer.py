@@ -13,11 +13,14 @@ from caloforge.errors import InputError, RunError
 from caloforge.files import write_text
 from caloforge.models import Batch, OptimiserStep, build
 from caloforge.showers import Showers
+from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import begin_from
+from caloforge.training.batches import batches_of
+from caloforge.training.board import Board
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import distillation
 from caloforge.training.pace import SHARE, Pace, timed
-from caloforge.training.picking import WHOLE, Picker, Scorer, parts_of, separability
+from caloforge.training.picking import WHOLE, Picker, Scorer, Watcher, parts_of, separability
 from caloforge.training.progress import steps
 from caloforge.training.response import unmatched_response
 from caloforge.training.run import RunFolder, save_state
@@ -33,19 +36,21 @@ class Trainer:
     def __init__(
         self,
         config: TrainingConfig,
-        training: Showers,
+        training: AnyShowers,
         selection: Showers,
         folder: RunFolder,
         scorer: Scorer | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self.folder = folder
         self.schedule = config.training
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        domain = folder.domain
+        domain, schedule = folder.domain, self.schedule
+        self.batches, fitted = batches_of(training, schedule.batch, schedule.buffer, schedule.seed, self.device)
         with seeded(self.schedule.seed, 0, "weights"):
             model = build(config.model, training.detector, domain)
             drawn = {name: value.clone() for name, value in model.named_buffers()}
-            model.fit(training)
+            model.fit(fitted)
         begin_from(config, model, drawn)
         self.model = model.to(self.device)
         self.distillation = distillation(config, self.model)
@@ -53,8 +58,7 @@ class Trainer:
         taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
         self.optimiser_steps = taught or self.model.optimiser_steps()
         self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
-        self.batch = Batch.of(training).to(self.device)
-        self.selection, self.scorer = selection[:HELD_OUT], scorer
+        self.selection, self.scorer, self.watcher = selection[:HELD_OUT], scorer, watcher
         self.held_out = Batch.of(self.selection).to(self.device)
         permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
         self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
@@ -64,6 +68,7 @@ class Trainer:
         apart = self.schedule.select == "loss" and self.distillation is None and self.model.parts_apart
         self.picker = Picker(self.average, parts_of(self.model, self.optimiser_steps, apart=apart), folder.best_file)
         self.pace: Pace | None = None
+        self.board: Board | None = None
 
     def _optimiser(self, step: OptimiserStep) -> torch.optim.Optimizer:
         make = step.optimiser or partial(torch.optim.AdamW, fused=True)
@@ -83,6 +88,7 @@ class Trainer:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
         self.pace = Pace.of(self.schedule, self.device, self.folder.pace_file, self._seconds_per_step)
+        self.board = Board(self.folder, self.selection, self.step, self.schedule.seed)
         with steps(self.pace.steps, quiet=quiet) as show:
             show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
@@ -115,19 +121,19 @@ class Trainer:
         """One training step: every optimiser step in turn; the loss of the last."""
         self.model.train()
         with seeded(self.schedule.seed, self.step, "training"):
-            for part in self.optimiser_steps:
-                for _ in range(part.repeat):
-                    loss = self._update(part)
+            updates = [part for part in self.optimiser_steps for _ in range(part.repeat)]
+            for number, part in enumerate(updates, self.step * len(updates)):
+                loss = self._update(part, number)
         self._update_average()
         self.step += 1
         return loss
 
-    def _update(self, part: OptimiserStep) -> float:
+    def _update(self, part: OptimiserStep, number: int) -> float:
         optimiser = self.optimisers[part.name]
         for group in optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress)
         optimiser.zero_grad()
-        loss = part.loss(self._draw())
+        loss = part.loss(self._draw(number))
         loss.backward()
         gradient = torch.nn.utils.clip_grad_norm_(part.parameters, self.schedule.clip)
         if not torch.isfinite(loss) or not torch.isfinite(gradient):
@@ -138,13 +144,12 @@ class Trainer:
         optimiser.step()
         return float(loss.detach())
 
-    def _draw(self) -> Batch:
-        """A batch of random showers, each transformed by a random symmetry."""
-        n = min(self.schedule.batch, len(self.batch))
-        batch = self.batch[torch.randperm(len(self.batch))[:n].to(self.device)]
+    def _draw(self, number: int) -> Batch:
+        """The batch of a draw, each shower transformed by a random symmetry."""
+        batch = self.batches.draw(number)
         if self.symmetries is None:
             return batch
-        chosen = self.symmetries[torch.randint(len(self.symmetries), (n,)).to(self.device)]
+        chosen = self.symmetries[torch.randint(len(self.symmetries), (len(batch),)).to(self.device)]
         return Batch(batch.cells.gather(1, chosen), batch.incidents)
 
     def _update_average(self) -> None:
@@ -169,7 +174,17 @@ class Trainer:
         self.picker.offer(self.average, self._scores(losses, line), self.step)
         self.losses.append(line)
         self._write_losses()
+        if self.board is not None:
+            self.board.tell(line, self._rates(), self.average)
         save_state(self.folder.checkpoint_file, self.state())
+        if self.watcher is not None:
+            self.watcher(self._progress, line, self.average)
+
+    def _rates(self) -> dict[str, float]:
+        """Learning rate, and showers per second since the training began."""
+        showers = self.step * self.batches.size * sum(part.repeat for part in self.optimiser_steps)
+        rate = self.schedule.learning_rate * self.schedule.rate(self._progress)
+        return {"learning": rate, "showers_per_second": showers / max(self.seconds, 1e-9)}
 
     def _write_losses(self) -> None:
         write_text(self.folder.losses_file, "".join(json.dumps(line) + "\n" for line in self.losses))

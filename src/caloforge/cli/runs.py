@@ -1,0 +1,59 @@
+"""The runs of a folder side by side, for `runs FOLDER`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from caloforge.cli.options import console
+
+if TYPE_CHECKING:
+    from caloforge.runs.listing import Found
+
+MOST_KEYS = 8  # of configs that are shown
+
+
+def show_runs(folder: Path, *, as_json: bool) -> None:
+    """List the runs of a folder: what differs in their configs, losses, headline figures and times.
+
+    Raises:
+        InputError: no such folder, or no run in it.
+    """
+    from caloforge.runs import listing
+
+    found = listing.find_runs(folder)
+    if as_json:
+        print(listing.as_json(found))  # noqa: T201
+        return
+    keys = listing.differing(found)
+    console.print(table(found, keys[:MOST_KEYS]))
+    if len(keys) > MOST_KEYS:
+        console.print(
+            f"{len(keys) - MOST_KEYS} further keys differ, which --json prints: {', '.join(keys[MOST_KEYS:])}"
+        )
+
+
+def table(found: "list[Found]", keys: list[str]) -> Table:
+    """Runs as a table for the terminal."""
+    drawn = Table(title=f"{len(found)} runs")
+    drawn.add_column("run", overflow="fold")
+    for head in ("model", *keys):
+        drawn.add_column(head, overflow="fold")
+    for head in ("steps", "held-out loss", "AUC", "ms, batch 1", "x Geant4", "training [min]"):
+        drawn.add_column(head, justify="right")
+    for run in found:
+        drawn.add_row(run.path, run.kind, *(_text(run.config.get(key)) for key in keys), *_figures(run))
+    return drawn
+
+
+def _figures(run: "Found") -> list[str]:
+    steps = "-" if run.steps is None else f"{run.steps}{'' if run.trained else ' so far'}"
+    auc = "-" if run.auc is None else f"{run.auc:.3f} +- {run.auc_error:.3f}"
+    factor = f"{run.geant4_ms / run.ms:.3g}" if run.geant4_ms and run.ms else "-"
+    return [steps, _text(run.held_out), auc, _text(run.ms), factor, _text(run.minutes)]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,140 @@
+"""Runs of a folder side by side: what differs in their configs, losses, headline figures and times."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from caloforge.config import parse_toml
+from caloforge.errors import InputError
+from caloforge.files import read_text
+from caloforge.runs.directory import RunDirectory
+from caloforge.runs.manifest import Manifest
+
+DEEPEST = 4  # folders below the one that is asked for
+OWN = ("name", "showers.folder")  # keys in which runs differ always
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One run.
+
+    Attributes:
+        path: its folder.
+        name: of the run.
+        kind: of its model.
+        config: all keys by dotted name.
+        steps: done in training; None before the first evaluation.
+        held_out: lowest held-out loss.
+        minutes: of training.
+        trained: whether the training has ended.
+        auc, auc_error: headline on the test showers.
+        ms: per shower at batch 1.
+        geant4_ms: of Geant4 at the first energy of the timing.
+    """
+
+    path: str
+    name: str
+    kind: str
+    config: Values = field(default_factory=dict)
+    steps: int | None = None
+    held_out: float | None = None
+    minutes: float | None = None
+    trained: bool = False
+    auc: float | None = None
+    auc_error: float | None = None
+    ms: float | None = None
+    geant4_ms: float | None = None
+
+
+def find_runs(folder: Path) -> list[Found]:
+    """Run directories in a folder and below, by path.
+
+    Raises:
+        InputError: no such folder, or no run in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}; give the folder that runs are in")
+    found = [run for path in sorted(_folders(folder, 0)) if (run := read_run(path)) is not None]
+    if not found:
+        raise InputError(f"{folder} holds no runs")
+    return found
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / "config.toml").is_file() and Manifest(folder).exists:
+        yield folder
+    elif depth < DEEPEST:
+        with suppress(OSError):
+            for entry in folder.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    yield from _folders(entry, depth + 1)
+
+
+def read_run(folder: Path) -> Found | None:
+    """What a run directory tells; None where its config cannot be read."""
+    try:
+        config = parse_toml(read_text(folder / "config.toml"), str(folder))
+        name, kind = str(config["name"]), str(config["model"]["kind"])
+    except (InputError, KeyError, TypeError):
+        return None
+    paths = RunDirectory(folder, name)
+    told = _training(paths.training) | _timing(paths.bench, name) | _verdict(paths.metrics, name)
+    return Found(str(folder), name, kind, flat(config), **told)
+
+
+def _training(folder: Path) -> Values:
+    from_file = folder / "losses.jsonl"
+    lines: list[Values] = []
+    with suppress(InputError, ValueError):
+        lines = [json.loads(line) for line in read_text(from_file).splitlines()]
+    if not lines:
+        return {}
+    return {
+        "steps": lines[-1]["step"],
+        "held_out": min((line["held_out"] for line in lines), default=None),
+        "minutes": lines[-1]["seconds"] / 60,
+        "trained": (folder / "model.pt").is_file(),
+    }
+
+
+def _timing(file: Path, name: str) -> Values:
+    with suppress(InputError, ValueError, KeyError, TypeError):
+        report = json.loads(read_text(file))
+        geant4 = next(iter(report["geant4_ms"].values()), None)
+        return {"ms": report["simulators"][name]["1"]["ms"], "geant4_ms": geant4}
+    return {}
+
+
+def _verdict(file: Path, name: str) -> Values:
+    with suppress(InputError, ValueError, KeyError, TypeError):
+        found = json.loads(read_text(file))["candidates"][name]["auc"]
+        return {"auc": found["mean"], "auc_error": found["error"]}
+    return {}
+
+
+def flat(values: Any, above: str = "") -> Values:
+    """Keys of nested tables by dotted name; lists stay whole."""
+    if not isinstance(values, dict):
+        return {above: values}
+    return {
+        name: one
+        for key, value in values.items()
+        for name, one in flat(value, f"{above}.{key}" if above else key).items()
+    }
+
+
+def differing(runs: list[Found]) -> list[str]:
+    """Keys of configs that are not the same in all runs, in the order of the configs."""
+    keys = dict.fromkeys(key for run in runs for key in run.config if key not in OWN)
+    return [key for key in keys if any(run.config.get(key) != runs[0].config.get(key) for run in runs)]
+
+
+def as_json(runs: list[Found]) -> str:
+    """Runs as JSON: figures, and the keys in which their configs differ."""
+    keys = differing(runs)
+    rows = [asdict(run) | {"config": {key: run.config.get(key) for key in keys}} for run in runs]
+    return json.dumps(rows, indent=1)
