@@ -103,6 +103,23 @@ def test_info_of_showers(command, capsys):
     assert values["response"]["mean"] > 0
 
 
+def test_info_of_learned_showers_tells_their_own_origin(command, small, toy_onnx, tmp_path, capsys):
+    """What the model has learned from stands apart, indented."""
+    out = str(tmp_path / "learned.h5")
+    (tmp_path / "small.toml").write_text(small.toml)
+    assert not command("produce", "--detector", "small.toml", "--simulator", str(toy_onnx), "--particle", "e-",
+                       "--energy", "10 GeV", "-n", "4",
+                       "--seed", "7", "-o", out)  # fmt: skip
+    capsys.readouterr()
+    assert not command("info", out)
+    lines = capsys.readouterr().out.splitlines()
+    origin = [line for line in lines if line.startswith("simulator ")]
+    assert [line.partition(",")[0] for line in origin] == ["simulator learned"]
+    assert "seed 7, n 4" in origin[0]
+    assert "learned from 300 showers, seed 1" in lines
+    assert any("of 10 GeV; theta" in line for line in lines)
+
+
 def test_info_of_a_file_that_names_no_detector(command, tmp_path, capsys):
     with h5py.File(tmp_path / "gan.h5", "w") as file:
         file["layer_0"], file["energy"] = np.ones((5, 3, 96)), np.ones((5, 1))

@@ -64,7 +64,7 @@ def test_what_does_not_arrive_is_told(small, tmp_path):
     write_events(tmp_path / "a.hepmc", [event(0, lost), event(0, BEAM)])
     found = IncidentFile.load(tmp_path / "a.hepmc", small)
     assert found.incidents.shower_id.tolist() == [2**20, 2**20 + 1, 2**20 + 2]  # equal numbers: events are counted
-    assert " ".join(found.notes).count("1 particles left out") == 4
+    assert " ".join(found.notes).count("1 particle left out") == 4
     moved = IncidentFile.load(tmp_path / "a.hepmc", small, distance=10.0)
     assert 5.0 not in moved.incidents.position[:, 2]
     assert len(moved.incidents) == 4
@@ -117,5 +117,5 @@ def test_an_event_gives_the_same_hits_as_the_rows_of_a_table(small, tmp_path, mo
     np.testing.assert_allclose(sum_events(one)[1], sum_events(other)[1], rtol=1e-6)
     assert (one.fast_energy[one.incidents.pdg != 211] > 0).all()
     assert one.fast_energy[one.incidents.pdg == 211] == 0
-    assert "pi+: 1 particles" in out
-    assert "gamma: 1 particles" in out
+    assert "pi+: 1 particle" in out
+    assert "gamma: 1 particle" in out

@@ -229,21 +229,25 @@ def _range_lines(values: dict[str, Any]) -> list[str]:
     angles = ", ".join(f"{name} {a:.4g} to {b:.4g} rad" for name in ("theta", "phi") for a, b in [values[name]])
     place = ", ".join(f"{axis} {a:.4g} to {b:.4g} mm" for axis, (a, b) in zip("xyz", values["position"], strict=True))
     particles = ", ".join("unknown particles" if name == "0" else name for name in values["particles"])
-    return [f"{particles} of {low} to {high}; {angles}; {place}"]
+    energies = low if low == high else f"{low} to {high}"
+    return [f"{particles} of {energies}; {angles}; {place}"]
 
 
 def _origin_lines(provenance: dict[str, Any]) -> list[str]:
-    """Simulator, physics, seed and command, as far as known."""
+    """What made the showers, and what the model behind them has learned from, as far as known."""
+    lines = _made_lines(provenance)
     training = provenance.get("training")
-    own = training.get("showers", {}) if isinstance(training, dict) else provenance
-    lines = []
     if isinstance(training, dict):
         lines.append(f"learned from {training.get('n_showers', '?')} showers, seed {training.get('seed', '?')}")
-    known = {
-        key: own.get(key) for key in ("simulator", "file", "layout", "seed", "n", "time") if own.get(key) is not None
-    }
-    if known:
-        lines.append(", ".join(f"{key} {value}" for key, value in known.items()))
+        showers = training.get("showers")
+        lines += [f"  {line}" for line in _made_lines(showers if isinstance(showers, dict) else {})]
     if physics := describe(provenance):
         lines.append(f"Geant4's {physics}")
+    return lines
+
+
+def _made_lines(own: dict[str, Any]) -> list[str]:
+    """Simulator, seed and command of showers."""
+    known = {key: own[key] for key in ("simulator", "file", "layout", "seed", "n", "time") if own.get(key) is not None}
+    lines = [", ".join(f"{key} {value}" for key, value in known.items())] if known else []
     return lines + ([f"made by: {own['command']}"] if isinstance(own.get("command"), str) else [])

@@ -54,6 +54,11 @@ class ExportSummary:
     parity: float
     flips: int
 
+    def __str__(self) -> str:
+        """The outcome in one line."""
+        size = f"{self.bytes / 2**20:.1f} MiB, {self.nodes} nodes"
+        return f"{size}; ONNX Runtime and PyTorch differ by at most {self.parity:.2g} MeV, {self.flips} threshold flips"
+
 
 class Sampler(nn.Module):
     """`Model.sample` with the noise and the named inputs as positional arguments, as the exporter needs.
