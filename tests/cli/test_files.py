@@ -107,7 +107,7 @@ def test_info_of_learned_showers_tells_their_own_origin(command, small, toy_onnx
     """What the model has learned from stands apart, indented."""
     out = str(tmp_path / "learned.h5")
     (tmp_path / "small.toml").write_text(small.toml)
-    assert not command("produce", "--detector", "small.toml", "--simulator", str(toy_onnx), "--particle", "e-",
+    assert not command("produce", "--detector", "small.toml", "--simulator", str(toy_onnx), "--particle", "e+",
                        "--energy", "10 GeV", "-n", "4",
                        "--seed", "7", "-o", out)  # fmt: skip
     capsys.readouterr()

@@ -212,7 +212,7 @@ def _range(quantity: str, values: Floats) -> str:
 
 
 def kolmogorov_smirnov(a: Floats, b: Floats) -> tuple[float, float]:
-    """Two-sample KS distance and its probability, asymptotic but for single values; conservative where values repeat."""
+    """Two-sample KS distance and its asymptotic probability, which is conservative where values repeat."""
     from scipy.stats import ks_2samp
 
     found = ks_2samp(a, b, method="exact" if len(a) == len(b) == 1 else "asymp")
