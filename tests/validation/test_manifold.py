@@ -28,10 +28,11 @@ def test_precision_recall_density_coverage_equal_brute_force(samples, recipe):
 
 
 def test_blocks_change_nothing(samples, monkeypatch):
+    """Beyond the rounding of squares, whose order of summation a matrix product chooses by its size."""
     points = manifold.shape(samples[0][:100])
     whole = manifold.neighbour_distances(points, points[:50], 3)
     monkeypatch.setattr(manifold, "BLOCK_BYTES", 4 * 50 * 7)
-    np.testing.assert_array_equal(whole, manifold.neighbour_distances(points, points[:50], 3))
+    np.testing.assert_allclose(whole, manifold.neighbour_distances(points, points[:50], 3), atol=1e-3)
 
 
 def test_distances_are_the_least_over_symmetries(samples):
