@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from caloforge.export.graph import check_graph
+from caloforge.export.onnx import to_onnx
 from caloforge.models import build
 from caloforge.models.parts.response_match import ResponseMatch, ScoresAtEnergies
 from caloforge.showers import Incidents
@@ -124,6 +128,19 @@ def test_each_particle_has_its_own_distribution():
         ours, theirs = after[rows], response[rows]
         assert float(ours.mean() / theirs.mean()) == pytest.approx(1, abs=5 * float(theirs.std()) / np.sqrt(4000))
         assert float(ours.std() / theirs.std()) == pytest.approx(1, abs=0.2)
+
+
+def test_a_match_of_several_particles_is_exported(uniform, toy, tiny_configs):
+    """The graph's nodes are in order, which the exporter upsets where several clamps take one number."""
+    showers = toy(uniform, 300, seed=17)
+    incidents = replace(showers.incidents, pdg=np.resize(np.array([11, 22], np.int32), 300))
+    model = build(tiny_configs["vae"], uniform, Domain.of(incidents))
+    model.fit(replace(showers, incidents=incidents))
+    model.finalise()
+    assert float(model.response.matched) == 1
+    graph = to_onnx(model.requires_grad_(False))
+    check_graph(graph)
+    assert {value.name for value in graph.graph.input} == {"noise", "energy", "pdg"}
 
 
 def test_empty_showers_stay_numbers(domain):

@@ -1,28 +1,13 @@
 """Nothing of a report clips, overlaps or scrolls sideways; `tests.report.layouts` takes pictures of more shapes."""
 
-import shutil
-
 import pytest
 from tests.report.layouts import FAULTS, write_pages
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WRONG = """<style>body { margin: 0; font: 16px sans-serif } .box { width: 80px; overflow-x: auto }</style>
 <section><p style="margin: 0">one line</p><p style="margin: -16px 0 0">another line</p>
 <div class="box"><div style="width: 200px">wide</div></div>
 <figure><svg viewBox="0 0 100 20" aria-label="drawn"><text x="90" y="10" font-size="10">beyond</text></svg></figure>
 </section>"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def faults(browser, page, width):

@@ -4,7 +4,6 @@ import base64
 import importlib
 import json
 import re
-import shutil
 import sys
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -41,7 +40,6 @@ counts = ["G4_lAr"]
 cells = {kind = "cartesian", n = [10, 10], size = ["10 mm", "10 mm"]}
 """
 MARKUP = "<img src=x onerror=document.title='taken'><script>document.title='taken'</script>"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +167,7 @@ def test_the_response_is_named_by_what_it_is_divided_by(samples):
     assert observable_table(showers)["response"].label == "E_{tot} / (0.2 E_{inc})"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.usefixtures("browser")
 def test_the_report_is_printed_as_pdf(tmp_path):
     (tmp_path / "page.html").write_text("<p>A page</p>")
     print_report(tmp_path / "page.html", tmp_path / "page.pdf")
@@ -201,18 +199,6 @@ def test_missing_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.delitem(sys.modules, "caloforge.report.style")
     with pytest.raises(InputError, match=r"caloforge\[report\]"):
         importlib.import_module("caloforge.report.style")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[1440, 390])

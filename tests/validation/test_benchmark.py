@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,22 @@ def test_every_metric_gives_keys_of_its_own(samples, small_recipe):
             for key in metric(comparison, sample)]  # fmt: skip
     assert len(keys) == len(set(keys))
     assert set(keys) <= set(schema.Sample.model_fields)
+
+
+def test_particles_are_compared_one_by_one(samples, small_recipe):
+    """Photons' cells are raised by 2 %: their response shows it, that of electrons does not."""
+    pdg = np.resize(np.array([11, 22], np.int32), 400)
+    reference, candidate = (replace(s[:400], incidents=replace(s[:400].incidents, pdg=pdg)) for s in samples[:2])
+    raised = candidate.energies * np.where(pdg == 22, 1.02, 1).astype(np.float32)[:, None]
+    comparison = Comparison(Sample("reference", reference, reference), small_recipe, [0], lambda _: None, None)
+    showers = replace(candidate, energies=raised)
+    found = METRICS["particles"](comparison, Sample("model", showers, showers))["particles"]
+    ratio = {name: schema.OneParticle.model_validate(one).observables["response"] for name, one in found.items()}
+    assert found["gamma"]["n"] == [200, 200]
+    assert abs(ratio["e-"].mean_ratio - 1) < 5 * ratio["e-"].mean_ratio_error  # one chance in a million
+    assert abs(ratio["gamma"].mean_ratio - 1.02) < 5 * ratio["gamma"].mean_ratio_error
+    assert not METRICS["particles"](Comparison(Sample("r", samples[0], samples[0]), small_recipe, [0], print, None),
+                                    Sample("m", samples[1], samples[1]))  # fmt: skip
 
 
 def test_a_metric_of_another_package_is_kept_apart(samples, small_recipe, monkeypatch):

@@ -79,6 +79,20 @@ def test_a_matched_response_is_marked_with_what_it_was():
     assert "matched; 1.207 unmatched" in [cell.note for cell in rows["m"]]
 
 
+def test_each_of_several_particles_has_its_rows():
+    """Its figures stand under its name, and a match of the response is marked there, too."""
+    candidate = scored() | {"provenance": {"response_match": {"unmatched_mean_ratio": [0.97]}}}
+    for one in (floor := scored(), candidate):
+        one["auc"]["particles"] = {"gamma": {"mean": 0.61, "error": 0.02, "n": 500}}
+        response = {"mean_ratio": 1.001, "std_ratio": 1.1, **RATIO}
+        one["particles"] = {"gamma": {"n": [500, 500], "observables": {"response": response}}}
+    columns, rows = verdict_rows({"floor": floor, "candidates": {"m": candidate}})
+    found = {column.label: cell for column, cell in zip(columns, rows["m"], strict=True)}
+    assert found["AUC, gamma"].verdict == "near"
+    assert (found["response, gamma"].value, found["resolution, gamma"].value) == (1.001, 1.1)
+    assert [found[name].note for name in ("AUC, gamma", "response, gamma")] == ["", "matched by construction"]
+
+
 def test_told_apart_in_words():
     found = scored()
     assert told_apart(found) == "> 1000"

@@ -30,16 +30,11 @@ from caloforge.simulators import GEANT4, candidate, create, labelled
 from caloforge.simulators.geant4 import Physics
 
 if TYPE_CHECKING:
-    from caloforge.training.picking import Watcher
     from caloforge.training.run import RunFolder
 
 
 class Run:
     """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
-
-    Attributes:
-        watcher: told of every evaluation of the training, and may end it.
-        quiet: show no progress of the training.
 
     Raises:
         InputError: the configuration is inconsistent.
@@ -52,8 +47,6 @@ class Run:
         shared = config.showers.folder
         self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
         self.console = Console(highlight=False, soft_wrap=True)
-        self.watcher: Watcher | None = None
-        self.quiet = False
         self.manifest = Manifest(folder)
         detector = detector_of(config.detector, config.showers.particle)
         assert detector is not None
@@ -205,7 +198,7 @@ class Run:
         whole = self.learning.training.buffer is None
         with open_showers(self.paths.showers("train"), self.detector, whole=whole) as training:
             summary = train(self.learning, training, self.showers("select"), self.paths.training,
-                            scorer=scorer, watcher=self.watcher, resume=True, quiet=self.quiet)  # fmt: skip
+                            scorer=scorer, resume=True)  # fmt: skip
         self.console.print(summary.line)
         if summary.remark:
             self.console.print(f"Warning: {summary.remark}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from caloforge.files import replacing
 from caloforge.training.picture import Picture, png
 
 POLYNOMIAL = 0x82F63B78  # of CRC-32C (Castagnoli), bits reversed
@@ -32,8 +33,8 @@ class EventFile:
         kept = [data for data in records(path) if step_of(data) <= step] if path.exists() else []
         if not kept:
             kept = [_double(1, time.time()) + _bytes(3, VERSION)]
-        with path.open("wb") as file:
-            file.write(b"".join(map(record, kept)))
+        with replacing(path) as beside:
+            beside.write_bytes(b"".join(map(record, kept)))
 
     def write(self, step: int, numbers: Mapping[str, float], pictures: Mapping[str, Picture] | None = None) -> None:
         """Append the numbers and pictures of a step, by their names.
@@ -82,7 +83,7 @@ def step_of(data: bytes) -> int:
 
 
 def masked(data: bytes) -> int:
-    """CRC-32C of bytes, turned and shifted, as records have it."""
+    """CRC-32C of bytes, rotated and offset, as records store it."""
     check = crc32c(data)
     return (((check >> 15) | (check << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 

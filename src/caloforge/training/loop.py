@@ -11,7 +11,7 @@ from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import describe_start
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import describe_teacher
-from caloforge.training.picking import Scorer, Watcher
+from caloforge.training.picking import Scorer
 from caloforge.training.run import RunFolder, load_state
 from caloforge.training.separation import check_separate, fingerprint
 from caloforge.training.summary import TrainingSummary
@@ -25,7 +25,6 @@ def train(
     run: Path,
     *,
     scorer: Scorer | None = None,
-    watcher: Watcher | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
@@ -39,7 +38,6 @@ def train(
         selection: other showers of the same detector; their loss picks the weights.
         run: folder to make, or to continue with `resume`.
         scorer: judge that `select = "auc"` asks for.
-        watcher: told of each evaluation once its checkpoint is kept; an error of its ends the training there.
         resume: continue from the last checkpoint, if there is one.
         quiet: show no progress bar.
 
@@ -55,7 +53,7 @@ def train(
     run.mkdir(exist_ok=True)
     with claim(run):
         folder = _open(config, training, selection, run, resume=resume)
-        trainer = Trainer(config, training, selection, folder, scorer, watcher)
+        trainer = Trainer(config, training, selection, folder, scorer)
         try:
             if resume and folder.has_begun:
                 trainer.restore(load_state(folder.checkpoint_file))

@@ -17,9 +17,6 @@ from caloforge.training.run import load_state, save_state
 Scorer = Callable[[Showers, Showers], float]
 """Area under the ROC curve of a judge that tells drawn showers, the second, from Geant4's."""
 
-Watcher = Callable[[float, dict[str, float], Model], None]
-"""Told of each evaluation: done part of the training, its line of losses, averaged weights; may raise."""
-
 WHOLE = "whole"
 Score = tuple[float, int]
 

@@ -20,7 +20,7 @@ from caloforge.training.board import Board
 from caloforge.training.config import TrainingConfig
 from caloforge.training.distill import distillation
 from caloforge.training.pace import SHARE, Pace, timed
-from caloforge.training.picking import WHOLE, Picker, Scorer, Watcher, parts_of, separability
+from caloforge.training.picking import WHOLE, Picker, Scorer, parts_of, separability
 from caloforge.training.progress import steps
 from caloforge.training.response import unmatched_response
 from caloforge.training.run import RunFolder, save_state
@@ -40,7 +40,6 @@ class Trainer:
         selection: Showers,
         folder: RunFolder,
         scorer: Scorer | None = None,
-        watcher: Watcher | None = None,
     ) -> None:
         self.folder = folder
         self.schedule = config.training
@@ -58,7 +57,7 @@ class Trainer:
         taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
         self.optimiser_steps = taught or self.model.optimiser_steps()
         self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
-        self.selection, self.scorer, self.watcher = selection[:HELD_OUT], scorer, watcher
+        self.selection, self.scorer = selection[:HELD_OUT], scorer
         self.held_out = Batch.of(self.selection).to(self.device)
         permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
         self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
@@ -177,8 +176,6 @@ class Trainer:
         if self.board is not None:
             self.board.tell(line, self._rates(), self.average)
         save_state(self.folder.checkpoint_file, self.state())
-        if self.watcher is not None:
-            self.watcher(self._progress, line, self.average)
 
     def _rates(self) -> dict[str, float]:
         """Learning rate, and showers per second since the training began."""

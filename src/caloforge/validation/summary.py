@@ -217,9 +217,10 @@ UNMATCHED = {"response": "unmatched_mean_ratio", "resolution": "unmatched_width_
 def _matched(column: Metric, metrics: Metrics) -> str:
     """Remark on a number that the response match makes right by construction."""
     match = metrics.get("provenance", {}).get("response_match")
-    if not match or column.key not in UNMATCHED:
+    quantity, _, particle = column.key.partition("_")
+    if not match or quantity not in UNMATCHED:
         return ""
-    ratios = match.get(UNMATCHED[column.key]) or []
+    ratios = match.get(UNMATCHED[quantity]) if not particle else None  # measured for all particles together
     if not ratios:
         return "matched by construction"
     low, high = (f"{ratio:.3f}" for ratio in (min(ratios), max(ratios)))
