@@ -11,7 +11,7 @@ from caloforge.runs import Run
 from caloforge.runs.config import RunConfig, ShowerCounts
 from caloforge.simulators import GEANT4, create
 
-CHAIN = 3.4  # time of the quickstart's whole chain over that of its Geant4 showers
+CHAIN = 3.8  # time of the quickstart's whole chain over that of its Geant4 showers
 SHARE = 0.9  # share of the minutes that is planned
 WARMING, TIMED = 2, 10  # showers per worker
 FEWEST = {"train": 400, "select": 100, "test": 400}
