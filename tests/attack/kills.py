@@ -107,11 +107,11 @@ def start(words: list[str], folder: Path) -> int:
         sys.stdout, sys.stderr = (os.fdopen(d, "w", buffering=1, closefd=False) for d in (1, 2))
         sys.argv = ["caloforge", *words]
         _hurry()
-        from caloforge.cli import main
+        from caloforge.__main__ import main
 
         main()
     except SystemExit as left:
-        code = int(left.code or 0)
+        code = 1 if isinstance(left.code, str) else int(left.code or 0)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -305,6 +305,7 @@ def run(kind: str, n: int, seed: int = 1, keep: Path | None = None) -> Figures:
 def main() -> None:
     """Print the figures of all kinds, or of those named."""
     n, seed, *kinds = [*sys.argv[1:], "1"][:2] + sys.argv[3:]
+    import caloforge.cli
     import caloforge.runs
     import caloforge.simulators.gflash
     import caloforge.training

@@ -1,4 +1,4 @@
-"""Signals that libraries wrap in errors of their own."""
+"""Signals while modules are imported, and signals that libraries wrap in errors of their own."""
 
 import subprocess
 import sys
@@ -28,6 +28,22 @@ def test_a_signal_stays_one_whatever_a_library_makes_of_it(name, code):
     assert done.returncode == code
     assert done.stderr.startswith("stopped; ")
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_modules_are_imported():
+    script = """
+import importlib.abc, os, signal, sys, time
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "caloforge.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(30)
+sys.meta_path.insert(0, Slow())
+from caloforge.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "stopped before any work\n")
 
 
 def test_other_errors_of_a_library_are_shown_whole():

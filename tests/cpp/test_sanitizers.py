@@ -57,13 +57,17 @@ def test_damaged_tables_never_crash(
 ) -> None:
     whole, random = card().to_json().encode(), np.random.default_rng(12)  # type: ignore[attr-defined]
     cells = whole.index(b'"cells":')
+    digits = [place for place in range(cells, len(whole)) if whole[place : place + 1].isdigit()]
     paths = []
     for i in range(300):
-        changed = bytearray(whole if i % 3 else whole[: int(random.integers(1, len(whole) + 1))])
+        changed = bytearray(whole[: int(random.integers(1, len(whole) + 1))] if i % 3 == 0 else whole)
         for _ in range(int(random.integers(1, 4))):
-            changed[int(random.integers(min(cells, len(changed) - 1), len(changed)))] = int(random.integers(256))
+            if i % 3 == 1:
+                changed[digits[int(random.integers(len(digits)))]] = int(random.integers(ord("1"), ord("9") + 1))
+            else:
+                changed[int(random.integers(min(cells, len(changed) - 1), len(changed)))] = int(random.integers(256))
         paths.append(tmp_path / f"{i}.json")
         paths[-1].write_bytes(bytes(changed))
     good, of, n = run_program(sanitized / "caloforge_host_probe", "read", *paths).split()
     assert (of, n) == ("of", "300")
-    assert 10 < int(good) < 250, "some changes are of a digit alone"
+    assert 10 < int(good) < 150, "some changes are of a digit alone"
