@@ -126,3 +126,21 @@ def test_chunks_change_nothing(showers, monkeypatch):
     parts = lateral_moments(showers.detector, showers.energies)
     np.testing.assert_allclose(whole.energy, parts.energy, rtol=1e-12)
     np.testing.assert_allclose(whole.width["r"], parts.width["r"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_inputs_of_caloflows_classifier(normed):
+    detector = Detector.from_toml(RINGS)
+    random = np.random.default_rng(3)
+    energies = random.exponential(20.0, (4, detector.n_cells)).astype(np.float32) * (random.random((4, 19)) < 0.6)
+    energies[0, 0], energies[1] = 0.004, 0.0  # below the threshold; an empty shower
+    showers = Showers(detector, Incidents.make("e+", np.array([1e3, 1e4, 5e4, 1e5])), energies, {})
+    found = features.caloflow_cells(showers, normed=normed)
+    for row, shower, incident in zip(found, energies / 0.5, showers.incidents.energy, strict=True):
+        layers = [math.fsum(float(e) for e in shower[layer.slice]) / 1e5 for layer in detector.layers]
+        cells = []
+        for layer, total in zip(detector.layers, layers, strict=True):
+            hits = [float(e) / 1e5 if e / 2 >= np.float32(0.01) else 0.0 for e in shower[layer.slice]]
+            cells += [e / (total + 1e-16) if normed else e for e in hits]
+        logs = [math.log10(total + 1e-8) + 2 for total in layers]
+        np.testing.assert_allclose(row, [*cells, math.log10(incident / 1e4), *logs], rtol=1e-6, atol=1e-12)

@@ -68,7 +68,7 @@ def validate(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Classifier recipe: default, quick or calochallenge.",
+            help="Classifier recipe: default, quick, calochallenge or caloflow.",
             autocompletion=complete.recipes,
             rich_help_panel=JUDGING,
         ),

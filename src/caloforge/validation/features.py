@@ -65,6 +65,23 @@ def low_normed(showers: Showers, *, raw: bool = False) -> Matrix:
     return np.concatenate([_with_energy(showers, cells), logs.astype(np.float32)], axis=1)
 
 
+def caloflow_cells(showers: Showers, *, normed: bool) -> Floats:
+    """Inputs of CaloFlow's classifier (N, n_cells + 1 + n_layers) of float64.
+
+    Cells below threshold are empty. With `normed` they are in units of their layer's energy, otherwise of 100 GeV. Then
+    come log10(E_inc / 10 GeV) and log10(E_layer / 100 GeV + 1e-8) + 2 of each layer, whose energies hold all cells.
+    Source: C. Krause and D. Shih, arXiv:2106.05285, section 5, and the authors' classifier.
+    """
+    detector, unit = showers.detector, 1e5 * showers.detector.readout.sampling_fraction
+    cells = showers.thresholded().astype(np.float64) / unit
+    layers = detector.sum_layers(showers.energies.astype(np.float64)) / unit
+    if normed:
+        for k, layer in enumerate(detector.layers):
+            cells[:, layer.slice] /= layers[:, k, None] + 1e-16
+    incident = np.log10(showers.incidents.energy / 1e4)[:, None]
+    return np.concatenate([cells, incident, np.log10(layers + EMPTY) + 2], axis=1)
+
+
 def log(showers: Showers) -> Matrix:
     """log10 E_inc and log10 of the cells over the threshold, 0 where empty (N, 1 + n_cells)."""
     cells = showers.thresholded()

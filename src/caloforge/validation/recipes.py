@@ -20,6 +20,7 @@ class Recipe:
         weight_decay: decoupled decay of the weights.
         calibrated: whether the AUC is taken after isotonic calibration on the selection split.
         as_published: CaloChallenge's inputs and samplings (cells of `low_normed` not thresholded, empty cells 0.1 MeV).
+        inputs: whose definition the views `low` and `low_normed` follow.
         bootstraps: resamplings for the errors of observables.
         largest: showers per side used for neighbours and kernel distances; None for all.
         learn: showers per class that a classifier is trained on; by default 60 %.
@@ -40,6 +41,7 @@ class Recipe:
     weight_decay: float = 1e-2
     calibrated: bool = False
     as_published: bool = False
+    inputs: Literal["calochallenge", "caloflow"] = "calochallenge"
     bootstraps: int = 100
     largest: int | None = 5000
     learn: int | None = None
@@ -85,6 +87,20 @@ RECIPES = {
         calibrated=True,
         as_published=True,
         largest=None,
+    ),
+    "caloflow": Recipe(
+        name="caloflow",
+        hidden=(512, 512, 512),
+        learning_rate=2e-4,
+        batch=1000,
+        epochs=150,
+        patience=None,
+        standardise=False,
+        precise=True,
+        select="accuracy",
+        weight_decay=0.0,
+        calibrated=True,
+        inputs="caloflow",
     ),
 }
 

@@ -53,6 +53,9 @@ def view_inputs(view: str, showers: Showers, reference: Showers, recipe: Recipe)
         low, high = features.narrow_slice(reference.incidents.energy)
         pair = [s[(s.incidents.energy >= low) & (s.incidents.energy <= high)] for s in (showers, reference)]
         return features.fixed(pair[0]), features.fixed(pair[1]), {"energy": [low, high]}
+    if view in ("low", "low_normed") and recipe.inputs == "caloflow":
+        a, b = (features.caloflow_cells(s, normed=view == "low_normed") for s in (showers, reference))
+        return a, b, {}
     if view == "low_normed":
         a, b = (features.low_normed(s, raw=recipe.as_published) for s in (showers, reference))
         return a, b, {}
