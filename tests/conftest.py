@@ -1,13 +1,16 @@
 """Shared fixtures: a small detector, and files of showers that cost nothing."""
 
 import contextlib
-import functools
 import io
+import json
+import os
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, Showers
@@ -116,14 +119,32 @@ def toy_run(small, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def toy_export(toy_run):
-    """The exported model of `toy_run`, the summary of the export, and all it printed."""
-    from caloforge.export import export
+def exported(tmp_path_factory):
+    """Exports a training once for all test processes, since an export takes many seconds."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
 
-    path, said = toy_run.parent / "toy.onnx", io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        summary = export(toy_run, path)
-    return path, summary, said.getvalue()
+    def make(name, train):
+        from caloforge.export import ExportSummary, export
+
+        path, told = folder / f"{name}.onnx", folder / f"{name}.json"
+        with FileLock(folder / f"{name}.lock"):
+            if not told.exists():
+                said = io.StringIO()
+                with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                    summary = export(train(), path)
+                told.write_text(json.dumps([asdict(summary), said.getvalue()]))
+        summary, text = json.loads(told.read_text())
+        return path, ExportSummary(**summary), text
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_export(toy_run, exported):
+    """The exported model of `toy_run`, the summary of the export, and all it printed."""
+    return exported("toy", lambda: toy_run)
 
 
 @pytest.fixture(scope="session")
@@ -199,18 +220,6 @@ def tiny_training(tiny_configs, detector_for, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_onnx(tiny_training, toy_onnx):
+def tiny_onnx(tiny_training, toy_onnx, exported):
     """Exports a tiny model of a kind, each kind once."""
-
-    @functools.cache
-    def make(kind):
-        from caloforge.export import export
-
-        if kind == "coupling-flow":
-            return toy_onnx
-        run = tiny_training(kind)
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            export(run, run.parent / "tiny.onnx")
-        return run.parent / "tiny.onnx"
-
-    return make
+    return lambda kind: toy_onnx if kind == "coupling-flow" else exported(kind, lambda: tiny_training(kind))[0]
