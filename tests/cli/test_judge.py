@@ -7,6 +7,7 @@ from caloforge.cli import app
 from caloforge.cli.judge import _particle
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.showers import write
 from caloforge.simulators import create
 
 
@@ -39,6 +40,16 @@ def test_validate_looks_at_its_options_before_it_simulates(options, said, tmp_pa
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, InputError)
     assert said in str(result.exception)
+
+
+def test_background_of_the_same_particle_is_refused_before_anything_is_judged(small, toy, tmp_path):
+    for name, seed in (("reference", 1), ("candidate", 2), ("background", 3)):
+        write(tmp_path / f"{name}.h5", toy(small, 400, seed=seed))
+    files = [str(tmp_path / f"{name}.h5") for name in ("reference", "candidate", "background")]
+    words = ["validate", *files[:2], "--background", files[2], "-o", str(tmp_path / "report")]
+    result = CliRunner().invoke(app, words)
+    assert str(result.exception) == "'background' holds e+, as the reference does; give another particle"
+    assert not (tmp_path / "report").exists()
 
 
 def test_validate_takes_no_calochallenge_file_for_raw_energies(tmp_path):

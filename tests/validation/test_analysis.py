@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,8 @@ def narrowed(showers, with_energies):
     """Another particle: nothing behind the first layer."""
     energies = showers.energies.copy()
     energies[:, showers.detector.layers[1].start :] *= 0.2
-    return with_energies(showers, energies)
+    found = with_energies(showers, energies)
+    return replace(found, incidents=replace(found.incidents, pdg=np.full(len(found), 211, np.int32)))
 
 
 def test_identification_compares_efficiencies(samples, with_energies):
@@ -54,3 +57,5 @@ def test_background_must_fit(samples, toy, small):
         Identification(samples[0], samples[1][:100], RECIPES["quick"], 0)
     with pytest.raises(InputError, match="'background' has another distribution of incident energy"):
         Identification(samples[0], toy(small, 500, seed=1), RECIPES["quick"], 0)
+    with pytest.raises(InputError, match=r"'background' holds e-, as the reference does"):
+        Identification(samples[0], samples[1], RECIPES["quick"], 0)

@@ -65,6 +65,10 @@ def validate(
     training: Annotated[
         Path | None, typer.Option(help="Showers a candidate learned from: tests memorisation.", rich_help_panel=SOURCE)
     ] = None,
+    background: Annotated[
+        Path | None,
+        typer.Option(help="Geant4 showers of another particle: tests particle identification.", rich_help_panel=SOURCE),
+    ] = None,
     recipe: Annotated[
         str,
         typer.Option(
@@ -116,10 +120,10 @@ def validate(
     check_judges(recipe, seeds)
     shown = read_report(timings) if timings else None
     found = foreign.detector_of(detector)
-    check_folder(output, [reference, floor, training, timings, *map(file_of, candidates)], force=force)
+    others = [path for path in (floor, training, background) if path]
+    check_folder(output, [reference, timings, *others, *map(file_of, candidates)], force=force)
     true = foreign.read(reference, found, layout=layout)
-    others = {floor: None, training: None}
-    extra = {path: foreign.read(path, true.detector, layout=layout) for path in others if path is not None}
+    extra = {path: foreign.read(path, true.detector, layout=layout) for path in others}
     if not other_physics:
         made = {str(path): showers.provenance for path, showers in extra.items()}
         check_like(true.provenance, made | provenances(candidates, true, layout))
@@ -130,6 +134,7 @@ def validate(
         output,
         floor=extra.get(floor) if floor else None,
         training=extra.get(training) if training else None,
+        background=extra.get(background) if background else None,
         recipe=recipe,
         seed=seed,
         seeds=seeds,

@@ -6,6 +6,7 @@ from pathlib import Path
 from caloforge.errors import RunError
 from caloforge.seeds import check_seed
 from caloforge.showers import Showers
+from caloforge.validation.analysis import check_background
 from caloforge.validation.benchmark import Metrics, check_judges, finite, make_folder, measure, write_metrics
 from caloforge.validation.paths import METRICS, REPORT
 from caloforge.validation.progress import steps
@@ -36,7 +37,7 @@ def validate(
         floor: independent Geant4 showers; without them the reference is split in two by position.
         training: showers the candidates were trained on, for the memorisation test.
         background: Geant4 showers of another particle, for the identification test.
-        recipe: "default", "quick" or "calochallenge".
+        recipe: "default", "quick", "calochallenge" or "caloflow".
         seed: of every random number; same seed and same threads give the same metrics.
         seeds: classifiers trained per view.
         timings: the content of bench.json, shown in the report.
@@ -53,6 +54,8 @@ def validate(
     chosen = check_judges(recipe, seeds)
     check_apart(reference, {"floor": floor, "training": training})
     check_unseen(reference, candidates)
+    if background is not None:
+        check_background(reference, background)
     samples = prepare(reference, candidates, floor, reweight=reweight, seed=seed)
     make_folder(out)
     started = time.perf_counter()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from caloforge.errors import InputError
+from caloforge.particles import particle_name
 from caloforge.showers import Showers
 from caloforge.units import counted
 from caloforge.validation.distances import energy_bins, width_error
@@ -121,7 +122,7 @@ def check_background(reference: Showers, background: Showers) -> None:
     """Reject background showers that cannot be compared with the reference.
 
     Raises:
-        InputError: another detector or spectrum, too few showers, or bad values.
+        InputError: another detector or spectrum, the same particle, too few showers, or bad values.
     """
     check_values("background", background)
     if background.detector != reference.detector:
@@ -130,3 +131,7 @@ def check_background(reference: Showers, background: Showers) -> None:
     if len(background) < FEWEST:
         raise InputError(f"'background' has {counted(len(background), 'shower')}; at least {FEWEST} are needed")
     check_spectrum("background", "energy", reference.incidents.energy, background.incidents.energy)
+    if shared := set(background.incidents.pdg.tolist()) & set(reference.incidents.pdg.tolist()):
+        raise InputError(
+            f"'background' holds {particle_name(shared.pop())}, as the reference does; give another particle"
+        )
