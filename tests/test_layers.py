@@ -23,6 +23,7 @@ ALLOWED = {
     "export": CORE | {"detector", "showers", "simulators", "models", "training"},
     "validation": CORE | {"detector", "showers"},
     "report": CORE | {"detector", "showers", "validation"},
+    "studies": CORE | {"detector", "showers", "validation", "report"},
     "bench": CORE | {"detector", "showers", "simulators", "production"},
 }
 ALLOWED["named_runs"] = CORE

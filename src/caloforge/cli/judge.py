@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from caloforge.cli import complete
-from caloforge.cli.files import FormatName
+from caloforge.cli.files import AnyDetector, FormatName
 from caloforge.cli.options import (
     BEAM,
     JUDGING,
@@ -77,12 +77,7 @@ def validate(
             rich_help_panel=JUDGING,
         ),
     ] = "default",
-    detector: Annotated[
-        str | None,
-        typer.Option(
-            help="Detector of files that do not name theirs.", autocompletion=complete.detectors, rich_help_panel=SOURCE
-        ),
-    ] = None,
+    detector: AnyDetector = None,
     layout: FormatName = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, classifiers and simulators.", rich_help_panel=JUDGING)] = 0,
     seeds: Annotated[int, typer.Option(help="Classifier trainings per set of features.", rich_help_panel=JUDGING)] = 3,

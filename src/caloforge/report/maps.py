@@ -1,5 +1,6 @@
 """Average showers as heat maps, correlations, and the classifier scores at a glance."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -46,15 +47,16 @@ def cell_corners(layer: Layer) -> list[list[Point]]:
     return layer.cells.corners()
 
 
-def average_showers(detector: Detector, means: dict[str, Floats]) -> Iterator[Figure]:
+def average_showers(detector: Detector, means: dict[str, Floats], title: str = "average shower") -> Iterator[Figure]:
     """Mean energy per area in each cell, a figure per layer and a map per sample, on one colour scale."""
+    slug = re.sub(r"\W+", "_", title)
     for k in spread_layers(detector, MOST_LAYERS):
         layer = detector.layers[k]
         canvas, maps, bar = map_grid(list(means))
         painted = _paint_layer(maps, layer, means)
         colour_bar(canvas, painted, bar, "MeV / mm²")
         data = {"mean_MeV": {name: [float(f"{v:.5g}") for v in mean[layer.slice]] for name, mean in means.items()}}
-        labels = Labels(f"average_showers_layer_{k}", f"average shower, layer {k}", "average showers")
+        labels = Labels(f"{slug}_layer_{k}", f"{title}, layer {k}", "average showers")
         yield finish(canvas, labels, data)
 
 
