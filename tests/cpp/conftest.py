@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from caloforge.detector import Detector
 from caloforge.simulators.model_card import METADATA_KEY, DetectorCard, ModelCard
@@ -29,8 +30,10 @@ def run(*command: str | Path, expect: int = 0) -> str:
 def configure(source: Path, build: Path, *options: str) -> None:
     """Configure and build a CMake project."""
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-    run("cmake", "-S", source, "-B", build, *generator, f"-DPython3_EXECUTABLE={sys.executable}", *options)
-    run("cmake", "--build", build, "--parallel", "2")
+    build.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(build.parent / f"{build.name}.lock"):  # test processes share the folder
+        run("cmake", "-S", source, "-B", build, *generator, f"-DPython3_EXECUTABLE={sys.executable}", *options)
+        run("cmake", "--build", build, "--parallel", "2")
 
 
 @pytest.fixture(scope="session")
