@@ -46,17 +46,25 @@ def train(
     threads: Annotated[
         int | None, typer.Option(help="Threads of PyTorch; default: all cores.", rich_help_panel=WORK)
     ] = None,
+    devices: Annotated[
+        int, typer.Option(help="Processes that share each batch, one GPU or some cores each.", rich_help_panel=WORK)
+    ] = 1,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
     """Train a run's model; produce its showers first if they are missing."""
     check_installed(*TRAINING)
     from caloforge import runs
+    from caloforge.training.devices import available, check_devices, follows
     from caloforge.training.threads import use_threads
 
-    if threads is not None:
-        use_threads(threads)
-    whole = runs.load(config_file(config), out, workers)
+    check_devices(devices)
+    if threads is not None or devices > 1:
+        use_threads(threads if threads is not None else max(1, available() // devices))
+    whole = runs.load(config_file(config), out, workers, devices)
+    if follows():
+        whole.follow()
+        return
     whole.open(resume=resume, force=force)
     whole.execute(last="training")
 

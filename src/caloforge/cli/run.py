@@ -89,7 +89,7 @@ def run(
     from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
-    whole = runs.load(config_file(config), out, workers, lambda base: chosen_physics(physics, cut, base))
+    whole = runs.load(config_file(config), out, workers, change=lambda base: chosen_physics(physics, cut, base))
     if whole.own is None:
         check_installed(*GEANT4)
     if minutes is not None:

@@ -30,6 +30,8 @@ from caloforge.simulators import GEANT4, candidate, create, labelled
 from caloforge.simulators.geant4 import Physics
 
 if TYPE_CHECKING:
+    from caloforge.training import TrainingSummary
+    from caloforge.training.devices import Group
     from caloforge.training.run import RunFolder
 
 
@@ -40,10 +42,10 @@ class Run:
         InputError: the configuration is inconsistent.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None) -> None:
+    def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None, devices: int = 1) -> None:
         from caloforge.training import TrainingConfig
 
-        self.given, self.folder, self.workers = config, folder, workers
+        self.given, self.folder, self.workers, self.devices = config, folder, workers, devices
         shared = config.showers.folder
         self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
         self.console = Console(highlight=False, soft_wrap=True)
@@ -160,10 +162,7 @@ class Run:
                 self.own.copy(name, self.paths.showers(name))
 
     def make_showers(self) -> None:
-        """Make independent Geant4 showers for training, validation and test: disjoint ids of one seed.
-
-        Labels to leave out are left out of training and validation; the test has all labels.
-        """
+        """Make independent Geant4 showers for training, validation and test, which has all labels: ids of one seed."""
         with self._showers_claimed():
             self._make_showers()
 
@@ -187,21 +186,35 @@ class Run:
             first += n
 
     def showers(self, name: str) -> Showers:
-        """The train, select or test showers."""
+        """Sample `train`, `select` or `test`."""
         return read(self.paths.showers(name), self.detector)
 
     def train(self) -> None:
-        """Train the model, resuming from its checkpoint."""
-        from caloforge.training import train
+        """Train the model on its devices, resuming from its checkpoint."""
+        from caloforge.training.devices import leading, own_command
 
-        scorer = self.area if self.learning.training.select == "auc" else None
-        whole = self.learning.training.buffer is None
-        with open_showers(self.paths.showers("train"), self.detector, whole=whole) as training:
-            summary = train(self.learning, training, self.showers("select"), self.paths.training,
-                            scorer=scorer, resume=True)  # fmt: skip
+        with leading(self.devices, own_command(self.paths.config, self.folder)) as group:
+            summary = self._train(group)
         self.console.print(summary.line)
         if summary.remark:
             self.console.print(f"Warning: {summary.remark}")
+
+    def follow(self) -> None:
+        """Take part in the training that another process leads."""
+        from caloforge.training.devices import joined
+
+        with joined() as group:
+            self._train(group)
+
+    def _train(self, group: "Group") -> "TrainingSummary":
+        from caloforge.training import train
+
+        group.agree(1)  # the showers are there when the leader comes here
+        scorer = self.area if self.learning.training.select == "auc" else None
+        whole = self.learning.training.buffer is None
+        with open_showers(self.paths.showers("train"), self.detector, whole=whole) as training:
+            return train(self.learning, training, self.showers("select"), self.paths.training,
+                         scorer=scorer, group=group, resume=True)  # fmt: skip
 
     def area(self, reference: Showers, drawn: Showers) -> float:
         """AUC of boosted trees on features that tell generated showers from Geant4's."""
@@ -266,17 +279,17 @@ class Run:
 
     def inside_line(self) -> str:
         """One line on the events inside Geant4."""
-        showers = read(self.paths.inside, self.detector)
-        response = showers.response
-        events = units.counted(len(showers), "event")
-        return (f"inside Geant4: {events} of {self.config.inside.energy}, response {response.mean():.4f} +- "
-                f"{response.std() / np.sqrt(len(showers)):.4f}")  # fmt: skip
+        response = read(self.paths.inside, self.detector).response
+        mean, error = response.mean(), response.std() / np.sqrt(len(response))
+        events = units.counted(len(response), "event")
+        return f"inside Geant4: {events} of {self.config.inside.energy}, response {mean:.4f} +- {error:.4f}"
 
 
 def load(
     config: Path,
     out: Path | None,
     workers: int | None = None,
+    devices: int = 1,
     change: Callable[[Physics], Physics] = lambda physics: physics,
 ) -> Run:
     """A run from its config file, in `out` or runs/NAME, with its physics changed.
@@ -286,4 +299,4 @@ def load(
     """
     found: RunConfig = read_file(RunConfig, config)
     found = found.model_copy(update={"physics": change(found.physics)})
-    return Run(found, out or Path("runs") / found.name, workers=workers)
+    return Run(found, out or Path("runs") / found.name, workers=workers, devices=devices)

@@ -28,6 +28,7 @@ class Schedule(Strict):
         minutes: time that a training may take; a step is measured before the first, and the number of steps reduced to
             what fits. It is kept in pace.json: a training with that many `steps` and no `minutes` is the same.
         batch: showers per step.
+        accumulate: parts of a batch that are computed one after the other, to save memory.
         learning_rate: highest rate, reached after the first `warmup` of the training.
         warmup: share of the training in which the rate rises to its highest.
         decay: how the rate falls from there: along half a "cosine" to zero, or not at all ("none").
@@ -47,6 +48,7 @@ class Schedule(Strict):
     steps: Steps = 1000
     minutes: Positive | None = None
     batch: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    accumulate: Annotated[int, Field(ge=1, le=10_000)] = 1
     learning_rate: Positive = 2e-3
     decay: Literal["cosine", "none"] = "cosine"
     warmup: Fraction = 0.05

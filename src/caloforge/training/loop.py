@@ -1,5 +1,6 @@
 """The one training loop for all models: it begins or resumes a training, and leaves its run directory."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from caloforge.claims import claim
@@ -10,6 +11,7 @@ from caloforge.showers.domain import Domain
 from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import describe_start
 from caloforge.training.config import TrainingConfig
+from caloforge.training.devices import ALONE, Group
 from caloforge.training.distill import describe_teacher
 from caloforge.training.picking import Scorer
 from caloforge.training.run import RunFolder, load_state
@@ -25,6 +27,7 @@ def train(
     run: Path,
     *,
     scorer: Scorer | None = None,
+    group: Group = ALONE,
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
@@ -38,6 +41,7 @@ def train(
         selection: other showers of the same detector; their loss picks the weights.
         run: folder to make, or to continue with `resume`.
         scorer: judge that `select = "auc"` asks for.
+        group: processes that train together; each is given the same showers.
         resume: continue from the last checkpoint, if there is one.
         quiet: show no progress bar.
 
@@ -49,11 +53,15 @@ def train(
     _check(training, selection)
     if config.training.select == "auc" and scorer is None:
         raise InputError('select = "auc" needs a judge: train with `caloforge run` or `train`, or give a `scorer`')
-    check_writable(run.parent)
-    run.mkdir(exist_ok=True)
-    with claim(run):
-        folder = _open(config, training, selection, run, resume=resume)
-        trainer = Trainer(config, training, selection, folder, scorer)
+    with ExitStack() as claimed:
+        if group.leads:
+            check_writable(run.parent)
+            run.mkdir(exist_ok=True)
+            claimed.enter_context(claim(run))
+            _open(config, training, selection, run, resume=resume)
+        group.agree(1)  # the others wait until the folder describes the training
+        folder = RunFolder(run)
+        trainer = Trainer(config, training, selection, folder, scorer, group)
         try:
             if resume and folder.has_begun:
                 trainer.restore(load_state(folder.checkpoint_file))
@@ -71,7 +79,7 @@ def _check(training: AnyShowers, selection: Showers) -> None:
     check_separate(training, selection)
 
 
-def _open(config: TrainingConfig, training: AnyShowers, selection: Showers, run: Path, *, resume: bool) -> RunFolder:
+def _open(config: TrainingConfig, training: AnyShowers, selection: Showers, run: Path, *, resume: bool) -> None:
     folder, teacher = RunFolder(run), describe_teacher(config)
     if folder.config_file.exists() and not resume:
         raise InputError(f"{run} already holds a training; resume it or give another folder")
@@ -86,4 +94,3 @@ def _open(config: TrainingConfig, training: AnyShowers, selection: Showers, run:
                              "give another folder")  # fmt: skip
     if not folder.is_described:
         folder.describe(config, Domain.of_showers(training), training, selection, teacher, describe_start(config))
-    return folder

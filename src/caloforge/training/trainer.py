@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import time
 from functools import partial
 from typing import Any
@@ -18,8 +19,10 @@ from caloforge.training.adapt import begin_from
 from caloforge.training.batches import batches_of
 from caloforge.training.board import Board
 from caloforge.training.config import TrainingConfig
+from caloforge.training.devices import ALONE, Group
 from caloforge.training.distill import distillation
 from caloforge.training.pace import SHARE, Pace, timed
+from caloforge.training.parts import Parts
 from caloforge.training.picking import WHOLE, Picker, Scorer, parts_of, separability
 from caloforge.training.progress import steps
 from caloforge.training.response import unmatched_response
@@ -40,12 +43,14 @@ class Trainer:
         selection: Showers,
         folder: RunFolder,
         scorer: Scorer | None = None,
+        group: Group = ALONE,
     ) -> None:
         self.folder = folder
         self.schedule = config.training
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.group, self.device = group, group.device
         domain, schedule = folder.domain, self.schedule
         self.batches, fitted = batches_of(training, schedule.batch, schedule.buffer, schedule.seed, self.device)
+        self.parts = Parts(group, schedule.accumulate, self.batches.size)
         with seeded(self.schedule.seed, 0, "weights"):
             model = build(config.model, training.detector, domain)
             drawn = {name: value.clone() for name, value in model.named_buffers()}
@@ -76,7 +81,8 @@ class Trainer:
     def _seconds_per_step(self) -> float:
         """Seconds of a step with its share of an evaluation, measured on steps that are undone."""
         before = copy.deepcopy(self.state())
-        step = timed(self._train_step, 60 * SHARE * (self.schedule.minutes or 0.0))
+        limit = 60 * SHARE * (self.schedule.minutes or 0.0)
+        step = timed(self._train_step, limit if self.group.size == 1 else math.inf)  # as often in all processes
         begin = time.perf_counter()
         self._held_out_losses()
         evaluation = time.perf_counter() - begin
@@ -86,19 +92,30 @@ class Trainer:
     def run(self, *, quiet: bool) -> TrainingSummary:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
-        self.pace = Pace.of(self.schedule, self.device, self.folder.pace_file, self._seconds_per_step)
-        self.board = Board(self.folder, self.selection, self.step, self.schedule.seed)
-        with steps(self.pace.steps, quiet=quiet) as show:
+        self.pace = self._agreed_pace()
+        if self.group.leads:
+            self.board = Board(self.folder, self.selection, self.step, self.schedule.seed)
+        with steps(self.pace.steps, quiet=quiet or not self.group.leads) as show:
             show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
                 loss = self._train_step()
                 self.seconds = before + time.monotonic() - started
                 show(self.step, {"loss": loss})
-                if self.step % self.schedule.evaluate_every == 0 or self._done():
+                if self.group.leads and (self.step % self.schedule.evaluate_every == 0 or self._done()):
                     self._evaluate(loss)
                     show(self.step, self.losses[-1])
-        self._finish()
+        if self.group.leads:
+            self._finish()
         return TrainingSummary(self.step, time.monotonic() - started, dict(self.picker.best))
+
+    def _agreed_pace(self) -> Pace:
+        """The pace, measured by all processes and decided by the leader."""
+        file = self.folder.pace_file
+        measure = self.group.agree(int(bool(self.schedule.minutes) and not file.exists()))
+        seconds = self._seconds_per_step() if measure else 0.0
+        pace = Pace.of(self.schedule, self.device, file, lambda: seconds) if self.group.leads else None
+        agreed = self.group.agree(pace.steps if pace else 0)
+        return pace or Pace(agreed, None, torch.get_num_threads(), self.device.type)
 
     def _finish(self) -> None:
         """Write the model: only a training that has ended has one, so that interrupted ones are recognised."""
@@ -132,8 +149,7 @@ class Trainer:
         for group in optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate * self.schedule.rate(self._progress)
         optimiser.zero_grad()
-        loss = part.loss(self._draw(number))
-        loss.backward()
+        loss = self.parts.backward(part.loss, self._draw(number), part.parameters)
         gradient = torch.nn.utils.clip_grad_norm_(part.parameters, self.schedule.clip)
         if not torch.isfinite(loss) or not torch.isfinite(gradient):
             raise RunError(
@@ -141,7 +157,7 @@ class Trainer:
                 f"{self.folder.path} is kept"
             )
         optimiser.step()
-        return float(loss.detach())
+        return float(loss)
 
     def _draw(self, number: int) -> Batch:
         """The batch of a draw, each shower transformed by a random symmetry."""
@@ -230,7 +246,8 @@ class Trainer:
         """
         try:
             self._load(state)
-            self.picker.restore(state["best"], self.folder.model_file)
+            if self.group.leads:
+                self.picker.restore(state["best"], self.folder.model_file)
         except (RuntimeError, AttributeError) as error:
             raise InputError(f"{self.folder.checkpoint_file} does not fit this version of the model; train in another "
                              f"folder: {str(error)[:200]}") from None  # fmt: skip

@@ -1,0 +1,173 @@
+"""Processes that train one model together, one device each: those of `--devices`, or those that torchrun starts."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from caloforge.errors import InputError, RunError
+from caloforge.processes import end_with_writer
+
+LIFELINE = "CALOFORGE_LIFELINE"
+PATIENCE = timedelta(minutes=30)
+SHOWERS = timedelta(days=30)  # that processes of torchrun may wait while the first makes its showers
+
+
+@dataclass(frozen=True)
+class Group:
+    """Place of this process among those that train together.
+
+    Attributes:
+        rank: its number; process 0 leads: it alone evaluates and writes.
+        size: number of processes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process evaluates and writes."""
+        return self.rank == 0
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return (
+            torch.device("cuda", int(os.environ.get("LOCAL_RANK", self.rank)))
+            if self.size > 1
+            else torch.device("cuda")
+        )
+
+    def add_up(self, values: Sequence[Tensor]) -> None:
+        """Replace tensors by their sums over all processes, all as one message.
+
+        Raises:
+            RunError: another process has ended.
+        """
+        if self.size == 1:
+            return
+        flat = torch.cat([value.flatten() for value in values])
+        self._together(lambda: dist.all_reduce(flat))
+        for value, part in zip(values, flat.split([value.numel() for value in values]), strict=True):
+            value.copy_(part.view_as(value))
+
+    def agree(self, value: int) -> int:
+        """The leader's value, in every process; all of them wait for it."""
+        if self.size == 1:
+            return value
+        told = torch.tensor([value], device=self.device)
+        self._together(lambda: dist.broadcast(told, 0))
+        return int(told)
+
+    def _together(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except RuntimeError as error:
+            raise RunError("a process of the training has ended; the last checkpoint is kept, and --resume continues "
+                           f"({str(error).splitlines()[0][:100]})") from None  # fmt: skip
+
+
+ALONE = Group()
+
+
+def available() -> int:
+    """GPUs of this machine, or its cores where there is none."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else len(os.sched_getaffinity(0))
+
+
+def check_devices(devices: int) -> None:
+    """Check that a machine has so many devices.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    what = "GPUs" if torch.cuda.is_available() else "cores"
+    if not 1 <= devices <= available():
+        raise InputError(f"--devices {devices}: this machine has {available()} {what}")
+
+
+def started_by_torchrun() -> bool:
+    """Whether the environment names this process's place among others."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def follows() -> bool:
+    """Whether another process leads the training that this one takes part in."""
+    return started_by_torchrun() and os.environ["RANK"] != "0"
+
+
+@contextmanager
+def leading(devices: int, command: Sequence[str]) -> Iterator[Group]:
+    """The group of `devices` processes, the others started by `command`; or that of torchrun's processes."""
+    if started_by_torchrun():
+        with joined() as group:
+            yield group
+        return
+    if devices == 1:
+        yield ALONE
+        return
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(devices)}
+    lifeline, ours = os.pipe()
+    others = []
+    try:
+        for rank in range(1, devices):
+            own = place | {"RANK": str(rank), "LOCAL_RANK": str(rank), LIFELINE: str(lifeline)}
+            others.append(
+                subprocess.Popen(command, env=os.environ | own, pass_fds=[lifeline], stdin=subprocess.DEVNULL)
+            )
+        with _connected(0, devices, place) as group:
+            yield group
+        for process in others:
+            process.wait()
+    finally:
+        os.close(ours)
+        os.close(lifeline)
+        for process in others:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def joined() -> Iterator[Group]:
+    """The group that the environment names; this process ends with the one that started it."""
+    if lifeline := os.environ.get(LIFELINE):
+        end_with_writer(int(lifeline))
+    with _connected(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), {}) as group:
+        yield group
+
+
+@contextmanager
+def _connected(rank: int, size: int, place: dict[str, str]) -> Iterator[Group]:
+    os.environ.update(place)
+    group = Group(rank, size)
+    timeout = PATIENCE if place or LIFELINE in os.environ else SHOWERS
+    dist.init_process_group(
+        "nccl" if group.device.type == "cuda" else "gloo", rank=rank, world_size=size, timeout=timeout
+    )
+    try:
+        yield group
+    finally:
+        dist.destroy_process_group()
+        for name in place:
+            os.environ.pop(name, None)
+
+
+def own_command(config: Path, folder: Path) -> list[str]:
+    """The command of the other processes of a run's training, with as many threads as this one."""
+    words = ["train", config, "--out", folder, "--threads", torch.get_num_threads()]
+    return [sys.executable, "-m", "caloforge", *map(str, words)]

@@ -1,0 +1,96 @@
+"""A batch in equal parts, on several devices or one after the other, with the gradients and noise of the whole."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from caloforge.errors import InputError
+from caloforge.models import Batch
+from caloforge.training.devices import ALONE, Group
+
+LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
+
+
+class Parts:
+    """The parts of every batch, and those that this process computes.
+
+    Losses are means over showers, so the mean of the parts' gradients is that of the batch. What a loss takes from
+    a whole batch (batch normalisation, products of two halves) is taken from its part.
+
+    Args:
+        group: processes that train together.
+        accumulate: parts that each process computes one after the other.
+        batch: showers of a batch.
+
+    Raises:
+        InputError: the batch cannot be divided equally.
+    """
+
+    def __init__(self, group: Group, accumulate: int, batch: int) -> None:
+        self.group, self.count = group, group.size * accumulate
+        self._own = range(group.rank, self.count, group.size)
+        if batch % self.count:
+            raise InputError(f"a batch of {batch} showers cannot be divided into {self.count} equal parts; "
+                             "choose another [training] batch, accumulate or --devices")  # fmt: skip
+
+    def backward(self, loss: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[nn.Parameter]) -> Tensor:
+        """Gradients of a batch's mean loss in `parameters`; the loss."""
+        if self.count == 1:
+            whole = loss(batch)
+            whole.backward()
+            return whole.detach()
+        size, start = len(batch) // self.count, _generators(batch)
+        total = torch.zeros((), device=batch.cells.device)
+        for part in self._own:
+            _restore(start)
+            rows = slice(part * size, (part + 1) * size)
+            with _NoiseOfPart(len(batch), rows):
+                value = loss(batch[rows]) / self.count
+            value.backward()
+            total += value.detach()
+        self.group.add_up([total, *(p.grad for p in parameters if p.grad is not None)])
+        return total
+
+
+def alone(batch: int) -> Parts:
+    """The whole batch as one part."""
+    return Parts(ALONE, 1, batch)
+
+
+class _NoiseOfPart(TorchFunctionMode):
+    """Random numbers of a part are drawn for the whole batch, of which the part's rows are taken."""
+
+    def __init__(self, batch: int, rows: slice) -> None:
+        super().__init__()
+        self._batch, self._rows, self._size = batch, rows, rows.stop - rows.start
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in LIKE and len(args[0]) == self._size:
+            wanted = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
+            return LIKE[func](self._batch, *args[0].shape[1:], **wanted)[self._rows]
+        if func in LIKE.values() and args and args[0] == self._size:
+            return func(self._batch, *args[1:], **kwargs)[self._rows]
+        if func is nn.functional.dropout and (kwargs.get("training") or args[2:3] == (True,)):
+            return self._dropout(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: ARG002
+        if p == 0:
+            return values
+        kept = torch.empty(self._batch, *values.shape[1:], device=values.device, dtype=values.dtype)
+        return values * (kept.bernoulli_(1 - p) / (1 - p))[self._rows]
+
+
+def _generators(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    device = batch.cells.device
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _restore(state: tuple[Tensor, Tensor | None]) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1])

@@ -1,0 +1,156 @@
+"""Batches in parts: one after the other, and on two processes that talk by gloo."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.attack.kills import descendants
+
+from caloforge.errors import InputError
+from caloforge.showers import write
+from caloforge.training import TrainingConfig, train
+from caloforge.training.devices import ALONE, Group, check_devices
+from caloforge.training.parts import Parts
+from caloforge.training.run import RunFolder, load_state
+
+# kinds whose losses take nothing from a batch but means over its showers
+SEPARABLE = ("caloflow", "coupling-flow", "fast-ar", "vae", "wgan-gp")
+RUN = """
+name = "tiny"
+detector = "small.toml"
+[showers]
+train = "train.h5"
+select = "select.h5"
+test = "test.h5"
+[model]
+kind = "coupling-flow"
+layers = {blocks = 2, hidden = 8, bins = 4}
+cells = {blocks = 2, hidden = 8, bins = 4}
+[training]
+steps = 60
+batch = 64
+evaluate_every = 10
+learning_rate = 0.003
+"""
+
+
+def curve(run):
+    lines = [json.loads(line) for line in RunFolder(run).losses_file.read_text().splitlines()]
+    return np.array([[line["loss"], line["held_out"]] for line in lines])
+
+
+@pytest.mark.parametrize("kind", SEPARABLE)
+def test_parts_one_after_the_other_are_the_whole_batch(kind, tiny_configs, detector_for, toy, tmp_path):
+    showers = toy(detector_for(kind), 200, seed=1)
+    for parts in (1, 4):
+        schedule = {"steps": 50, "batch": 32, "evaluate_every": 10, "accumulate": parts, "learning_rate": 1e-3}
+        config = TrainingConfig.build({"model": tiny_configs[kind].model_dump(), "training": schedule}, kind)
+        train(config, showers[:150], showers[150:], tmp_path / str(parts), quiet=True)
+    np.testing.assert_allclose(curve(tmp_path / "4"), curve(tmp_path / "1"), rtol=1e-5, atol=1e-5)
+
+
+def test_a_training_in_parts_is_learned_from_the_same_random_numbers(small, toy):
+    """Draws of a part are its rows of the batch's; those of other shapes stay as they are."""
+    from caloforge.models import Batch
+
+    seen = []
+
+    def loss(batch):
+        noise = torch.randn(len(batch), 3), torch.rand_like(batch.cells), torch.rand(5)
+        seen.append(noise)
+        weights = torch.nn.functional.dropout(torch.ones(len(batch), 2), 0.5, True)
+        return (weights.sum() / len(batch)) * parameter
+
+    parameter = torch.nn.Parameter(torch.ones(()))
+    batch = Batch.of(toy(small, 12, seed=1))
+    gradients = []
+    for accumulate in (1, 3):
+        parameter.grad = None
+        torch.manual_seed(1)
+        Parts(ALONE, accumulate, 12).backward(loss, batch, [parameter])
+        gradients.append(float(parameter.grad))
+    assert gradients[0] == pytest.approx(gradients[1], rel=1e-6)
+    whole, *parts = seen
+    for k in (0, 1):
+        assert torch.equal(whole[k], torch.cat([part[k] for part in parts]))
+    assert all(torch.equal(part[2], whole[2]) for part in parts)
+
+
+def test_impossible_parts_are_refused(monkeypatch):
+    with pytest.raises(InputError, match="a batch of 250 showers cannot be divided into 4 equal parts"):
+        Parts(Group(1, 2), 2, 250)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="--devices 3: this machine has 2 cores"):
+            check_devices(3)
+
+
+def command(folder: Path, *words: str, code: int = 0) -> str:
+    line = [sys.executable, "-m", "caloforge", "train", "run.toml", *words]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def workplace(small, toy, tmp_path, monkeypatch):
+    """A folder with a run on own showers; two cores, whatever the machine has."""
+    (tmp_path / "small.toml").write_text(small.toml)
+    (tmp_path / "run.toml").write_text(RUN)
+    for k, (name, n) in enumerate({"train": 300, "select": 64, "test": 400}.items()):
+        write(tmp_path / f"{name}.h5", toy(small, n, seed=k, first_id=1000 * k))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path
+
+
+def begun(folder: Path) -> subprocess.Popen[str]:
+    """A training on two processes that has written its first checkpoint."""
+    line = [sys.executable, "-m", "caloforge", "train", "run.toml", "--out", "killed", "--devices", "2", "--resume"]
+    process = subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    checkpoint, end = folder / "killed" / "training" / "checkpoint.pt", time.monotonic() + 200
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return process
+
+
+def follower_of(leader: int) -> int:
+    """The other process of a training, whose command takes the run's own config."""
+    (found,) = (pid for pid in descendants(leader) if b"config.toml" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return found
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two processes need two cores")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="processes would need a GPU each")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find the processes")
+def test_two_processes_learn_as_one_and_survive_kills(workplace):
+    command(workplace, "--out", "one", "--threads", "1")
+    command(workplace, "--out", "two", "--devices", "2")
+    one, two = (curve(workplace / name / "training") for name in ("one", "two"))
+    np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-5)
+    leader = begun(workplace)
+    follower = follower_of(leader.pid)
+    os.kill(follower, signal.SIGKILL)
+    said, _ = leader.communicate(timeout=60)
+    assert leader.returncode == 1
+    assert "a process of the training has ended; the last checkpoint is kept" in said
+    assert "Traceback" not in said
+    leader = begun(workplace)
+    follower = follower_of(leader.pid)
+    leader.kill()
+    leader.communicate(timeout=60)
+    end = time.monotonic() + 20
+    while Path(f"/proc/{follower}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{follower}").exists()
+    command(workplace, "--out", "killed", "--devices", "2", "--resume")
+    whole, killed = (load_state(RunFolder(workplace / name / "training").model_file) for name in ("two", "killed"))
+    assert all(torch.equal(killed[name], value) for name, value in whole.items())
