@@ -168,7 +168,8 @@ def image_cost(real: Tensor, drawn: Tensor, energy: Tensor, grid: Sizes) -> Tens
     as a share of the axis. Source: the talk "GeantV GANs".
 
     Args:
-        real, drawn: cells (N, n_cells) [MeV].
+        real: cells of Geant4's showers (N, n_cells) [MeV].
+        drawn: cells of generated showers (N, n_cells) [MeV].
         energy: incident energies (N, 1) [MeV].
         grid: cells in depth, x and y.
     """

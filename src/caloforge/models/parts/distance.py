@@ -19,7 +19,8 @@ def physics_distance(real: Tensor, generated: Tensor, energy: Tensor, detector: 
     The fifth is the relative difference of the mean cells over the incident energy.
 
     Args:
-        real, generated: cells of the two samples (N, n_cells) [MeV].
+        real: cells of Geant4's showers (N, n_cells) [MeV].
+        generated: cells of generated showers (N, n_cells) [MeV].
         energy: incident energies of both samples (N, 1) [MeV].
         detector: detector that has the cells.
     """
@@ -33,7 +34,8 @@ def distance_at_energies(real: Tensor, generated: Tensor, energy: Tensor, detect
     """Mean physics distance over ranges of incident energy with equally many showers.
 
     Args:
-        real, generated: cells of the two samples (N, n_cells) [MeV].
+        real: cells of Geant4's showers (N, n_cells) [MeV].
+        generated: cells of generated showers (N, n_cells) [MeV].
         energy: incident energies of both samples (N, 1) [MeV].
         detector: detector that has the cells.
     """

@@ -143,7 +143,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated
 
     Args:
         critic: function that gives verdicts (N,) on features (N, D).
-        real, generated: features of showers (N, D).
+        real: features of Geant4's showers (N, D).
+        generated: features of generated showers (N, D).
         uniform: one uniform number per shower (N, 1).
     """
     between = (real + uniform * (generated - real)).requires_grad_()
