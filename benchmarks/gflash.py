@@ -172,7 +172,7 @@ def sampling_detectors() -> list[Detector]:
 
 
 def visible_row(detector: Detector, n: int, folder: Path) -> str:
-    """Line of Markdown: visible share, resolution and mean depth of 10 GeV electrons, n of Geant4 and 1000 of GFlash."""
+    """Line of Markdown: visible share, resolution, mean depth of 10 GeV electrons, n of Geant4 and 1000 of GFlash."""
     source = Source.from_config(SourceConfig(particle="e-", energy="10 GeV"), detector)
     z = np.array([layer.z for layer in detector.layers])
     found = []
