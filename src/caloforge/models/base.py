@@ -200,7 +200,7 @@ Scale = tuple[float, float]
 
 
 def _scale(low: float, high: float) -> Scale:
-    """Centre and half width of a range; a half width of one where the range is a point."""
+    """Centre and half width of a range; the half width is one if the range is a point."""
     return (low + high) / 2, (high - low) / 2 or 1.0
 
 

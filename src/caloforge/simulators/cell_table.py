@@ -42,7 +42,7 @@ class CellTable(Strict):
     """Cells of a detector, in the order of its flat cell axis.
 
     Attributes:
-        frame: where the cells lie: "detector", "shower" or "window".
+        frame: readout frame: "detector", "shower" or "window".
         planes: the different planes of cells.
         layers: number of the plane of each layer.
         depths: front and back of the layers [mm], one more than there are layers.

@@ -101,7 +101,7 @@ class Trainer:
         return TrainingSummary(self.step, time.monotonic() - started, dict(self.picker.best))
 
     def _finish(self) -> None:
-        """Write the model file, which only a training that has ended has."""
+        """Write the model file, which marks the training as ended."""
         if not self.folder.losses_file.exists():
             self._write_losses()
         picked = self.folder.best_file.exists() or not self.folder.model_file.exists()

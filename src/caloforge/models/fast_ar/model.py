@@ -120,7 +120,7 @@ class FastArModel(ResponseMatched):
 
     def fit_transforms(self, showers: Showers) -> None:
         """Fit the normal scores of layers and the scales of cells, pooled over the detector's symmetries."""
-        some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # labels come in turn: no stride
+        some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # no stride: labels may alternate
         batch = Batch.of(showers[np.sort(some)])
         cells = self._hits(batch)
         layers = self._layers(cells)

@@ -105,8 +105,8 @@ def multiple_scattering(detector: Detector) -> tuple[str, ...]:
     """Geant4 commands for multiple scattering; in one material without a field, they join shortened steps.
 
     The joined steps are still computed, but energy loss and scoring come once, at a wall or the next interaction
-    (G4TransportationWithMsc). Sampling calorimeters keep each step, since nobody has shown that joining them keeps the
-    visible energy.
+    (G4TransportationWithMsc). Sampling calorimeters keep each step, since it is not known whether joined steps would
+    change their visible energy.
     """
     straight = detector.field == (0.0, 0.0, 0.0)
     return (*ACCURATE_MSC, FOLDED_STEPS) if straight and len(detector.materials) == 1 else ACCURATE_MSC

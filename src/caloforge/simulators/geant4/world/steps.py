@@ -1,7 +1,7 @@
 """Scoring step by step, for cells that are no volumes or hold a signal; imports geant4_pybind.
 
 Geant4's scorers, which are in C++, only sum the deposits in volumes. The scorers here call Python for every step in
-their volumes, so that only layers that need them have them. NumPy sums the steps.
+their volumes, and are therefore attached only to layers that need them. NumPy sums the steps.
 """
 
 from collections.abc import Callable
