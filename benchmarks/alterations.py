@@ -1,7 +1,7 @@
-"""Alterations of Geant4 showers: those whose best AUC is known, and direct ones.
+"""Alterations of Geant4 showers: weightings, whose best possible AUC is known, and direct alterations.
 
-An alteration of the first kind keeps a shower x with probability w(x) / max w. What is kept follows p(x) w(x) / Z, so
-that w itself is the best classifier (Neyman and Pearson) and no judge can exceed its AUC, called AUC* here.
+A weighting keeps a shower x with probability w(x) / max w. The kept showers follow p(x) w(x) / Z, so that w is the best
+classifier (Neyman and Pearson). No judge can exceed its AUC, which is called AUC* here.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from caloforge.validation.table import observable_table
 
 Floats = NDArray[np.float64]
 Kind = Literal["features", "cells", "correlation"]
-FAINT = 1e-2  # MeV: stands for an empty cell in logarithms, the threshold of the detectors used
-BINS = 8  # of each observable, when its distribution is kept
+FAINT = 1e-2  # MeV; replaces empty cells in logarithms: the threshold of the detectors used
+BINS = 8  # bins of each observable whose distribution is kept
 
 
 class Sample:
-    """Showers with the columns that weights depend on; everything is conditional on the incident energy."""
+    """Showers with the quantities that weights depend on, all conditional on the incident energy."""
 
     def __init__(self, showers: Showers) -> None:
         self.showers, self.cells = showers, showers.thresholded()
@@ -59,7 +59,7 @@ class Sample:
         return self.cells[:, layer.slice].reshape(-1, *layer.cells.shape)
 
     def middle(self, k: int) -> int:
-        """The cell of layer k that holds most energy on average."""
+        """The cell of layer k with the largest mean energy."""
         layer = self.showers.detector.layers[k]
         return layer.start + int(self.cells[:, layer.slice].mean(axis=0).argmax())
 
@@ -77,11 +77,11 @@ class Weighting:
     """An alteration with a known best AUC.
 
     Attributes:
-        kind: what it acts on.
-        text: what is altered, for the table.
-        target: AUC* that the weights are tuned to.
-        statistic: normal scores (N,) that the weights rise with.
-        centre, steepness: of the logistic rise.
+        kind: kind of quantity that is altered.
+        text: description for the table.
+        target: wanted AUC*.
+        statistic: normal scores (N,) with which the weights rise.
+        centre, steepness: parameters of the logistic rise.
         marginals: whether the distributions of all observables are kept.
     """
 
@@ -94,7 +94,7 @@ class Weighting:
     marginals: bool = False
 
     def weights(self, sample: Sample) -> Floats:
-        """Weights (N,) in 0 to 1, tuned so that their AUC over the sample is the target.
+        """Weights (N,) from 0 to 1, such that their AUC over the sample is the target.
 
         Raises:
             ValueError: the target cannot be reached.
@@ -102,7 +102,7 @@ class Weighting:
         rise = 1 / (1 + np.exp(-self.steepness * (self.statistic(sample) - self.centre)))
         if self.marginals:
             rise = _without_marginals(sample, rise)
-        low, high = 0.0, 1.0  # share of showers kept whatever they are
+        low, high = 0.0, 1.0  # share of showers that are kept in any case
         if best_auc(rise) < self.target:
             raise ValueError(f"{self.text}: AUC* is {best_auc(rise):.3f} at most")
         for _ in range(40):
@@ -114,7 +114,7 @@ class Weighting:
 def best_auc(weights: Floats) -> float:
     """AUC of the likelihood ratio w (N,) between showers of p and showers of p w / Z, both estimated from one sample.
 
-    The chance that a shower drawn with weight w has a larger w than one drawn without, ties counting half.
+    It is the probability that a shower drawn with weight w has a larger w than one drawn without; ties count half.
     """
     values, inverse, counts = np.unique(weights, return_inverse=True, return_counts=True)
     kept = np.bincount(inverse, weights, len(values)) / weights.sum()
@@ -123,13 +123,13 @@ def best_auc(weights: Floats) -> float:
 
 
 def measured_auc(weights: Floats, reference: Floats) -> float:
-    """AUC of w between altered showers' weights and the reference's, the very showers that a judge is tested on."""
+    """AUC of w from the weights of altered and reference showers: those on which a judge is tested."""
     target = np.repeat([1.0, 0.0], [len(weights), len(reference)])
     return area_under_curve(np.concatenate([weights, reference]), target)
 
 
 def kept(weights: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Rows accepted with probability w / max w."""
+    """Indices of rows that are accepted with probability w / max w."""
     return np.flatnonzero(rng.random(len(weights)) < weights / weights.max())
 
 
@@ -139,10 +139,10 @@ def _smooth(energy: Floats, values: Floats) -> Floats:
 
 
 def _without_marginals(sample: Sample, rise: Floats) -> Floats:
-    """Weights (N,) less the sum of functions of single observables that describes them best, moved to 0 to 1.
+    """Weights (N,) without the best description by a sum of functions of single observables, scaled to 0 to 1.
 
-    Given any one observable the mean of the new weights is constant, so that its distribution stays. The functions are
-    piecewise linear between quantiles; the outermost thousandths of the weights are clipped, so that they stay bounded.
+    For any value of one observable, the mean of the new weights is constant, so that its distribution stays. The
+    functions are piecewise linear between quantiles. The outermost thousandths of the weights are clipped.
     """
     columns = [np.ones(len(rise))]
     for values in [*sample.table.values(), np.log(sample.showers.incidents.energy)]:
@@ -163,7 +163,7 @@ def _hits_below(sample: Sample, limit: float) -> Floats:
 
 
 def _isolated(sample: Sample, k: int) -> Floats:
-    """Hits of layer k without a hit among their four neighbours."""
+    """Number of hits of layer k without a hit among their four neighbours."""
     hit = np.pad(sample.layer(k) > 0, ((0, 0), (1, 1), (1, 1)))
     around = hit[:, 2:, 1:-1] | hit[:, :-2, 1:-1] | hit[:, 1:-1, 2:] | hit[:, 1:-1, :-2]
     return sample.score((hit[:, 1:-1, 1:-1] & ~around).sum(axis=(1, 2)).astype(np.float64))
@@ -185,7 +185,7 @@ def _cell_ratio(sample: Sample, a: int, b: int) -> Floats:
 
 
 def _pair(text: str, first: str, second: str, steepness: float = 3.0) -> Weighting:
-    """The product of two observables' scores, every observable's own distribution kept."""
+    """Weighting by the product of the scores of two observables, which keeps the distribution of every observable."""
     return Weighting("correlation", text, 0.6, lambda s: s.observable(first) * s.observable(second), 0.0, steepness,
                      True)  # fmt: skip
 
@@ -231,7 +231,7 @@ def _scaled(showers: Showers, _: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _exchanged(showers: Showers, rng: np.random.Generator, reach: int = 20) -> NDArray[np.float32]:
-    """Layer 1 of each shower is that of another one of nearly the same incident energy."""
+    """Replace layer 1 of each shower by that of another shower of nearly the same incident energy."""
     energies, order = showers.energies.copy(), np.argsort(showers.incidents.energy)
     starts = range(0, len(order), reach)
     partner = np.concatenate([rng.permutation(order[start : start + reach]) for start in starts])
@@ -241,7 +241,7 @@ def _exchanged(showers: Showers, rng: np.random.Generator, reach: int = 20) -> N
 
 
 def _shuffled(showers: Showers, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Every cell takes the energy of a random member of its symmetry class, another permutation in each shower."""
+    """Permute the energies of each shower at random within the symmetry classes of the cells."""
     energies, permutations = showers.energies.copy(), symmetries(showers.detector)
     for members in {tuple(np.unique(images)) for images in permutations.T}:
         columns = np.array(members)

@@ -2,9 +2,9 @@
 
 python benchmarks/atlas.py vae.onnx wgan-gp.onnx gflash --cache FOLDER -o FOLDER
 
-Energy of each layer at 65 GeV, longitudinal centre at 4, 65 and 260 GeV, mean energy against delta eta in the strips
-and against delta phi in the middle layer at 65 GeV; mean and width figures and milliseconds per shower as a Markdown
-table. Geant4's showers are made once and kept in the cache.
+The plots show the energy of each layer at 65 GeV, the longitudinal centre at 4, 65 and 260 GeV, and the mean energy
+against delta eta in the strips and delta phi in the middle layer at 65 GeV. A Markdown table gives means, widths and
+milliseconds per shower. Geant4's showers are simulated once and kept in the cache.
 """
 
 import argparse
@@ -34,14 +34,14 @@ PLOTTED = 65
 FULL = "Geant4"
 LAYERS = ("presampler", "strips", "middle", "back")
 STRIPS, MIDDLE = 1, 2
-LARGE_SHARE = 0.05  # of the energy: layers that must have the right mean
+LARGE_SHARE = 0.05  # share of the energy from which a layer must have the right mean
 CELL_ETA, CELL_PHI = 0.025 / 38.4, 0.0245 / 36.8  # per mm: a middle cell is 0.025 x 0.0245
 BATCHES = (1, 100, 1000)
 WIDTHS = {"width of the response": widths.standard, "of its central 68 %": widths.central}
 
 
 def geant4(detector: Detector, energy: int, n: int, cache: Path) -> Showers:
-    """Photons of one energy [GeV], from the cache or made now."""
+    """Geant4's photons of one energy [GeV], from the cache or simulated now."""
     source = Source.from_config(SourceConfig(particle="gamma", energy=f"{energy} GeV"), detector)
     order = Order(detector, "geant4", partial(create, "geant4", detector), source, n, seed=1000 + energy)
     path = cache / f"atlas-{energy}GeV-{n}.h5"
@@ -92,21 +92,21 @@ def profile(showers: Showers, layer: int, axis: int, edges: Floats) -> tuple[Flo
 
 
 def ratio(ours: Floats, full: Floats) -> tuple[float, float]:
-    """Ratio of the means and its statistical error, the samples taken as independent."""
+    """Ratio of the means of independent samples, and its statistical error."""
     value = ours.mean() / full.mean()
     relative = [values.std(ddof=1) / values.mean() / np.sqrt(len(values)) for values in (ours, full)]
     return float(value), float(value * np.hypot(*relative))
 
 
 def judged(value: float, error: float, allowed: float) -> str:
-    """A ratio with its error: bare within `allowed` of one, "?" if only within two errors, else "✗"."""
+    """A ratio with its error; unmarked if within `allowed` of one, "?" if only within two errors, else "✗"."""
     off = abs(value - 1)
     mark = "" if off <= allowed else " ?" if off <= 2 * error else " ✗"
     return f"{value:.3f} ± {error:.3f}{mark}"
 
 
 def geant4_row(energy: int, full: Showers) -> str:
-    """Geant4's own figures."""
+    """Row of Geant4's values."""
     each, total = layers(full).mean(0), layers(full).sum(1)
     cells = [f"{value:.4g} MeV ({100 * value / total.mean():.1f} %)" for value in each]
     cells += [f"{100 * float(width(total[None])[0]) / total.mean():.2f} %" for width in WIDTHS.values()]
@@ -133,7 +133,7 @@ def rows(energy: int, found: Samples) -> list[str]:
 
 
 def times(detector: Detector, calls: list[str]) -> list[str]:
-    """Lines with ms per shower at 65 GeV by batch, least of several calls on one thread."""
+    """Lines with ms per shower at 65 GeV by batch: the least of several calls on one thread."""
     source = Source.from_config(SourceConfig(particle="gamma", energy=f"{PLOTTED} GeV"), detector)
     incidents = source.draw(0, max(BATCHES), seed=3)
     lines = []
@@ -174,7 +174,7 @@ def common_edges(found: dict[str, Floats], n: int = 30) -> Floats:
 
 
 def histograms(axes: Any, found: dict[str, Floats], label: str) -> None:
-    """Densities of all simulators, Geant4 filled."""
+    """Draw densities of all simulators, with Geant4's filled."""
     edges = common_edges(found)
     for name, values in found.items():
         kind = "stepfilled" if name == FULL else "step"
@@ -184,7 +184,7 @@ def histograms(axes: Any, found: dict[str, Floats], label: str) -> None:
 
 
 def curves(axes: Any, found: Samples, layer: int, axis: int, edges: Floats, labels: tuple[str, str]) -> None:
-    """Mean energies against the distance from the photon's line, Geant4 as points."""
+    """Draw mean energies against the distance from the photon's line, with Geant4's as points."""
     middle = (edges[1:] + edges[:-1]) / 2
     for name, showers in found.items():
         mean, error = profile(showers, layer, axis, edges)
@@ -194,7 +194,7 @@ def curves(axes: Any, found: Samples, layer: int, axis: int, edges: Floats, labe
 
 
 def draw(by_energy: dict[int, Samples], folder: Path) -> None:
-    """The three figures of the talk, as PNG."""
+    """Draw the three figures of the talk as PNG."""
     from matplotlib.figure import Figure
 
     plotted = by_energy[PLOTTED]

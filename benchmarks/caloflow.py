@@ -1,4 +1,4 @@
-"""CaloFlow's two tables on our own showers: how well a classifier tells models from Geant4, and how fast they are.
+"""CaloFlow's two tables for our showers: AUC of classifiers between models and Geant4, and time per shower.
 
     python benchmarks/caloflow.py -o tables \
         --particle e+ reference=SHOWERS/test.h5 floor=SHOWERS/train.h5 teacher=runs/caloflow-eplus-small \
@@ -6,10 +6,10 @@
         --particle gamma reference=...
 
 A model is a run directory, which is exported first, or the name of a simulator (FILE.onnx, FILE.h5, gflash). The floor
-compares Geant4 with Geant4: it may take the training showers, since no model is judged against them; without `floor`
-the reference is cut in two by position. Geant4 is timed in the same run. Prints both tables and how the models were
-trained in Markdown and writes them as tables.json; figures of the talk (C. Krause, LHCP 2022) stand beside them for
-orientation, their classifier learned from 100 000 showers per class.
+compares Geant4 with Geant4. It may use the training showers, since no model is judged against them; without `floor`
+the reference is split in two by position. Geant4 is timed in the same run. The program prints both tables and the
+trainings of the models in Markdown, and writes them to tables.json. For orientation, it adds the values of the talk
+(C. Krause, LHCP 2022), whose classifier was trained on 100 000 showers per class.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from caloforge.validation.views import auc_error, view_inputs
 
 VIEWS = {"low": "unnorm.", "low_normed": "norm."}
 BATCHES = (1, 10, 100, 1000, 10000)
-JUDGED = 1000  # showers for the likelihood, which takes a student a step per cell
+JUDGED = 1000  # showers for the likelihood, for which a student needs one step per cell
 DENSITIES = ("caloflow", "caloflow-student", "coupling-flow")
 Table = dict[str, Any]
 PUBLISHED_AUC = {
@@ -67,7 +67,7 @@ def simulator_of(path: str, name: str, folder: Path, reference: Showers) -> Simu
 
 
 def training_row(path: Path, reference: Showers) -> Table:
-    """How the model of a run directory was trained, and its mean negative log likelihood of held-out showers."""
+    """Training of the model of a run directory, and its mean negative log likelihood of held-out showers."""
     folder = RunFolder(check_trained(path))
     lines = [json.loads(line) for line in folder.losses_file.read_text(encoding="utf-8").splitlines()]
     best = min(lines, key=lambda line: line["held_out"])
@@ -82,7 +82,7 @@ def training_row(path: Path, reference: Showers) -> Table:
 
 
 def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], recipe_name: str, seeds: int) -> Table:
-    """AUC by sample, view and number of classifier-training showers per class, of what there is 60 to 80 %."""
+    """AUC by sample, view and number of training showers of the classifier per class (60 to 80 % of all)."""
     rows = Table()
     for name, showers in samples.items():
         for view in VIEWS:
@@ -135,7 +135,7 @@ def training_table(tables: list[Table]) -> str:
 
 
 def auc_table(tables: list[Table]) -> str:
-    """Markdown: one row per particle, view and size; the published figures at the end of each."""
+    """Markdown: one row per particle, view and size, which ends with the published values."""
     names = list(dict.fromkeys(name for table in tables for name in table["auc"]))
     head = ["particle", "inputs", "showers per class", *names, "published: teacher", "student", "CaloGAN"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
@@ -152,9 +152,9 @@ def auc_table(tables: list[Table]) -> str:
 
 
 def time_table(table: Table) -> str:
-    """Markdown: ms per shower by batch, Geant4's beside them; batches too long to time take the largest one's figure.
+    """Markdown: ms per shower by batch, with Geant4's; batches that take too long have the value of the largest one.
 
-    They are passes of the same size: learned simulators cut large batches into parts.
+    The passes have the same size, since learned simulators divide large batches.
     """
     found, published = table["times"], ("teacher", "student", "CaloGAN")
     geant4 = [f"Geant4, {energy}" for energy in found["geant4_ms"]]

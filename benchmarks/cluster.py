@@ -1,4 +1,4 @@
-"""The same production plain and through a Dask cluster of two single-thread workers: equal bit for bit?
+"""Compare a plain production with the same one on a Dask cluster of two single-thread workers, bit by bit.
 
 python benchmarks/cluster.py [-n 10000] [--detector calogan-ecal] prints showers per second of both (wall clock, start
 of the processes included) and fails if any data set differs.
@@ -21,7 +21,7 @@ WORKERS = 2
 
 
 def order_of(detector: Detector, energy: str, n: int) -> Order:
-    """Geant4 showers of electrons."""
+    """Order of Geant4 showers of electrons."""
     source = Source.from_config(SourceConfig(particle="e-", energy=energy), detector)
     return Order(detector, "geant4", partial(create, "geant4", detector), source, n, seed=1)
 
@@ -34,7 +34,7 @@ def rate(order: Order, output: Path, cluster: str | None) -> float:
 
 
 def differing(a: Path, b: Path) -> list[str]:
-    """Names of the data sets that differ in type or in any bit."""
+    """Names of the data sets that differ in type or in a bit."""
     with h5py.File(a) as one, h5py.File(b) as other:
         names = sorted({*one, *other})
         return [name for name in names if name not in one or name not in other or not same(one[name], other[name])]

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/cpp.py MODEL.onnx [build/cpp/libcaloforge.so]
 
-CPU time of the process, noise included on both sides. Each batch size runs for two seconds a side, in turns, and the
-smallest time counts: other programs on the machine only ever add to it.
+The time is CPU time of the process, including noise. Both sides run in turns, for two seconds per batch size, and the
+smallest time counts, since other programs can only increase it.
 """
 
 import ctypes
@@ -66,7 +66,7 @@ def cpp_caller(library: ctypes.CDLL, handle: int, incidents: Incidents, n_cells:
 
 
 def fastest(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Smallest CPU time of each call [s], in turns."""
+    """Smallest CPU time [s] of each call, in turns."""
     best = dict.fromkeys(calls, float("inf"))
     for call in calls.values():
         call()
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def draw(card: ModelCard, n: int) -> Incidents:
-    """Incidents drawn evenly from the range of a model."""
+    """Incidents drawn uniformly from the range of a model."""
     random, ranges = np.random.default_rng(n), card.ranges
     return Incidents.make(
         random.choice(card.pdgs, n),
@@ -111,7 +111,7 @@ def draw(card: ModelCard, n: int) -> Incidents:
 
 
 def difference(ours: np.ndarray, wanted: np.ndarray) -> str:
-    """Largest |a - b| in a cell and difference of the sums, threshold flips counted apart."""
+    """Largest |a - b| in a cell, difference of the sums, and number of cells that cross the threshold."""
     flips = (ours > 0) != (wanted > 0)
     apart = np.where(flips, 0, np.abs(ours - wanted))
     beyond = int((apart > 1e-4 * wanted + 1e-3).sum())

@@ -1,10 +1,10 @@
-"""SHA-256 digests of showers, weights, losses and exported graphs: a change that only moves code must keep every one.
+"""SHA-256 digests of showers, weights, losses and exported graphs, which a change that only moves code must keep.
 
 python benchmarks/digests.py -o before.json
 python benchmarks/digests.py --against before.json
 
-Small detectors of every frame and kind of cells; every simulator; every kind of model, trained for a few steps. Digests
-hold on one machine and one set of package versions; they are no reference for others.
+They cover small detectors of every frame and kind of cells, every simulator, and every kind of model, trained for a few
+steps. Digests are comparable on one machine with one set of package versions only.
 """
 
 import argparse
@@ -81,7 +81,7 @@ MODELS: dict[str, dict[str, Any]] = {
                "discriminator": {"blocks": [{"channels": 4, "kernel": [3, 3, 3], "join": [2, 2, 2]},
                                             {"channels": 4, "kernel": [3, 3, 3]}]}},
 }  # fmt: skip
-LEARNED = {  # the kinds of models that are trained in a detector; the others would repeat what these show
+LEARNED = {  # the kinds of models that are trained in a detector; others would show the same
     "detector, rectangles": ("coupling-flow", "caloflow", "vae"),
     "detector, uniform": ("fast-ar", "gan-3d"),
     "shower, rings": ("coupling-flow", "wgan-gp"),
@@ -117,7 +117,7 @@ def incidents(name: str, n: int, energy: str, ways: dict[str, str]) -> Incidents
 
 
 def digest(*arrays: Any) -> str:
-    """Of shapes, types and bytes."""
+    """Digest of the shapes, types and bytes of arrays."""
     found = hashlib.sha256()
     for array in map(np.ascontiguousarray, arrays):
         found.update(f"{array.dtype} {array.shape}".encode())
@@ -126,12 +126,12 @@ def digest(*arrays: Any) -> str:
 
 
 def text(value: object) -> str:
-    """Of what a value prints."""
+    """Digest of the text of a value."""
     return hashlib.sha256(str(value).encode()).hexdigest()
 
 
 def geometry(name: str) -> Found:
-    """Of what a detector tells of its cells."""
+    """Digests of the geometry of a detector's cells."""
     from rich.console import Console
 
     one = detector(name)
@@ -147,7 +147,7 @@ def geometry(name: str) -> Found:
 
 
 def judged(showers: Showers) -> Found:
-    """Of what the judges see."""
+    """Digests of the judges' inputs."""
     table = observable_table(showers)
     yield "observables", digest(*(table[key].values for key in sorted(table)))
     yield "observables' names", text(sorted(table))
@@ -160,7 +160,7 @@ def judged(showers: Showers) -> Found:
 
 
 def simulated(name: str, folder: Path) -> Found:
-    """Of showers of simulators that learn nothing."""
+    """Digests of showers of simulators without training."""
     for word, ways in (("inclined", INCLINED), ("straight", STRAIGHT)):
         yield from ((f"{word}, {key}", value) for key, value in _simulated(name, folder, ways))
 
@@ -176,7 +176,7 @@ def _simulated(name: str, folder: Path, ways: dict[str, str]) -> Found:
         with create(f"{kind}={folder / 'library.h5'}", detector(name)) as simulator:
             yield kind, digest(simulator.simulate(many[:20], 4).energies)
     if ways is STRAIGHT and DETECTORS[name][0] != "shower":
-        return  # Geant4 has one set of volumes for all directions there
+        return  # Geant4 has the same volumes for all directions
     with create("geant4", detector(name)) as simulator:
         yield "geant4", digest(simulator.simulate(few, 3).energies)
     if ways is INCLINED:
@@ -185,7 +185,7 @@ def _simulated(name: str, folder: Path, ways: dict[str, str]) -> Found:
 
 
 def learned(name: str, kind: str, folder: Path) -> Found:
-    """Of weights, losses, exported graph and showers of a model trained for a few steps, and of its student's."""
+    """Digests of weights, losses, exported graph and showers of a model trained for a few steps, and of its student."""
     sample = incidents(name, 200, "300 MeV:3 GeV", INCLINED)
     with create("gflash", detector(name)) as simulator:
         showers = simulator.simulate(sample, 3)
@@ -224,7 +224,7 @@ def _tensors(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def digests(parts: list[str], log: Any) -> dict[str, str]:
-    """Digests by what they are of, of some parts: geometry, showers, models."""
+    """Digests by name, for some of the parts geometry, showers and models."""
     found: dict[str, str] = {}
     torch.set_num_threads(1)
     for name in DETECTORS:
@@ -240,7 +240,7 @@ def digests(parts: list[str], log: Any) -> dict[str, str]:
 
 
 def main() -> int:
-    """Print digests, or how they differ."""
+    """Print digests, or their differences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, help="file for the digests; the terminal by default")
     parser.add_argument("--against", type=Path, help="file of an earlier run: list what differs, exit code 1 if any")

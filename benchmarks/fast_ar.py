@@ -1,11 +1,11 @@
-"""FAST.AR label by label: profile and response of held-out labels beside seen ones, train and test loss.
+"""FAST.AR by energy label: profiles and responses at held-out and at training labels, and losses on both samples.
 
     python benchmarks/fast_ar.py RUN --labels 10 11.5 13.5 --per-label 500 [--references FOLDER]
     python benchmarks/fast_ar.py runs/fast-ar-high --labels 93 95 98 --reference runs/fast-ar-high/showers/test.h5
 
-RUN is a folder of `caloforge run`, or of a training beside its ONNX file given with --model. Geant4 showers of each
-label are made once and kept in FOLDER; --reference FILE.h5 takes them from a file instead. Prints tables in Markdown;
---plot FILE.png draws the profiles.
+RUN is a folder of `caloforge run`, or of a training, whose ONNX file --model names. Geant4 showers of each label are
+simulated once and kept in FOLDER; --reference FILE.h5 takes them from a file instead. The program prints tables in
+Markdown; --plot FILE.png draws the profiles.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from caloforge.training import check_trained, load_model
 
 Floats = NDArray[np.float64]
 
-MAIN = 0.05  # share of the energy above which a layer's mean counts
+MAIN = 0.05  # share of the energy from which a layer must have the right mean
 STREAM = 11  # seed of the model's noise
 PARTICLE = "e-"
-OWN_SEED = 77  # of Geant4's showers, apart from those of training
+OWN_SEED = 77  # seed of Geant4's showers, which differs from that of the training showers
 
 
 def geant4_showers(detector: Detector, energy: float, n: int, folder: Path) -> Showers:
-    """Showers of one label [MeV], from a file of an earlier call where there is one."""
+    """Showers of one label [MeV], from the file of an earlier call if there is one."""
     path = folder / f"{detector.name}-{PARTICLE}-{energy / 1000:g}GeV-{n}-seed{OWN_SEED}.h5"
     if not path.is_file():
         ids = np.arange(n) + 1000 * int(energy)  # labels share no random numbers
@@ -69,7 +69,7 @@ def standard_error(values: Floats) -> Floats:
 
 
 def compare(reference: Showers, model: Showers) -> dict[str, float]:
-    """Errors of the model [%], each mean with its statistical error."""
+    """Deviations of the model from Geant4 [%], each with its statistical error."""
     theirs, ours = figures(reference), figures(model)
     share = theirs["layers"].mean(0) / theirs["layers"].sum(1).mean()
     held = share > MAIN
@@ -98,7 +98,7 @@ def row(title: str, found: dict[str, float]) -> str:
 
 
 def profiles(showers: Showers) -> dict[str, tuple[Floats, Floats, Floats]]:
-    """Mean energies [MeV] and their errors: of layers by depth [mm], of cells summed in depth by radius [mm]."""
+    """Mean energies [MeV] and their errors: of layers by depth [mm], and of cells summed over depth by radius [mm]."""
     detector, cells = showers.detector, showers.thresholded().astype(np.float64)
     layers = detector.sum_layers(cells)
     first = detector.layers[0].slice
@@ -114,7 +114,7 @@ def profiles(showers: Showers) -> dict[str, tuple[Floats, Floats, Floats]]:
 
 
 def draw(samples: dict[float, Showers], made: dict[float, Showers], known: Floats, path: Path) -> None:
-    """Profiles along (above) and across the axis (below, logarithmic, mean cell), a column per label."""
+    """Draw profiles along the axis (above) and across it (below, logarithmic), with one column per label."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(samples), 6), layout="constrained")

@@ -2,9 +2,9 @@
 
 python benchmarks/gan_3d.py REFERENCE.h5 MODEL.onnx gflash --training TRAIN.h5 [--run RUN] -o FOLDER
 
-Shower shapes along each axis, sampling fraction and position of the maximum against energy, the talk's cost function,
-the energy that a network trained on Geant4's showers reconstructs and, with --run, the one that the GAN's own
-discriminator does, mean and width of the total, and milliseconds per shower on one core.
+They show shower shapes along each axis, sampling fraction and position of the maximum against energy, the talk's cost
+function, mean and width of the total energy, and milliseconds per shower on one core. They also show the energy that a
+network trained on Geant4's showers reconstructs and, with --run, that of the GAN's discriminator.
 """
 
 import argparse
@@ -33,7 +33,7 @@ Samples = dict[str, Showers]
 BATCHES = (1, 100, 128, 1000)
 BINS = 5
 FULL = "Geant4"
-LARGE_SHARE = 0.05  # of the energy: layers that must have the right mean
+LARGE_SHARE = 0.05  # share of the energy from which a layer must have the right mean
 AXES = ("layer", "x", "y")
 
 
@@ -92,7 +92,7 @@ def _range(bounds: tuple[float, float]) -> str:
 
 
 def goals(samples: Samples) -> list[list[str]]:
-    """Rows per sample: worst large layer, widths of the total and centre against Geant4's, with statistical errors."""
+    """Rows by sample: worst large layer, and widths of total and centre over Geant4's, with statistical errors."""
     full = samples[FULL]
     layers = along(full, 0) / full.incidents.energy[:, None]
     large = np.flatnonzero(layers.mean(0) > LARGE_SHARE * layers.mean(0).sum())
@@ -112,7 +112,7 @@ def goals(samples: Samples) -> list[list[str]]:
 
 
 def total_width(showers: Showers) -> float:
-    """Standard deviation of the response over its mean, once a straight line in ln E is taken off."""
+    """Standard deviation of the response over its mean, after a straight line in ln E is subtracted."""
     values, log_energy = response(showers), np.log(showers.incidents.energy)
     residual = values - np.polyval(np.polyfit(log_energy, values, 1), log_energy)
     return float(residual.std() / values.mean())
@@ -133,9 +133,9 @@ def regression(training: Showers, samples: Samples, seed: int = 1) -> list[list[
 
 
 def discriminated(run: Path, samples: Samples) -> list[list[str]]:
-    """Rows of bias and resolution of the energy that the discriminator of a run reconstructs: the talk's regression.
+    """Rows of bias and resolution of the energy that the discriminator of a run reconstructs, as in the talk.
 
-    One of its two images is in units of the incident energy, so that it knows more than a detector would.
+    One of its two images is in units of the incident energy, so that it has more information than a detector.
     """
     model = load_model(check_trained(run))
     if not isinstance(model, Gan3DModel):
@@ -162,21 +162,21 @@ def reconstructed(model: Gan3DModel, showers: Showers) -> Floats:
 
 
 def costs(samples: Samples) -> list[list[str]]:
-    """Rows of the talk's cost function: the second half of each sample, Geant4's too, against Geant4's first half."""
+    """Rows of the talk's cost function: the second half of each sample against the first half of Geant4's."""
     half = len(samples[FULL]) // 2
     reference = samples[FULL][:half]
     return [[name, f"{cost(reference, showers[half : 2 * half]):.4f}"] for name, showers in samples.items()]
 
 
 def cost(real: Showers, drawn: Showers) -> float:
-    """Energy along each axis and positions of the maximum (`image_cost`), per incident energy."""
+    """Distance in energy along each axis and in positions of the maximum (`image_cost`), by incident energy."""
     cells = [torch.from_numpy(s.thresholded() / s.incidents.energy[:, None]) for s in (real, drawn)]
     grid = (len(real.detector.layers), *shared_grid(real.detector, "gan-3d").shape)
     return float(image_cost(cells[0], cells[1], torch.ones(1, 1), grid))
 
 
 def milliseconds(name: str, showers: Showers, detector: Detector) -> list[str]:
-    """Row of a simulator's fastest time per shower at each batch: one core."""
+    """Row of a simulator's least time per shower at each batch, on one core."""
     simulator = create(name, detector)
     row = []
     for batch in BATCHES:
@@ -198,7 +198,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def draw_shapes(samples: Samples, folder: Path) -> None:
-    """One figure per range of energy: mean energy along each axis."""
+    """Draw one figure per range of energy, with the mean energy along each axis."""
     from matplotlib.figure import Figure
 
     for bounds in energy_ranges(samples[FULL].incidents.energy):
@@ -213,7 +213,7 @@ def draw_shapes(samples: Samples, folder: Path) -> None:
 
 
 def draw_against_energy(samples: Samples, folder: Path) -> None:
-    """Sampling fraction and position of the maximum against incident energy."""
+    """Draw sampling fraction and position of the maximum against incident energy."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")

@@ -1,6 +1,7 @@
 """GFlash against Geant4: mean longitudinal profile per X0, radius of 90 % containment, response, resolution, time.
 
-python benchmarks/gflash.py prints the first table of docs/gflash.md; --low the second, --detectors 60 the last.
+python benchmarks/gflash.py prints the first table of benchmarks/results/gflash.md; --low prints the second, and
+--detectors 60 the last.
 """
 
 import argparse
@@ -36,7 +37,7 @@ cells = {kind = "cartesian", n = [9, 9], size = ["22 mm", "22 mm"]}
 """
 
 LEAD_ARGON = (("G4_Pb", "2 mm"), ("G4_lAr", "4 mm"))
-# plates of one unit, which of them count, units, width of a ring [mm]
+# plates of one unit, counted plates, number of units, width of a ring [mm]
 STACKS = {
     "PbWO4": ((("G4_PbWO4", "8.9241 mm"),), ("G4_PbWO4",), 27, 1.5),
     "Pb/LAr": (LEAD_ARGON, ("G4_Pb", "G4_lAr"), 80, 2.5),
@@ -45,13 +46,13 @@ STACKS = {
 
 
 def fine_detector(stack: str) -> Detector:
-    """One readout layer per unit of plates, 40 fine rings and 5 wide ones."""
+    """Detector with one readout layer per unit of plates, 40 fine rings and 5 wide ones."""
     plates, counts, units, ring = STACKS[stack]
     return Detector.from_toml('name = "fine"\n' + _layer(plates, counts, ring, units))
 
 
 def plate_detector(stack: str) -> Detector:
-    """One readout layer per plate, all of them counted: what Geant4 simulates, once for every choice of what counts."""
+    """Detector with one counted readout layer per plate, whose Geant4 sample serves any choice of counted plates."""
     plates, _, units, ring = STACKS[stack]
     unit = "".join(_layer((plate,), (plate[0],), ring, 1) for plate in plates)
     return Detector.from_toml('name = "plates"\n' + unit * units)
@@ -68,7 +69,7 @@ cells = {{kind = "cylindrical", n = [1, 45], r_edges = {[f"{edge:.6g} mm" for ed
 
 
 def stored(name: str, detector: Detector, incidents: Incidents, path: Path) -> Showers:
-    """Showers of a simulator, from a file of an earlier run where there is one."""
+    """Showers of a simulator, from the file of an earlier run if there is one."""
     if path.is_file():
         return read(path, detector)
     simulator = create(name, detector)
@@ -81,7 +82,7 @@ def stored(name: str, detector: Detector, incidents: Incidents, path: Path) -> S
 
 
 def geant4_showers(stack: str, incidents: Incidents, folder: Path) -> Showers:
-    """Geant4 showers as the stack's fine detector reads them, from a file of an earlier run where there is one."""
+    """Geant4 showers in the stack's fine detector, from the file of an earlier run if there is one."""
     plates, counts, units, _ = STACKS[stack]
     path = folder / f"{'-'.join(m for m, _ in plates)}-{incidents.energy[0] / 1000:g}GeV-{len(incidents)}.h5"
     full = stored("geant4", plate_detector(stack), incidents, path)
@@ -111,7 +112,7 @@ def containment_radius(showers: Showers, share: float = 0.9) -> float:
 
 
 def compare(stack: str, energy: float, n: int, folder: Path) -> dict[str, Any]:
-    """Figures of GFlash over those of Geant4 for n electrons of `energy` [MeV]."""
+    """Ratios of GFlash to Geant4 for n electrons of `energy` [MeV]."""
     incidents = Incidents.make("e-", np.full(n, energy))
     full = geant4_showers(stack, incidents, folder)
     gflash = create("gflash", fine_detector(stack))
@@ -138,7 +139,7 @@ def compare(stack: str, energy: float, n: int, folder: Path) -> dict[str, Any]:
 
 
 def low_rows() -> Iterator[str]:
-    """Geant4, then GFlash, from 30 MeV to 3 GeV in crystals and in lead and argon, as lines of Markdown."""
+    """Lines of Markdown: Geant4, then GFlash, from 30 MeV to 3 GeV in crystals and in lead and argon."""
     limits.LEAST_ENERGY = 0.0
     crystals, argon = Detector.from_toml(CRYSTALS), fine_detector("Pb/LAr, argon counts")
     simulators = [(create(name, crystals), create(name, argon)) for name in ("geant4", "gflash")]
@@ -163,7 +164,7 @@ def mean_depth(showers: Showers) -> float:
 
 
 def sampling_detectors() -> list[Detector]:
-    """The presets of which only some matter counts, and one that becomes so."""
+    """The presets in which only some plates count, and one that is changed to such a detector."""
     names = ("par04-siw", "clic-ecal", "atlas-barrel", "fcc-lar", "sdhcal")
     calogan = Detector.load("calogan-ecal").toml.replace('"calogan-ecal"', '"calogan-argon"')
     argon = re.sub(r"counts = \[[^]]*\]", 'counts = ["G4_lAr"]', calogan)
@@ -171,7 +172,7 @@ def sampling_detectors() -> list[Detector]:
 
 
 def visible_row(detector: Detector, n: int, folder: Path) -> str:
-    """Visible share, resolution and mean depth of 10 GeV electrons, n of Geant4 and 1000 of GFlash, as Markdown."""
+    """Line of Markdown: visible share, resolution, mean depth of 10 GeV electrons, n of Geant4 and 1000 of GFlash."""
     source = Source.from_config(SourceConfig(particle="e-", energy="10 GeV"), detector)
     z = np.array([layer.z for layer in detector.layers])
     found = []

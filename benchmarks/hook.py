@@ -1,4 +1,4 @@
-"""Cost and gain of the fast-simulation hook in Geant4, in CPU time of the Geant4 process (one thread).
+"""CPU time of the Geant4 process (one thread) with and without the fast-simulation hook.
 
 python benchmarks/hook.py idle --detector calogan-ecal
 python benchmarks/hook.py events --detector calogan-ecal --simulator model.onnx --particle e+ [--energies 1 10]
@@ -44,7 +44,7 @@ def warm(*simulators: Geant4Simulator) -> None:
 
 
 def idle(args: argparse.Namespace) -> None:
-    """Full simulation with a hook that never fires against none: pairs of runs of the same events, in turn."""
+    """Compare full simulation with and without a hook that takes nothing, in alternating runs of the same events."""
     detector = Detector.load(args.detector)
     plain, hooked = Geant4Simulator(detector), HookedGeant4(detector, "gflash", NEVER)
     warm(plain, hooked)
@@ -61,7 +61,7 @@ def idle(args: argparse.Namespace) -> None:
 
 
 def table_row(label: str, full: float, stats: dict[str, float]) -> str:
-    """One line: full simulation, then the parts of the hooked one, ms per event."""
+    """One line: full simulation, then the stages of hooked simulation [ms per event]."""
     parts = " | ".join(f"{stats[key]:.3f}" for key in ("geant4", *STAGES, "total"))
     overhead = sum(stats[key] for key in ("trigger", "placement", "hits"))
     return f"| {label} | {full:.1f} | {parts} | {full / stats['total']:.0f} | {overhead:.3f} |"
@@ -74,7 +74,7 @@ def print_head() -> None:
 
 
 def events(args: argparse.Namespace) -> None:
-    """Event loop with and without the hook by energy."""
+    """Time events with and without the hook, by energy."""
     detector = Detector.load(args.detector)
     plain, hooked = Geant4Simulator(detector), HookedGeant4(detector, args.simulator, 0.5 * GEV)
     warm(plain, hooked)
@@ -89,7 +89,7 @@ def events(args: argparse.Namespace) -> None:
 
 
 def mixed(args: argparse.Namespace) -> None:
-    """Events of one e-, one photon and one pi+ of 10 GeV together, hadronic physics."""
+    """Time events of one e-, one photon and one pi+ of 10 GeV together, with hadronic physics."""
     full, hooked = (mixed_events(args.detector, fast, args.n or 40) for fast in ("none", args.simulator))
     print_head()
     print(table_row("e- + gamma + pi+", full["total"], hooked))
@@ -98,7 +98,7 @@ def mixed(args: argparse.Namespace) -> None:
 
 
 def mixed_events(detector: str, fast: str, n: int) -> dict[str, float]:
-    """Figures of `mixed_event.py`, from a process of its own."""
+    """Results of `mixed_event.py`, which runs in a separate process."""
     command = [sys.executable, str(Path(__file__).with_name("mixed_event.py")), detector, fast, str(n)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -106,7 +106,7 @@ def mixed_events(detector: str, fast: str, n: int) -> dict[str, float]:
 
 
 def memory(args: argparse.Namespace) -> None:
-    """Resident memory of the Geant4 process after 200 events and after n more."""
+    """Measure the resident memory of the Geant4 process after 200 events and after n more."""
     hooked = HookedGeant4(Detector.load(args.detector), args.simulator, GEV)
     n = args.n or 2000
     sizes = []
@@ -120,11 +120,11 @@ def memory(args: argparse.Namespace) -> None:
 
 
 def pions(args: argparse.Namespace) -> None:
-    """Mean energy of pi+ with showers inside the calorimeter taken by the fast simulation, against full simulation.
+    """Compare the mean energy of pi+, with fast simulation of showers inside the calorimeter, with full simulation.
 
-    The fast simulation's own response to electrons enters with the fraction that it simulates: the second ratio has its
-    energies scaled by the ratio of both responses to 10 GeV electrons. Both runs have the same seed, so most first
-    interactions are the same, and the error of the ratio is that of the events' differences.
+    The response of the fast simulation to electrons matters in proportion to its share of the energy. In the second
+    ratio, fast energies are therefore scaled by the ratio of both responses to 10 GeV electrons. Both runs have the
+    same seed, so that most first interactions are the same, and the error is that of the events' differences.
     """
     detector = Detector.load(args.detector)
     n = args.n or 6000

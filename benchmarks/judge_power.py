@@ -1,4 +1,4 @@
-"""How much of what can be seen does the judge see? Its power on alterations of Geant4 showers whose best AUC is known.
+"""Power of the judge: its AUC on alterations of Geant4 showers, compared with the best possible AUC.
 
     caloforge produce --detector calogan-ecal --particle gamma --energy "1 GeV:3 GeV" -n 16400 --seed 41 -o photons.h5
     python benchmarks/judge_power.py photons.h5 -o power.json     # power of every member and of the headline
@@ -6,8 +6,8 @@
     python benchmarks/judge_power.py --time photons.h5 -n 20000   # time and memory, showers resampled
     python benchmarks/judge_power.py --time --detector clic-ecal -n 2000
 
-The first n showers of the file are the reference, altered ones come from the rest. Results are kept in the JSON file
-alteration by alteration, so that the command goes on where it was stopped; `--force` makes them anew.
+The first n showers of the file are the reference, and altered showers come from the rest. The JSON file keeps the
+result of each alteration, so that an interrupted command continues; `--force` repeats all.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from validation import parametrised, resampled
 
 Result = dict[str, Any]
 NEEDED = {"features": 0.8, "cells": 0.6, "correlation": 0.6}
-WEAK = 0.59  # AUC* from which the needed power is asked for
+WEAK = 0.59  # AUC* from which a minimum power is required
 HEADLINE = "headline"
 
 
@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def power(showers: Showers, n: int, names: list[str], arguments: argparse.Namespace) -> None:
-    """Judge every alteration, keep what is known, and print the table."""
+    """Judge every alteration that has no result, and print the table."""
     output, seed, members = arguments.output, arguments.seed, arguments.members
     settings = {"n": n, "seed": seed, "showers": len(showers), "members": members or list(MEMBERS),
                 "fits": max(m.fits for m in MEMBERS.values())}  # fmt: skip
@@ -127,7 +127,7 @@ def _where(verdict: Verdict) -> list[str]:
 
 
 def _marginals(sample: Sample, weights: Any, reference: Any, rows: Any) -> Result:
-    """Two-sample Kolmogorov-Smirnov tests of every observable, and the largest change of a cumulative distribution."""
+    """Two-sample Kolmogorov-Smirnov tests of all observables, and the largest change of a cumulative distribution."""
     from scipy.stats import ks_2samp
 
     p_values, changes = {}, {}
@@ -141,7 +141,7 @@ def _marginals(sample: Sample, weights: Any, reference: Any, rows: Any) -> Resul
 
 
 def _change(values: Any, weights: Any) -> float:
-    """Largest difference of the cumulative distributions with weights and without, over all showers."""
+    """Largest difference between the cumulative distributions with and without weights, over all showers."""
     defined = ~np.isnan(values)
     order = np.argsort(values[defined], kind="stable")
     ordered, weight = values[defined][order], weights[defined][order]
@@ -151,7 +151,7 @@ def _change(values: Any, weights: Any) -> float:
 
 
 def power_of(auc: list[float], best: float) -> tuple[float, float]:
-    """(AUC - 0.5) / (AUC* - 0.5) and its error, that of the AUC."""
+    """Power (AUC - 0.5) / (AUC* - 0.5), and its error from that of the AUC."""
     return (auc[0] - 0.5) / (best - 0.5), auc[1] / (best - 0.5)
 
 
@@ -202,7 +202,7 @@ def _chosen(result: Result) -> str:
 
 
 def floors(pairs: int, n: int, seed: int, members: list[str] | None) -> None:
-    """Equal samples of GFlash, n showers per class: mean of the headline, spread of its pulls, coverage."""
+    """Judge equal samples of GFlash, n showers per class: mean of the headline, spread of its pulls, coverage."""
     simulator = GFlash(Detector.load("calogan-ecal"))
     aucs, errors = np.empty(pairs), np.empty(pairs)
     for k in range(pairs):
@@ -224,7 +224,7 @@ def _equal(simulator: GFlash, n: int, seed: int) -> Showers:
 
 
 def timing(file: Path | None, name: str, n: int, seed: int) -> None:
-    """Wall and processor time and peak memory of all members, without the curve and with it."""
+    """Measure wall time, processor time and peak memory of all members, with and without the curve."""
     detector = Detector.load(name)
     make = [resampled(file, detector, n, s) if file else parametrised(detector, n, s) for s in range(2)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

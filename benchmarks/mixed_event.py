@@ -37,10 +37,10 @@ ENERGY = 1e4  # MeV
 
 
 class Bundle(Gun):
-    """Shoots all particles of an event; the last one's seed holds for it."""
+    """Gun that shoots all particles of an event, with the seed of the last."""
 
     def GeneratePrimaries(self, event: g4.G4Event) -> None:
-        """One vertex per particle."""
+        """Shoot one vertex per particle."""
         for _ in PARTICLES:
             super().GeneratePrimaries(event)
 
@@ -79,7 +79,7 @@ class Events:
 
 
 def measure(detector: str, fast: str, n: int) -> dict[str, float]:
-    """Figures of n events after a few that only warm up."""
+    """Energies and times of n events, after a few that are not timed."""
     events = Events(Detector.load(detector), fast)
     events.run(2, 1)
     before = _seconds(events)

@@ -1,6 +1,6 @@
-"""Write the tables of matter that caloforge ships, as Geant4 has them: every NIST material and every element.
+"""Write caloforge's tables of every NIST material and every element, as Geant4 defines them.
 
-python benchmarks/nist_materials.py [FOLDER] writes nist.csv and elements.csv, by default where they ship. Nuclear
+python benchmarks/nist_materials.py [FOLDER] writes nist.csv and elements.csv, by default into the package. Nuclear
 interaction lengths, which Geant4 does not tabulate, are the PDG's (Review of Particle Physics 2024, section 6).
 """
 
@@ -31,7 +31,7 @@ symbol,Z,A,I,interaction
 
 
 def version(g4: Any) -> str:
-    """Geant4's version as it writes it in its banner."""
+    """Geant4's version, as in its banner."""
     found = re.search(r"geant4-(\d+)-(\d+)-patch-(\d+)", str(g4.G4Version))
     assert found, g4.G4Version
     return "Geant4 {}.{}.{}".format(*(int(number) for number in found.groups()))
@@ -59,7 +59,7 @@ def element_row(g4: Any, z: int) -> str:
 
 
 def main() -> None:
-    """Ask Geant4, write both files, and leave without Geant4's own clean-up, which may crash."""
+    """Write both files, and end without Geant4's clean-up, which may crash."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     os.environ.setdefault("GEANT4_DATA_DIR", str(FOLDER))  # any folder: no data are read
     import geant4_pybind as g4

@@ -1,8 +1,9 @@
-"""What the default physics list does that `em` does not: tails, resolution, pions beside photons, and its cost.
+"""Compare the default physics list with `em`: tails, resolution, pions and photons, and CPU time.
 
     python benchmarks/physics.py [--part response energies pions cost] [--showers 1000]
 
-Prints the tables of docs/physics.md. Showers of both lists alternate, so that what else the machine does slows both.
+The program prints the tables of docs/physics.md. Showers of both lists alternate, so that other work of the machine
+slows both.
 """
 
 import argparse
@@ -28,13 +29,13 @@ cells = {kind = "cartesian", n = [1, 1], size = ["600 mm", "600 mm"]}
 """
 BATCH = 25
 SEED = 41
-TAIL = 0.98  # of the incident energy
+TAIL = 0.98  # response below which a shower belongs to the tail
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Sample:
-    """Responses of one list's showers and CPU seconds of its Geant4 process."""
+    """Responses of the showers of one list, and CPU seconds of its Geant4 process."""
 
     simulator: Geant4Simulator
     responses: list[float] = field(default_factory=list)
@@ -54,7 +55,7 @@ class Sample:
 
 
 def alternate(detector: Detector, particle: str, energy: str, n: int, names: Sequence[str]) -> dict[str, Sample]:
-    """Showers by list, in parts that alternate; the first shower of each process is left out of its time."""
+    """Samples by list, simulated in alternating parts; the first shower of each process is not timed."""
     source = Source.from_config(SourceConfig(particle=particle, energy=energy), detector)
     samples = {name: Sample(Geant4Simulator(detector, name)) for name in names}
     for sample in samples.values():
@@ -81,7 +82,7 @@ def row(name: str, sample: Sample) -> str:
 
 
 def response(n: int) -> None:
-    """Electrons of 5 GeV in a crystal and in a lead and argon stack, by both lists."""
+    """Table of electrons of 5 GeV in a crystal and in a lead and argon stack, by list."""
     print("| detector, list | showers | response | rms | below 0.98 | CPU ms |\n|---|---|---|---|---|---|")
     for detector in (Detector.from_toml(CRYSTAL), Detector.load("calogan-ecal")):
         for name, sample in alternate(detector, "e-", "5 GeV", n, (DEFAULT, EM)).items():
@@ -89,7 +90,7 @@ def response(n: int) -> None:
 
 
 def energies(n: int) -> None:
-    """Electrons of several energies in the lead and argon stack, by both lists: nuclear losses weigh most at 1 GeV."""
+    """Table of electrons of several energies in the lead and argon stack, by list."""
     print("| e-, list | showers | response | rms | below 0.98 | CPU ms |\n|---|---|---|---|---|---|")
     for energy in ("1 GeV", "5 GeV", "20 GeV", "50 GeV"):
         for name, sample in alternate(Detector.load("calogan-ecal"), "e-", energy, n, (DEFAULT, EM)).items():
@@ -97,7 +98,7 @@ def energies(n: int) -> None:
 
 
 def pions(n: int) -> None:
-    """Neutral pions and photons of 10 GeV kinetic energy in the crystal: the pion brings 135 MeV more."""
+    """Table of neutral pions and photons of 10 GeV kinetic energy in the crystal; pions also deposit their mass."""
     crystal = Detector.from_toml(CRYSTAL)
     samples = {name: alternate(crystal, name, "10 GeV", n, (DEFAULT,))[DEFAULT] for name in ("pi0", "gamma")}
     print("| particle | showers | response | rms | below 0.98 | CPU ms |\n|---|---|---|---|---|---|")
@@ -111,7 +112,7 @@ def pions(n: int) -> None:
 
 
 def cost(n: int) -> None:
-    """CPU time of both lists in the same run."""
+    """Table of the CPU time of both lists in the same run."""
     print(f"| preset, 10 GeV e- | {DEFAULT} [ms] | {EM} [ms] | ratio |\n|---|---|---|---|")
     for name in ("calogan-ecal", "atlas-barrel", "clic-ecal", "pbwo4-cylinder", "par04-siw"):
         full, em = (
@@ -121,7 +122,7 @@ def cost(n: int) -> None:
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the selected tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = {"response": response, "energies": energies, "pions": pions, "cost": cost}
     parser.add_argument("--part", nargs="*", default=list(parts), choices=list(parts))

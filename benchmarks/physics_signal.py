@@ -1,9 +1,9 @@
-"""What saturation and a time gate do to pions and electrons in steel and scintillator, and what they cost.
+"""Effect and cost of saturation and a time gate, for pions and electrons in steel and scintillator.
 
 python benchmarks/physics_signal.py [-n 300] [--energy 20] [-o FILE.json] prints mean signals [MeV], their ratio pi/e
-and the CPU time of the Geant4 process per shower in 120 x (Fe 14 mm, polystyrene 3 mm, air 1 mm): the same showers
-without keys, with Birks' constant, with a gate of 150 ns, and with both. --muons prints the most probable deposit of
-muons of 10 GeV in thin and thick plates beside what `caloforge detectors` says.
+and the CPU time of the Geant4 process per shower in 120 x (Fe 14 mm, polystyrene 3 mm, air 1 mm). The same showers are
+simulated without keys, with Birks' constant, with a gate of 150 ns, and with both. --muons prints the most probable
+deposit of muons of 10 GeV in thin and thick plates, and the value of `caloforge detectors`.
 """
 
 import argparse
@@ -36,12 +36,12 @@ PLATES = (("G4_POLYSTYRENE", 3), ("G4_POLYSTYRENE", 20), ("G4_Si", 0.3), ("G4_lA
 
 
 def detector_of(keys: str) -> Detector:
-    """The stack with keys in its `[[layer]]`."""
+    """The stack with additional keys in its `[[layer]]`."""
     return Detector.from_toml(STACK.replace("counts", f"{keys}\ncounts"))
 
 
 def measure(energy: float, n: int) -> dict[str, Any]:
-    """Signals and CPU times of n showers of each particle, the cases in turn for every few showers."""
+    """Signals and CPU times of n showers of each particle; the cases alternate every few showers."""
     simulators = {name: Geant4Simulator(detector_of(keys)) for name, keys in CASES.items()}
     found: dict[str, Any] = {}
     for particle in ("pi+", "e-"):
@@ -78,7 +78,7 @@ def tell(found: dict[str, Any]) -> None:
 
 
 def muons(n: int) -> None:
-    """Print modes of the deposits of n muons of 10 GeV in 50 plates beside the computed most probable ones."""
+    """Print the most probable deposits of n muons of 10 GeV in 50 plates, and the computed ones."""
     print("| plate | Geant4 [MeV] | computed [MeV] |\n|---|---|---|")
     for material, thickness in PLATES:
         detector = Detector.from_toml(f"""

@@ -1,4 +1,4 @@
-"""How much more an e+ leaves than an e- of the same energy: 2 m_e less what annihilation photons carry out of the face.
+"""Difference of the deposits of e+ and e- of the same energy: 2 m_e, minus leakage of annihilation photons at the face.
 
 python benchmarks/positrons.py [-n 20000] [--energy 50] prints means [MeV] in `pbwo4-cylinder`, and in one undivided
 block of its crystal with the multiple scattering of production and with Geant4's most accurate one.
@@ -26,7 +26,7 @@ MOST_ACCURATE = (
 
 
 def deposited(detector: Detector, particle: str, energy: float, n: int, msc: tuple[str, ...] | None) -> np.ndarray:
-    """Energies (n,) [MeV] that showers leave."""
+    """Deposited energies (n,) [MeV] of showers."""
     simulator = Geant4Simulator(detector)
     if msc:
         simulator._msc = msc

@@ -1,9 +1,9 @@
-"""The tables of docs/detectors.md: what Geant4 finds in each preset, and checks of electromagnetic showers.
+"""The tables of docs/detectors.md: Geant4's showers in each preset, and checks of electromagnetic showers.
 
 python benchmarks/presets.py --cache FOLDER [--showers 12] [--pions 24] [-o FILE.json] [--docs docs/detectors.md]
 
-Two runs a point. The preset itself gives response, resolution and CPU time. Its plates as discs, one readout layer per
-unit of plates, cut in rings, give the longitudinal and the lateral profile. Errors are jackknifed over showers.
+Each point takes two runs. The preset gives response, resolution and CPU time. Its plates as discs, with one readout
+layer per unit of plates and cells in rings, give both profiles. Errors are jackknife estimates over showers.
 """
 
 import argparse
@@ -39,20 +39,20 @@ Figure = tuple[float, float]  # value and statistical error
 
 PARTICLES = ("e-", "gamma", "pi+")
 RINGS = 24
-FEWEST = 4  # showers of a point
-UNKNOWN = 5.0  # error of a maximum [X0] above which it is not known
+FEWEST = 4  # least number of showers of a point
+UNKNOWN = 5.0  # error of a maximum [X0] above which it counts as unknown
 INNERMOST = 1.0  # outer radius of the first ring [mm]
 MAXIMUM_SHIFT = {"e-": -0.5, "gamma": 0.5}  # C_j of t_max = ln(E / Ec) + C_j, PDG (2024) eq. 34.36
 MAXIMUM_TOLERANCE = 0.7  # [X0]
 LINEARITY_TOLERANCE = 0.01
 DEEP = 20.0  # [X0] from which the response must be linear
-SIGMAS = 2.0  # standard errors that a check allows on top
+SIGMAS = 2.0  # standard errors that a check allows in addition
 MARKS = "<!-- {} of benchmarks/presets.py -->"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A preset's plates, read unit by unit.
+    """A preset whose plates are read out unit by unit.
 
     Attributes:
         preset: the detector.
@@ -62,7 +62,7 @@ class Stack:
 
     @cached_property
     def detector(self) -> Detector:
-        """One readout layer per unit of plates, in rings."""
+        """Detector with one readout layer per unit of plates, and cells in rings."""
         spec, half = self.preset.spec, max(self.preset.half_widths)
         edges = [0.0, *np.geomspace(INNERMOST, half, RINGS).round(6).tolist()[:-1], half]
         values = {"kind": "cylindrical", "n": (1, RINGS), "r_edges": tuple(f"{edge!r} mm" for edge in edges)}
@@ -86,13 +86,13 @@ class Stack:
 
     @cached_property
     def main(self) -> NDArray[np.bool_]:
-        """Units of the calorimeter proper (n_units,): no dead material, no presampler."""
+        """Mask (n_units,) of the units of the calorimeter, without dead material and presampler."""
         proper = main_layer(self.preset).plates
         return np.array([layer.spec.plates == proper for layer in self.detector.layers])
 
     @cached_property
     def depths(self) -> Floats:
-        """Where the counted plates of each unit begin and end (n_units, 2) [X0]."""
+        """Depths (n_units, 2) [X0] at which the counted plates of each unit begin and end."""
         depths, t = [], 0.0
         for unit in self.plates:
             ends = t + np.cumsum([0.0, *(depth for depth, _ in unit)])
@@ -103,7 +103,7 @@ class Stack:
 
     @cached_property
     def losses(self) -> Floats:
-        """Loss of a minimum-ionising particle in the counted plates of each unit (n_units,) [MeV]."""
+        """Energy loss (n_units,) [MeV] of a minimum-ionising particle in the counted plates of each unit."""
         return np.array([minimum_loss(split_plates(self.preset, la.spec)[0]) for la in self.detector.layers])
 
     @cached_property
@@ -115,13 +115,13 @@ class Stack:
 
     @cached_property
     def dead_depth(self) -> float:
-        """Depth [X0] of dead material before the calorimeter proper."""
+        """Depth [X0] of dead material before the calorimeter."""
         before = self.plates[: int(np.argmax(self.main))]
         return math.fsum(depth for unit in before for depth, counts in unit if not counts)
 
 
 def jackknife(figure: Callable[[Floats], float], rows: Floats) -> Figure:
-    """A figure of n showers and its statistical error, from n samples that each leave one shower out."""
+    """A statistic of n showers and its error, from n samples that each leave one shower out."""
     n = len(rows)
     left_out = [figure(np.delete(rows, i, axis=0)) for i in range(n)]
     return figure(rows), float(np.std(left_out) * math.sqrt(n - 1))
@@ -133,7 +133,7 @@ def resolution(energies: Floats) -> float:
 
 
 def maximum(stack: Stack, units: Floats) -> float:
-    """Depth [X0] where a gamma distribution fitted to the mean energies of units (N, n_units) is highest."""
+    """Depth [X0] of the maximum of a gamma distribution fitted to the mean energies of units (N, n_units)."""
     begin, end = stack.depths[stack.main].T
     profile = (units.mean(axis=0) / stack.losses)[stack.main]
 
@@ -155,13 +155,13 @@ def containment_radius(stack: Stack, rings: Floats) -> float:
 
 
 def incidents_of(detector: Detector, particle: str, energy: float, n: int) -> Incidents:
-    """The beam that the detector is meant for, or a centred one; energy in GeV."""
+    """The incidents that the detector is meant for, or a centred beam; energy in GeV."""
     config = SourceConfig(particle=particle, energy=f"{energy} GeV")
     return Source.from_config(config, detector).draw(0, n, seed=1)
 
 
 class Bench:
-    """Geant4 in a preset and in its units of plates, until closed."""
+    """Geant4 simulations of a preset and of its units of plates, which are to be closed."""
 
     def __init__(self, preset: str) -> None:
         self.stack = Stack(Detector.load(preset))
@@ -169,7 +169,7 @@ class Bench:
         self._warm: set[str] = set()
 
     def measure(self, particle: str, energy: float, n: int) -> dict[str, Any]:
-        """Figures of n showers of an energy [GeV]."""
+        """Measure n showers of an energy [GeV]."""
         if particle not in self._warm:
             self._cells.simulate(Incidents.make(particle, 100.0), 0)  # reads the tables
             self._warm.add(particle)
@@ -204,7 +204,7 @@ class Bench:
 
 
 def measure_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """All points; those of earlier runs with as many showers or more from their files."""
+    """Measure all points; those with as many showers in earlier runs are read from their files."""
     arguments.cache.mkdir(parents=True, exist_ok=True)
     points = []
     for preset in arguments.presets:
@@ -227,7 +227,7 @@ def measure_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def finished(folder: Path, stem: str, n: int) -> Path | None:
-    """The point with the most showers, if they are at least n."""
+    """The stored point with the most showers, if there are at least n."""
     found = {int(file.stem.rsplit("-", 1)[1]): file for file in folder.glob(f"{stem}-*.json")}
     most = max(found, default=0)
     return found[most] if most >= n else None
@@ -247,7 +247,7 @@ def row(point: dict[str, Any]) -> str:
 
 
 def check(stack: Stack, points: list[dict[str, Any]]) -> str:
-    """One line: where the maxima of one particle lie against the expected ones, and how linear the response is."""
+    """One line: maxima of one particle compared with the expected ones, and linearity of the response."""
     particle, critical = points[0]["particle"], stack.critical_energy
     offs = [
         p["maximum"][0] - math.log(1000 * p["energy_GeV"] / critical) - MAXIMUM_SHIFT[particle] for p in points
@@ -259,14 +259,14 @@ def check(stack: Stack, points: list[dict[str, Any]]) -> str:
 
 
 def judge(offs: Floats, errors: Floats, tolerance: float) -> str:
-    """Whether all are within the tolerance, or the statistics alone may take them out of it, or neither."""
+    """Verdict: all values are within the tolerance, outside it by statistics only, or outside it."""
     if np.all(np.abs(offs) <= tolerance):
         return "pass"
     return "pass within errors" if np.all(np.abs(offs) <= tolerance + SIGMAS * errors) else "FAIL"
 
 
 def linearity(stack: Stack, points: list[dict[str, Any]]) -> str:
-    """Largest deviation of a response from the mean one, and the verdict where one is due."""
+    """Largest deviation of a response from the mean response, and the verdict for deep detectors."""
     values, errors = np.array([point["response"] for point in points]).T
     mean = np.average(values, weights=errors**-2)
     off, error = values / mean - 1, errors / mean
@@ -299,7 +299,7 @@ def tables(points: list[dict[str, Any]]) -> str:
 
 
 def replace_tables(path: Path, text: str) -> None:
-    """Put the tables between their marks in a Markdown file."""
+    """Replace the tables between their marks in a Markdown file."""
     begin, end = MARKS.format("begin"), MARKS.format("end")
     before, rest = path.read_text(encoding="utf-8").split(begin)
     after = rest.split(end)[1]

@@ -1,14 +1,16 @@
-"""What production costs beside tracking: cells, workers, memory.
+"""Costs of production besides tracking: cells, workers and memory.
 
     python benchmarks/production.py [--showers 40] [--memory-showers 5000] [--preset NAME ...]
 
-Rates are by CPU time of the Geant4 process and, with cells, of its parent; runs of few showers with and without cells
-alternate, so that what else the machine does slows both.
-Without cells the plates stay: in the cylinder 24 slabs of one crystal, 55 ms per 10 GeV e-; as one block it takes 36.
-Its cells take 198, as sectors of slabs with placed rings. Tried instead, CPU ms: rings as slices along the radius, in
-which Geant4 sees walls at distance 0, 270; each step of multiple scattering one of tracking, 238; a parallel world 300
-to 330; step positions in Python 410. The step limit of option1 takes 140 with sliced rings but hits 6 % fewer cells
-above 1 MeV, where ever finer steps hit more. Of 50 000 steps 27 000 are photons at walls: 0.5 is out of reach.
+Rates use the CPU time of the Geant4 process and, with cells, of its parent. Runs of few showers with and without cells
+alternate, so that other work of the machine slows both. Without cells the plates stay.
+
+For 10 GeV e- in the cylinder, the 24 slabs of crystal take 55 ms without cells, and one block 36 ms. Cells as sectors
+of slabs with placed rings take 198 ms. Alternatives are slower: rings as slices along the radius, in which Geant4 sees
+walls at distance 0 (270 ms); one tracking step for each step of multiple scattering (238 ms); a parallel world (300 to
+330 ms); step positions in Python (410 ms). The step limit of option1 takes 140 ms with sliced rings, but 6 % fewer
+cells are above 1 MeV. Of 50 000 steps 27 000 are photons at walls, so that half of the rate without cells is out of
+reach.
 """
 
 import argparse
@@ -36,12 +38,12 @@ GOALS = {"calogan-ecal": 0.8, "clic-ecal": 0.7, "atlas-barrel": 0.6, "pbwo4-cyli
 ENERGY = 10_000.0
 ROUNDS = 4
 PART = 2  # showers that a worker takes at once
-BATCH = 10  # showers of a run, which alternate with and without cells
+BATCH = 10  # showers of one of the alternating runs
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 def bare(connection: Connection, toml: str) -> None:
-    """Child: the same plates, particles and random numbers, nothing scored; answers incidents with CPU seconds."""
+    """Serve CPU seconds for incidents in a child, with the same plates and random numbers but without scoring."""
     from caloforge.simulators.geant4 import physics
     from caloforge.simulators.geant4.process import kernel
     from caloforge.simulators.geant4.process.worker import Gun
@@ -97,19 +99,19 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_memory(pid: int) -> float:
-    """Largest resident memory of a process [MB]."""
+    """Peak resident memory of a process [MB]."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def child_of(simulator: Geant4Simulator) -> int:
-    """Process id of its only Geant4 process."""
+    """Process id of a simulator's only Geant4 process."""
     (process,) = simulator._processes.values()
     return process.pid
 
 
 def incidents_of(detector: Detector, n: int) -> Incidents:
-    """10 GeV electrons (photons in atlas-barrel) as the detector is meant for."""
+    """10 GeV electrons (photons in atlas-barrel) that the detector is meant for."""
     particle = "gamma" if detector.name == "atlas-barrel" else "e-"
     return Source.from_config(SourceConfig(particle=particle, energy="10 GeV"), detector).draw(0, n, 1)
 
@@ -134,7 +136,7 @@ def with_and_without_cells(name: str, n: int) -> tuple[float, float]:
 
 
 def spin(seconds: float) -> int:
-    """A bare CPU loop: how many rounds it does."""
+    """Number of rounds of a bare CPU loop."""
     rounds, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end:
         sum(range(1000))
@@ -143,7 +145,7 @@ def spin(seconds: float) -> int:
 
 
 def scaling(n: int) -> tuple[float, float]:
-    """Gain of two simulators over one, where both take small parts of one list, and of two bare CPU loops over one."""
+    """Speed-up of two simulators that share one list of incidents, and of two bare CPU loops, over one."""
     detector = Detector.load("calogan-ecal")
     simulators = [Geant4Simulator(detector) for _ in range(2)]
     incidents = incidents_of(detector, 2 * n)
@@ -183,7 +185,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def memory(n: int) -> dict[str, float]:
-    """Peak memory [MB] of a Geant4 process after one shower and after n, at 100 MeV; for hadrons a tenth of them."""
+    """Peak memory [MB] of a Geant4 process after one shower and after n (for hadrons n / 10) of 100 MeV."""
     peaks = {}
     for name, particle, showers in (("pbwo4-cylinder", "e-", n), ("calogan-ecal", "pi-", n // 10)):
         simulator = Geant4Simulator(Detector.load(name))

@@ -1,11 +1,11 @@
 """Counted share of the energy of electrons in stacks of two plates: Geant4, the formula fitted to it, and the table.
 
-python benchmarks/sampling.py --measure   Geant4 in those stacks of benchmarks/results/sampling.json that lack a figure
+python benchmarks/sampling.py --measure   Geant4 in those stacks of benchmarks/results/sampling.json without a result
 python benchmarks/sampling.py --fit       parameters for `caloforge.detector.sampling.FIT`, from the stacks marked "fit"
-python benchmarks/sampling.py             the table of docs/gflash.md
+python benchmarks/sampling.py             the table of benchmarks/results/gflash.md
 
-Electrons of 10 GeV enter 30 X0 of two plates, 1 m wide (3 m in aluminium), each plate read as a whole; `counted` is the
-mean share of the energy left in the second plates, so that leakage, under 0.5 %, does not count.
+Electrons of 10 GeV enter 30 X0 of two plates, 1 m wide (3 m in aluminium), each of which is read out as a whole.
+`counted` is the mean share of the second plates in the deposited energy, so that leakage (below 0.5 %) does not matter.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def unit(stack: dict[str, Any]) -> Unit:
 
 
 def measure(stack: dict[str, Any]) -> dict[str, Any]:
-    """The stack with what Geant4 finds in it."""
+    """The stack with Geant4's counted share."""
     plates = [(stack["passive"], stack["plate"]), (stack["active"], stack["gap"])]
     depth = sum(thickness / nist()[name].x0_mm for name, thickness in plates)
     radius = 1500 if stack["passive"] == "G4_Al" else 500
@@ -64,10 +64,10 @@ def measure(stack: dict[str, Any]) -> dict[str, Any]:
 
 
 def fit(stacks: Sequence[dict[str, Any]]) -> Fit:
-    """Parameters that fit the logarithms of Geant4's responses best."""
+    """Parameters of the best fit to the logarithms of Geant4's responses."""
     units = [unit(stack) for stack in stacks]
     values, errors = np.array([(stack["counted"], stack["error"]) for stack in stacks]).T
-    rest = 1 - values  # the fit is to the logarithm of counted over rest
+    rest = 1 - values  # the fit is to the logarithm of counted over remaining energy
     names = [field.name for field in fields(Fit)]
 
     def pulls(parameters: Floats) -> Floats:

@@ -1,9 +1,9 @@
-"""Does the benchmark find what it should? Geant4 showers with one thing changed, against untouched ones.
+"""Self-test of the benchmark: Geant4 showers with one change, compared with unchanged ones.
 
     python benchmarks/selftest.py SHOWERS.h5 [--detector calogan-ecal] [--per-class 2750]
 
-The file is cut in four by position: reference, floor, the sample that is changed, and a training set. Prints a table
-in Markdown.
+The file is split in four by position: reference, floor, the sample that is changed, and a training set. The program
+prints a table in Markdown.
 """
 
 import argparse
@@ -23,7 +23,7 @@ VIEWS = ("low", "low_normed", "high", "log", "fixed", "high_trees")
 
 
 def heavy_cells(showers: Showers) -> tuple[int, int]:
-    """Two cells that hold over 1 % of the energy each and that no symmetry of the detector maps onto each other."""
+    """Two cells with over 1 % of the energy each that no symmetry of the detector maps onto each other."""
     mean = showers.energies.mean(axis=0)
     share = mean / mean.sum()
     order = [int(cell) for cell in np.argsort(share)[::-1] if share[cell] > 0.01]
@@ -56,7 +56,7 @@ def changed(showers: Showers, training: Showers, seed: int = 1) -> dict[str, Sho
 
 
 def _shuffle_nearby(n: int, rng: np.random.Generator, reach: int = 20) -> np.ndarray:
-    """Positions 0 to n - 1 shuffled within blocks: partners of nearly the same incident energy."""
+    """Indices 0 to n - 1, shuffled within blocks, so that partners have nearly the same incident energy."""
     blocks = [rng.permutation(np.arange(start, min(start + reach, n))) for start in range(0, n, reach)]
     return np.concatenate(blocks)
 

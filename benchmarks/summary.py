@@ -1,4 +1,4 @@
-"""The report and the times of finished runs as one Markdown table each, as the model pages show them.
+"""Tables of the model pages: report and times of finished runs, each as a Markdown table.
 
 python benchmarks/summary.py runs/vae-small [runs/wgan-gp-small ...]
 """
@@ -16,7 +16,7 @@ BATCHES = (1, 100, 1000)
 
 
 def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
-    """The verdict, one row per metric of it, then the mean depth centre over Geant4's; floor first."""
+    """Rows of the verdict's metrics and of the mean depth centre over Geant4's, with the floor in the first column."""
     columns, rows = verdict_rows(metrics)
     table = [[column.label, *(_with_note(row[i]) for row in rows.values())] for i, column in enumerate(columns)]
     samples = (metrics["floor"], *metrics["candidates"].values())
@@ -32,7 +32,7 @@ def _with_note(cell: Cell) -> str:
 
 
 def time_rows(measured: dict[str, Any], names: list[str]) -> list[list[str]]:
-    """Milliseconds per shower by batch; Geant4, which simulates showers one by one, in the column of the floor."""
+    """Rows of milliseconds per shower by batch; Geant4, which simulates single showers, is in the floor's column."""
     full = measured["geant4_ms"][measured["energy"]]
     rows = []
     for batch in BATCHES:
@@ -42,7 +42,7 @@ def time_rows(measured: dict[str, Any], names: list[str]) -> list[list[str]]:
 
 
 def page(run: Path) -> str:
-    """The table of one run under a line that says what was compared."""
+    """The table of one run, below a line on the compared samples."""
     metrics = json.loads((run / "report" / "metrics.json").read_text(encoding="utf-8"))
     times = metrics["timings"]
     names, reference = list(metrics["candidates"]), metrics["reference"]
@@ -57,7 +57,7 @@ def page(run: Path) -> str:
 
 
 def main() -> None:
-    """Print."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     print("\n\n".join(page(run) for run in parser.parse_args().runs))

@@ -1,4 +1,4 @@
-"""Times of simulators as the model pages' tables show them."""
+"""Times of simulators for the tables of the model pages."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from caloforge.simulators.learned import CHUNK
 
 
 def milliseconds(rows: dict[str, Any], batch: int) -> str:
-    """Milliseconds per shower and their spread; of the largest batch timed where this one takes too long to time.
+    """Milliseconds per shower and their spread; those of the largest timed batch if this one takes too long.
 
-    That is a pass of the same size: learned simulators cut large batches into parts.
+    The passes have the same size, since learned simulators divide large batches.
     """
     if row := rows.get(str(batch)):
         return f"{row['ms']:.3g} ± {row['std']:.1g}"

@@ -1,6 +1,6 @@
-"""How long and how much memory does `validate` need? Showers resampled from a file, or made by GFlash.
+"""Time and memory of `validate`, with showers resampled from a file or made by GFlash.
 
-Resampled ones are not independent, so only time and memory are printed.
+Resampled showers are not independent, so that the program prints time and memory only.
 
 python benchmarks/validation.py --showers SHOWERS.h5 -n 20000
 python benchmarks/validation.py --detector clic-ecal -n 2000 --recipe quick
@@ -22,7 +22,7 @@ from caloforge.simulators.gflash import GFlash
 
 
 def resampled(path: Path, detector: Detector, n: int, seed: int) -> Showers:
-    """Showers drawn with replacement, each cell varied by 1 %, so that none repeats exactly."""
+    """Showers drawn with replacement, with each cell varied by 1 %, so that none is repeated exactly."""
     showers, rng = read(path, detector), np.random.default_rng(seed)
     drawn = showers[rng.integers(0, len(showers), n)]
     varied = drawn.energies * rng.normal(1, 0.01, drawn.energies.shape).astype(np.float32).clip(0)

@@ -1,4 +1,4 @@
-"""Widths of a response beside another's, for the model pages' tables: with tails and without."""
+"""Ratios of widths of responses, with and without tails, for the tables of the model pages."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ CENTRAL = (15.865, 84.135)  # per cent: one standard deviation of a normal to bo
 
 
 def standard(values: Floats) -> Floats:
-    """Standard deviations of rows (M, N): of the whole sample, which few showers that leak can make."""
+    """Standard deviations of rows (M, N), to which few leaking showers can contribute most."""
     return np.asarray(values.std(1, ddof=1))
 
 
 def central(values: Floats) -> Floats:
-    """Half the range of the central 68 % of rows (M, N): the width without the tails."""
+    """Half the range of the central 68 % of rows (M, N), which is the width without tails."""
     low, high = np.percentile(values, CENTRAL, axis=1)
     return np.asarray((high - low) / 2)
 

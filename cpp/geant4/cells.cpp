@@ -10,9 +10,9 @@ namespace caloforge {
 namespace {
 
 constexpr std::size_t most_cells = 10'000'000;
-constexpr std::int64_t most_along = 10'000;  // cells of a fixed grid along an axis
-constexpr double longest = 1e9;              // mm; keeps numbers of cells within their type
-constexpr double least_width = 1e-6;         // mm
+constexpr std::int64_t most_along = 10'000;  // largest number of cells of a fixed grid along an axis
+constexpr double longest = 1e9;              // mm; largest length, so that numbers of cells fit their type
+constexpr double least_width = 1e-6;         // mm; least width of a cell
 
 std::vector<Place> places(const std::vector<double>& values, const char* what) {
   if (values.empty() || values.size() % 2) throw Error(std::string("'") + what + "' is not pairs of x and y");
@@ -65,15 +65,15 @@ Cells read_cells(const Json& table) {
   return cells;
 }
 
-/// Cells in whose units the windows are placed, from the lower edge of the grid.
+/// Number of the cell at x [mm], from the lower edge of the grid.
 std::int64_t hit_cell(const Axis& axis, double x) {
   return static_cast<std::int64_t>(
       std::floor(std::clamp(x, -longest, longest) / axis.width + static_cast<double>(axis.grid) / 2));
 }
 
-/// First cell that a window shows on its grid: half of its cells lie below the one that holds `centre` [mm].
+/// First cell of a window on its grid: half of the window's cells are below the cell that holds `centre` [mm].
 std::int64_t first_cell(const Axis& axis, double centre) {
-  constexpr double rounding = 1e-6;  // of a cell: a centre on an edge belongs to the upper cell
+  constexpr double rounding = 1e-6;  // in cells; a centre on an edge belongs to the upper cell
   return hit_cell(axis, centre + rounding * axis.width) - axis.shown / 2;
 }
 

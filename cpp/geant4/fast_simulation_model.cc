@@ -31,7 +31,7 @@ G4int current_run() {
   return run ? run->GetRunID() : 0;
 }
 
-/// Name of the next fast-simulated shower of the event, counted over all models of the thread: two calorimeters
+/// Id of the next fast-simulated shower of the event, counted over all models of the thread, since two calorimeters
 /// must not share their noise.
 std::int64_t next_shower_id(G4int run_id, G4int event_id) {
   static thread_local std::pair<G4int, G4int> counted{-1, -1};
@@ -43,8 +43,8 @@ std::int64_t next_shower_id(G4int run_id, G4int event_id) {
   return event_id * event_stride + showers++;
 }
 
-/// Seed of a run: events are counted from 0 in every run, and the second must not repeat the showers of the first.
-/// Run 0 keeps the seed, later ones mix in their number (splitmix64, Steele, Lea and Flood 2014).
+/// Seed of a run. Events are counted from 0 in every run, and a run must not repeat the showers of another. Run 0 has
+/// the given seed, and later runs mix in their number (splitmix64, Steele, Lea and Flood 2014).
 std::uint64_t run_seed(std::uint64_t seed, G4int run_id) {
   if (run_id == 0) return seed;
   std::uint64_t mixed = seed + static_cast<std::uint64_t>(run_id) * 0x9e3779b97f4a7c15u;

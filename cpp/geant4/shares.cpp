@@ -8,10 +8,10 @@ namespace caloforge {
 
 namespace {
 
-/// Steps are moved by so little that none runs along a wall, which would belong to two cells or to none.
+/// Small shift of all steps, so that none runs along a wall, where it would belong to two cells or to none.
 constexpr Point off_walls{1e-9, 1e-11, 1e-9};  // mm
 
-/// Keep of an interval of t what has at + t per <= 0.
+/// Cut an interval of t to the part with at + t per <= 0.
 void keep(Interval& part, double at, double per) {
   if (per > 0)
     part.high = std::min(part.high, -at / per);
@@ -23,7 +23,7 @@ void keep(Interval& part, double at, double per) {
 
 double length(const Interval& part) { return std::max(part.high - part.low, 0.0); }
 
-/// Length of the part of `from + t way` within a radius around the axis.
+/// Length of the interval of t within `part` in which `from + t way` is inside a radius around the axis.
 double length_within(double radius, const Point& from, const Point& way, Interval part) {
   const double square = way.x * way.x + way.y * way.y, middle = from.x * way.x + from.y * way.y;
   const double rest = from.x * from.x + from.y * from.y - radius * radius;
@@ -55,7 +55,7 @@ Outline Outline::sector(double inner, double outer, double first, double last) {
   outline.around_axis_ = true;
   outline.inner_ = inner;
   outline.outer_ = outer;
-  if (last - first < 1.5 * pi)  // larger ones are whole rings: sectors of equal rings are halves at most
+  if (last - first < 1.5 * pi)  // larger sectors are whole rings, since a ring is divided in two or more
     outline.sides_ = {{std::sin(first), -std::cos(first), 0}, {-std::sin(last), std::cos(last), 0}};
   for (const double phi : {first, last})
     for (const double r : {inner, outer}) outline.corners_.push_back({r * std::cos(phi), r * std::sin(phi)});

@@ -13,7 +13,7 @@ namespace {
 
 thread_local std::string last_error;
 
-/// Calls `work`; what it throws becomes the last error and `failed` is returned.
+/// Call `work`; if it throws, store the message as last error and return `failed`.
 template <typename Result, typename Work>
 Result guarded(Result failed, Work work) noexcept {
   try {

@@ -7,7 +7,7 @@ namespace caloforge {
 
 namespace {
 
-constexpr std::size_t most_text = std::size_t{64} << 20;  // as in Python
+constexpr std::size_t most_text = std::size_t{64} << 20;  // the same limit as in Python
 constexpr int deepest = 32;
 
 void require(bool holds, const char* what, const char* kind) {

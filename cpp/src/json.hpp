@@ -11,10 +11,10 @@ namespace caloforge {
 
 using Json = nlohmann::json;
 
-/// Document from JSON text; throws Error where it is none, is too long or is nested too deeply.
+/// Parse JSON text; throws Error if it is not JSON, too long or nested too deeply.
 Json read_json(const std::string& text);
 
-/// Readers of one value; they throw Error, which names the value, where it is of another kind.
+/// Readers of one value; they throw an Error that names the value if it has another type.
 const Json& member(const Json& object, const char* key);
 const std::string& text(const Json& object, const char* key);
 double number(const Json& object, const char* key);
@@ -24,7 +24,7 @@ const Json& list(const Json& object, const char* key);
 /// Finite numbers of a list.
 std::vector<double> numbers(const Json& values, const char* what);
 
-/// Whole numbers of a list, each between two bounds.
+/// Integers of a list, each between two bounds.
 std::vector<std::int64_t> whole_numbers(const Json& values, const char* what, std::int64_t least, std::int64_t most);
 
 }  // namespace caloforge

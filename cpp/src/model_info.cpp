@@ -30,7 +30,7 @@ Ranges read_ranges(const Json& ranges) {
           interval(member(ranges, "phi"), "phi"), interval(position[0], "position"), interval(position[1], "position")};
 }
 
-/// Limits of a file of schema 1, which tells the ranges without the tolerances.
+/// Limits of a file of schema 1, which holds the ranges without the tolerances.
 Limits limits_of(const Ranges& in) {
   constexpr double energy = 1e-6, angle = 1e-3, position = 0.1;  // relative, rad, mm
   const auto widened = [](const Interval& range, double by) { return Interval{range.low - by, range.high + by}; };
@@ -81,7 +81,7 @@ ModelInfo ModelInfo::parse(const std::string& json) {
 }
 
 std::string ModelInfo::outside(const Incident& i) const {
-  const bool any_particle = pdgs == std::vector<std::int64_t>{0};  // the training showers did not say theirs
+  const bool any_particle = pdgs == std::vector<std::int64_t>{0};  // the particle of the training showers is unknown
   if (!any_particle && std::find(pdgs.begin(), pdgs.end(), i.pdg) == pdgs.end())
     return "particle " + std::to_string(i.pdg) + " is not one the model was trained on";
   if (!inside(i.energy, limits.energy)) return said("energy", i.energy, ranges.energy, " MeV");

@@ -11,7 +11,7 @@ namespace {
 using Word = std::uint32_t;
 __extension__ using Wide = unsigned __int128;
 
-/// Seed mixing of M. E. O'Neill's randutils, as numpy.random.SeedSequence (NEP 19) fixes it.
+/// Seed mixing of M. E. O'Neill's randutils, as in numpy.random.SeedSequence (NEP 19).
 class SeedSequence {
  public:
   explicit SeedSequence(const std::vector<Word>& entropy) {
@@ -87,10 +87,10 @@ class Pcg64 {
 constexpr double tail = 3.6541528853610088;  // where the lowest strip ends
 constexpr double strip_area = 0.004928673233974652;
 
-/// Ziggurat of 256 strips (Marsaglia and Tsang 2000) with 23-bit steps, strip 0 holding the tail.
+/// Ziggurat of 256 strips (Marsaglia and Tsang 2000) with 23-bit steps; strip 0 holds the tail.
 struct Ziggurat {
-  std::array<Word, 256> inner{};    // a step below it lies wholly inside the strip
-  std::array<float, 256> width{};   // of one step
+  std::array<Word, 256> inner{};    // steps below it are inside the strip at any height
+  std::array<float, 256> width{};   // width of one step
   std::array<float, 256> height{};  // density at the strip's outer edge
 
   Ziggurat() {

@@ -18,12 +18,12 @@ using Numbers = std::vector<std::int64_t>;
 
 constexpr std::uint64_t most_nodes = 10'000, most_depth = 8, most_work = 10'000'000, most_elements = 1 << 26;
 constexpr std::int64_t most_trips = 10'000;
-constexpr std::size_t most_numbers = 64;     // elements of a constant whose numbers are looked at
-constexpr std::uint64_t per_byte = 4;        // elements that a byte holds at most
+constexpr std::size_t most_numbers = 64;     // largest number of elements of a constant whose values are checked
+constexpr std::uint64_t per_byte = 4;        // largest number of elements in a byte
 constexpr std::uint64_t huge = std::uint64_t{1} << 62;
 constexpr std::int64_t int32 = 6, int64 = 7;  // types of tensors
 
-/// Names in scope with the numbers of small constants; inner graphs see those around them.
+/// Names in scope, with the values of small constants; inner graphs see the names of the graphs around them.
 struct Scope {
   const Scope* around;
   std::map<Name, Numbers> names;
@@ -55,7 +55,7 @@ void check_known(Name name, const Scope& scope) {
     throw Error("'" + shown(name) + "' is used before it is made: its nodes form a cycle, or are not sorted");
 }
 
-/// Number of elements that a tensor's shape claims; huge where it holds a negative number.
+/// Number of elements that a tensor's shape claims; huge if the shape holds a negative number.
 std::uint64_t elements(const Message& tensor) {
   std::uint64_t size = 1;
   for (const std::int64_t n : tensor.numbers(1)) {
@@ -65,7 +65,7 @@ std::uint64_t elements(const Message& tensor) {
   return size;
 }
 
-/// The tensor, which keeps its elements in the file and claims no more than it keeps.
+/// Check that the elements of a tensor are in the file and that its shape claims no more, and return the tensor.
 Message checked_tensor(Name bytes) {
   Message tensor(bytes);
   const Numbers location = tensor.numbers(14);
@@ -79,7 +79,7 @@ Message checked_tensor(Name bytes) {
   return tensor;
 }
 
-/// The elements of a tensor of a few integers; none of any other.
+/// The elements of a tensor of few integers; none for other tensors.
 Numbers numbers_of(const Message& tensor) {
   const std::int64_t type = tensor.number(2);
   if ((type != int32 && type != int64) || elements(tensor) > most_numbers) return {};
@@ -112,7 +112,7 @@ std::uint64_t trip_count(const std::vector<Name>& inputs, const Scope& scope) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(found[0], 1));
 }
 
-/// Refuses nodes without an input that they need: OpenVINO does not look before it takes it.
+/// Reject nodes that lack a required input, which OpenVINO does not check.
 void check_inputs(Name kind, const std::vector<Name>& inputs) {
   static const std::set<Name> two = {
       "Add", "Sub", "Mul", "Div", "Pow", "Mod", "PRelu", "And", "Or", "Xor", "Equal", "Less", "LessOrEqual",
@@ -123,7 +123,7 @@ void check_inputs(Name kind, const std::vector<Name>& inputs) {
                                        "Slice",           "ScatterND", "InstanceNormalization",
                                        "ScatterElements"};
   static const std::set<Name> none = {"Constant", "SequenceEmpty", "Optional"};
-  static const std::set<Name> any = {"Min", "Max", "Sum", "Mean", "Concat"};  // can do without none of their inputs
+  static const std::set<Name> any = {"Min", "Max", "Sum", "Mean", "Concat"};  // none of their inputs may be empty
   const std::size_t needed = three.count(kind) ? 3 : two.count(kind) ? 2 : none.count(kind) ? 0 : 1;
   const std::size_t looked = any.count(kind) ? inputs.size() : std::min(needed, inputs.size());
   const auto missing = [](Name name) { return name.empty(); };
@@ -132,7 +132,7 @@ void check_inputs(Name kind, const std::vector<Name>& inputs) {
     throw Error("a node of type " + shown(kind) + " lacks an input");
 }
 
-/// Refuses operators whose result is huge by a constant; Range takes three.
+/// Reject operators whose result is huge because of constant sizes, or of the three constants of Range.
 void check_sizes(Name kind, const std::vector<Name>& inputs, const Scope& scope) {
   static const std::map<Name, std::size_t> shaped = {
       {"ConstantOfShape", 0}, {"Expand", 1}, {"Tile", 1}, {"OneHot", 1}, {"Pad", 1}};
@@ -157,7 +157,7 @@ void check_sizes(Name kind, const std::vector<Name>& inputs, const Scope& scope)
     throw Error("its operator " + shown(kind) + " makes over " + std::to_string(most_elements) + " elements");
 }
 
-/// Walks over graphs and counts nodes.
+/// Walk over graphs that checks and counts their nodes.
 class Walk {
  public:
   void graph(const Message& graph, Scope scope, std::uint64_t depth, std::uint64_t trips) {
@@ -196,7 +196,7 @@ class Walk {
                  Numbers& value) {
     if (attribute.has(21) || attribute.has(22) || attribute.has(23))
       throw Error("it has sparse tensors or attributes of functions");
-    attribute.text(5);  // once at most
+    attribute.text(5);  // throws if the field occurs twice
     attribute.text(6);
     for (const std::uint64_t field : {5, 10})
       for (const Name bytes : attribute.all(field)) value = numbers_of(checked_tensor(bytes));
@@ -213,11 +213,11 @@ class Walk {
 }  // namespace
 
 void check_onnx_rules(const std::string& content) {
-  static const std::set<std::uint64_t> fields = {1, 2, 3, 4, 5, 6, 7, 8, 14, 26};  // of a ModelProto
+  static const std::set<std::uint64_t> fields = {1, 2, 3, 4, 5, 6, 7, 8, 14, 26};  // known fields of a ModelProto
   const Message model(content);
   for (const std::uint64_t number : model.numbers_of_fields())
     if (!fields.count(number))
-      throw Error("it is not an ONNX model, or has functions of its own or training graphs");
+      throw Error("it is not an ONNX model, or defines functions or training graphs");
   if (!model.has(7)) throw Error("it is not an ONNX model");
   for (const Name opset : model.all(8)) check_domain(Message(opset).text(1));
   Walk().graph(Message(model.text(7)), {nullptr, {}}, 1, 1);

@@ -4,8 +4,8 @@
 
 namespace caloforge {
 
-/// Throws Error where an ONNX model breaks a rule: one file, standard operators, bounded nodes, loops, tensors and
-/// depth, sorted nodes. `src/caloforge/simulators/onnx_rules.py` keeps the same rules.
+/// Check the rules of ONNX models: one file, standard operators, sorted nodes, bounded nodes, loops, tensors and
+/// depth; throws Error if one is broken. `src/caloforge/simulators/onnx_rules.py` has the same rules.
 void check_onnx_rules(const std::string& model);
 
 }  // namespace caloforge

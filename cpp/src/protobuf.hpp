@@ -7,8 +7,8 @@
 
 namespace caloforge {
 
-/// Fields of one protobuf message by number, in order, read strictly and without copies; throws Error where the bytes
-/// are not the wire format (protobuf.dev/programming-guides/encoding).
+/// Fields of one protobuf message by number, in order, read strictly and without copies; throws Error if the bytes
+/// are not in the wire format (protobuf.dev/programming-guides/encoding).
 class Message {
  public:
   explicit Message(std::string_view content);
@@ -16,15 +16,15 @@ class Message {
   bool has(std::uint64_t number) const { return fields_.count(number) > 0; }
   std::vector<std::uint64_t> numbers_of_fields() const;
 
-  /// Every occurrence of a field that has a length.
+  /// All occurrences of a length-delimited field.
   std::vector<std::string_view> all(std::uint64_t number) const;
-  /// A field that has a length and occurs once at most, since parsers differ in what they make of two; empty if absent.
+  /// A length-delimited field that occurs at most once, since parsers differ in how they treat two; empty if absent.
   std::string_view text(std::uint64_t number) const;
-  /// A field that is one integer, 0 where it is absent.
+  /// A field with one integer; 0 if it is absent.
   std::int64_t number(std::uint64_t number) const;
   /// Integers of a repeated field, packed or not.
   std::vector<std::int64_t> numbers(std::uint64_t number) const;
-  /// Bytes of a field's occurrences with their tags, as an upper bound.
+  /// Upper bound of the bytes of a field's occurrences with their tags.
   std::uint64_t bytes(std::uint64_t number) const;
 
  private:

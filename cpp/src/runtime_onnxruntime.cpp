@@ -18,8 +18,8 @@ namespace {
 Ort::SessionOptions settings(const Options& options) {
   if (options.precision != Precision::f32) throw Error("ONNX Runtime computes in f32 only");
   Ort::SessionOptions settings;
-  settings.AddConfigEntry("session.load_model_format", "ONNX");  // whatever else the bytes may look like
-  settings.SetIntraOpNumThreads(1);  // the caller's own thread computes, so several callers compute at once
+  settings.AddConfigEntry("session.load_model_format", "ONNX");  // the runtime must not guess another format
+  settings.SetIntraOpNumThreads(1);  // the caller's thread computes, so that several callers compute at once
   return settings;
 }
 

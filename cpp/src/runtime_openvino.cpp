@@ -11,7 +11,7 @@ namespace caloforge {
 
 namespace {
 
-/// OpenVINO's errors tell source files first; what a user can read comes last.
+/// The last line of OpenVINO's error is for users; the lines before it name source files.
 [[noreturn]] void fail(const std::exception& error) {
   std::string text = error.what();
   text.erase(text.find_last_not_of(" \n") + 1);
@@ -83,7 +83,7 @@ class OpenVino : public Runtime {
   std::vector<ov::InferRequest> idle_;
 };
 
-/// Turns OpenVINO's exceptions into ours, at opening and at running.
+/// Runtime that converts OpenVINO's exceptions to Error, when opening and running a model.
 class Guarded : public Runtime {
  public:
   Guarded(const std::string& model, const Options& options) try : runtime_(model, options) {

@@ -13,7 +13,7 @@ using Word = std::uint32_t;
 
 Word turned(Word value, int bits) { return value >> bits | value << (32 - bits); }
 
-/// The first 32 bits of the fraction of a prime's root, as FIPS 180-4 fixes its constants.
+/// The first 32 bits of the fraction of a prime's root, which are the constants of FIPS 180-4.
 Word fraction(long double root) {
   return static_cast<Word>((root - std::floor(root)) * 4294967296.0L);
 }

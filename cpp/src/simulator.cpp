@@ -13,10 +13,10 @@ namespace caloforge {
 
 namespace {
 
-constexpr std::size_t chunk = 256;  // larger batches are no faster, they only need more memory
+constexpr std::size_t chunk = 256;  // larger batches are not faster and need more memory
 constexpr const char* metadata_key = "caloforge";
 
-/// What a host can feed: name, element type, columns (0: the model's number of noise values).
+/// Inputs that a host can give: name, element type, columns (0 for the model's number of noise values).
 struct Feed {
   const char* name;
   Element element;
@@ -53,7 +53,7 @@ const Feed& check_port(const Port& port, const ModelInfo& info) {
   return feed;
 }
 
-/// Rows of every input of one chunk, in the order of the graph's inputs.
+/// Rows of all inputs of one chunk, in the order of the graph's inputs.
 class Batch {
  public:
   Batch(const ModelInfo& info, const std::vector<const Feed*>& wanted, const Incident* incidents, std::size_t n) {

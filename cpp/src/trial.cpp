@@ -21,20 +21,20 @@ namespace caloforge {
 namespace {
 
 constexpr const char* program = "/caloforge/caloforge_trial";
-constexpr int wall_seconds = 12 * trial_seconds;  // where the machine has other work, or the process waits for a disk
+constexpr int wall_seconds = 12 * trial_seconds;  // for a busy machine, or a process that waits for a disk
 constexpr int nothing = -1;
 
-/// Path of the program, which is built and installed beside this library.
+/// Path of the trial program, which is built and installed beside this library.
 std::string program_path() {
   Dl_info library;
   char whole[PATH_MAX];
   if (!dladdr(reinterpret_cast<const void*>(&try_in_child), &library) || !realpath(library.dli_fname, whole))
-    throw Error("the library does not find its own file, and so not the program that tries models");
+    throw Error("the library does not find its own path, and so cannot start the program that tries models");
   const std::string file = whole;
   return file.substr(0, file.rfind('/')) + program;
 }
 
-/// A pipe that other programs of the host do not inherit; closed at the end.
+/// A pipe that other programs of the host do not inherit, and that is closed at the end.
 struct Pipe {
   int ends[2] = {nothing, nothing};
 
@@ -53,7 +53,7 @@ struct Pipe {
   }
 };
 
-/// Start the program with its standard output in the pipe, and with no signal blocked.
+/// Start the program with its standard output in the pipe and no signal blocked.
 pid_t start(const std::string& path, const std::string& model, const std::string& words, const Pipe& pipe) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t settings;
@@ -78,7 +78,7 @@ pid_t start(const std::string& path, const std::string& model, const std::string
   return child;
 }
 
-/// What the process writes until it ends; killed where that takes too long.
+/// The output of the process until it ends; the process is killed if that takes too long.
 std::string listen(pid_t child, int end) {
   using clock = std::chrono::steady_clock;
   const auto last = clock::now() + std::chrono::seconds(wall_seconds);
@@ -97,7 +97,7 @@ std::string listen(pid_t child, int end) {
   }
 }
 
-/// Why a process that said nothing has ended.
+/// The reason why a process without output has ended.
 std::string reason(pid_t child) {
   int status = 0;
   pid_t done = 0;

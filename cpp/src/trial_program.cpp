@@ -1,5 +1,5 @@
-// caloforge_trial MODEL OPTIONS: opens a model under limits of time and memory and calls it, before a host does.
-// Prints "passed", or why the model is refused, or nothing where the runtime crashes.
+// caloforge_trial MODEL OPTIONS opens a model under limits of time and memory and calls it, before a host does.
+// It prints "passed", or the reason why the model is rejected, or nothing if the runtime crashes.
 #include "trial.hpp"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace {
 using caloforge::trial_memory;
 
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitized = true;  // it maps terabytes, and has a limit of its own: ASAN_OPTIONS=hard_rss_limit_mb=...
+constexpr bool sanitized = true;  // sanitizers map terabytes; their limit is ASAN_OPTIONS=hard_rss_limit_mb=...
 #else
 constexpr bool sanitized = false;
 #endif
@@ -31,14 +31,14 @@ void limit(int kind, rlim_t value) {
   setrlimit(kind, &limits);
 }
 
-/// Bytes that opening a file and calling it may take.
+/// Largest memory [bytes] for opening a file and calling it.
 rlim_t memory_for(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   const rlim_t size = file ? static_cast<rlim_t>(file.tellg()) : 0;
   return trial_memory + caloforge::trial_memory_per_byte * size;
 }
 
-/// One core and one pool of memory, so that the limit means the same on every machine.
+/// Use one core and one pool of memory, so that the limit means the same on every machine.
 void limit_memory(const std::string& path) {
 #if defined(__linux__)
   cpu_set_t one;
@@ -57,7 +57,7 @@ bool tells_of_memory(const std::string& text) {
   return text.find("alloc") != std::string::npos || text.find("memory") != std::string::npos;
 }
 
-/// Simulate one shower, then three; how the calls end is not judged here, but for memory.
+/// Simulate one shower, then three; errors of the calls are ignored, unless memory is exhausted.
 void call(const caloforge::Simulator& model) {
   const caloforge::Ranges& in = model.info().ranges;
   std::vector<caloforge::Incident> incidents;
@@ -79,7 +79,7 @@ std::string outcome(const std::string& path, const std::string& words) {
     call(caloforge::Simulator(path, caloforge::Options::parse(words + " trial=skip")));
     return caloforge::trial_passed;
   } catch (const caloforge::Error& error) {
-    said = std::string(error.what()).substr(path.size() + 2);  // the host says the path itself
+    said = std::string(error.what()).substr(path.size() + 2);  // the host adds the path
   } catch (const std::bad_alloc&) {
   } catch (const std::exception& error) {
     said = error.what();
@@ -96,5 +96,5 @@ int main(int argc, char** argv) {
   limit_memory(argv[1]);
   std::fputs(outcome(argv[1], argv[2]).c_str(), stdout);
   std::fflush(stdout);
-  _exit(0);  // what the runtime does at its end is no part of the trial
+  _exit(0);  // the end of the runtime is not part of the trial
 }

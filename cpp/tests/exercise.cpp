@@ -1,4 +1,4 @@
-// exercise GOOD.onnx [BAD ...]: uses the C interface as a careless host would.
+// exercise GOOD.onnx [BAD ...] uses the C interface like a careless host.
 #include <caloforge/caloforge.h>
 
 #include <cmath>

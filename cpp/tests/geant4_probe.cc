@@ -29,7 +29,7 @@ class Printer : public caloforge::HitMaker {
   }
 };
 
-/// A box of vacuum whose front face is z = 0 of the world: geantinos need no cross sections.
+/// A box of vacuum whose front face is z = 0 of the world, since geantinos need no cross sections.
 class Calorimeter : public G4VUserDetectorConstruction {
  public:
   Calorimeter(const char* model, const caloforge::Trigger& trigger) : model_(model), trigger_(trigger) {}

@@ -67,7 +67,7 @@ void print_shower(const caloforge::ShowerSource& source, int n, char** arguments
   for (const float energy : source.simulate({source.cells().asked(incident)}, 7)) std::printf("%.9g\n", energy);
 }
 
-/// Number of files that `open` takes without an Error; anything else ends the program.
+/// Number of files that `open` accepts without an Error; other exceptions end the program.
 template <typename Open>
 void print_good(int n, char** paths, Open open) {
   int good = 0;
@@ -79,7 +79,7 @@ void print_good(int n, char** paths, Open open) {
   std::printf("%d of %d\n", good, n);
 }
 
-/// How opening a model through the C interface and simulating one shower ends.
+/// Result of opening a model through the C interface and simulating one shower.
 std::string outcome_of(const std::string& path) {
   const std::unique_ptr<caloforge_model, void (*)(caloforge_model*)> model(caloforge_open(path.c_str(), ""),
                                                                           caloforge_close);
@@ -93,7 +93,7 @@ std::string outcome_of(const std::string& path) {
   return done < 0 ? "failed" : "read";
 }
 
-/// Opens the file that each line of standard input names and says how that ends.
+/// Open the file that each line of standard input names, and print the result.
 void serve() {
   for (std::string path; std::getline(std::cin, path);) {
     std::string outcome = outcome_of(path);

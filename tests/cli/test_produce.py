@@ -33,7 +33,7 @@ def test_physics_options_reach_the_order(tmp_path, monkeypatch):
     [
         (["--physics", "FTFP"], "unknown physics list 'FTFP'; did you mean 'FTFP_BERT'"),
         (["--cut", "0.7"], "length '0.7' has no unit"),
-        (["--simulator", "gflash", "--physics", "em"], "a physics list and cuts are Geant4's; 'gflash' has none"),
+        (["--simulator", "gflash", "--physics", "em"], "cuts are for geant4 only; 'gflash' has none"),
     ],
 )
 def test_refused_physics(options, said, tmp_path):

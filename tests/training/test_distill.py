@@ -182,7 +182,7 @@ def test_models_that_cannot_teach_are_refused(toy_run, small, toy, tmp_path):
 def test_students_need_a_teacher_and_others_have_none(teacher_run):
     with pytest.raises(InputError, match="learns from a trained caloflow; name its run directory as `teacher`"):
         config("caloflow-student")
-    with pytest.raises(InputError, match="a caloflow learns from showers alone"):
+    with pytest.raises(InputError, match="a caloflow learns from showers only"):
         config("caloflow", teacher=teacher_run)
     with pytest.raises(InputError, match="nowhere is not a run directory"):
         check_trained(Path("nowhere"))

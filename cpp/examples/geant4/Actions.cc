@@ -23,7 +23,7 @@ void Summary::Add(const G4Event* event) {
   tracked_ += std::accumulate(cells_.tracked.begin(), cells_.tracked.end(), 0.0);
   fast_ += std::accumulate(cells_.fast.begin(), cells_.fast.end(), 0.0);
   if (event->GetEventID() == 0)
-    timer_.Start();  // the first event of a run reads tables
+    timer_.Start();  // after the first event of a run, which reads tables
   else
     ++timed_;
 }

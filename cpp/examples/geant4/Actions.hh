@@ -18,7 +18,7 @@ class Gun : public G4VUserPrimaryGeneratorAction {
   G4ParticleGun gun_{1};
 };
 
-/// Sums the energies of events and tells the time they took.
+/// Sums the energies of events, and prints their time.
 class Summary : public G4UserRunAction {
  public:
   explicit Summary(CellEnergies& cells) : cells_(cells) {}
@@ -34,7 +34,7 @@ class Summary : public G4UserRunAction {
   G4Timer timer_;
 };
 
-/// Tells the summary of every event.
+/// Passes every event to the summary.
 class EventSummary : public G4UserEventAction {
  public:
   explicit EventSummary(Summary& summary) : summary_(summary) {}

@@ -15,7 +15,7 @@ class Calorimeter : public G4VUserDetectorConstruction {
   static constexpr G4double width = 480 * mm, pair_thickness = 6 * mm, lead_thickness = 2 * mm;
   static constexpr G4int pairs = 80;
 
-  /// `source` may be empty: then everything is tracked.
+  /// Without a `source`, all particles are tracked.
   Calorimeter(CellEnergies& cells, StackHitMaker& hits, std::shared_ptr<const caloforge::ShowerSource> source)
       : cells_(cells), hits_(hits), source_(std::move(source)) {}
 

@@ -7,7 +7,7 @@
 
 namespace {
 
-/// The cells that showers are learned for and that tracked hits must fill, as in calogan-ecal.
+/// The cells of calogan-ecal, for which showers are learned and which tracked hits must fill, too.
 caloforge::Cells StackCells() {
   using caloforge::Plane;
   caloforge::Cells cells;
@@ -34,7 +34,7 @@ G4bool StackSensor::ProcessHits(G4Step* step, G4TouchableHistory*) {
   const G4double energy = step->GetTotalEnergyDeposit();
   if (energy <= 0) return false;
   const caloforge::Point end = PointOf(step->GetPostStepPoint()->GetPosition());
-  const bool charged = step->GetTrack()->GetDynamicParticle()->GetCharge() != 0;  // others lose energy where steps end
+  const bool charged = step->GetTrack()->GetDynamicParticle()->GetCharge() != 0;  // others deposit at the end of steps
   const caloforge::Point start = charged ? PointOf(step->GetPreStepPoint()->GetPosition()) : end;
   for (const caloforge::Share& share : grid_.along(start, end)) cells_.tracked[share.cell] += energy * share.fraction;
   return true;

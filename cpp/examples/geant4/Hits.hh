@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-/// Energy of every cell in one event, tracked and fast-simulated kept apart [MeV].
+/// Tracked and fast-simulated energy of every cell in one event [MeV].
 struct CellEnergies {
   std::vector<G4double> tracked, fast;
 
@@ -16,7 +16,7 @@ struct CellEnergies {
   void Clear();
 };
 
-/// Adds tracked energy to the cells of the Pb / LAr stack of `calogan-ecal`, each step to all cells that it crosses.
+/// Adds the tracked energy of each step to all cells of the Pb / LAr stack of `calogan-ecal` that it crosses.
 class StackSensor : public G4VSensitiveDetector {
  public:
   StackSensor(const G4String& name, CellEnergies& cells);

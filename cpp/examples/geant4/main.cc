@@ -1,4 +1,4 @@
-// stack MACRO [MODEL.onnx [DEPOSITS.txt]]; without a model everything is tracked.
+// stack MACRO [MODEL.onnx [DEPOSITS.txt]]; without a model all particles are tracked.
 #include "Actions.hh"
 #include "Calorimeter.hh"
 

@@ -1,4 +1,4 @@
-/* shower_c MODEL.onnx: one electron of 10 GeV, and the energy it leaves. */
+/* shower_c MODEL.onnx simulates one electron of 10 GeV and prints its deposited energy. */
 #include <caloforge/caloforge.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-// showers MODEL.onnx PDG ENERGY_MEV N: N showers of one energy, their mean energy and the time of one.
+// showers MODEL.onnx PDG ENERGY_MEV N simulates N showers of one energy, and prints their mean energy and the time.
 #include <caloforge/simulator.hpp>
 
 #include <chrono>

@@ -4,7 +4,7 @@
 
 namespace caloforge {
 
-/// What a user or a file did wrong, in one line.
+/// An error of a user or in a file, described in one line.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -13,48 +13,48 @@
 
 namespace caloforge {
 
-/// Which particles a fast simulation takes over; those outside the source's own range are always left to Geant4.
+/// Particles that a fast simulation takes over; Geant4 always tracks those that the source does not accept.
 struct Trigger {
   std::set<G4int> pdgs{11, -11, 22};
-  G4double min_energy = 1000;    ///< kinetic [MeV]
-  G4double max_energy = 1e9;     ///< kinetic [MeV]
-  G4double max_theta = 1.5;      ///< angle to the face's normal [rad]
-  G4double entry_tolerance = 1;  ///< distance to the face at which a particle counts as entering [mm]
-  G4bool inside = false;         ///< also particles born inside; only where cells follow the shower
+  G4double min_energy = 1000;    ///< least kinetic energy [MeV]
+  G4double max_energy = 1e9;     ///< largest kinetic energy [MeV]
+  G4double max_theta = 1.5;      ///< largest angle to the face's normal [rad]
+  G4double entry_tolerance = 1;  ///< largest distance to the face at which a particle counts as entering [mm]
+  G4bool inside = false;         ///< whether to take particles created inside; only if cells follow the shower
 };
 
 /// A particle that was taken over.
 struct FastShower {
-  Incident incident;  ///< in the frame of the calorimeter's face
+  Incident incident;  ///< incident in the frame of the calorimeter's face
   G4int event_id;
   G4int track_id;
   G4double time;
   G4double weight;
-  G4AffineTransform to_world;  ///< from the envelope's local frame
+  G4AffineTransform to_world;  ///< transform from the envelope's local frame
 };
 
 /// Energy of one cell of a fast-simulated shower.
 struct FastDeposit {
   const FastShower& shower;
-  std::size_t cell;        ///< on the detector's flat cell axis
-  G4double energy;         ///< [MeV]
-  G4ThreeVector position;  ///< of the cell's centre in the world [mm]
+  std::size_t cell;        ///< number on the detector's flat cell axis
+  G4double energy;         ///< energy [MeV]
+  G4ThreeVector position;  ///< position of the cell's centre in the world [mm]
 };
 
-/// Puts deposits into the application's own hits. Only fast-simulated energy arrives here, so that an application
-/// flags its hits by what calls it: hits of this function are fast, hits of its sensitive detector are tracked.
+/// Adds deposits to the application's hits. It receives fast-simulated energy only, so that an application can mark
+/// its hits: those of this class are fast, and those of its sensitive detector are tracked.
 class HitMaker {
  public:
   virtual ~HitMaker() = default;
   virtual void Deposit(const FastDeposit& deposit) = 0;
 };
 
-/// Takes particles over at a calorimeter's face, and makes the showers of an event in one batch at its end.
-/// One object per thread and envelope; the source may be shared between them. Showers are named
-/// event_id * 2^20 + k, k counting all fast-simulated showers of the event.
+/// Takes over particles at a calorimeter's face, and simulates the showers of an event in one batch at its end.
+/// There is one object per thread and envelope; they may share the source. The id of a shower is
+/// event_id * 2^20 + k, where k counts all fast-simulated showers of the event.
 class FastSimulationModel : public G4VFastSimulationModel {
  public:
-  /// Fatal G4Exception where the source's cells cannot be placed.
+  /// Create the model; causes a fatal G4Exception if the source's cells cannot be placed.
   FastSimulationModel(const G4String& name, G4Region* envelope, std::shared_ptr<const ShowerSource> source,
                       HitMaker& hits, const Placement& placement = {}, const Trigger& trigger = {},
                       std::uint64_t seed = 0);

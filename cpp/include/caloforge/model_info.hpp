@@ -16,35 +16,35 @@ struct Interval {
   double low = 0, high = 0;
 };
 
-/// Range of the incidents a model was trained on: MeV, rad, mm.
+/// Ranges of a model's training incidents [MeV, rad, mm].
 struct Ranges {
   Interval energy, theta, phi, x, y;
 };
 
-/// Bounds of the incidents that a model accepts: the ranges with the tolerances that Python grants.
+/// Bounds of the incidents that a model accepts: the ranges with the same tolerances as in Python.
 struct Limits : Ranges {
   double phi_above = 0;  ///< theta above which phi is compared [rad]
 
-  /// phi, moved by whole turns to where its range starts unless it lies in the range.
+  /// phi, if it is in the range; otherwise phi moved by whole turns to the start of the range.
   double turned(double angle) const;
 };
 
-/// What an exported model says of itself (metadata key `caloforge`).
+/// Metadata of an exported model (key `caloforge`).
 struct ModelInfo {
   std::string name;
   std::string detector_name;
   std::size_t n_cells = 0;
   std::size_t noise = 0;  ///< standard normal values per shower
-  double threshold = 0;   ///< cells below it read zero [MeV]
+  double threshold = 0;   ///< energy below which cells read zero [MeV]
   std::vector<std::int64_t> pdgs;
   Ranges ranges;
   Limits limits;
-  std::string digest;  ///< SHA-256 of the file, its own place taken as zeros; empty in files of older versions
+  std::string digest;  ///< SHA-256 of the file with zeros in the digest's place; empty in files of older versions
 
-  /// Read from the metadata's JSON text; throws Error where it is not a model of a known schema.
+  /// Read the metadata from JSON text; throws Error if it is not a model of a known schema.
   static ModelInfo parse(const std::string& json);
 
-  /// Why an incident is outside the training range, or an empty string.
+  /// The reason why an incident is outside the training range; empty if it is inside.
   std::string outside(const Incident& incident) const;
 };
 

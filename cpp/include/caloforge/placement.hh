@@ -7,8 +7,8 @@
 
 namespace caloforge {
 
-/// Front face of the calorimeter in the local frame of the envelope's volume; the envelope's own placements in the
-/// world come from Geant4.
+/// Front face of the calorimeter in the local frame of the envelope's volume; Geant4 gives the placements of the
+/// envelope in the world.
 struct Placement {
   G4ThreeVector face;         ///< centre of the face [mm]
   G4RotationMatrix rotation;  ///< turns the calorimeter's axes into the envelope's; z points into the calorimeter
@@ -21,8 +21,8 @@ struct Placement {
 /// Point where the line of a particle crosses the front face z = 0.
 G4ThreeVector onto_face(const G4ThreeVector& point, const G4ThreeVector& direction);
 
-/// Point of a shower frame in the frame of the face: the mesh starts at the entry point, and its z axis is turned
-/// into the direction by the shortest rotation, R_z(phi) R_y(theta) R_z(-phi).
+/// Transform a point from the frame of a shower to that of the face. The mesh starts at the entry point, and the
+/// shortest rotation, R_z(phi) R_y(theta) R_z(-phi), turns its z axis into the direction.
 G4ThreeVector along_shower(const G4ThreeVector& point, const Incident& incident);
 
 }  // namespace caloforge

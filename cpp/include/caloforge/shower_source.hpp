@@ -8,21 +8,21 @@
 
 namespace caloforge {
 
-/// Where a host gets its showers from; one source serves several threads at once.
-/// A host gives it the incidents as `cells().asked` returns them.
+/// Source of showers for a host, which several threads may use at once.
+/// A host passes incidents as `cells().asked` returns them.
 class ShowerSource {
  public:
   virtual ~ShowerSource() = default;
   virtual const Cells& cells() const = 0;
 
-  /// Whether the incident can be simulated; the others are left to Geant4's tracking.
+  /// Whether the incident can be simulated; Geant4 tracks all others.
   virtual bool accepts(const Incident& incident) const = 0;
 
-  /// Cell energies [MeV] of the incidents, row after row; throws Error.
+  /// Cell energies [MeV] of the incidents, row after row; throws Error on failure.
   virtual std::vector<float> simulate(const std::vector<Incident>& incidents, std::uint64_t seed) const = 0;
 };
 
-/// A trained network, reached through the plain C interface.
+/// A trained network behind the plain C interface.
 class LearnedShowers : public ShowerSource {
  public:
   /// Open an exported ONNX file; `options` as in caloforge_open.
@@ -41,7 +41,7 @@ class LearnedShowers : public ShowerSource {
   Cells cells_;
 };
 
-/// Showers of an event are named event_id * event_stride + k.
+/// The id of shower k of an event is event_id * event_stride + k.
 constexpr std::int64_t event_stride = std::int64_t{1} << 20;
 
 }  // namespace caloforge

@@ -23,12 +23,12 @@ def build(config: Any, detector: Detector, domain: Domain) -> "Model":
     """Build the model of a config, untrained.
 
     Args:
-        config: of any kind in `CONFIGS`.
-        detector: whose cells it fills.
-        domain: incidents that it learns from.
+        config: config of any kind in `CONFIGS`.
+        detector: detector whose cells the model fills.
+        domain: incidents that the model learns from.
 
     Returns:
-        The model; its weights come from torch's generator.
+        The model; its initial weights are drawn from torch's generator.
 
     Raises:
         InputError: the detector's cells do not suit the model.
@@ -39,7 +39,7 @@ def build(config: Any, detector: Detector, domain: Domain) -> "Model":
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs PyTorch when it is first used."""
+    """Import the names that need PyTorch on first use."""
     if name in ("Batch", "Model", "OptimiserStep"):
         return getattr(import_module(f"{__name__}.base"), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,4 +1,4 @@
-"""The interface of all models: transforms are fitted, losses are computed, and noise and incidents become cells."""
+"""The interface of all models: fit transforms, compute losses, and generate cells from noise and incidents."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -38,18 +38,18 @@ class Batch:
         return Batch(self.cells[rows], {name: values[rows] for name, values in self.incidents.items()})
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on another device."""
+        """The same batch on another device."""
         return Batch(self.cells.to(device), {name: values.to(device) for name, values in self.incidents.items()})
 
 
 @dataclass(frozen=True)
 class OptimiserStep:
-    """One part of a training step: an optimiser lowers one loss by moving some of the parameters.
+    """One part of a training step: an optimiser minimises one loss over some of the parameters.
 
     Attributes:
-        name: key of its state in checkpoints, and of its loss in `losses.jsonl`.
-        parameters: what it moves.
-        loss: mean loss of a batch.
+        name: key of the optimiser's state in checkpoints, and of the loss in `losses.jsonl`.
+        parameters: parameters that the optimiser updates.
+        loss: function that gives the mean loss of a batch.
         repeat: updates per training step, each on a fresh batch.
         optimiser: called with `parameters`, `lr` and `weight_decay`; AdamW by default.
     """
@@ -64,11 +64,11 @@ class OptimiserStep:
 class Model(nn.Module, ABC):
     """A generator of showers.
 
-    It is built from its config, the detector and the domain; then its transforms are fitted, or its state is loaded.
+    A model is built from a config, a detector and a domain. Then its transforms are fitted, or its state is loaded.
 
     Attributes:
-        detector: the detector whose cells it fills.
-        domain: the incidents it learns from.
+        detector: the detector whose cells the model fills.
+        domain: the incidents that the model learns from.
         noise_size: standard normal numbers per shower.
         parts_apart: whether each optimiser step has a validation loss of its own, by which its weights are selected.
         selection_batch: smallest batch for `selection_loss`; distances between samples need many showers.
@@ -108,7 +108,7 @@ class Model(nn.Module, ABC):
         return self.loss(batch)
 
     def selection_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The selection loss of the whole, or the loss of each optimiser step by its name where parts are apart."""
+        """Selection losses by name: one of the whole model, or one per optimiser step if `parts_apart` is set."""
         if self.parts_apart:
             return {step.name: step.loss(batch) for step in self.optimiser_steps()}
         return {"whole": self.selection_loss(batch)}
@@ -134,7 +134,7 @@ class Model(nn.Module, ABC):
         """
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
-        """The parts of one training step, in order; by default one, that lowers `loss`."""
+        """The parts of one training step, in order; by default one part, which minimises `loss`."""
         return (OptimiserStep("loss", list(self.parameters()), self.loss),)
 
 
@@ -142,11 +142,11 @@ def shared_grid(detector: Detector, kind: str) -> Grid:
     """The grid that all layers of a detector share.
 
     Args:
-        detector: of whatever layers.
-        kind: of the model that needs one grid, for the message.
+        detector: any detector.
+        kind: kind of the model that needs one grid, for the error message.
 
     Raises:
-        InputError: layers with different cells, or with cells that form no array.
+        InputError: the layers have different cells, or their cells do not form an array.
     """
     first, *others = (layer.cells for layer in detector.layers)
     for number, cells in enumerate(others, 1):
@@ -162,7 +162,7 @@ def shared_grid(detector: Detector, kind: str) -> Grid:
 
 
 class Conditions(nn.Module):
-    """Network conditions of order one: log energy, theta, cos and sin phi, x, y and particle, as far as they vary."""
+    """Conditions of the networks, of order one: log energy, theta, cos and sin phi, x, y, particle, if they vary."""
 
     def __init__(self, domain: Domain) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ Scale = tuple[float, float]
 
 
 def _scale(low: float, high: float) -> Scale:
-    """Centre and half width of a range; a half width of one where the range is a point."""
+    """Centre and half width of a range; the half width is one if the range is a point."""
     return (low + high) / 2, (high - low) / 2 or 1.0
 
 

@@ -16,7 +16,7 @@ Size = Annotated[int, Field(ge=1, le=64)]
 Sizes = tuple[Size, Size, Size]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Defaults = dict[str, float]
-"""What `[training]` of a kind is where it says nothing, as in the kind's small configs."""
+"""Values of `[training]` that a kind of model uses where a config sets none."""
 
 
 class FlowConfig(Strict):
@@ -26,7 +26,7 @@ class FlowConfig(Strict):
         blocks: coupling blocks.
         hidden: width of the hidden layers of each network.
         depth: hidden layers of each network.
-        bins: of each rational-quadratic spline.
+        bins: bins of each rational-quadratic spline.
     """
 
     blocks: Blocks

@@ -1,4 +1,4 @@
-"""Configs of all kinds of models, listed and checked without PyTorch; each stands beside its network."""
+"""Configs of all kinds of models, which can be listed and checked without PyTorch."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from caloforge.plugins import working
 
 
 def is_config(config: Any, kind: str) -> bool:
-    """Whether an object of another package is the config of a model of a kind."""
+    """Whether an object from another package is a config of the given kind of model."""
     if not (isinstance(config, type) and issubclass(config, Strict) and hasattr(config, "network")):
         return False
     return "kind" in config.model_fields and config.model_fields["kind"].default == kind
@@ -30,9 +30,9 @@ OWN: tuple[type[Strict], ...] = (
     VAEConfig,
     WGANConfig,
 )
-"""One line per model; the config names the class of its network."""
+"""The package's own configs; each names the class of its network."""
 CONFIGS: dict[str, type[Strict]] = {config.model_fields["kind"].default: config for config in OWN}
-"""Configs by kind, those of other packages (entry points `caloforge.models`) included."""
+"""Configs by kind, including those of other packages (entry points `caloforge.models`)."""
 ORIGINS = dict.fromkeys(CONFIGS, "caloforge")
 for plugin, config in working("models"):
     if plugin.name not in CONFIGS and is_config(config, plugin.name):

@@ -26,7 +26,7 @@ class Student(Protocol):
     """A density that samples in one pass, with as many blocks and splines as its teacher."""
 
     def initialise_from(self, teacher: Model) -> None:
-        """Copy from the teacher what is not learned.
+        """Copy the parts that are not learned from the teacher.
 
         Raises:
             InputError: the teacher does not fit the student.
@@ -43,7 +43,7 @@ class Student(Protocol):
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """The same module with buffers in place of parameters: they are saved, and never trained."""
+    """Turn the parameters of a module into buffers, which are saved but never trained, and return the module."""
     for part in module.modules():
         for name, parameter in list(part._parameters.items()):
             if parameter is not None:

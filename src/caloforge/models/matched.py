@@ -1,4 +1,4 @@
-"""Models whose response is calibrated: one place for the fit, the draws and the correction of every such model."""
+"""Base of the models whose response is calibrated: the fit, the draws and the correction."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -13,14 +13,14 @@ from caloforge.showers.domain import Domain
 
 
 class ResponseMatched(Model):
-    """A model that draws energies, corrects their sum to Geant4's response, and makes cells of them.
+    """A model that draws energies, corrects their sum to Geant4's response, and computes cells.
 
-    A subclass draws energies of layers or cells (`draw`) and makes cells of the corrected ones (`cells_of`).
+    A subclass draws energies of layers or cells (`draw`) and computes cells from the corrected energies (`cells_of`).
 
     Attributes:
-        draws: generated showers that the correction is fitted to.
+        draws: number of generated showers that the correction is fitted to.
         response: quantile map of the response, conditional on energy and particle.
-        match_noise: how many of a shower's first noise numbers decide its total energy.
+        match_noise: number of a shower's first noise numbers that determine its total energy.
     """
 
     draws: ClassVar[int] = 16_000
@@ -36,21 +36,21 @@ class ResponseMatched(Model):
 
     @abstractmethod
     def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
-        """Energies (N, layers or cells) [MeV] before the correction, then what `cells_of` needs besides.
+        """Energies (N, layers or cells) [MeV] before the correction, then further tensors that `cells_of` needs.
 
-        The energies depend on the first `match_noise` numbers of the noise alone, and may be asked for with no more.
+        The energies depend on the first `match_noise` numbers of the noise only. `finalise` passes these alone.
         """
 
     @abstractmethod
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded, of corrected energies and what else was drawn."""
+        """Thresholded cells (N, n_cells) [MeV] of corrected energies and the further tensors of `draw`."""
 
     def total(self, energies: Tensor) -> Tensor:
         """Deposited energy (N, 1) [MeV] of drawn energies: their sum."""
         return energies.sum(1, keepdim=True)
 
     def fit(self, showers: Showers) -> None:
-        """Fit the transforms and the response of the training showers."""
+        """Fit the transforms, and the distribution of the response, to the training showers."""
         self.fit_transforms(showers)
         batch = Batch.of(showers)
         self.response.fit(batch.cells.sum(1, keepdim=True), batch.incidents)
@@ -60,7 +60,7 @@ class ResponseMatched(Model):
         self.response.finalise(lambda noise, **given: self.total(self.draw(noise, **given)[0]), self.match_noise)
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded."""
+        """Thresholded cells (N, n_cells) [MeV]."""
         energies, *drawn = self.draw(noise, **incidents)
         energies = energies * self.response(self.total(energies), incidents)
         return self.cells_of(energies, tuple(drawn), **incidents)

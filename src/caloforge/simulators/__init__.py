@@ -1,4 +1,4 @@
-"""Simulators, and how they are called by name."""
+"""Simulators, and how to create them by name."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -70,13 +70,16 @@ def _is_named(name: str) -> bool:
 
 
 def file_of(name: str) -> Path | None:
-    """The file that a simulator's name points to, if any."""
+    """The file that a simulator's name stands for, if any."""
     _, path = kind_and_file(name)
     return path if path.is_file() and not _is_named(name) else None
 
 
 def kind_and_file(name: str) -> tuple[str, Path]:
-    """Kind and file of a name such as "frozen=FILE", or of a model of the zoo; else "=" is part of the file's name."""
+    """Kind and file of a simulator's name; kind is "frozen" or "replay" in "KIND=FILE", else empty.
+
+    A name of the zoo stands for its file. Any other "=" is part of a file's name.
+    """
     if name in zoo.names():
         return "", zoo.path_of(name)
     kind, _, path = name.partition("=")
@@ -84,10 +87,10 @@ def kind_and_file(name: str) -> tuple[str, Path]:
 
 
 def labelled(names: Sequence[str]) -> dict[str, str]:
-    """Simulators' names by their labels in tables: the stem of a file, or "frozen" for a library of frozen showers.
+    """Names of simulators by their labels in tables: the stem of a file, or "frozen" for a library of frozen showers.
 
     Raises:
-        InputError: two have the same label.
+        InputError: two simulators have the same label.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -103,21 +106,23 @@ def labelled(names: Sequence[str]) -> dict[str, str]:
 def create(
     name: str | Path, detector: Detector | str | Path | None = None, physics: "Physics | None" = None
 ) -> Simulator:
-    """Make a simulator from its name: geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx, or
-    that of a trained model, as `caloforge models` lists them.
+    """Create a simulator from its name.
+
+    Names are geant4, gflash, frozen=LIBRARY.h5, replay=FILE.h5, FILE.h5, FILE.onnx, and those of trained models, which
+    `caloforge models` lists.
 
     Args:
         name: one of these names, or the path of a file.
-        detector: detector, preset or TOML file; by default the one that the file names.
-        physics: what Geant4 tracks with; for "geant4" only.
+        detector: detector, preset or TOML file; by default the detector of the file.
+        physics: physics list and cuts; for "geant4" only.
 
     Raises:
-        InputError: unknown name, no detector where none is named, a file that does not fit the detector, or physics
-            that is not for this simulator.
+        InputError: the name is unknown, a detector is missing, the file does not fit the detector, or the simulator has
+            no physics list.
     """
     name = str(name)
     if physics is not None and name != GEANT4:
-        raise InputError(f"a physics list and cuts are Geant4's; '{name}' has none to choose")
+        raise InputError(f"a physics list and cuts are for geant4 only; '{name}' has none")
     maker = _maker(name)
     if _is_named(name) and detector is None:
         raise InputError(f"'{name}' needs a detector, for example create('{name}', 'calogan-ecal')")
@@ -127,7 +132,7 @@ def create(
 
 
 def is_sample(name: str) -> bool:
-    """Whether a candidate is a file of showers that are judged as they are, not a library or a model."""
+    """Whether a candidate is a file of showers to be judged, not a library or a model."""
     kind, path = kind_and_file(name)
     return not kind and not _is_named(name) and path.suffix.lower() in SAMPLES
 
@@ -135,10 +140,17 @@ def is_sample(name: str) -> bool:
 def candidate(
     name: str, reference: Showers, seed: int, physics: "Physics | None" = None, layout: str | None = None
 ) -> Showers:
-    """Showers of a candidate: a sample's own, or made for the incidents of the reference.
+    """Showers of a candidate: read from a sample, or simulated for the incidents of the reference.
+
+    Args:
+        name: simulator, or file of showers.
+        reference: showers whose detector and incidents the candidate shares.
+        seed: seed of the simulation.
+        physics: physics list and cuts, for "geant4" only.
+        layout: layout of a file of showers; by default it is recognised.
 
     Raises:
-        InputError: unknown name, a file that does not fit, or incidents that the simulator refuses.
+        InputError: the name is unknown, the file does not fit, or the simulator rejects the incidents.
     """
     if is_sample(name):
         return foreign.read(Path(name), reference.detector, layout=layout)
@@ -147,10 +159,10 @@ def candidate(
 
 
 def check_name(name: str) -> None:
-    """Check that a simulator of this name can be made.
+    """Check that a simulator of this name can be created.
 
     Raises:
-        InputError: unknown name, or no such file.
+        InputError: the name is unknown, or the file does not exist.
     """
     _maker(name)
     if not _is_named(name) and file_of(name) is None:

@@ -1,4 +1,4 @@
-"""The one protocol: a Simulator turns incidents into showers."""
+"""The protocol of all simulators: a Simulator turns incidents into showers."""
 
 import math
 from collections.abc import Sequence
@@ -18,17 +18,16 @@ from caloforge.units import show_energy
 
 @runtime_checkable
 class Simulator(Protocol):
-    """Any program that turns incident particles into calorimeter showers; a context manager that closes itself.
+    """Any program that turns incident particles into calorimeter showers.
 
-    A class that names this protocol as its base inherits the context manager, and takes all incidents unless it says
-    otherwise.
+    A subclass inherits the context manager, which closes the simulator. By default it accepts all incidents.
 
     Attributes:
-        detector: the detector whose cells it fills.
+        detector: the detector whose cells the simulator fills.
         name: short name for tables and file names.
         particles: PDG codes of the particles that it simulates; None for any.
         energies: lowest and highest kinetic energy that it simulates [MeV].
-        replays: whether it has the showers of given ids only, so that there is nothing to time.
+        replays: whether it only plays back stored showers by their ids, which cannot be timed.
     """
 
     detector: Detector
@@ -38,18 +37,18 @@ class Simulator(Protocol):
     replays: bool = False
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
-        """Simulate showers, each depending on its incident, its shower_id and the seed only.
+        """Simulate showers; each depends on its incident, its shower_id and the seed only.
 
         Raises:
-            InputError: incidents that this simulator cannot simulate.
+            InputError: this simulator does not accept the incidents.
         """
         ...
 
     def check(self, incidents: Incidents) -> None:
-        """Check that `simulate` accepts incidents, before any work is done.
+        """Check that `simulate` accepts incidents, before any computing is done.
 
         Raises:
-            InputError: incidents that this simulator cannot simulate; the message says why.
+            InputError: this simulator does not accept the incidents; the message gives the reason.
         """
         refused = incidents[~self.accepts(incidents)]
         if len(refused):
@@ -57,18 +56,18 @@ class Simulator(Protocol):
             raise InputError(f"{self.name} does not simulate {particle} of {energy}")
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Mask (N,) of the incidents that it simulates; by default those of its particles and energies."""
+        """Mask (N,) of accepted incidents; by default those of the simulator's particles and energies."""
         low, high = self.energies
         known = True if self.particles is None else np.isin(incidents.pdg, self.particles)
         return np.asarray(known & (incidents.energy >= low) & (incidents.energy <= high))
 
     def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:
-        """Whether it simulates one particle, in plain numbers [MeV, rad, mm], as hooks ask for every track."""
+        """Whether one particle is accepted, in plain numbers [MeV, rad, mm]; hooks call this for every track."""
         incident = Incidents.make([pdg], [energy], theta=theta, phi=phi, position=tuple(position))
         return bool(self.accepts(incident)[0])
 
     def provenance(self) -> dict[str, Any]:
-        """Origin of the showers: simulator, versions, physics or model; JSON values only."""
+        """Origin of the showers as JSON values: simulator, versions, physics or model."""
         ...
 
     def close(self) -> None:
@@ -79,7 +78,7 @@ class Simulator(Protocol):
         return f"{type(self).__name__}({self.name!r} in {self.detector.name})"
 
     def _repr_html_(self) -> str:
-        """One line and the plates from the side, for notebooks."""
+        """One line and a side view of the plates, for notebooks."""
         from caloforge.detector.side import side_view
 
         return f"<div><code>{escape(repr(self))}</code><br>{side_view(self.detector)}</div>"
@@ -91,5 +90,5 @@ class Simulator(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close, also after an error."""
+        """Close the simulator, also after an error."""
         self.close()

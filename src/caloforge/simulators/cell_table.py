@@ -1,4 +1,4 @@
-"""The readout cells of a detector as a flat table, from which C++ places hits without knowing kinds of grids."""
+"""The readout cells of a detector as a flat table, with which C++ places hits for any kind of grid."""
 
 from typing import Self
 
@@ -9,17 +9,17 @@ from caloforge.detector import Detector
 from caloforge.detector.cells import Grid
 
 Numbers = tuple[float, ...]
-SAME = 1e-9  # mm: outlines of cells that differ by less are one
+SAME = 1e-9  # mm; outlines of cells that differ by less are equal
 
 
 class Plane(Strict):
-    """Cells of a readout layer across the axis; layers that are alike share one plane.
+    """Transverse cells of a readout layer; equal layers share one plane.
 
     Attributes:
         centres: x and y of each cell in turn [mm].
         outlines: corners of a convex cell relative to its centre, x and y in turn [mm], counter-clockwise; one outline
-            for all cells, or one for each.
-        sectors: inner and outer radius [mm], first and last angle [rad] of each cell in turn, in place of outlines.
+            for all cells, or one for each cell.
+        sectors: inner and outer radius [mm], first and last angle [rad] of each cell in turn; they replace outlines.
     """
 
     centres: Numbers
@@ -42,13 +42,13 @@ class CellTable(Strict):
     """Cells of a detector, in the order of its flat cell axis.
 
     Attributes:
-        frame: where the cells lie: "detector", "shower" or "window".
+        frame: readout frame: "detector", "shower" or "window".
         planes: the different planes of cells.
         layers: number of the plane of each layer.
         depths: front and back of the layers [mm], one more than there are layers.
-        windows: of each layer in the frame "window": cell size in x and y [mm], numbers of fixed cells in x and y, and
-            numbers of shown cells in x and y.
-        centre_layer: layer whose hit cell the windows are centred on.
+        windows: for each layer in the frame "window": cell size in x and y [mm], numbers of fixed cells in x and y, and
+            numbers of cells in the window in x and y.
+        centre_layer: layer whose hit cell is the centre of the windows.
     """
 
     frame: str

@@ -1,6 +1,6 @@
-"""Frozen showers: a library of full simulations, from which the nearest in energy and direction is taken and rescaled.
+"""Frozen showers: a library of fully simulated showers; a near one is rescaled to the incident energy.
 
-E. Barberio et al., "Fast shower simulation in the ATLAS calorimeter", J. Phys. Conf. Ser. 119 (2008) 032008.
+Source: E. Barberio et al., "Fast shower simulation in the ATLAS calorimeter", J. Phys. Conf. Ser. 119 (2008) 032008.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,21 +25,21 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 NEIGHBOURS = 10
-ENERGY_MARGIN = 0.1  # of the library's lowest and highest energy
-DIRECTION_MARGIN = 1e-3  # of a unit vector
+ENERGY_MARGIN = 0.1  # share of the library's lowest and highest energy
+DIRECTION_MARGIN = 1e-3  # in components of a unit vector
 POSITION_MARGIN = 0.1  # mm
-CENTRED = 0.02  # mm: the default spread of entry points is 0.01 mm
-ENERGY_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.05, 0.02, 2.0  # what counts as equally far: relative, rad, mm
-CHUNK = 4_000_000  # distances held at once
+CENTRED = 0.02  # mm; the default spread of entry points is 0.01 mm
+ENERGY_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.05, 0.02, 2.0  # units of distance: relative, rad, mm
+CHUNK = 4_000_000  # distances in memory at once
 
 
 class FrozenShowers(Simulator):
-    """Simulator that answers with one of the library showers nearest to the incident.
+    """Simulator that returns one of the library showers nearest to the incident.
 
-    Distance is sqrt((d ln E / 5 %)^2 + (angle / 20 mrad)^2 + (entry point / 2 mm)^2), the last where cells do not
-    follow the particle. One of the ten nearest, drawn from the shower's own random stream, is scaled to the incident
-    energy. Where incident and library shower are centred and perpendicular, a random symmetry of the detector is
-    applied.
+    The distance is sqrt((d ln E / 5 %)^2 + (angle / 20 mrad)^2 + (entry point / 2 mm)^2); its last term is left out if
+    cells follow the particle. One of the ten nearest showers is drawn from the shower's own random stream and scaled to
+    the incident energy. If incident and library shower are centred and perpendicular, a random symmetry of the detector
+    is applied.
 
     Raises:
         InputError: the file is not a valid file of showers of the detector, or is empty.
@@ -62,10 +62,10 @@ class FrozenShowers(Simulator):
         self._face = tuple(np.array([x, y]).T)
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
-        """Library showers, rescaled and reflected or rotated.
+        """Library showers, rescaled and perhaps reflected or rotated.
 
         Raises:
-            InputError: another particle, or an energy, direction or entry point outside the library's.
+            InputError: a particle, energy, direction or entry point is outside the library's range.
         """
         seeds.check_seed(seed)
         self.check(incidents)
@@ -82,20 +82,20 @@ class FrozenShowers(Simulator):
         """Check that the library holds showers near all incidents.
 
         Raises:
-            InputError: another particle, or an energy, direction or entry point outside the library's.
+            InputError: a particle, energy, direction or entry point is outside the library's range.
         """
         for pdg in np.unique(incidents.pdg):
             self._check_range(incidents[incidents.pdg == pdg], self._range(int(pdg)))
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Mask (N,) of the incidents that the library has showers near to."""
+        """Mask (N,) of the incidents for which the library holds near showers."""
         return np.array([_passes(self.check, incidents[row : row + 1]) for row in range(len(incidents))], bool)
 
     def _candidates(self, pdg: int) -> Indices:
         """Library rows of one particle.
 
         Raises:
-            InputError: there are none.
+            InputError: the library has no such showers.
         """
         stored = self._library.incidents
         found = np.flatnonzero((stored.pdg == pdg) | (stored.pdg == 0))
@@ -127,7 +127,7 @@ class FrozenShowers(Simulator):
                              f"{show_energy(held.energy[1])}; {show_energy(outside[0])} is too far")  # fmt: skip
         if _leaves(incidents.direction, held.direction, DIRECTION_MARGIN):
             raise InputError(f"{self._path} holds theta {held.theta[0]:.4g} to {held.theta[1]:.4g} rad; "
-                             "directions of the incidents leave its range")  # fmt: skip
+                             "directions of the incidents are outside its range")  # fmt: skip
         if self._fixed and _leaves(incidents.position[:, :2], self._face, POSITION_MARGIN):
             raise InputError(f"{self._path} holds no showers with the entry points of the incidents")
 
@@ -150,13 +150,13 @@ class FrozenShowers(Simulator):
         ])  # fmt: skip
 
     def _central(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Whether each incident is perpendicular and, where cells are fixed, centred."""
+        """Whether each incident is perpendicular and, if cells are fixed, centred."""
         centred = (np.abs(incidents.position[:, :2]) <= CENTRED).all(axis=1)
         central: NDArray[np.bool_] = (incidents.theta == 0) & (centred | (not self._fixed))
         return central
 
     def provenance(self) -> dict[str, Any]:
-        """The library's file, size and provenance."""
+        """File, size and provenance of the library."""
         return {
             "simulator": "frozen",
             "versions": {"caloforge": caloforge.__version__, "numpy": np.__version__},
@@ -164,7 +164,7 @@ class FrozenShowers(Simulator):
         }
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing, since there is nothing to release."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,6 @@ def _passes(check: Callable[[Incidents], None], incidents: Incidents) -> bool:
 
 
 def _leaves(wanted: Floats, ends: Sequence[Floats], margin: float) -> bool:
-    """Whether a wanted coordinate (N, n) lies outside its range, given by its lower and upper ends (n,)."""
+    """Whether a coordinate (N, n) is outside its range, whose lower and upper ends (n,) are given."""
     low, high = ends
     return bool(((wanted < low - margin) | (wanted > high + margin)).any())

@@ -1,4 +1,4 @@
-"""Simulator of an exported network, run by ONNX Runtime; it needs neither PyTorch nor Geant4."""
+"""Simulator of an exported network in ONNX Runtime, which needs neither PyTorch nor Geant4."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from caloforge.showers.domain import UNKNOWN_PARTICLE, Inputs, network_inputs
 from caloforge.simulators.base import Simulator
 from caloforge.simulators.onnx_file import OnnxFile, Session
 
-CHUNK = 100  # showers per call of the network; larger batches are no faster and need more memory
+CHUNK = 100  # showers per call of the network; larger batches are not faster and need more memory
 NOISE_STREAM = "noise"
 OUTPUT = "showers"
 LOG = logging.getLogger("caloforge")
@@ -25,16 +25,18 @@ INPUT_NAMES = ("energy", "theta", "phi", "position", "pdg", NOISE_STREAM)
 
 
 class LearnedSimulator(Simulator):
-    """A trained network: incidents and noise in, cells out; the noise of a shower depends on seed and shower_id alone.
+    """A trained network that maps incidents and noise to cells.
+
+    The noise of a shower depends on the seed and its shower_id only.
 
     Args:
         path: exported model.
-        detector: the detector wanted; by default the model's own.
-        outside: simulate incidents outside the range the model has learned, too.
-        threads: threads inside one network call.
+        detector: the wanted detector; by default the model's.
+        outside: whether to simulate incidents outside the model's domain, too.
+        threads: threads of one call of the network.
 
     Raises:
-        InputError: no such file, not an exported model, or the model of another detector.
+        InputError: the file does not exist, is not an exported model, or belongs to another detector.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class LearnedSimulator(Simulator):
             own, wanted = (f"'{d.name}' (hash {d.hash[:12]})" for d in (self.detector, detector))
             raise InputError(f"{self._path} is a model of detector {own}, not of {wanted}")
         if self.card.digest is None:
-            LOG.warning("%s holds no digest, so that damage to it is not told; export it again", self._path)
+            LOG.warning("%s holds no digest, so that damage cannot be detected; export it again", self._path)
         file.try_out()
         self._domain = None if outside else self.card.domain
         if self._domain is not None:
@@ -63,21 +65,19 @@ class LearnedSimulator(Simulator):
         asked, given = self._session.inputs, self._session.outputs
         unknown = [name for name in asked if name not in INPUT_NAMES]
         if unknown:
-            raise InputError(
-                f"{self._path} asks for the unknown input '{unknown[0]}'; {nearest(unknown[0], INPUT_NAMES)}"
-            )
+            raise InputError(f"{self._path} has the unknown input '{unknown[0]}'; {nearest(unknown[0], INPUT_NAMES)}")
         if given != (OUTPUT,):
-            raise InputError(f"{self._path} gives {', '.join(given)}, not '{OUTPUT}' alone")
+            raise InputError(f"{self._path} has the outputs {', '.join(given)}, not only '{OUTPUT}'")
         for name, shape in asked.items():
             check_batch(str(self._path), name, shape)
         return tuple(asked)
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
-        """Showers of incidents.
+        """Simulate showers.
 
         Raises:
-            InputError: incidents outside the range of the model, or a bad seed.
-            RunError: the network fails, or gives values that are no energies.
+            InputError: incidents are outside the model's domain, or the seed is invalid.
+            RunError: the network fails, or its output is negative or not finite.
         """
         check_seed(seed)
         self.check(incidents)
@@ -90,26 +90,26 @@ class LearnedSimulator(Simulator):
         return Showers(self.detector, incidents, cells, self.provenance() | {"seed": seed})
 
     def check(self, incidents: Incidents) -> None:
-        """Check that incidents are inside the range of the model; with `outside` all are accepted.
+        """Check that incidents are inside the model's domain; with `outside` all are accepted.
 
         Raises:
-            InputError: what is outside, and the range.
+            InputError: incidents are outside; the message gives the value and the range.
         """
         if self._domain is not None:
             self._domain.check(self._known(incidents))
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Mask (N,) of the incidents inside the range of the model; all with `outside`."""
+        """Mask (N,) of the incidents inside the model's domain; with `outside` all are accepted."""
         if self._domain is None:
             return np.ones(len(incidents), bool)
         return self._domain.holds(incidents)
 
     def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:
-        """The same of one particle, in plain numbers [MeV, rad, mm]."""
+        """Whether one particle is accepted, in plain numbers [MeV, rad, mm]."""
         return self._domain is None or self._domain.admits(pdg, energy, theta, phi, position[0], position[1])
 
     def _known(self, incidents: Incidents) -> Incidents:
-        """Incidents with azimuths as the model has learned them."""
+        """Incidents with azimuths in the range of the model's domain."""
         return self.card.domain.turned(incidents)
 
     def _run(self, feeds: Inputs, shower_id: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
@@ -123,13 +123,13 @@ class LearnedSimulator(Simulator):
             raise RunError(f"the network of {self._path} fails: {str(error).splitlines()[0]}") from None
         shape = (len(shower_id), self.detector.n_cells)
         if cells.shape != shape:
-            raise RunError(f"{self._path} gives cells of shape {cells.shape}, not {shape}")
+            raise RunError(f"the network of {self._path} gives cells of shape {cells.shape}, not {shape}")
         if not (cells.min() >= 0 and cells.max() < np.inf):
-            raise RunError(f"{self._path} gives cell energies that are negative or not finite")
+            raise RunError(f"the network of {self._path} gives cell energies that are negative or not finite")
         return cells
 
     def provenance(self) -> dict[str, Any]:
-        """The exported file, its training and the versions."""
+        """The exported file, its training and its versions."""
         match = self.card.response_match
         matched = {"response_match": match.model_dump(mode="json")} if match else {}
         return matched | {
@@ -143,7 +143,7 @@ class LearnedSimulator(Simulator):
         }
 
     def close(self) -> None:
-        """Release the network, and stop a call that another thread is waiting for."""
+        """Release the network, and stop calls of other threads."""
         if self._session is not None:
             self._session.close()
         self._session = None
@@ -153,7 +153,7 @@ def check_batch(source: str, name: str, shape: Sequence[Any]) -> None:
     """Reject an input whose first axis, the number of showers, is fixed.
 
     Raises:
-        InputError: the message names `source`, the input and the number.
+        InputError: the first axis is fixed; the message names `source`, the input and the number.
     """
     if shape and isinstance(shape[0], int):
         raise InputError(f"{source}: input '{name}' has a fixed batch of {shape[0]}: export with a free batch axis")

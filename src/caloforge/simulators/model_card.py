@@ -1,4 +1,4 @@
-"""The card of an exported model: JSON under the ONNX metadata key `caloforge`."""
+"""The card of an exported model, which is JSON under the ONNX metadata key `caloforge`."""
 
 import json
 from functools import cached_property
@@ -15,12 +15,12 @@ from caloforge.simulators.cell_table import CellTable
 
 METADATA_KEY = "caloforge"
 OLD_SCHEMA = "caloforge-model-1"
-MAX_TEXT = 64 * 2**20  # a table of two million different cells
+MAX_TEXT = 64 * 2**20  # enough for a table of two million different cells
 NO_DIGEST = "0" * 64
 
 
 class DetectorCard(Strict):
-    """The detector a model fills."""
+    """The detector whose cells a model fills."""
 
     name: str
     hash: str
@@ -45,7 +45,13 @@ class Units(Strict):
 
 
 class ResponseCard(Strict):
-    """Unmatched response of a model on the validation sample; empty where it was not measured."""
+    """Response without the response match on the validation sample, over Geant4's; empty if it was not measured.
+
+    Attributes:
+        ranges: ranges of incident energy [MeV].
+        unmatched_mean_ratio, unmatched_width_ratio: mean and width of E_tot / E_inc over Geant4's, in each range.
+        n_showers, n_drawn: Geant4 and generated showers in each range.
+    """
 
     ranges: tuple[Range, ...] = ()
     unmatched_mean_ratio: tuple[float, ...] = ()
@@ -59,14 +65,12 @@ class ModelCard(Strict):
 
     Attributes:
         noise: standard normal numbers per shower.
-        threshold: cells below it [MeV] read zero; the lowest of the detector where layers have their own.
+        threshold: energy below which cells read zero [MeV]; the lowest if layers have different thresholds.
         units: units of all numbers; None in files of schema 1.
-        limits: bounds of accepted incidents, tolerances included; None in files of schema 1.
+        limits: bounds of accepted incidents, with tolerances; None in files of schema 1.
         cells: flat table of the readout cells; None in files of schema 1.
-        digest: SHA-256 of the file, in which this place counts as 64 zeros; None in files of versions before it.
-        response_match: of a model whose graph maps quantiles of the response to Geant4's, so that mean and width are
-            right by construction: `ranges` of incident energy [MeV], and in each `unmatched_mean_ratio` and
-            `unmatched_width_ratio`, mean and width of E_tot / E_inc over Geant4's without that; None for other models.
+        digest: SHA-256 of the file with 64 zeros in the place of the digest; None in older files.
+        response_match: response before the response match; None for models without one.
     """
 
     schema_: Annotated[Literal["caloforge-model-1", "caloforge-model-2"], Field(alias="schema")] = "caloforge-model-1"
@@ -87,10 +91,10 @@ class ModelCard(Strict):
 
     @classmethod
     def parse(cls, text: str | None, source: str) -> Self:
-        """Read from the metadata of an ONNX file.
+        """Read the card from the metadata of an ONNX file.
 
         Raises:
-            InputError: absent, too long, or not a model card; the message names `source`.
+            InputError: the metadata are absent, too long, or not a model card; the message names `source`.
         """
         if text is None:
             raise InputError(f"{source} has no metadata '{METADATA_KEY}'; it was not exported by caloforge")
@@ -103,28 +107,28 @@ class ModelCard(Strict):
         if not isinstance(values, dict):
             raise InputError(f"{source}: metadata '{METADATA_KEY}' are not a JSON object")
         if values.get("schema") == OLD_SCHEMA:
-            values.pop("python_only", None)  # was always false
+            values.pop("python_only", None)  # always false in old files
         return cls.build(values, f"metadata of {source}")
 
     def completed(self, detector: Detector) -> Self:
-        """The card of today's schema, with what C++ reads: units, limits and the table of the detector's cells."""
+        """The card in the current schema, with the parts that C++ reads: units, limits and the table of cells."""
         given = {"units": Units(), "limits": self.domain.limits, "cells": CellTable.of(detector)}
         return self.model_copy(update={"schema_": "caloforge-model-2"} | given)
 
     def to_json(self) -> str:
-        """As written into the ONNX file."""
+        """Text of the card in the ONNX file."""
         return self.model_dump_json(by_alias=True)
 
     @cached_property
     def domain(self) -> Domain:
-        """The incidents the model has learned from."""
+        """The domain: particles and ranges of the training incidents."""
         return Domain(pdgs=self.pdgs, **self.ranges.model_dump())
 
     def built_detector(self, source: str) -> Detector:
         """The detector, checked against its hash and number of cells.
 
         Raises:
-            InputError: they do not agree.
+            InputError: the hash or the number of cells does not agree.
         """
         detector = Detector.from_toml(self.detector.toml, f"detector of {source}")
         if detector.hash != self.detector.hash or detector.n_cells != self.n_cells:

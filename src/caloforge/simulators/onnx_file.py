@@ -1,4 +1,4 @@
-"""The one place that opens ONNX files: rules first, then the digest, then a trial in a child, then the runtime."""
+"""The only module that opens ONNX files: it checks rules, then the digest, then tries the file in a child process."""
 
 import threading
 import weakref
@@ -20,11 +20,11 @@ from caloforge.simulators.protobuf import Message
 from caloforge.trial import attempt
 
 MAX_BYTES = 2**31 - 1
-SECONDS = 10  # of CPU time for opening a file and calling it once
-MEMORY, PER_BYTE = 384 * 2**20, 8  # that opening and the first call may take: so much, and so much per byte of the file
-PATIENCE = 5.0  # seconds that a call which was told to stop may take to do so
+SECONDS = 10  # largest CPU time for opening a file and calling it once
+MEMORY, PER_BYTE = 384 * 2**20, 8  # largest memory of the trial [bytes], and in addition per byte of the file
+PATIENCE = 5.0  # seconds that a terminated call may take to stop
 
-_tried: set[str] = set()  # digests of files that came through their trial, or were made by this process
+_tried: set[str] = set()  # digests of files that passed their trial, or were written by this process
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class OnnxFile:
     """An exported model that keeps the rules.
 
     Attributes:
-        path: where it was read.
-        content: the file.
-        card: its metadata.
+        path: path of the file.
+        content: content of the file.
+        card: metadata of the model.
     """
 
     path: Path
@@ -43,10 +43,11 @@ class OnnxFile:
 
     @classmethod
     def read(cls, path: Path) -> "OnnxFile":
-        """Read a file, check it against the rules and its digest.
+        """Read a file, and check it against the rules and its digest.
 
         Raises:
-            InputError: no such file, too large, against a rule, not exported by caloforge, or changed since.
+            InputError: the file does not exist, is too large, breaks a rule, was not exported by caloforge, or has
+                changed since.
         """
         content, model = read_onnx(path)
         card = ModelCard.parse(onnx_rules.metadata(model, METADATA_KEY), str(path))
@@ -55,10 +56,10 @@ class OnnxFile:
         return cls(path, content, card)
 
     def try_out(self) -> None:
-        """Let a child process open the model and call it once, unless this content has come through before.
+        """Let a child process open the model and call it once, unless the same content has passed before.
 
         Raises:
-            InputError: it does not open, takes too long or too much memory, or crashes the runtime.
+            InputError: the model does not open, takes too long or too much memory, or crashes the runtime.
         """
         name = sha256(self.content).hexdigest()
         if name not in _tried:
@@ -68,10 +69,10 @@ class OnnxFile:
 
 
 def read_onnx(path: Path) -> tuple[bytes, Message]:
-    """Read an ONNX file that keeps the rules, whoever made it; its bytes and its outermost message.
+    """Read an ONNX file of any origin that keeps the rules; return its bytes and its outermost message.
 
     Raises:
-        InputError: no such file, too large, or against a rule.
+        InputError: the file does not exist, is too large, or breaks a rule.
     """
     if not path.exists():
         raise InputError(f"no such file: {path}")
@@ -83,10 +84,14 @@ def read_onnx(path: Path) -> tuple[bytes, Message]:
 
 
 def sealed(graph: bytes, card: ModelCard, *, trusted: bool = True) -> bytes:
-    """File of an ONNX model without metadata and its card, which gets the digest of the whole file.
+    """Content of an ONNX file with a model and its card, which gets the digest of the whole file.
 
-    The digest is that of the file with zeros in the digest's own place. A network that this process has not made
-    itself is not `trusted`: it has its trial to come.
+    The digest is that of the file with zeros in its place.
+
+    Args:
+        graph: ONNX model without a card.
+        card: card of the model.
+        trusted: whether this process has made the network, so that it needs no trial.
     """
     text = card.model_copy(update={"digest": NO_DIGEST}).to_json().encode()
     entry = _field(1, METADATA_KEY.encode()) + _field(2, text)
@@ -100,10 +105,10 @@ def sealed(graph: bytes, card: ModelCard, *, trusted: bool = True) -> bytes:
 
 
 def upgraded(file: OnnxFile) -> bytes:
-    """The same model with a card of today's schema.
+    """Content of the same file with a card of the current schema.
 
     Raises:
-        InputError: the file does not keep its card where caloforge writes it, or its detector does not fit.
+        InputError: the card is not where caloforge writes it, or its detector does not fit.
     """
     card = file.card.completed(file.card.built_detector(str(file.path)))
     cards = [
@@ -120,7 +125,7 @@ def _key(entry: memoryview) -> str:
 
 
 def _digest(content: bytes, digest: str) -> str:
-    """Digest of a file that holds `digest` once, in the place that counts as zeros."""
+    """Digest of a file with zeros in the place of `digest`; empty if `digest` does not occur exactly once."""
     place = content.find(digest.encode())
     if content.count(digest.encode()) != 1:
         return ""
@@ -131,7 +136,7 @@ def _digest(content: bytes, digest: str) -> str:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A protobuf field that has a length."""
+    """A length-delimited protobuf field."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
@@ -144,7 +149,7 @@ def _varint(value: int) -> bytes:
 
 
 class Session:
-    """ONNX Runtime with one model, whose calls end at one Ctrl-C, or when another thread closes it."""
+    """ONNX Runtime with one model; a call ends at Ctrl-C, or if another thread closes the session."""
 
     def __init__(self, content: bytes, threads: int, *, trial: bool = False) -> None:
         import onnxruntime
@@ -154,7 +159,7 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.load_model_format", "ONNX")
-        if trial:  # optimising would compute constants, however large, and keep memory
+        if trial:  # optimisation would compute constants of any size and keep memory
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -175,24 +180,24 @@ class Session:
         return tuple(entry.name for entry in self._session.get_outputs())
 
     def run(self, output: str, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """One call.
+        """Call the model, and return one output.
 
         Raises:
-            KeyboardInterrupt: at Ctrl-C, once the call has stopped.
-            Exception: ONNX Runtime's own.
+            KeyboardInterrupt: Ctrl-C was pressed; the call has stopped.
+            Exception: ONNX Runtime has failed.
         """
         options = self._options()
         options.log_severity_level = 4
         self._calls.add(options)
         try:
-            if threading.current_thread() is not threading.main_thread():  # only that one is interrupted
+            if threading.current_thread() is not threading.main_thread():  # only the main thread is interrupted
                 return self._session.run([output], feeds, options)[0]  # type: ignore[no-any-return]
             return self._beside(output, feeds, options)
         finally:
             self._calls.discard(options)
 
     def _beside(self, output: str, feeds: Mapping[str, NDArray[Any]], options: Any) -> NDArray[Any]:
-        """Call in a thread of its own while this one waits, since Python's signals wait for foreign code to return."""
+        """Call the model in another thread while this one waits, since signals wait until foreign code returns."""
         if self._worker is None:
             self._worker = threading.Thread(target=_work, args=(self._jobs, self._session), daemon=True)
             self._worker.start()
@@ -206,14 +211,14 @@ class Session:
             raise
 
     def close(self) -> None:
-        """Stop the calls at work and release the network."""
+        """Stop running calls and release the network."""
         for options in list(self._calls):
             options.terminate = True
         self._jobs.put(None)
 
 
 def _work(jobs: "SimpleQueue[Any]", session: Any) -> None:
-    """Run jobs until there is none."""
+    """Run jobs until the job None comes."""
     while (job := jobs.get()) is not None:
         future, output, feeds, options = job
         try:

@@ -1,4 +1,4 @@
-"""The rules that an ONNX file must keep before a runtime sees it; `cpp/src/onnx_rules.cpp` keeps the same ones.
+"""The rules that an ONNX file must keep before a runtime sees it; `cpp/src/onnx_rules.cpp` has the same rules.
 
 Field numbers are those of onnx.proto3.
 """
@@ -12,15 +12,15 @@ from caloforge.errors import InputError
 from caloforge.simulators.protobuf import Message
 
 MAX_NODES = 10_000
-MAX_DEPTH = 8  # graphs inside graphs
-MAX_TRIPS = 10_000  # of one loop
-MAX_WORK = 10_000_000  # nodes that one call runs, loops unrolled
-MAX_ELEMENTS = 2**26  # of a tensor whose shape is a constant
+MAX_DEPTH = 8  # levels of graphs inside graphs
+MAX_TRIPS = 10_000  # trips of one loop
+MAX_WORK = 10_000_000  # nodes that one call runs, with loops unrolled
+MAX_ELEMENTS = 2**26  # elements of a tensor whose shape is a constant
 GRAPH, METADATA, OPSETS = 7, 14, 8
 MODEL_FIELDS = {1, 2, 3, 4, 5, 6, GRAPH, OPSETS, METADATA, 26}
 DOMAINS = (b"", b"ai.onnx")
 RANDOM = {b"RandomNormal", b"RandomNormalLike", b"RandomUniform", b"RandomUniformLike", b"Bernoulli", b"Multinomial"}
-SHAPED = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"OneHot": 1, b"Pad": 1}  # operator -> input with its sizes
+SHAPED = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"OneHot": 1, b"Pad": 1}  # number of the input with sizes
 TWO = frozenset(
     b"""
     Add Sub Mul Div Pow Mod PRelu And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual BitShift BitwiseAnd
@@ -30,12 +30,12 @@ TWO = frozenset(
 )
 THREE = frozenset(b"Where OneHot Range Slice ScatterElements ScatterND InstanceNormalization".split())
 NONE = {b"Constant", b"SequenceEmpty", b"Optional"}
-ANY = {b"Min", b"Max", b"Sum", b"Mean", b"Concat"}  # take any number of inputs and can do without none of them
+ANY = {b"Min", b"Max", b"Sum", b"Mean", b"Concat"}  # take any number of inputs, none of which may be empty
 DATA = (4, 5, 6, 7, 9, 10, 11)  # fields of a tensor that hold its elements
-PER_BYTE = 4  # elements that a byte holds at most
+PER_BYTE = 4  # largest number of elements in a byte
 INT32, INT64 = 6, 7
 HUGE = 2**62
-MOST = 64  # elements of a constant whose numbers are looked at
+MOST = 64  # largest number of elements of a constant whose values are checked
 
 
 def check(content: bytes | memoryview) -> Message:
@@ -45,12 +45,12 @@ def check(content: bytes | memoryview) -> Message:
         The outermost message.
 
     Raises:
-        InputError: the message says which rule is broken.
+        InputError: the model breaks a rule, which the message names.
     """
     model = Message(memoryview(content))
     graph = model.one(GRAPH)
     if graph is None or not MODEL_FIELDS.issuperset(model.fields):
-        raise InputError("it is not an ONNX model, or has functions of its own or training graphs")
+        raise InputError("it is not an ONNX model, or defines functions or training graphs")
     for opset in model.all(OPSETS):
         _check_domain(Message(opset).text(1))
     _Walk().graph(Message(graph), ChainMap(), 1, 1)
@@ -61,7 +61,7 @@ def metadata(model: Message, key: str) -> str | None:
     """Text under a key of the metadata.
 
     Raises:
-        InputError: it is no UTF-8.
+        InputError: the text is not UTF-8.
     """
     entries = [Message(entry) for entry in model.all(METADATA)]
     found = [entry.text(2) for entry in entries if entry.text(1) == key.encode()]
@@ -76,13 +76,13 @@ Names = ChainMap[bytes, list[int] | None]  # names in scope, with the numbers of
 
 @dataclass
 class _Walk:
-    """Counts over the part of the graph that was visited."""
+    """Counts of nodes over the visited part of the graph."""
 
     nodes: int = 0
     work: int = 0
 
     def graph(self, graph: Message, names: Names, depth: int, trips: int) -> None:
-        """Check a graph that runs `trips` times in a call, with the names around it."""
+        """Check a graph that runs `trips` times per call; `names` are those of the enclosing graphs."""
         if depth > MAX_DEPTH:
             raise InputError(f"its graphs are nested over {MAX_DEPTH} deep")
         if graph.all(15):
@@ -125,7 +125,7 @@ class _Walk:
 
 
 def _singles(attribute: Message, one: int, many: int) -> Iterator[memoryview]:
-    """Values of an attribute that holds one or several."""
+    """Values of an attribute that may hold one or several."""
     found = attribute.one(one)
     yield from [] if found is None else [found]
     yield from attribute.all(many)
@@ -143,17 +143,17 @@ def _check_known(name: bytes, names: Names) -> None:
 
 
 def _check_inputs(kind: bytes, inputs: list[bytes]) -> None:
-    """Reject nodes that lack a required input; some runtimes do not check."""
+    """Reject nodes that lack a required input, since some runtimes do not check."""
     needed = 3 if kind in THREE else 2 if kind in TWO else kind not in NONE
     if len(inputs) < needed or not all(inputs if kind in ANY else inputs[:needed]):
         raise InputError(f"a node of type {kind.decode(errors='replace')[:60]} lacks an input")
 
 
 def check_tensor(tensor: Message) -> Message:
-    """Check that a tensor keeps its elements in the file, and claims no more than it keeps.
+    """Check that the elements of a tensor are in the file, and that its shape claims no more.
 
     Raises:
-        InputError: data outside, or a shape that does not fit.
+        InputError: the data are outside the file, or the shape does not fit them.
     """
     if tensor.all(13) or any(tensor.numbers(14)):
         raise InputError("it keeps its weights in other files; save it as one file")
@@ -165,7 +165,7 @@ def check_tensor(tensor: Message) -> Message:
 
 
 def _numbers(tensor: Message) -> list[int] | None:
-    """The elements of a tensor of a few integers."""
+    """The elements of a tensor of few integers; None for other tensors."""
     kind, count = tensor.number(2), math.prod(tensor.numbers(1))
     if kind not in (INT32, INT64) or count > MOST:
         return None
@@ -189,7 +189,7 @@ def _trip_count(inputs: list[bytes], names: Names) -> int:
 
 
 def _check_sizes(kind: bytes, inputs: list[bytes], names: Names) -> None:
-    """Reject operators whose result is huge because of a constant; `Range` has three."""
+    """Reject operators whose result is huge because of constant sizes, or of the three constants of `Range`."""
     wanted = _known(inputs, SHAPED[kind], names) if kind in SHAPED else None
     size = math.prod(max(abs(n), 1) for n in wanted) if wanted else 0
     if kind == b"Range":

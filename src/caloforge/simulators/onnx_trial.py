@@ -1,8 +1,8 @@
-"""Trial of an ONNX file in the child process of `caloforge.trial`: it is opened and called once."""
+"""Trial of an ONNX file in the child process of `caloforge.trial`, where the file is opened and called once."""
 
 from pathlib import Path
 
-import onnxruntime  # noqa: F401  before the limits are set: its libraries are no part of what the file needs
+import onnxruntime  # noqa: F401  before the limits are set, since the memory of its libraries is not the file's
 
 from caloforge.errors import InputError
 from caloforge.seeds import normal_noise
@@ -14,10 +14,11 @@ MEMORY_WORDS = ("alloc", "memory")
 
 
 def run(path: Path) -> None:
-    """Open a model and simulate both ends of its energy range; how the call ends is not judged here.
+    """Open a model and simulate both ends of its energy range; other failures of the call are ignored here.
 
     Raises:
-        InputError: it does not open, or needs more memory than there is.
+        InputError: the model does not open.
+        MemoryError: the call needs more memory than it may take.
     """
     file = OnnxFile.read(path)
     try:

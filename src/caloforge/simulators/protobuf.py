@@ -1,4 +1,4 @@
-"""Messages of Protocol Buffers, read strictly and without copies; the C++ library reads them alike.
+"""A strict reader of Protocol Buffers messages without copies; the C++ library has the same reader.
 
 Source: the wire format of protobuf.dev/programming-guides/encoding.
 """
@@ -16,7 +16,7 @@ class Message:
     """Fields of one message by number, in order.
 
     Raises:
-        InputError: truncated, or not the wire format.
+        InputError: the content is truncated or not in the wire format.
     """
 
     def __init__(self, content: memoryview) -> None:
@@ -40,25 +40,25 @@ class Message:
             self.fields.setdefault(tag >> 3, []).append(value)
 
     def all(self, number: int) -> list[memoryview]:
-        """Every occurrence of a field that has a length."""
+        """All occurrences of a length-delimited field."""
         found = self.fields.get(number, [])
         if not all(isinstance(value, memoryview) for value in found):
             raise InputError("it is not an ONNX model")
         return found  # type: ignore[return-value]
 
     def one(self, number: int) -> memoryview | None:
-        """A field that has a length and occurs once at most: parsers differ in what they make of two."""
+        """A length-delimited field that occurs at most once, since parsers differ in how they treat two."""
         found = self.all(number)
         if len(found) > 1:
             raise InputError("it is not an ONNX model: a field that stands for one value occurs twice")
         return found[0] if found else None
 
     def text(self, number: int) -> bytes:
-        """A field that is a text, empty where it is absent."""
+        """A text field; empty if it is absent."""
         return bytes(self.one(number) or b"")
 
     def number(self, number: int) -> int:
-        """A field that is one integer, 0 where it is absent."""
+        """A field with one integer; 0 if it is absent."""
         found = self.fields.get(number, [0])
         if len(found) > 1 or not isinstance(found[0], int):
             raise InputError("it is not an ONNX model: a field that stands for one number is none")

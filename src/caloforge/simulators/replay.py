@@ -1,4 +1,4 @@
-"""Replay: a file of showers played back by shower id; the test double of every chain."""
+"""Replay of a file of showers by shower id, which also serves as a test double."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ from caloforge.simulators.base import Simulator
 from caloforge.units import counted, show_energy
 
 ENERGY_TOLERANCE = 0.01
-EVENT_STRIDE = 2**20  # the hook names shower k of an event event_id * 2**20 + k
+EVENT_STRIDE = 2**20  # shower k of an event has the id event_id * 2**20 + k in the hook
 
 
 class Replay(Simulator):
-    """Simulator that answers with the stored shower of the same shower_id.
+    """Simulator that returns the stored shower of the same shower_id.
 
-    With `by_event`, as inside Geant4, ids are event_id * 2**20 + k and event k plays row k, one shower per event.
+    With `by_event`, as inside Geant4, the first shower of event k is row k: its id is k * 2**20.
 
     Raises:
         InputError: the file is not a valid file of showers of the detector.
@@ -38,10 +38,10 @@ class Replay(Simulator):
         self.name = path.stem
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:  # noqa: ARG002
-        """Stored showers; the seed changes nothing.
+        """Stored showers, which do not depend on the seed.
 
         Raises:
-            InputError: an unknown shower id, another particle, or an energy that is off by more than 1 %.
+            InputError: a shower id is unknown, a particle differs, or an energy differs by more than 1 %.
         """
         self.check(incidents)
         return Showers(self.detector, incidents, self._showers.energies[self._rows(incidents)], self.provenance())
@@ -50,19 +50,19 @@ class Replay(Simulator):
         """Check that the file holds the showers of all incidents.
 
         Raises:
-            InputError: an unknown shower id, another particle, or an energy that is off by more than 1 %.
+            InputError: a shower id is unknown, a particle differs, or an energy differs by more than 1 %.
         """
         self._check_same(incidents, self._showers.incidents[self._rows(incidents)])
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Mask (N,) of the incidents that have a stored shower of their id, particle and energy."""
+        """Mask (N,) of the incidents with a stored shower of the same id, particle and energy."""
         rows = np.array([self._row.get(int(shower_id), -1) for shower_id in incidents.shower_id], np.int64)
         stored = self._showers.incidents[rows]
         same = (stored.pdg == incidents.pdg) | (stored.pdg == 0)
         return np.asarray((rows >= 0) & same & (np.abs(stored.energy / incidents.energy - 1) <= ENERGY_TOLERANCE))
 
     def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
-        """True: the id that selects the stored shower is assigned after the hook has taken the particle."""
+        """Always true, since the hook assigns the id of the stored shower only after it has taken the particle."""
         return True
 
     def _rows(self, incidents: Incidents) -> NDArray[np.int64]:
@@ -86,8 +86,8 @@ class Replay(Simulator):
                              f"the incident {show_energy(wanted.energy[i])}")  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:
-        """The stored provenance, and the file it came from."""
+        """Provenance of the file, and its name."""
         return {"simulator": "replay", "file": self._path.name, "replayed": self._showers.provenance}
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing, since there is nothing to release."""

@@ -1,4 +1,4 @@
-"""Training that begins with the weights of a trained model, on other showers of the same cells."""
+"""Adaptation: a training that begins with the weights of a trained model, on other showers with the same cells."""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,14 @@ from caloforge.training.run import RunFolder, check_trained, load_state
 
 
 def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
-    """The config of a training that begins with a trained model: that model's, with changes to its schedule.
+    """The config of a training that begins with a trained model: the config of that model, with a changed schedule.
+
+    Args:
+        start: run directory of the trained model.
+        changes: new values of `[training]`, by key.
 
     Raises:
-        InputError: no finished training, a student, which learns from its teacher, or a schedule that makes no sense.
+        InputError: the training has not ended, the model is a student, or the schedule is invalid.
     """
     folder = RunFolder(check_trained(start))
     config = folder.config
@@ -30,10 +34,10 @@ def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
 
 
 def check_shapes(config: TrainingConfig, showers: Showers) -> None:
-    """Reject showers whose cells a trained model does not fill.
+    """Reject showers whose numbers of cells and layers differ from those of the trained model.
 
     Raises:
-        InputError: the message says what would fit.
+        InputError: the numbers differ; the message gives both.
     """
     assert config.start is not None
     known, wanted = RunFolder(check_trained(Path(config.start))).detector, showers.detector
@@ -44,7 +48,7 @@ def check_shapes(config: TrainingConfig, showers: Showers) -> None:
 
 
 def describe_start(config: TrainingConfig) -> dict[str, Any] | None:
-    """Provenance of the model that a training begins with; None where it begins from random weights."""
+    """Provenance of the model that a training begins with; None if it begins with random weights."""
     if config.start is None:
         return None
     folder = RunFolder(check_trained(Path(config.start)))
@@ -53,16 +57,16 @@ def describe_start(config: TrainingConfig) -> dict[str, Any] | None:
 
 
 def begin_from(config: TrainingConfig, model: Model, before: dict[str, Tensor]) -> None:
-    """Give a fitted model the weights of the trained one; its transforms stay those of the new showers.
+    """Copy the weights of the trained model into a fitted model, which keeps its transforms of the new showers.
 
     Args:
-        config: that names the trained model.
-        model: fitted to the new showers.
-        before: its buffers before it was fitted; those that fitting has left alone (orders of columns) belong to the
-            weights and come with them.
+        config: config that names the trained model.
+        model: model whose transforms were fitted to the new showers.
+        before: buffers of the model before it was fitted; buffers that the fit did not change (orders of features)
+            belong to the weights and are copied, too.
 
     Raises:
-        InputError: weights of other shapes.
+        InputError: the weights have other shapes.
     """
     if config.start is None:
         return

@@ -1,6 +1,6 @@
-"""Where batches come from: showers in memory, drawn at random, or blocks of showers, shuffled within a buffer.
+"""Batches of a training: drawn at random from showers in memory, or from blocks shuffled within a buffer.
 
-Both know the batch of any draw by its number, so that a resumed training draws what an unbroken one would have drawn.
+Both give the batch of any draw from its number, so that a resumed training sees the same batches as an unbroken one.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +16,7 @@ from caloforge.seeds import generator
 from caloforge.showers import Showers, concatenate
 from caloforge.showers.stored import AnyShowers, StoredShowers
 
-BLOCK = 256  # showers that are read together, whole chunks of our files
+BLOCK = 256  # showers that are read together: whole chunks of caloforge's files
 Indices = NDArray[np.int64]
 
 
@@ -27,16 +27,16 @@ class Batches(Protocol):
     """Showers of a batch."""
 
     def draw(self, number: int) -> Batch:
-        """The batch of a draw, on the device that trains."""
+        """The batch of a draw, on the device of the training."""
         ...
 
     def close(self) -> None:
-        """Let go of files and threads."""
+        """Release files and threads."""
         ...
 
 
 class AtRandom:
-    """Showers in memory; every batch is a random part of them, by torch's generator."""
+    """Showers in memory; every batch is a random subset, drawn by torch's generator."""
 
     def __init__(self, showers: Showers, size: int, device: torch.device) -> None:
         self._all = Batch.of(showers).to(device)
@@ -48,24 +48,24 @@ class AtRandom:
         return self._all[torch.randperm(len(self._all))[: self.size].to(self._device)]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, since no file is open."""
 
 
 class InBlocks:
-    """Showers in blocks: a buffer is filled with blocks in random order, and its showers come in random order.
+    """Showers in blocks: a buffer is filled with blocks in random order, and its showers are then shuffled.
 
-    While one buffer is used up, a thread fills the next. Order and batches depend on seed, buffer and number of
-    showers alone, not on whether the showers are in files or in memory.
+    While batches are drawn from one buffer, a thread fills the next. Batches depend on the seed, the buffer and the
+    number of showers only, not on whether the showers are in files or in memory.
 
     Args:
-        showers: in memory or in files.
-        size: of a batch.
+        showers: showers in memory or in files.
+        size: showers of a batch.
         buffer: showers that are shuffled together; two buffers are in memory.
-        seed: of the order.
-        device: that trains.
+        seed: seed of the order.
+        device: device of the training.
 
     Raises:
-        InputError: a buffer smaller than a batch.
+        InputError: the buffer is smaller than a batch.
     """
 
     def __init__(self, showers: AnyShowers, size: int, buffer: int, seed: int, device: torch.device) -> None:
@@ -74,7 +74,7 @@ class InBlocks:
         self._showers, self._seed, self._device = showers, seed, device
         self._least = min(BLOCK, buffer, len(showers))
         blocks = len(showers) // self._least
-        self._bounds = np.append(self._least * np.arange(blocks), len(showers))  # the last one has what is left over
+        self._bounds = np.append(self._least * np.arange(blocks), len(showers))  # the last block has the remainder
         self.size = min(size, blocks * self._least)
         self._per_buffer = min(blocks, max(-(-self.size // self._least), buffer // self._least))
         sizes = [min(self._per_buffer, blocks - first) for first in range(0, blocks, self._per_buffer)]
@@ -93,7 +93,7 @@ class InBlocks:
         return showers[order[first * self.size : (first + 1) * self.size]].to(self._device)
 
     def sample(self) -> Showers:
-        """The showers of one buffer, to which transforms are fitted."""
+        """The showers of one buffer, to which the transforms are fitted."""
         return self._read(self._blocks("fit", 0)[: self._per_buffer])
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class InBlocks:
         self._pool.shutdown(cancel_futures=True)
 
     def _buffer(self, epoch: int, buffer: int) -> Batch:
-        """The showers of a buffer; the next one is begun."""
+        """The showers of a buffer; a thread begins to read the next buffer."""
         last = int(np.flatnonzero(np.diff(self._ends, prepend=0))[-1])
         following = (epoch, buffer + 1) if buffer < last else (epoch + 1, 0)
         wanted = ((epoch, buffer), following)
@@ -125,7 +125,7 @@ class InBlocks:
         return generator(self._seed, epoch, stream).permutation(len(self._bounds) - 1)
 
     def _order(self, epoch: int, buffer: int, n: int) -> torch.Tensor:
-        """Order of the showers of a buffer, kept while it is used up."""
+        """Order of the showers of a buffer, cached while batches are drawn from it."""
         if self._ordered is None or self._ordered[0] != (epoch, buffer):
             order = generator(self._seed, epoch, f"rows {buffer}").permutation(n)
             self._ordered = (epoch, buffer), torch.from_numpy(order)
@@ -138,11 +138,11 @@ def batches_of(
     """Batches of a training, and the showers that its transforms are fitted to.
 
     Raises:
-        InputError: showers in files without a buffer, or a buffer smaller than a batch.
+        InputError: showers in files have no buffer, or the buffer is smaller than a batch.
     """
     if buffer is not None:
         blocks = InBlocks(showers, size, buffer, seed, device)
         return blocks, blocks.sample()
     if isinstance(showers, StoredShowers):
-        raise InputError("showers that stay in their files need [training] buffer, the number that is in memory")
+        raise InputError("showers in files need [training] buffer, the number of showers that are kept in memory")
     return AtRandom(showers, size, device), showers

@@ -1,4 +1,4 @@
-"""What a training tells TensorBoard at each evaluation: losses, rates, and a picture of the profiles."""
+"""Output of a training for TensorBoard at each evaluation: losses, rates, and a picture of the profiles."""
 
 import time
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from caloforge.training.response import draw
 from caloforge.training.run import RunFolder
 
 DRAWN = 200  # showers of a picture
-SHARE = 0.01  # of the training's time at most that pictures take
-BESIDE = {"step", "seconds", "loss"}  # of a line of losses
+SHARE = 0.01  # largest share of the training's time that pictures take
+BESIDE = {"step", "seconds", "loss"}  # keys of a line of losses that are no held-out losses
 
 
 class Board:
     """The event file of one training.
 
     Args:
-        folder: of the training.
-        selection: showers whose incidents the model draws.
-        step: that the training goes on from.
-        seed: of the drawn showers, the same for all pictures.
+        folder: files of the training.
+        selection: Geant4 showers; the model generates showers of the same incidents.
+        step: step from which the training continues.
+        seed: seed of the generated showers, the same for all pictures.
     """
 
     def __init__(self, folder: RunFolder, selection: Showers, step: int, seed: int) -> None:
@@ -34,9 +34,9 @@ class Board:
         """Write one evaluation.
 
         Args:
-            line: step, seconds, loss and held-out figures.
+            line: step, seconds, loss and held-out losses.
             rates: learning rate and showers per second.
-            average: the averaged weights.
+            average: model with the averaged weights.
         """
         numbers = {"loss/training": line["loss"]} | {f"rate/{name}": value for name, value in rates.items()}
         numbers |= {f"selection/{name}": value for name, value in line.items() if name not in BESIDE}

@@ -1,4 +1,4 @@
-"""Configuration of a training: the model and the schedule."""
+"""Config of a training: the model and the schedule."""
 
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
@@ -15,34 +15,35 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 if TYPE_CHECKING:
-    ModelConfig = Any  # of packages that are not known before they are installed, too
+    ModelConfig = Any  # may belong to another package, which type checkers do not know
 else:
     ModelConfig = Annotated[Union[tuple(CONFIGS.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 class Schedule(Strict):
-    """How a model is trained; where a kind of model has defaults of its own, they go before these.
+    """Schedule of a training; a kind of model may have other defaults.
 
     Attributes:
         steps: training steps.
-        minutes: time that a training may take; a step is measured before the first, and the number of steps reduced to
-            what fits. It is kept in pace.json: a training with that many `steps` and no `minutes` is the same.
+        minutes: time that a training may take; steps are timed before the training, and their number is reduced to fit.
+            `pace.json` holds that number; a training with as many `steps` and without `minutes` is the same.
         batch: showers per step.
         accumulate: parts of a batch that are computed one after the other, to save memory.
-        learning_rate: highest rate, reached after the first `warmup` of the training.
-        warmup: share of the training in which the rate rises to its highest.
-        decay: how the rate falls from there: along half a "cosine" to zero, or not at all ("none").
-        weight_decay: of AdamW; of the models with optimisers of their own, the weight of the squared norm in the loss.
+        learning_rate: highest learning rate, reached after the share `warmup` of the training.
+        warmup: share of the training in which the learning rate rises.
+        decay: decay of the learning rate after the warm-up: a half "cosine" to zero, or "none".
+        weight_decay: weight decay of AdamW; in models with other optimisers, weight of the squared norm in the loss.
         clip: largest norm of the gradient.
-        average: share of the past kept per step in the running mean of the weights that is evaluated and exported.
-        buffer: showers that are in memory and shuffled together, while a thread reads as many; by default all.
-        evaluate_every: steps between held-out losses and checkpoints.
-        select: what picks the weights: the held-out "loss", each part's of models whose parts learn apart, or a judge,
-            "auc": boosted trees that tell drawn from selection showers, the nearer to one half the better.
+        average: decay per step of the exponential moving average of the weights, which is evaluated and exported.
+        buffer: showers in memory that are shuffled together, while a thread reads as many; by default all showers.
+        evaluate_every: steps between evaluations on the validation sample, each of which writes a checkpoint.
+        select: criterion that selects the weights: the held-out "loss" (one per part if parts learn apart), or "auc":
+            the area of boosted trees that tell generated from selection showers, which is best at one half.
         judge_every: evaluations per judgement with "auc".
-        tune: of an adapted model, the weights that learn: "all", or "biases" alone, which few showers determine.
-        symmetries: show each shower under a random exact symmetry of the detector where the incidents allow it.
-        seed: of the initial weights, batches and noise.
+        tune: weights of an adapted model that are trained: "all", or only the "biases", for which few showers suffice.
+        symmetries: whether each shower is transformed by a random exact symmetry of the detector, if the incidents
+            have it, too.
+        seed: seed of the initial weights, batches and noise.
     """
 
     steps: Steps = 1000
@@ -64,7 +65,7 @@ class Schedule(Strict):
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1
 
     def rate(self, done: float) -> float:
-        """Learning rate as a share of the highest, at a done part of the training."""
+        """Learning rate, as a share of the highest rate, when the share `done` of the training is done."""
         if done < self.warmup:
             return (done + 0.01 * self.warmup) / (1.01 * self.warmup)
         if self.decay == "none":
@@ -73,7 +74,7 @@ class Schedule(Strict):
 
 
 class TrainingConfig(Strict):
-    """A training: tables `[model]` and `[training]`, and for students `teacher`.
+    """Config of a training: tables `[model]` and `[training]`, and `teacher` for students.
 
     Attributes:
         model: kind and sizes of the model.
@@ -90,7 +91,7 @@ class TrainingConfig(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_training(cls, values: Any) -> Any:
-        """Put the defaults of the model's kind where `[training]` says nothing."""
+        """Use the defaults of the model's kind for missing values of `[training]`."""
         model, given = (
             (values.get(key, {}) for key in ("model", "training")) if isinstance(values, dict) else (None, None)
         )
@@ -101,12 +102,12 @@ class TrainingConfig(Strict):
     @model_validator(mode="before")
     @classmethod
     def _plugin_works(cls, values: Any) -> Any:
-        """Name the reason where a model of another package is asked for that does not load."""
+        """Report the reason if the model of another package cannot be loaded."""
         model = values.get("model") if isinstance(values, dict) else None
         kind = model.get("kind") if isinstance(model, dict) else None
         if isinstance(kind, str) and kind not in CONFIGS and kind in (known := plugins("models")):
             known[kind].load()
-            raise ValueError(f"plugin '{kind}' of {known[kind].origin} is no config of a model called so")
+            raise ValueError(f"plugin '{kind}' of {known[kind].origin} is not the config of a model of that name")
         return values
 
     @model_validator(mode="after")
@@ -115,5 +116,5 @@ class TrainingConfig(Strict):
         if wanted and self.teacher is None:
             raise ValueError(f"a {kind} learns from a trained {wanted}; name its run directory as `teacher`")
         if self.teacher is not None and not wanted:
-            raise ValueError(f"a {kind} learns from showers alone; `teacher` is for its students")
+            raise ValueError(f"a {kind} learns from showers only; remove `teacher`, which is for students")
         return self

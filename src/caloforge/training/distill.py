@@ -25,7 +25,7 @@ class Distillation:
     """Density distillation of one student from one teacher, whose weights never change.
 
     Raises:
-        InputError: the teacher does not teach, or does not fit the student.
+        InputError: the teacher has no density that can be distilled, or does not fit the student.
     """
 
     def __init__(self, teacher: Model, student: Model) -> None:
@@ -39,7 +39,7 @@ class Distillation:
         return (OptimiserStep("distillation", list(student.parameters()), partial(self.loss, student)),)
 
     def loss(self, student: Model, batch: Batch) -> Tensor:
-        """Mean loss of both passes, per feature: data through the teacher and back, and noise through the student."""
+        """Mean loss per feature of two passes: data through teacher and student, noise through student and teacher."""
         assert isinstance(student, Student)
         assert isinstance(self._teacher, Teacher)
         features, conditions = self._teacher.features(batch)
@@ -69,7 +69,7 @@ class Pairs:
         return (OptimiserStep("distillation", list(student.parameters()), partial(self.loss, student)),)
 
     def loss(self, student: Model, batch: Batch) -> Tensor:
-        """Mean squared difference of the cells' scores for fresh noise, and the energy score of a batch's showers."""
+        """Mean squared difference of the cells' scores for new noise, plus the weighted energy score of the batch."""
         assert isinstance(student, PairStudent)
         noise = torch.randn(len(batch), student.noise_size, device=batch.cells.device)
         for_cells = noise[:, -student.detector.n_cells :]
@@ -82,13 +82,13 @@ class Pairs:
 
 
 def difference(ours: Steps, theirs: Steps) -> Tensor:
-    """Squared differences of all points and spline parameters, summed over features, mean over showers."""
+    """Squared differences of all points and spline parameters, summed over features and averaged over showers."""
     pairs = [*zip(ours.points, theirs.points, strict=True), *zip(ours.parameters, theirs.parameters, strict=True)]
     return torch.stack([(a - b).square().sum() / len(a) for a, b in pairs]).sum()
 
 
 def distillation(config: TrainingConfig, student: Model) -> Distillation | Pairs | None:
-    """The distillation that a config asks for; None for a model that learns from showers alone."""
+    """The distillation of a config; None for a model that learns from showers only."""
     if config.teacher is None:
         return None
     device = next(student.parameters()).device
@@ -99,10 +99,7 @@ def distillation(config: TrainingConfig, student: Model) -> Distillation | Pairs
 
 
 def describe_teacher(config: TrainingConfig) -> dict[str, Any] | None:
-    """Kind, training and hash of the weights of a config's teacher; None without a teacher.
-
-    The student keeps them in its provenance.
-    """
+    """Provenance of a config's teacher: kind, training and hash of the weights; None without a teacher."""
     if config.teacher is None:
         return None
     folder = RunFolder(check_trained(Path(config.teacher)))

@@ -1,7 +1,7 @@
 """TensorBoard event files: numbers and pictures by training step, in the format that TensorBoard reads.
 
-A file is a row of records: length, its checksum, an `Event` of TensorBoard's protobuf schema, its checksum (CRC-32C,
-masked). Written here, since TensorBoard's own writer brings a web server and gRPC along.
+A file is a sequence of records: the length, its checksum, an `Event` of TensorBoard's protobuf schema, and its checksum
+(masked CRC-32C). caloforge writes the format itself, since TensorBoard's writer requires a web server and gRPC.
 Source: tensorflow/core/util/event.proto and lib/io/record_writer.h.
 """
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from caloforge.files import replacing
 from caloforge.training.picture import Picture, png
 
-POLYNOMIAL = 0x82F63B78  # of CRC-32C (Castagnoli), bits reversed
+POLYNOMIAL = 0x82F63B78  # CRC-32C (Castagnoli), bits reversed
 VERSION = b"brain.Event:2"
 HEAD = struct.Struct("<QI")
 FOOT = struct.Struct("<I")
 
 
 class EventFile:
-    """Events of one training, which goes on in the same file.
+    """Event file of one training; a resumed training continues it.
 
     Args:
-        path: the file, made where missing.
-        step: that the training goes on from; events of later steps are dropped, they come again.
+        path: the file, which is created if missing.
+        step: step from which the training continues; events of later steps are dropped, since they will be repeated.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -37,7 +37,7 @@ class EventFile:
             beside.write_bytes(b"".join(map(record, kept)))
 
     def write(self, step: int, numbers: Mapping[str, float], pictures: Mapping[str, Picture] | None = None) -> None:
-        """Append the numbers and pictures of a step, by their names.
+        """Append the numbers and pictures of a step, by name.
 
         Raises:
             OSError: the disk is full.
@@ -50,13 +50,13 @@ class EventFile:
 
 
 def record(data: bytes) -> bytes:
-    """An event with its length and checksums."""
+    """A record: an event with its length and checksums."""
     length = struct.pack("<Q", len(data))
     return length + FOOT.pack(masked(length)) + data + FOOT.pack(masked(data))
 
 
 def records(path: Path) -> Iterator[bytes]:
-    """Events of a file up to its end, or to the first that is damaged, as by a kill."""
+    """Events of a file up to its end or to the first damaged event, such as a killed process leaves."""
     size = path.stat().st_size
     with path.open("rb") as file:
         while len(head := file.read(HEAD.size)) == HEAD.size:
@@ -70,7 +70,7 @@ def records(path: Path) -> Iterator[bytes]:
 
 
 def step_of(data: bytes) -> int:
-    """Step of an event that is written here: time, step, summary; 0 of the first one."""
+    """Step of an event written by `EventFile` (time, step, summary); 0 for the first event, which has none."""
     if data[9:10] != b"\x10":
         return 0
     step, shift = 0, 0
@@ -83,7 +83,7 @@ def step_of(data: bytes) -> int:
 
 
 def masked(data: bytes) -> int:
-    """CRC-32C of bytes, rotated and offset, as records store it."""
+    """CRC-32C of bytes, rotated and offset, as records hold it."""
     check = crc32c(data)
     return (((check >> 15) | (check << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 

@@ -1,4 +1,4 @@
-"""The one training loop for all models: it begins or resumes a training, and leaves its run directory."""
+"""Begin or resume the training of any model in its run directory."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,24 +31,24 @@ def train(
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
-    """Train a model and leave its run directory.
+    """Train a model in its run directory.
 
-    On a CPU a resumed training ends in the same bits as an unbroken one with as many threads.
+    On a CPU, a resumed training gives the same bits as an unbroken one with the same number of threads.
 
     Args:
         config: model and schedule.
         training: showers to learn from, in memory or in files.
-        selection: other showers of the same detector; their loss picks the weights.
-        run: folder to make, or to continue with `resume`.
-        scorer: judge that `select = "auc"` asks for.
-        group: processes that train together; each is given the same showers.
-        resume: continue from the last checkpoint, if there is one.
-        quiet: show no progress bar.
+        selection: other showers of the same detector, by which the weights are selected.
+        run: folder that is created, or continued with `resume`.
+        scorer: judge for `select = "auc"`.
+        group: processes that train together, each of which is given the same showers.
+        resume: whether to continue from the last checkpoint, if there is one.
+        quiet: whether to hide the progress bar.
 
     Raises:
-        InputError: showers that overlap, are too few or of different detectors, a folder that holds another training,
-            or that another process trains in; or a schedule that asks for a judge where there is none.
-        RunError: the loss is no longer finite; the last checkpoint is kept. Or no held-out loss ever was.
+        InputError: the showers overlap, are too few or belong to different detectors; the folder holds another training
+            or another process trains in it; or `select = "auc"` has no judge.
+        RunError: the loss is not finite, and the last checkpoint is kept; or no held-out loss was finite.
     """
     _check(training, selection)
     if config.training.select == "auc" and scorer is None:
@@ -73,7 +73,7 @@ def train(
 def _check(training: AnyShowers, selection: Showers) -> None:
     if training.detector != selection.detector:
         names = f"'{training.detector.name}' and '{selection.detector.name}'"
-        raise InputError(f"training and selection showers are of different detectors, {names}")
+        raise InputError(f"training and selection showers belong to different detectors, {names}")
     if len(training) < 2 or len(selection) < 1:
         raise InputError(f"{len(training)} training and {len(selection)} selection showers are too few")
     check_separate(training, selection)
@@ -90,7 +90,7 @@ def _open(config: TrainingConfig, training: AnyShowers, selection: Showers, run:
         if begun["fingerprint"] != fingerprint(training, selection):
             raise InputError(f"{run} holds a training with other showers; give another folder")
         if begun.get("teacher") != teacher:
-            raise InputError(f"{run} was begun with another teacher than is now in {config.teacher}; "
+            raise InputError(f"{run} was begun with another teacher than the one in {config.teacher}; "
                              "give another folder")  # fmt: skip
     if not folder.is_described:
         folder.describe(config, Domain.of_showers(training), training, selection, teacher, describe_start(config))

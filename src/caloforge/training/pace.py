@@ -1,4 +1,4 @@
-"""Number of steps of a training: the configured one, or as many as fit into its minutes by a measured step."""
+"""Number of steps of a training: the configured number, or as many as fit into its minutes."""
 
 import json
 import time
@@ -13,19 +13,19 @@ from caloforge.errors import InputError
 from caloforge.files import write_text
 from caloforge.training.config import Schedule
 
-WARMING = 2  # steps before those that are timed: memory and code are found then
-TIMED = 15
-SHARE = 0.02  # of the minutes at most that timing takes
+WARMING = 2  # steps before the timed ones, in which memory is allocated and kernels are chosen
+TIMED = 15  # largest number of timed steps
+SHARE = 0.02  # largest share of the minutes that timing takes
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Length of a training, and the machine that it was decided on.
+    """Length of a training, and the machine on which it was determined.
 
     Attributes:
-        steps: training steps; what makes it reproducible elsewhere.
-        seconds_per_step: as measured, with the step's share of an evaluation; None where no minutes are set.
-        threads: of PyTorch.
+        steps: training steps, with which the training can be repeated elsewhere.
+        seconds_per_step: measured time of a step and its share of an evaluation; None if no minutes are set.
+        threads: threads of PyTorch.
         device: "cpu" or the name of a GPU.
     """
 
@@ -36,13 +36,13 @@ class Pace:
 
     @classmethod
     def of(cls, schedule: Schedule, device: torch.device, file: Path, seconds: Callable[[], float]) -> "Pace":
-        """The pace in a file, or that of the schedule, written into it.
+        """Read the pace from a file; if there is none, compute it from the schedule and write it.
 
         Args:
-            schedule: its steps, and minutes if any.
-            device: that trains.
-            file: where it is kept, so that a resumed training has the same.
-            seconds: measures a step.
+            schedule: schedule with steps and perhaps minutes.
+            device: device of the training.
+            file: file of the pace, so that a resumed training has the same.
+            seconds: function that measures the seconds of a step.
 
         Raises:
             InputError: the file is damaged.
@@ -63,12 +63,12 @@ class Pace:
         try:
             pace = cls(**json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            raise InputError(f"cannot read {file}; train anew in another folder") from None
+            raise InputError(f"cannot read {file}; start a new training in another folder") from None
         return pace
 
 
 def timed(step: Callable[[], object], limit: float) -> float:
-    """Median seconds of a step, of 15 or as many as a limit [s] allows."""
+    """Median seconds of up to `TIMED` steps, as many as the limit [s] allows."""
     for _ in range(WARMING):
         step()
     times: list[float] = []

@@ -1,4 +1,4 @@
-"""A small picture of profiles, Geant4's in grey and a model's as a line, drawn without matplotlib, and its PNG."""
+"""A small PNG picture of profiles (Geant4's as grey bars, a model's as a line), drawn without matplotlib."""
 
 import struct
 import zlib
@@ -18,12 +18,12 @@ PAPER, BAND, LINE = (255, 255, 255), (200, 204, 210), (42, 120, 214)
 
 
 def profiles_picture(detector: Detector, reference: Floats, drawn: Floats) -> Picture:
-    """Mean energy in depth, along x and along y, a panel each.
+    """Picture of the mean energy along depth, x and y, in one panel each.
 
     Args:
-        detector: the detector.
+        detector: detector that has the cells.
         reference: Geant4's mean cells (n_cells,) [MeV].
-        drawn: the model's.
+        drawn: the model's mean cells (n_cells,) [MeV].
     """
     pairs = zip(along_axes(detector, reference), along_axes(detector, drawn), strict=True)
     panels = [_panel(ours, theirs) for ours, theirs in pairs]
@@ -32,7 +32,7 @@ def profiles_picture(detector: Detector, reference: Floats, drawn: Floats) -> Pi
 
 
 def _panel(reference: Floats, drawn: Floats) -> Picture:
-    """Bars of the reference, and the model's steps over them, on one scale."""
+    """Panel with bars of the reference and a stepped line of the model, on one scale."""
     picture = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
     highest = max(float(reference.max()), float(np.nan_to_num(drawn, posinf=0.0).max()), 1e-12)
     bins = np.arange(WIDTH) * len(reference) // WIDTH
@@ -46,13 +46,13 @@ def _panel(reference: Floats, drawn: Floats) -> Picture:
 
 
 def _rows(values: Floats, highest: float) -> NDArray[np.int64]:
-    """Row of each value, the highest one near the top."""
+    """Pixel row of each value; the highest value is near the top."""
     share = np.clip(np.nan_to_num(values, posinf=highest) / highest, 0, 1)
     return (HEIGHT - 1 - share * (HEIGHT - 8)).astype(np.int64)
 
 
 def png(picture: Picture) -> bytes:
-    """A picture as PNG."""
+    """Encode a picture as PNG."""
     height, width, _ = picture.shape
     rows = b"".join(b"\0" + row.tobytes() for row in picture)
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Progress bar of a training: steps, rate, time left and losses."""
+"""Progress bar of a training: steps, rate, remaining time and losses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from caloforge.progress import bar
 
 @contextmanager
 def steps(total: int, *, quiet: bool) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """Give a function that sets the bar to a step and shows the losses it is told."""
+    """Show a progress bar, and yield a function that sets it to a step and shows losses."""
     shown: dict[str, float] = {}
     with bar(quiet=quiet) as progress:
         task = progress.add_task("training", total=total)

@@ -1,4 +1,4 @@
-"""Summary of a training that travels with the exported model: size, time, selected steps and losses."""
+"""Summary of a training that is stored in the exported model: size, time, selected steps and losses."""
 
 import json
 import math
@@ -10,20 +10,20 @@ from torch import nn
 from caloforge.files import read_text
 from caloforge.training.run import RunFolder
 
-MOST_LINES = 100  # of the losses that are kept
+MOST_LINES = 100  # largest number of evaluations in the summary
 Line = dict[str, float]
 
 
 def training_record(folder: RunFolder, model: nn.Module) -> dict[str, Any]:
-    """Parameters, seconds, best steps and losses of a training that has ended; JSON values only.
+    """Parameters, seconds, best steps and losses of a training that has ended, as JSON values.
 
     Args:
-        folder: of the training.
-        model: its model.
+        folder: files of the training.
+        model: trained model.
 
     Returns:
-        `parameters`: number of trained parameters; `seconds` of training; `best`: lowest score and its step, by part
-        of the model; `losses`: at most 100 rows of step, loss and held-out loss.
+        `parameters`: number of trained parameters; `seconds`: time of the training; `best`: lowest score and its step,
+        by part of the model; `losses`: at most 100 rows of step, loss and held-out loss.
     """
     text = read_text(folder.losses_file) if folder.losses_file.is_file() else ""
     lines: list[Line] = [
@@ -40,7 +40,7 @@ def training_record(folder: RunFolder, model: nn.Module) -> dict[str, Any]:
 
 
 def _parts(lines: list[Line]) -> list[str]:
-    """Parts of a model with a held-out loss of their own, or the whole, by a judge or the loss."""
+    """Keys of the scores that select the weights: the judge's, the losses of parts that learn apart, or the loss."""
     if not lines:
         return []
     if "auc" in lines[-1]:
@@ -50,6 +50,6 @@ def _parts(lines: list[Line]) -> list[str]:
 
 
 def _best(lines: list[Line], part: str) -> list[float]:
-    """The lowest score of a part and its step; of a judge's area, its distance from one half."""
+    """The lowest score of a part and its step; the score of a judge is the distance of its area from one half."""
     scores = [(abs(line[part] - 0.5) if part == "auc" else line[part], line["step"]) for line in lines if part in line]
     return list(min(scores))

@@ -1,4 +1,4 @@
-"""The response of a model before the response match, which makes the matched one right by construction."""
+"""The response of a model before the response match; after it, the response is right by construction."""
 
 import copy
 import itertools
@@ -12,14 +12,14 @@ from caloforge.models import Batch, Model
 from caloforge.models.parts.response_match import ResponseMatch
 from caloforge.showers import Showers
 
-RANGES = 4  # of energy, with equally many showers each
-FEWEST = 100  # showers in a range
-DRAWS = 1000  # smallest number of generated showers
-PART = 500  # at a time
+RANGES = 4  # ranges of energy with equally many showers each
+FEWEST = 100  # least number of showers in a range
+DRAWS = 1000  # least number of generated showers
+PART = 500  # showers generated at a time
 
 
 def match_of(model: Model) -> ResponseMatch | None:
-    """The response match of a model, if it has one that is in use."""
+    """The response match of a model; None if it has none or does not use it."""
     found = [module for module in model.modules() if isinstance(module, ResponseMatch) and module.matched > 0]
     return found[0] if found else None
 
@@ -28,12 +28,12 @@ def unmatched_response(model: Model, showers: Showers) -> dict[str, Any] | None:
     """Ratios of the unmatched response to Geant4's, in ranges of energy; None for a model without a match.
 
     Args:
-        model: with its final weights.
+        model: model with its final weights.
         showers: Geant4 showers that the match was not fitted to.
 
     Returns:
         `ranges`: incident energies [MeV]; `unmatched_mean_ratio` and `unmatched_width_ratio`: mean and standard
-        deviation of E_tot / E_inc over Geant4's; `n_showers` and `n_drawn`: in each range.
+        deviation of E_tot / E_inc over Geant4's; `n_showers` and `n_drawn`: Geant4 and generated showers in each range.
     """
     if match_of(model) is None:
         return None
@@ -60,7 +60,7 @@ def unmatched_response(model: Model, showers: Showers) -> dict[str, Any] | None:
 
 
 def draw(model: Model, showers: Showers, seed: int) -> NDArray[np.float32]:
-    """Cells (N, n_cells) [MeV] that a model generates for the incidents of showers."""
+    """Generate cells (N, n_cells) [MeV] for the incidents of showers."""
     batch, device = Batch.of(showers), next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(len(batch), model.noise_size, generator=generator)

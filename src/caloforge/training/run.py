@@ -1,4 +1,4 @@
-"""The run directory of a training: all that is needed to rebuild, judge and export the model.
+"""The run directory of a training, with everything that is needed to rebuild, judge and export the model.
 
 It holds config.toml, detector.toml, domain.json, provenance.json, pace.json (number of steps), checkpoint.pt,
 losses.jsonl, events.out.tfevents.0.caloforge (for TensorBoard), response.json (the unmatched response), and the best
@@ -38,7 +38,7 @@ class RunFolder:
 
     @property
     def config_file(self) -> Path:
-        """Resolved configuration."""
+        """Config with all defaults."""
         return self.path / "config.toml"
 
     @property
@@ -58,7 +58,7 @@ class RunFolder:
 
     @property
     def checkpoint_file(self) -> Path:
-        """State of the training, to resume."""
+        """State from which the training resumes."""
         return self.path / "checkpoint.pt"
 
     @property
@@ -73,7 +73,7 @@ class RunFolder:
 
     @property
     def pace_file(self) -> Path:
-        """Steps of the training, and the device and threads it began with."""
+        """Steps of the training, and the device and threads with which it began."""
         return self.path / "pace.json"
 
     @property
@@ -88,29 +88,29 @@ class RunFolder:
 
     @property
     def events_file(self) -> Path:
-        """Losses, rates and pictures for TensorBoard, which finds it by its name."""
+        """Losses, rates and pictures for TensorBoard, which recognises the file by its name."""
         return self.path / "events.out.tfevents.0.caloforge"
 
     @property
     def is_described(self) -> bool:
-        """Whether all is written that is known before the first step."""
+        """Whether the files that exist before the first step are written."""
         return all(file.exists() for file in self.results[:4])
 
     @property
     def has_begun(self) -> bool:
-        """Whether there are a checkpoint and the best weights up to it, which a resumed training needs."""
+        """Whether there are a checkpoint and the best weights up to it, so that the training can resume."""
         return self.checkpoint_file.is_file() and (self.best_file.is_file() or self.model_file.is_file())
 
     @property
     def results(self) -> tuple[Path, ...]:
-        """All files of a training that has ended, its model last."""
+        """All files of a training that has ended; the model is the last."""
         described = self.config_file, self.detector_file, self.domain_file, self.provenance_file
         told = self.pace_file, self.losses_file, self.events_file
         return (*described, *told, self.checkpoint_file, self.response_file, self.model_file)
 
     @cached_property
     def config(self) -> TrainingConfig:
-        """Configuration of the training."""
+        """Config of the training."""
         config: TrainingConfig = read_file(TrainingConfig, self.config_file)
         return config
 
@@ -126,12 +126,12 @@ class RunFolder:
 
     @cached_property
     def response(self) -> dict[str, Any]:
-        """Unmatched response; empty where it was not measured."""
+        """Unmatched response; empty if it was not measured."""
         return self._json(self.response_file) if self.response_file.exists() else {}
 
     @cached_property
     def pace(self) -> dict[str, Any]:
-        """Steps of the training, and the device and threads it began with; empty where they were not kept."""
+        """Steps of the training, and the device and threads with which it began; empty if there is no such file."""
         return self._json(self.pace_file) if self.pace_file.exists() else {}
 
     @cached_property
@@ -155,7 +155,7 @@ class RunFolder:
         teacher: dict[str, Any] | None = None,
         start: dict[str, Any] | None = None,
     ) -> None:
-        """Write what is known before the first step; the config is written last and marks the folder as complete."""
+        """Write the files that exist before the first step; the config is written last and marks them as complete."""
         write_text(self.detector_file, training.detector.toml)
         write_text(self.domain_file, domain.model_dump_json(indent=1))
         provenance = _provenance(config, training, selection)
@@ -187,18 +187,18 @@ def _provenance(config: TrainingConfig, training: AnyShowers, selection: Showers
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values whole or not at all."""
-    content = io.BytesIO()  # torch ends Python where a disk fails
+    """Write tensors and plain values, whole or not at all."""
+    content = io.BytesIO()  # torch would end the Python process if the disk failed
     torch.save(state, content)
     with replacing(path) as beside:
         beside.write_bytes(content.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read tensors and plain values, without running any code they may hold.
+    """Read tensors and plain values without running code that the file may hold.
 
     Raises:
-        InputError: missing or damaged file.
+        InputError: the file is missing or damaged.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -214,7 +214,7 @@ def check_trained(folder: Path) -> Path:
     """The training directory of a run directory, or the directory itself if it is one.
 
     Raises:
-        InputError: there is no finished training.
+        InputError: there is no training that has ended.
     """
     for place in (folder / "training", folder):
         if RunFolder(place).model_file.is_file():
@@ -226,7 +226,7 @@ def load_model(run: Path) -> Model:
     """The trained model of a run directory, ready to sample.
 
     Raises:
-        InputError: not the folder of a training, or a damaged one.
+        InputError: the folder is not that of a training, or it is damaged.
     """
     folder = RunFolder(run)
     model = build(folder.config.model, folder.detector, folder.domain)

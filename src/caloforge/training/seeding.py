@@ -10,7 +10,7 @@ from caloforge.seeds import engine_seed
 
 @contextmanager
 def seeded(seed: int, index: int, stream: str) -> Iterator[None]:
-    """Inside, torch's random numbers depend on (seed, index, stream) alone; outside, nothing changes."""
+    """Context in which torch's random numbers depend on (seed, index, stream) only; outside, they do not change."""
     with torch.random.fork_rng():
         torch.manual_seed(engine_seed(seed, index, stream))
         yield

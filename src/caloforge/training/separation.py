@@ -12,10 +12,10 @@ from caloforge.units import counted
 
 
 def check_separate(training: AnyShowers, selection: Showers) -> None:
-    """Reject samples that share a shower, recognised by the bytes of its cells and incident energy.
+    """Reject samples that share a shower, which is recognised by the bytes of its cells and incident energy.
 
     Raises:
-        InputError: they share showers.
+        InputError: the samples share showers.
     """
     if shared := common(training, selection):
         raise InputError(f"the training and the selection sample share {counted(shared, 'shower')}; keep them apart")

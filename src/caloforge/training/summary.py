@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from caloforge.training.picking import Score
 from caloforge.units import counted
 
-LATE = 0.7  # share of a training after which its best step is nothing to remark on
+LATE = 0.7  # share of a training; a best step before it is remarked on
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,9 @@ class TrainingSummary:
     """Outcome of a training.
 
     Attributes:
-        steps: done in all.
-        seconds: of this call.
-        best: by part of the model, the score that picked its weights and the step it was reached at.
+        steps: training steps in all.
+        seconds: time of this call.
+        best: score that selected the weights and its step, by part of the model.
     """
 
     steps: int
@@ -24,13 +24,13 @@ class TrainingSummary:
 
     @property
     def line(self) -> str:
-        """Length of the training, and the step whose weights are kept, with its score, part by part."""
+        """Length of the training, and the selected step and its score, by part of the model."""
         kept = ", ".join(f"{name} {score:.5g} at step {step}" for name, (score, step) in self.best.items())
         return f"trained {counted(self.steps, 'step')}; weights kept by held-out score: {kept}"
 
     @property
     def remark(self) -> str | None:
-        """Advice where the best step is long past; None otherwise."""
+        """Advice if the best step came early; None otherwise."""
         past = [f"{name} at step {step}" for name, (_, step) in self.best.items() if step < LATE * self.steps]
         if not past:
             return None

@@ -6,10 +6,10 @@ from caloforge.errors import InputError
 
 
 def use_threads(threads: int) -> None:
-    """Let PyTorch compute with this many threads; sums depend on their number in the last bits.
+    """Set the number of threads of PyTorch; sums depend on it in the last bits.
 
     Raises:
-        InputError: fewer than one thread.
+        InputError: the number is less than one.
     """
     if threads < 1:
         raise InputError(f"--threads {threads}: at least 1 thread is needed")

@@ -1,4 +1,4 @@
-"""The state of a training and its steps: batches under symmetries, averaged weights, validation losses, checkpoints."""
+"""The training loop of all models: symmetries, averaged weights, validation losses and checkpoints."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ HELD_OUT = 2000  # largest number of validation showers per evaluation
 
 
 class Trainer:
-    """State of a training between its steps."""
+    """One training: its state between steps, and the loop over steps."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Trainer:
         return make(step.parameters, lr=self.schedule.learning_rate, weight_decay=self.schedule.weight_decay)
 
     def _seconds_per_step(self) -> float:
-        """Seconds of a step with its share of an evaluation, measured on steps that are undone."""
+        """Seconds of a step and its share of an evaluation, measured on steps that are undone afterwards."""
         before = copy.deepcopy(self.state())
         limit = 60 * SHARE * (self.schedule.minutes or 0.0)
         step = timed(self._train_step, limit if self.group.size == 1 else math.inf)  # as often in all processes
@@ -118,7 +118,7 @@ class Trainer:
         return pace or Pace(agreed, None, torch.get_num_threads(), self.device.type)
 
     def _finish(self) -> None:
-        """Write the model: only a training that has ended has one, so that interrupted ones are recognised."""
+        """Write the model file, which marks the training as ended."""
         if not self.folder.losses_file.exists():
             self._write_losses()
         picked = self.folder.best_file.exists() or not self.folder.model_file.exists()
@@ -134,7 +134,7 @@ class Trainer:
         return self._progress >= 1
 
     def _train_step(self) -> float:
-        """One training step: every optimiser step in turn; the loss of the last."""
+        """Do all optimiser steps of one training step, and return the loss of the last."""
         self.model.train()
         with seeded(self.schedule.seed, self.step, "training"):
             updates = [part for part in self.optimiser_steps for _ in range(part.repeat)]
@@ -160,7 +160,7 @@ class Trainer:
         return float(loss)
 
     def _draw(self, number: int) -> Batch:
-        """The batch of a draw, each shower transformed by a random symmetry."""
+        """The batch of a draw, with each shower transformed by a random symmetry."""
         batch = self.batches.draw(number)
         if self.symmetries is None:
             return batch
@@ -168,7 +168,7 @@ class Trainer:
         return Batch(batch.cells.gather(1, chosen), batch.incidents)
 
     def _update_average(self) -> None:
-        """Exponential moving average of the weights, over fewer steps at the begin of the training."""
+        """Update the exponential moving average of the weights, which is over fewer steps early in the training."""
         kept = min(self.schedule.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
@@ -203,7 +203,7 @@ class Trainer:
         write_text(self.folder.losses_file, "".join(json.dumps(line) + "\n" for line in self.losses))
 
     def _scores(self, losses: dict[str, float], line: dict[str, float]) -> dict[str, float]:
-        """Scores that select the weights: the losses, or the distance of the judge's area from one half."""
+        """Scores that select the weights: losses, or the distance of the judge's area from one half."""
         if self.scorer is None or self.schedule.select == "loss":
             return losses if self.picker.apart else {WHOLE: line["held_out"]}
         due = (len(self.losses) + 1) % self.schedule.judge_every == 0
@@ -227,7 +227,7 @@ class Trainer:
         return self.average.selection_losses(batch)
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on, except random numbers, which depend on seed and step alone."""
+        """Everything that the next step depends on, except random numbers, which depend on seed and step only."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -242,7 +242,7 @@ class Trainer:
         """Continue from a state.
 
         Raises:
-            InputError: it is of a model that has changed since.
+            InputError: the state does not fit the model, which has changed since.
         """
         try:
             self._load(state)

@@ -1,4 +1,4 @@
-"""Validation: metrics of any simulator's showers against Geant4's; `caloforge.report` draws them."""
+"""Validation: metrics that compare any simulator's showers with Geant4's; `caloforge.report` draws them."""
 
 from caloforge.validation.benchmark import measure
 from caloforge.validation.summary import summary_table

@@ -1,4 +1,4 @@
-"""Tests of an analysis: networks trained on Geant4 showers are applied to Geant4 and to generated showers."""
+"""Analyses: networks that are trained on Geant4 showers and applied to Geant4 and to generated showers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +16,18 @@ from caloforge.validation.recipes import Recipe
 from caloforge.validation.samples import FEWEST, check_spectrum, check_values
 
 REJECTIONS = (0.9, 0.99)
-LEAST_ENERGY = 1e-3  # MeV, for showers that leave nothing
+LEAST_ENERGY = 1e-3  # MeV; replaces the energy of showers that deposit nothing
 Metrics = dict[str, Any]
 
 
 class EnergyRegression:
     """A network that reconstructs the incident energy from high-level features, trained on the reference.
 
-    Its target is ln(E_inc / E_tot), so that it learns the correction to the energy sum. 60 % of the reference train
-    it, 20 % choose the epoch, and the last 20 % are what `own` reports.
+    The target is ln(E_inc / E_tot), the correction to the energy sum. Of the reference, 60 % train the network, 20 %
+    select the epoch, and the last 20 % give `own`.
+
+    Attributes:
+        own: bias and resolution on the test split of the reference.
     """
 
     def __init__(self, reference: Showers, recipe: Recipe, seed: int) -> None:
@@ -41,7 +44,7 @@ class EnergyRegression:
         self.own = self(reference[np.sort(test)])
 
     def __call__(self, showers: Showers) -> list[Metrics]:
-        """Bias and resolution of E_reco / E_inc in bins of incident energy, with their errors."""
+        """Bias and resolution of E_reco / E_inc, with errors, in bins of incident energy."""
         correction = self._network(observed(showers)) * self._width + self._centre
         energy = showers.incidents.energy
         ratio = np.exp(correction - _target(showers))
@@ -49,12 +52,12 @@ class EnergyRegression:
 
 
 def observed(showers: Showers) -> Floats:
-    """High-level features (N, D) less the incident energy: what a detector measures."""
+    """High-level features (N, D) without the incident energy, which a detector does not measure."""
     return high_level(showers)[:, 1:]
 
 
 def recipe_for_analysis(recipe: Recipe) -> Recipe:
-    """The default network for every recipe, since an analysis is not tuned to its judge."""
+    """The default network for every recipe, since an analysis is not tuned to the judge."""
     return Recipe(name=recipe.name, epochs=min(recipe.epochs, 40))
 
 
@@ -79,17 +82,22 @@ def _bias(ratio: Floats) -> Metrics:
 
 @dataclass(frozen=True)
 class Working:
-    """One working point: a cut on the network's output and the share of background it rejects."""
+    """One working point: a cut on the network's output, and the share of background that it rejects."""
 
     rejection: float
     cut: float
 
 
 class Identification:
-    """A network that tells the reference's particle from another, trained on Geant4 showers of both.
+    """A network that distinguishes the reference's particle from another, trained on Geant4 showers of both.
+
+    Attributes:
+        auc: area under the ROC curve on the test split.
+        own: efficiencies on the test split of the reference.
+        particles: names of the particles of signal and background.
 
     Raises:
-        InputError: background showers of another detector or spectrum, or fewer than 200.
+        InputError: the background has another detector or spectrum, or fewer than 200 showers.
     """
 
     def __init__(self, reference: Showers, background: Showers, recipe: Recipe, seed: int) -> None:
@@ -122,7 +130,7 @@ def check_background(reference: Showers, background: Showers) -> None:
     """Reject background showers that cannot be compared with the reference.
 
     Raises:
-        InputError: another detector or spectrum, the same particle, too few showers, or bad values.
+        InputError: the detector or spectrum differs, the particle does not, there are too few showers, or values are invalid.
     """
     check_values("background", background)
     if background.detector != reference.detector:

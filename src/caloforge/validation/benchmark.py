@@ -1,4 +1,4 @@
-"""The benchmark: all metrics of the floor and of every candidate, by the same functions and at the same sizes."""
+"""The benchmark: all metrics of the floor and of every candidate, by the same functions and with equal sizes."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def check_judges(recipe: str, seeds: int) -> Recipe:
     """Check the recipe and the number of classifiers.
 
     Raises:
-        InputError: an unknown recipe, or no classifiers.
+        InputError: the recipe is unknown, or the number is less than one.
     """
     if seeds < 1:
         raise InputError(f"seeds must be 1 or more, not {seeds}")
@@ -44,7 +44,17 @@ def measure(
     training: Showers | None = None,
     background: Showers | None = None,
 ) -> Metrics:
-    """All metrics as one dictionary, as in metrics.json."""
+    """Compute all metrics, in the structure of metrics.json.
+
+    Args:
+        samples: reference, floor and candidates.
+        recipe: settings of classifiers and distances.
+        seed: seed of all random numbers.
+        seeds: trainings of each classifier.
+        tick: function that is called with the name of each step as it begins.
+        training: training showers of the candidates, for the memorisation test.
+        background: Geant4 showers of another particle, for the identification.
+    """
     reference = Sample("reference", samples.reference, samples.reference)
     comparison = Comparison(reference, recipe, [seed * 1000 + k for k in range(seeds)], tick, training)
     compared = (Sample(name, showers, samples.whole.get(name, showers)) for name, showers in samples.compared.items())
@@ -70,7 +80,7 @@ def measure(
 def _analyses(
     samples: Samples, recipe: Recipe, seed: int, background: Showers | None, results: dict[str, Metrics]
 ) -> Metrics:
-    """Train analyses on the reference, add each sample's results, and return those of the reference's test split."""
+    """Train analyses on the reference, add the results of each sample, and return those of the test split."""
     tests: dict[str, EnergyRegression | Identification] = {}
     if np.ptp(samples.reference.incidents.energy) > 0:
         tests["regression"] = EnergyRegression(samples.reference, recipe, seed)
@@ -99,10 +109,10 @@ def _describe(showers: Showers) -> Metrics:
 
 
 def make_folder(out: Path) -> None:
-    """Make the folder and check that files can be written.
+    """Create a folder, and check that files can be written in it.
 
     Raises:
-        InputError: it cannot be made or written.
+        InputError: the folder cannot be created or written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -117,7 +127,7 @@ def write_metrics(path: Path, metrics: Metrics) -> None:
 
 
 def finite(value: Any) -> Any:
-    """The same structure with plain Python numbers, None for those that are not finite."""
+    """The same structure with plain Python numbers; numbers that are not finite become None."""
     if isinstance(value, dict):
         return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Tests of all cells and of all pairs of layers: where samples differ, and how significantly."""
+"""Tests of all cells and of all pairs of layers: the largest difference between samples and its significance."""
 
 from typing import Any
 
@@ -9,14 +9,15 @@ from caloforge.showers import Showers
 from caloforge.validation import observables as obs
 from caloforge.validation.moments import Energies, Floats, chunks, lateral_moments
 
-LEAST_SHARE = 1e-4  # of the total energy: rarer cells have no Gaussian mean
+LEAST_SHARE = 1e-4  # least share of the total energy; means of rarer cells are not Gaussian
 Metrics = dict[str, Any]
 
 
 def cell_means(reference: Showers, other: Showers) -> Metrics:
     """Largest difference of mean cell energy over incident energy, in standard errors, with its cell and probability.
 
-    Cells with less than 1e-4 of the energy are left out; the probability counts the cells tried (Bonferroni).
+    Cells with less than 1e-4 of the energy are left out. The probability is corrected for the number of cells
+    (Bonferroni).
     """
     (mean_a, error_a), (mean_b, error_b) = (_cell_moments(s) for s in (reference, other))
     error = np.hypot(error_a, error_b)
@@ -35,7 +36,7 @@ def cell_means(reference: Showers, other: Showers) -> Metrics:
 
 
 def _cell_moments(showers: Showers) -> tuple[Floats, Floats]:
-    """Mean of cell energy over incident energy (n_cells,), and its standard error."""
+    """Means (n_cells,) of cell energy over incident energy, and their standard errors (n_cells,)."""
     energies, scale = showers.thresholded(), 1 / showers.incidents.energy[:, None]
     first, second = np.zeros(energies.shape[1]), np.zeros(energies.shape[1])
     for rows in chunks(energies):
@@ -48,11 +49,11 @@ def _cell_moments(showers: Showers) -> tuple[Floats, Floats]:
 
 
 def layer_correlations(reference: Showers, other: Showers) -> Metrics:
-    """Correlations of layer energies, response, depth and centres: the largest difference in standard errors.
+    """Largest difference of the correlations between layer energies, centres and widths, in standard errors.
 
-    Of quantities relative to incident energy, by their ranks (Spearman), as Fisher's z averaged over blocks of showers.
-    Its error is that of the blocks, since correlations near one follow no formula: rare showers decide them. The
-    probability is Student's and counts the pairs tried.
+    Rank correlations (Spearman) are averaged over blocks of showers as Fisher's z. The error comes from the spread of
+    the blocks, since rare showers determine correlations near one. The probability is that of Student's t distribution,
+    corrected for the number of pairs.
     """
     ours, theirs = correlated(reference), correlated(other)
     names = [name for name, values in ours.items() if values.std() > 0]
@@ -94,7 +95,7 @@ MOST_LAYERS = 12
 
 
 def correlated(showers: Showers) -> dict[str, Floats]:
-    """Quantities (N,) whose correlations are compared, by name; of at most 12 layers, evenly spread."""
+    """Quantities (N,) by name whose correlations are compared, in at most 12 layers evenly spread in depth."""
     energies, detector = showers.thresholded(), showers.detector
     chosen = spread_layers(detector, MOST_LAYERS)
     layers = obs.layer_energies(detector, energies) / showers.incidents.energy[:, None]
@@ -107,13 +108,13 @@ def correlated(showers: Showers) -> dict[str, Floats]:
 
 
 def spread_layers(detector: Detector, most: int) -> list[int]:
-    """At most so many layers, evenly spread in depth."""
+    """Numbers of at most `most` layers, evenly spread in depth."""
     n = len(detector.layers)
     return sorted({int(k) for k in np.linspace(0, n - 1, min(n, most)).round()})
 
 
 def _ranks(values: Floats) -> Floats:
-    """Ranks (N, K) of columns, the mean rank for ties: empty layers are equal, in whatever order they come."""
+    """Ranks (N, K) of columns; ties, such as empty layers, have their mean rank."""
     from scipy.stats import rankdata
 
     return np.asarray(rankdata(values, axis=0), np.float64)

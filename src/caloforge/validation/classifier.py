@@ -1,4 +1,4 @@
-"""The classifier test: networks and trees that distinguish Geant4 showers from others."""
+"""The classifier test: networks and trees that distinguish Geant4 showers from generated ones."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint parts of two classes; labels: 0 generated, 1 Geant4."""
+    """Three disjoint parts of two classes; the label is 0 for generated and 1 for Geant4 showers."""
 
     train: Data
     select: Data
@@ -22,10 +22,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Score:
-    """One trained classifier on its test split.
+    """Result of one trained classifier on its test split.
 
     Attributes:
-        auc: area under the ROC curve; 0.5 for equal samples.
+        auc: area under the ROC curve, which is 0.5 for equal samples.
         jsd: Jensen-Shannon divergence (ln 2 - BCE) / ln 2 after isotonic calibration on the selection split.
         n_train, n_test: showers per class.
     """
@@ -52,7 +52,7 @@ def _join(generated: Array, geant4: Array) -> Data:
 
 
 def classify(generated: Array, geant4: Array, recipe: Recipe, seed: int) -> Score:
-    """Train on one part, choose the epoch on a second, report on a third."""
+    """Train a network on one part of the showers, select the epoch on a second part, and test it on a third."""
     split = make_split(generated, geant4, recipe, seed)
     network = fit(recipe, split.train, split.select, cross_entropy, seed)
     select, test = (_sigmoid(network(part.inputs)) for part in (split.select, split.test))
@@ -60,7 +60,7 @@ def classify(generated: Array, geant4: Array, recipe: Recipe, seed: int) -> Scor
 
 
 def classify_trees(generated: Array, geant4: Array, recipe: Recipe, seed: int) -> Score:
-    """The same test with gradient-boosted trees, which need no tuning."""
+    """Train gradient-boosted trees, which need no tuning, in the same test."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     split = make_split(generated, geant4, recipe, seed)
@@ -73,7 +73,7 @@ def classify_trees(generated: Array, geant4: Array, recipe: Recipe, seed: int) -
 
 
 def score(split: Split, select: Floats, test: Floats, *, calibrated: bool) -> Score:
-    """AUC and JSD of the probabilities given to the selection and the test split."""
+    """AUC and JSD on the test split, from the probabilities of the selection and the test split."""
     from sklearn.isotonic import IsotonicRegression
 
     isotonic = IsotonicRegression(out_of_bounds="clip", y_min=1e-6, y_max=1 - 1e-6)
@@ -86,7 +86,7 @@ def score(split: Split, select: Floats, test: Floats, *, calibrated: bool) -> Sc
 
 
 def area_under_curve(scores: Floats, target: Floats) -> float:
-    """Area under the ROC curve: the probability that a Geant4 shower scores higher, ties counting half."""
+    """Area under the ROC curve: the probability that a Geant4 shower scores higher; ties count half."""
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(target, scores))

@@ -1,4 +1,4 @@
-"""Small networks of the classifier test: one training loop with early stopping, for classification and regression."""
+"""Small networks for classification and regression, and their training loop with early stopping."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -17,7 +17,7 @@ except ImportError:
     raise InputError("the classifiers of validation need PyTorch; install the extra: caloforge[train]") from None
 
 Array = NDArray[Any]
-CLIP = 10.0  # standard deviations: a rarely hit cell must not drive the network
+CLIP = 10.0  # standard deviations; a rarely hit cell must not dominate the network
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -32,8 +32,8 @@ class Network:
     """A fitted multilayer perceptron.
 
     Attributes:
-        epochs: epochs trained.
-        best_epoch: the epoch kept, counted from 1.
+        epochs: number of epochs of the training.
+        best_epoch: the selected epoch, counted from 1.
     """
 
     def __init__(self, model: nn.Module, scale: "Scale", dtype: torch.dtype) -> None:
@@ -49,7 +49,7 @@ class Network:
 
 
 class Scale:
-    """Shift and scale to mean 0 and deviation 1 of the training inputs, clipped at 10; constants become 0."""
+    """Standardisation to mean 0 and deviation 1 of the training inputs, clipped at 10; constants become 0."""
 
     def __init__(self, inputs: Array | None) -> None:
         self._fit = None
@@ -59,7 +59,7 @@ class Scale:
             self._fit = (torch.as_tensor(mean), torch.as_tensor(np.where(constant, np.inf, deviation)))
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Scaled inputs."""
+        """Standardised inputs (N, D) of inputs (N, D)."""
         if self._fit is None:
             return inputs
         mean, deviation = self._fit
@@ -67,9 +67,9 @@ class Scale:
 
 
 def fit(recipe: Recipe, train: Data, select: Data, loss: Loss, seed: int) -> Network:
-    """Train a perceptron with Adam; the epoch that scores best on `select` is kept.
+    """Train a perceptron with Adam, and keep the epoch with the best score on `select`.
 
-    Same seed, same threads: same network.
+    The same seed and the same number of threads give the same network.
     """
     dtype = torch.float64 if recipe.precise else torch.float32
     generator = torch.Generator().manual_seed(seed)
@@ -80,7 +80,7 @@ def fit(recipe: Recipe, train: Data, select: Data, loss: Loss, seed: int) -> Net
 
 
 def _perceptron(size: int, hidden: tuple[int, ...], dtype: torch.dtype, generator: torch.Generator) -> nn.Sequential:
-    """Linear layers with LeakyReLU(0.01) between, initialised as PyTorch does by default, from `generator`."""
+    """Linear layers with LeakyReLU(0.01) between them, and PyTorch's default initialisation from `generator`."""
     widths = (size, *hidden, 1)
     blocks: list[nn.Module] = []
     for a, b in pairwise(widths):
@@ -121,7 +121,7 @@ def _tensors(network: Network, data: Data) -> tuple[Tensor, Tensor]:
 
 
 def _score(network: Network, recipe: Recipe, select: Data, loss: Loss) -> float:
-    """Accuracy, or the negative loss: higher is better."""
+    """Score on the selection split (accuracy or negative loss), of which higher is better."""
     output = network(select.inputs)
     if recipe.select == "accuracy":
         return float(np.mean((output > 0) == (select.targets > 0.5)))

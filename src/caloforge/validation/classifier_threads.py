@@ -1,4 +1,4 @@
-"""Several networks at once on one thread each: small networks are slower when threads share their sums."""
+"""Threads of the classifiers: several networks at once on one thread each, which is fastest for small networks."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Let torch, BLAS and OpenMP use one thread each, which also makes sums independent of the machine's cores.
+    """Context in which torch, BLAS and OpenMP use one thread each, so that sums do not depend on the number of cores.
 
     Raises:
         InputError: PyTorch or scikit-learn is missing.
@@ -33,6 +33,6 @@ def single_threaded() -> Iterator[None]:
 
 
 def over_seeds(work: Callable[[int], Result], seeds: list[int]) -> list[Result]:
-    """Results of `work` for every seed, in order, as many at once as there are cores."""
+    """Results of `work` for every seed, in order; as many seeds run at once as there are cores."""
     with ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)) as pool:
         return list(pool.map(work, seeds))

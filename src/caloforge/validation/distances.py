@@ -9,29 +9,34 @@ from numpy.typing import NDArray
 from caloforge.validation.moments import Floats
 from caloforge.validation.table import Table, bin_edges
 
-GRID = 400  # bins for the errors of Wasserstein distances
+GRID = 400  # bins in which errors of Wasserstein distances are computed
 ENERGY_BINS = 5
 MANY_COLUMNS = 120
 Metrics = dict[str, Any]
 
 
 def separation_power(a: Floats, b: Floats) -> float:
-    """1/2 sum (a - b)^2 / (a + b) of two histograms of counts, each scaled to sum 1: 0 equal, 1 disjoint.
+    """Separation power 1/2 sum (a - b)^2 / (a + b) of two normalised histograms.
 
-    Source: eq. 15 of arXiv:2009.03796; CaloChallenge's `_separation_power`.
+    It is 0 for equal and 1 for disjoint histograms. Source: eq. 15 of arXiv:2009.03796; CaloChallenge's
+    `_separation_power`.
+
+    Args:
+        a: counts of one histogram (n_bins,).
+        b: counts of the other (n_bins,).
     """
     return float(_separation(_unit_sum(a), _unit_sum(b)))
 
 
 def histogram(values: Floats, edges: Floats) -> Floats:
-    """Counts per bin; the first and last bin also hold what lies outside, so that nothing is dropped."""
+    """Counts per bin; the first and the last bin also hold the values outside, so that none is dropped."""
     values = values[np.isfinite(values)]
     index = np.searchsorted(edges, values, side="right") - 1
     return np.bincount(index.clip(0, len(edges) - 2), minlength=len(edges) - 1).astype(np.float64)
 
 
 def wasserstein(a: Floats, b: Floats) -> float:
-    """Wasserstein distance of two samples in the observable's unit, values that are not finite left out."""
+    """Wasserstein distance of two samples in the observable's unit; values that are not finite are left out."""
     from scipy.stats import wasserstein_distance
 
     a, b = (x[np.isfinite(x)] for x in (a, b))
@@ -39,9 +44,10 @@ def wasserstein(a: Floats, b: Floats) -> float:
 
 
 def compare(reference: Table, other: Table, bootstraps: int, seed: int) -> dict[str, Metrics]:
-    """Mean and width ratios, separation power and Wasserstein distance of every observable, each with its error.
+    """Ratios of mean and width, separation power and Wasserstein distance of every observable, each with its error.
 
-    Ratios are other over reference; Wasserstein distances are in the observable's unit, and over the reference's width.
+    Ratios are other over reference. Wasserstein distances are given in the observable's unit, and in widths of the
+    reference.
     """
     columns = list(reference)
     a, b = (np.column_stack([table[name].values for name in columns]) for table in (reference, other))
@@ -56,7 +62,7 @@ def compare(reference: Table, other: Table, bootstraps: int, seed: int) -> dict[
 
 
 def ratio_errors(a: Floats, b: Floats, bootstraps: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Ratios b / a of means and standard deviations of columns (N, K), and their bootstrap errors; NaN left out."""
+    """Ratios b / a of means and standard deviations of columns (N, K), and their bootstrap errors, without NaN."""
     (mean_a, std_a), (mean_b, std_b) = _moments(a, None), _moments(b, None)
     boot_a, boot_b = (_moments(x, rng.poisson(1.0, (bootstraps, len(x))).astype(np.float32)) for x in (a, b))
     mean_error, std_error = (np.std(_ratio(y, x), axis=0) for x, y in zip(boot_a, boot_b, strict=True))
@@ -75,7 +81,7 @@ def _ratio(a: Floats, b: Floats) -> Floats:
 
 
 def _moments(values: Floats, weights: NDArray[np.float32] | None) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of columns (B, K) under weights (B, N); shifted first, so that widths keep digits."""
+    """Means and standard deviations (B, K) of columns (N, K) under weights (B, N); a shift keeps digits of widths."""
     finite = np.isfinite(values)
     shift = np.where(finite, values, 0).sum(axis=0) / finite.sum(axis=0).clip(min=1)
     x = np.where(finite, values - shift, 0.0)
@@ -92,7 +98,7 @@ def _weigh(weights: NDArray[np.float32], columns: NDArray[Any]) -> Floats:
 
 
 def shape_distances(a: Floats, b: Floats, edges: Floats, bootstraps: int, rng: np.random.Generator) -> Metrics:
-    """Separation power in `edges` and Wasserstein distance of two samples, with bootstrap errors."""
+    """Separation power in bins of `edges`, and Wasserstein distance, of two samples, with bootstrap errors."""
     counts = [histogram(x, edges) for x in (a, b)]
     boot = [_unit_sum(rng.poisson(c, (bootstraps, len(c))).astype(np.float64)) for c in counts]
     distance, error = wasserstein_error(a, b, bootstraps, rng)
@@ -107,7 +113,7 @@ def shape_distances(a: Floats, b: Floats, edges: Floats, bootstraps: int, rng: n
 
 
 def wasserstein_error(a: Floats, b: Floats, bootstraps: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Wasserstein distance, and its bootstrap error on a grid of 400 bins over the range of both."""
+    """Wasserstein distance, and its bootstrap error on a grid of 400 bins over the range of both samples."""
     joined = np.concatenate([x[np.isfinite(x)] for x in (a, b)])
     if not len(joined) or joined.min() == joined.max():
         return wasserstein(a, b), 0.0
@@ -125,9 +131,9 @@ def width_error(values: Floats) -> float:
 
 
 def energy_bins(energy: Floats) -> list[tuple[float, float]]:
-    """Bins [low, high] of incident energy [MeV]: each energy where at most ten occur, else five equally filled.
+    """Bins [low, high] of incident energy [MeV]: one per energy if at most ten occur, else five with equal contents.
 
-    Labels, energies that many showers share, are not cut apart: each bin has as many of them as the others.
+    If many showers share an energy, bins contain equal numbers of distinct energies, so that none is divided.
     """
     distinct = np.unique(energy)
     if len(distinct) <= 10:

@@ -1,4 +1,4 @@
-"""Inputs of the classifiers: one matrix per view of the same showers."""
+"""Inputs of the classifiers: one matrix of features per view of the showers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +11,16 @@ from caloforge.showers import Showers
 from caloforge.validation.moments import Energies, Floats, lateral_moments
 
 Matrix = NDArray[Any]
-EMPTY = 1e-8  # MeV, added before logarithms as in CaloChallenge's evaluate.py
+EMPTY = 1e-8  # MeV; added before logarithms, as in CaloChallenge's evaluate.py
 VIEWS = ("low", "low_normed", "high", "log", "fixed")
 
 
 def high_level(showers: Showers) -> Floats:
     """CaloChallenge's high-level features (N, 2 + n_layers (4 to 8)) of showers above threshold.
 
-    log10 E_inc; log10(E_layer + 1e-8); centres x, y and widths x, y over 100 mm for layers divided in both; log10(E_tot
-    + 1e-8); sparsity per layer; centre and width in r over 100 mm. Energies in MeV over the sampling fraction.
-    Source: `prepare_high_data_for_classifier` of CaloChallenge's evaluate.py (commit 9b41df72).
+    In order, they are log10 E_inc; log10(E_layer + 1e-8); centres x, y and widths x, y over 100 mm for divided layers;
+    log10(E_tot + 1e-8); sparsity per layer; centre and width in r over 100 mm. Energies are in MeV, divided by the
+    sampling fraction. Source: `prepare_high_data_for_classifier` of CaloChallenge's evaluate.py (commit 9b41df72).
     """
     scale = 1 / showers.detector.readout.sampling_fraction
     moments = lateral_moments(showers.detector, showers.thresholded())
@@ -41,7 +41,7 @@ def high_level(showers: Showers) -> Floats:
 
 
 def divided_layers(detector: Detector) -> NDArray[np.intp]:
-    """Layers with a direction across: rings cut in phi, or more than one rectangle."""
+    """Numbers of the layers in which x and y are measured: rings divided in phi, or more than one rectangle."""
     return np.flatnonzero([layer.cells.is_divided for layer in detector.layers])
 
 
@@ -54,7 +54,7 @@ def low(showers: Showers) -> Matrix:
 def low_normed(showers: Showers, *, raw: bool = False) -> Matrix:
     """log10 E_inc, cells over their layer's energy, and log10(E_layer + 1e-8) (N, 1 + n_cells + n_layers).
 
-    With `raw` the cells are not thresholded, only the layers' energies are, as CaloChallenge's script has it.
+    With `raw` only the layer energies are thresholded, and the cells are not, as in CaloChallenge's script.
     """
     above, detector = showers.thresholded(), showers.detector
     layers = detector.sum_layers(above)
@@ -83,20 +83,20 @@ def caloflow_cells(showers: Showers, *, normed: bool) -> Floats:
 
 
 def log(showers: Showers) -> Matrix:
-    """log10 E_inc and log10 of the cells over the threshold, 0 where empty (N, 1 + n_cells)."""
+    """log10 E_inc and log10 of the cells over the threshold (N, 1 + n_cells); empty cells are 0."""
     cells = showers.thresholded()
     return _with_energy(showers, np.log10(np.maximum(cells, lowest(showers.detector)) / lowest(showers.detector)))
 
 
 def lowest(detector: Detector) -> np.float32:
-    """Energy [MeV] that stands for empty cells in logarithms: the lowest threshold, or 1 eV where there is none."""
+    """Energy [MeV] that replaces empty cells in logarithms: the lowest threshold, or 1 eV if there is none."""
     return np.float32(detector.threshold or 1e-6)
 
 
 def fixed(showers: Showers) -> Floats:
-    """High-level features with energies relative to the incident energy, for showers of nearly one energy.
+    """High-level features for showers of nearly one energy, with energies relative to the incident energy.
 
-    E_tot / E_inc replaces log10 E_tot, and E_layer / E_inc the layers' log10, so that a narrow range of incident
+    E_tot / E_inc replaces log10 E_tot, and E_layer / E_inc replaces log10 E_layer, so that the spread of incident
     energies does not hide the resolution.
     """
     values, n_layers = high_level(showers), len(showers.detector.layers)
@@ -112,7 +112,7 @@ def _with_energy(showers: Showers, cells: Energies) -> Matrix:
 
 
 def narrow_slice(energy: Floats, least: int = 500, share: float = 0.1) -> tuple[float, float]:
-    """Limits [MeV] of the slice around the median energy that holds `share` of the showers and `least` at least."""
+    """Limits [MeV] of the slice around the median energy that holds the `share` of showers, and at least `least`."""
     part = min(1.0, max(share, least / len(energy)))
     low_edge, high_edge = np.quantile(energy, [0.5 - part / 2, 0.5 + part / 2])
     return float(low_edge), float(high_edge)

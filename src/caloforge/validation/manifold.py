@@ -15,15 +15,15 @@ from caloforge.validation.recipes import Recipe
 Points = NDArray[np.float32]
 Indices = NDArray[np.int64]
 NEIGHBOURS = 5
-PUBLISHED_EMPTY = 0.1  # MeV: CaloChallenge's stand-in for empty cells, above the threshold of its data sets 2 and 3
+PUBLISHED_EMPTY = 0.1  # MeV; CaloChallenge's value for empty cells, above the threshold of its data sets 2 and 3
 HONEST = 0.01  # share of held-out showers that the memorisation test calls copies
-MOST_TURNS = 8  # all symmetries of square cells; rings can have a hundred
+MOST_TURNS = 8  # enough for all symmetries of square cells; rings can have a hundred
 BLOCK_BYTES = 2**26
 Metrics = dict[str, Any]
 
 
 def log_cells(showers: Showers, recipe: Recipe) -> Points:
-    """log10 of the cells [MeV] (N, n_cells); empty cells count as half the threshold, or as 0.1 MeV as published."""
+    """log10 of the cells (N, n_cells) [MeV]; empty cells have half the threshold, or 0.1 MeV if `as_published`."""
     cells = showers.thresholded() / np.float32(showers.detector.readout.sampling_fraction)
     empty = np.float32(PUBLISHED_EMPTY) if recipe.as_published else lowest(showers.detector) / 2
     cells[cells == 0] = empty
@@ -32,7 +32,7 @@ def log_cells(showers: Showers, recipe: Recipe) -> Points:
 
 
 def precision_recall(reference: Showers, other: Showers, recipe: Recipe) -> Metrics:
-    """Precision, recall, density, coverage with five neighbours on log cells, and the number of showers per side.
+    """Precision, recall, density and coverage of log cells with five neighbours, and the showers per side.
 
     Source: Naeem et al., arXiv:2002.09797; CaloChallenge's mode `prdc`.
     """
@@ -56,7 +56,7 @@ def precision_recall(reference: Showers, other: Showers, recipe: Recipe) -> Metr
 
 
 def distance_blocks(a: Points, b: Points) -> Iterator[tuple[slice, Points]]:
-    """Rows of `a` and their Euclidean distances to all of `b`, block by block."""
+    """Yield blocks of rows of `a` (N, D), and their Euclidean distances to all points of `b` (M, D)."""
     step = max(1, BLOCK_BYTES // (4 * len(b)))
     norm = (b**2).sum(axis=1)
     for start in range(0, len(a), step):
@@ -67,13 +67,13 @@ def distance_blocks(a: Points, b: Points) -> Iterator[tuple[slice, Points]]:
 
 
 def neighbour_distances(a: Points, b: Points, k: int) -> Points:
-    """Distances (N, k) from each of `a` to its k nearest of `b`, nearest first."""
+    """Distances (N, k) from each point of `a` to its k nearest points of `b`, nearest first."""
     found = [np.sort(np.partition(distance, k - 1, axis=1)[:, :k], axis=1) for _, distance in distance_blocks(a, b)]
     return np.concatenate(found)
 
 
 def shape(showers: Showers) -> Points:
-    """Root of each cell's share (N, n_cells): rescaled copies are the same point, and all points are of length 1."""
+    """Square root of each cell's share in the shower (N, n_cells): a unit vector that rescaling does not change."""
     cells = showers.thresholded()
     total = cells.sum(axis=1, keepdims=True)
     return np.sqrt(cells / np.where(total > 0, total, np.float32(1)))
@@ -82,13 +82,21 @@ def shape(showers: Showers) -> Points:
 def memorisation(training: Showers, held_out: Showers, generated: Showers, recipe: Recipe) -> Metrics | None:
     """Test of memorisation: whether generated showers are nearer to the training set than independent Geant4 showers.
 
-    `copied` is the summary: the share of generated showers whose nearest training shower is, compared with the
-    second nearest, closer than for 99 % of the held-out ones, less that 1 %; 0 for an honest simulator, 1 for copies.
-    The ratio of the two distances, unlike the distance, does not call a blurred average a copy. Distances are between
-    shapes, whatever the energy, and the least over the detector's symmetries, so that rescaled and reflected copies
-    are found. Medians of nearest distances are given both ways: from generated and held-out to training showers, and
-    from training showers to each. Showers of fewer than two cells are left out, since their shapes repeat; None where
-    hardly any other is left.
+    Each shower has a ratio of the distances to its nearest and second nearest training shower. A shower counts as a
+    copy if its ratio is below that of 99 % of the held-out showers; `copied` is the share of copies, minus the expected
+    1 %. It is 0 for a simulator that copies nothing, and 1 for copies. Unlike the distance, the ratio does not call a
+    blurred average a copy. Distances are between shapes and minimal over the detector's symmetries, so that rescaled
+    and reflected copies are found. Showers with fewer than two cells are left out, since their shapes repeat.
+
+    Args:
+        training: training showers of the candidate.
+        held_out: independent Geant4 showers.
+        generated: showers of the candidate.
+        recipe: settings; `largest` limits the showers per side.
+
+    Returns:
+        `copied` and its error, and median nearest distances to and from the training showers; None if hardly any shower
+        is left.
     """
     n = min(len(generated), len(held_out), recipe.largest or len(generated))
     turns = symmetries(training.detector)
@@ -117,10 +125,11 @@ def _of_two_cells(points: Points) -> Points:
 
 
 def turned_distances(a: Points, b: Points, turns: Indices, k: int) -> Points:
-    """Distances (N, k) from each of `a` to its k nearest of `b`, the least over permutations (n_turns, n_cells).
+    """Distances (N, k) from each shower of `a` to its k nearest of `b`, minimal over permutations (n_turns, n_cells).
 
-    Of more than eight turns only the eight are tried that bring a shower nearest to the orientation all `b` are put
-    in: the one with the largest projection on a fixed random direction. Equal showers have equal orientations.
+    All showers of `b` are turned to a standard orientation: the one with the largest projection on a fixed random
+    direction. A shower of `a` is tried in the eight orientations with the largest projections. Equal showers have equal
+    orientations.
     """
     a_projected, b_projected = _projections(a, turns), _projections(b, turns)
     b = _turn(b, turns[np.argmax(b_projected, axis=1)])
@@ -138,7 +147,7 @@ def turned_distances(a: Points, b: Points, turns: Indices, k: int) -> Points:
 
 
 def _projections(points: Points, turns: Indices) -> Points:
-    """Projections (N, n_turns) of all turned points on one random direction."""
+    """Projections (N, n_turns) of points, after each turn, on one random direction."""
     towards = np.zeros((points.shape[1], len(turns)), np.float32)
     direction = np.random.default_rng(0).standard_normal((points.shape[1], 1))
     towards[turns.T, np.arange(len(turns))] = direction

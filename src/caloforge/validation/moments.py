@@ -1,4 +1,4 @@
-"""Lateral moments of the energy in each layer, the base of observables and of the classifier's features."""
+"""Lateral moments of the energy in each layer, from which observables and classifier features are computed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from caloforge.detector import Detector, Layer
 
 Floats = NDArray[np.float64]
 Energies = NDArray[np.floating]
-CHUNK_VALUES = 2**23  # cells handled at once: 64 MiB in float64
-TINY = 1e-16  # of CaloChallenge's HighLevelFeatures.py: an empty layer has centre and width zero
+CHUNK_VALUES = 2**23  # cells in memory at once: 64 MiB in float64
+TINY = 1e-16  # as in CaloChallenge's HighLevelFeatures.py; an empty layer has centre and width zero
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Moments:
     """Moments of the energy in each layer, all (N, n_layers).
 
     Attributes:
-        energy: [MeV].
-        centre: energy-weighted mean of x, y, r [mm], by name; 0 where the layer is empty.
-        width: energy-weighted standard deviation of x, y, r [mm], by name; 0 where the layer is empty.
-        occupancy: share of cells above zero.
+        energy: energy of the layer [MeV].
+        centre: energy-weighted mean of x, y, r [mm], by name; 0 in empty layers.
+        width: energy-weighted standard deviation of x, y, r [mm], by name; 0 in empty layers.
+        occupancy: share of cells with energy.
     """
 
     energy: Floats
@@ -32,7 +32,7 @@ class Moments:
 
 
 def chunks(energies: Energies) -> Iterator[slice]:
-    """Slices of rows that keep a chunk of cells within memory."""
+    """Slices of rows, each with at most `CHUNK_VALUES` cells."""
     step = max(1, CHUNK_VALUES // max(1, energies.shape[1]))
     return (slice(start, start + step) for start in range(0, len(energies), step))
 
@@ -45,8 +45,8 @@ def coordinates(layer: Layer) -> Floats:
 def lateral_moments(detector: Detector, energies: Energies) -> Moments:
     """Energy, centres, widths and occupancy of each layer of cells (N, n_cells) [MeV].
 
-    Centre and width as in CaloChallenge's HighLevelFeatures.py: sum(x E) / (sum(E) + 1e-16), and the root of
-    sum(x^2 E) / (sum(E) + 1e-16) - centre^2 clipped at zero.
+    The centre is sum(x E) / (sum(E) + 1e-16). The width is the square root of sum(x^2 E) / (sum(E) + 1e-16) - centre^2,
+    which is clipped at zero. Source: CaloChallenge's HighLevelFeatures.py.
     """
     n, n_layers = len(energies), len(detector.layers)
     sums = np.empty((n, n_layers, 7))

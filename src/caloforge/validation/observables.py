@@ -1,6 +1,6 @@
 """Observables of showers: functions of a detector and cell energies (N, n_cells) [MeV], thresholded by the caller.
 
-What is undefined for a shower (the centre of an empty layer) is NaN. Cells of any layer grid, any number of layers.
+Undefined values (such as the centre of an empty layer) are NaN. Layers may have any grid and any number.
 """
 
 import numpy as np
@@ -23,12 +23,12 @@ def response(detector: Detector, energies: Energies, incident: Floats) -> Floats
 
 
 def layer_energies(detector: Detector, energies: Energies) -> Floats:
-    """Energy in each layer (N, n_layers) [MeV]; over layers the longitudinal profile."""
+    """Energy in each layer (N, n_layers) [MeV]: the longitudinal profile."""
     return np.concatenate([detector.sum_layers(energies[rows]) for rows in chunks(energies)])
 
 
 def fractions(layers: Floats) -> Floats:
-    """Share of each layer in the total energy (N, n_layers); NaN where nothing is deposited."""
+    """Share of each layer in the total energy (N, n_layers); NaN for empty showers."""
     return _divide(layers, layers.sum(axis=1, keepdims=True))
 
 
@@ -88,13 +88,13 @@ def hottest_ratio(energies: Energies) -> Floats:
 
 
 def defined(moments: Moments, kind: str, axis: str) -> Floats:
-    """Centres or widths (N, n_layers) [mm] along x, y or r; NaN where the layer is empty."""
+    """Centres or widths (N, n_layers) [mm] along x, y or r; NaN in empty layers."""
     values: Floats = getattr(moments, kind)[axis]
     return np.where(moments.energy > 0, values, np.nan)
 
 
 def lateral_edges(layer: Layer, axis: str) -> Floats:
-    """Bin edges of the lateral profile along x, y, r [mm] or phi [rad]: the cells' own where they follow the axis."""
+    """Bin edges of the lateral profile along x, y, r [mm] or phi [rad]; cell edges if cells are divided along it."""
     return layer.cells.edges_along(axis)
 
 
@@ -111,7 +111,7 @@ def lateral_profile(detector: Detector, energies: Energies, layer: int, axis: st
 
 
 def cell_spectrum(energies: Energies, edges: Floats) -> Floats:
-    """Number of cells per bin of energy (n_bins,), all showers together; edges [MeV]."""
+    """Number of cells of all showers per bin of energy (n_bins,), for edges [MeV]."""
     counts = np.zeros(len(edges) - 1)
     for rows in chunks(energies):
         counts += np.histogram(energies[rows], edges)[0]
@@ -119,7 +119,7 @@ def cell_spectrum(energies: Energies, edges: Floats) -> Floats:
 
 
 def correlations(values: Floats) -> Floats:
-    """Pearson correlations (K, K) of columns (N, K), NaN left out pair by pair by setting them to the mean."""
+    """Pearson correlations (K, K) of columns (N, K), in which NaN are replaced by the mean."""
     centred = values - np.nanmean(values, axis=0)
     centred = np.where(np.isnan(centred), 0, centred)
     norm = np.sqrt((centred**2).sum(axis=0))

@@ -1,7 +1,7 @@
 """Shower shapes of photon identification, for detectors whose layers allow them.
 
-Definitions as in ATLAS photon identification (Eur. Phys. J. C 79 (2019) 205, table 1); eta is the axis that the strips
-divide finely, phi the other; cells are counted in the layer's own.
+Definitions are those of ATLAS photon identification (Eur. Phys. J. C 79 (2019) 205, table 1). eta is the axis that the
+strips divide finely, and phi the other axis. Sizes are in cells of the layer.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ import numpy as np
 from caloforge.detector import Detector, Grid, Layer
 from caloforge.validation.moments import Energies, Floats, chunks
 
-STRIP_ASPECT = 4.0  # cells at least so much longer than wide are strips
+STRIP_ASPECT = 4.0  # least ratio of length to width of a strip
 WINDOW = 7
 
 
 def middle_layer(detector: Detector) -> Layer | None:
-    """The thickest layer of 7 x 7 cells or more that are no strips; among equals that nearest a third of the depth."""
+    """The thickest layer with at least 7 x 7 cells other than strips; among equals, the nearest to 1/3 of the depth."""
     found = [layer for layer in detector.layers if _is_pads(layer)]
     return max(
         found, key=lambda layer: (round(layer.z_max - layer.z_min, 6), -abs(layer.z - detector.depth / 3)), default=None
@@ -24,16 +24,17 @@ def middle_layer(detector: Detector) -> Layer | None:
 
 
 def strip_layer(detector: Detector) -> Layer | None:
-    """The first layer of strips: cells four times longer than wide, ten or more across."""
+    """The first layer of strips: at least ten cells that are at least four times longer than wide."""
     return next((layer for layer in detector.layers if _is_strips(layer)), None)
 
 
 def photon_shapes(detector: Detector, energies: Energies) -> dict[str, Floats]:
-    """R_eta, R_phi, w_eta2 from the middle layer, w_s3 and E_ratio from the strips, each (N,); what the layers allow.
+    """Shower shapes (N,) by name: R_eta, R_phi, w_eta2 from the middle layer, and w_s3, E_ratio from the strips.
 
-    R_eta = E(3 x 7) / E(7 x 7) and R_phi = E(3 x 3) / E(3 x 7) around the hottest cell (first number along eta), w_eta2
-    the width in eta of 3 x 5 cells [cells], w_s3 the width of three strips around the hottest [strips], E_ratio the
-    contrast (E1 - E2) / (E1 + E2) of the two highest local maxima among the strips.
+    R_eta = E(3 x 7) / E(7 x 7) and R_phi = E(3 x 3) / E(3 x 7) around the hottest cell (first number along eta). w_eta2
+    is the width in eta of 3 x 5 cells [cells], and w_s3 the width of three strips around the hottest [strips]. E_ratio
+    is the contrast (E1 - E2) / (E1 + E2) of the two highest local maxima among the strips. Shapes for which the
+    detector has no layer are left out.
     """
     shapes: dict[str, Floats] = {}
     middle, strips = middle_layer(detector), strip_layer(detector)
@@ -76,7 +77,7 @@ def _strips(cells: Floats, eta_axis: int) -> dict[str, Floats]:
 
 
 def _around_hottest(cells: Floats) -> Floats:
-    """Windows (N, 7, 7) centred on each shower's hottest cell; outside the layer there is no energy."""
+    """Windows (N, 7, 7) around each shower's hottest cell; cells outside the layer have no energy."""
     n, _, width = cells.shape
     hottest = cells.reshape(n, -1).argmax(axis=1)
     padded = np.pad(cells, ((0, 0), (3, 3), (3, 3)))

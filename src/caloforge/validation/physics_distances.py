@@ -1,7 +1,7 @@
 """Fréchet and kernel physics distances of high-level features.
 
-Source: Kansal et al., Phys. Rev. D 107 (2023) 076017, arXiv:2211.10295; the algorithms of jetnet's `gen_metrics.py`
-(commit 6ca12b7), with our own random numbers.
+Source: Kansal et al., Phys. Rev. D 107 (2023) 076017, arXiv:2211.10295. The algorithms are those of jetnet's
+`gen_metrics.py` (commit 6ca12b7); random numbers differ.
 """
 
 import numpy as np
@@ -13,14 +13,14 @@ from caloforge.validation.recipes import Recipe
 POINTS, BATCHES = 10, 20
 KERNEL_BATCHES, DEGREE = 10, 4
 BLOCK = 1000
-ROUNDING = 1e-6  # spread of a feature, relative to its size, below which it is a constant
+ROUNDING = 1e-6  # spread of a feature, relative to its size, below which it counts as constant
 
 
 def physics_distances(reference: Floats, other: Floats, recipe: Recipe, seed: int) -> dict[str, dict[str, float]]:
-    """FPD and KPD of features (N, D), each as value and error.
+    """FPD and KPD of features (N, D), each with its error.
 
-    CaloChallenge draws 10 000 to 50 000 showers for FPD and 10 000 for KPD; by default it is a half to all of the
-    sample, and at most 2000.
+    CaloChallenge draws 10 000 to 50 000 showers for FPD and 10 000 for KPD. By default, FPD draws half to all of the
+    sample, and KPD at most 2000 showers.
     """
     n = min(len(reference), len(other))
     smallest, largest, batch = (10_000, 50_000, 10_000) if recipe.as_published else (n // 2, n, min(n, 2000))
@@ -30,10 +30,10 @@ def physics_distances(reference: Floats, other: Floats, recipe: Recipe, seed: in
 
 
 def scaled(reference: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Both samples over the largest magnitude of each reference feature; constant features are left out.
+    """Both samples, divided by the largest magnitude of each feature in the reference, without constant features.
 
-    A feature whose spread in the reference is rounding noise beside its size in either sample has no scale: divided by
-    it, the other sample would be at any distance.
+    A feature is constant if its spread in the reference is rounding noise compared with its size in either sample. Its
+    scale would be arbitrary, and so would the distance.
     """
     size = np.maximum(np.abs(reference).max(axis=0), np.abs(other).max(axis=0))
     varied = np.ptp(reference, axis=0) > ROUNDING * size
@@ -42,10 +42,17 @@ def scaled(reference: Floats, other: Floats) -> tuple[Floats, Floats]:
 
 
 def frechet_distance(reference: Floats, other: Floats, smallest: int, largest: int, seed: int) -> tuple[float, float]:
-    """Fréchet distance of Gaussians, extrapolated linearly in 1/N to infinite samples; value and error of the fit.
+    """Fréchet distance of Gaussians, extrapolated linearly in 1/N to infinite samples, and the error of the fit.
 
-    Ten sizes equally spaced in 1/N, twenty draws with replacement at each; intercept and slope are not negative.
-    NaN where no feature varies.
+    There are ten sizes, equally spaced in 1/N, with twenty draws with replacement each. Intercept and slope of the fit
+    are not negative. The result is NaN if no feature varies.
+
+    Args:
+        reference: features of the reference (N, D).
+        other: features of the other sample (M, D).
+        smallest: smallest number of showers in a draw.
+        largest: largest number of showers in a draw.
+        seed: seed of the draws.
     """
     x, y = scaled(reference, other)
     if not x.shape[1]:
@@ -57,7 +64,7 @@ def frechet_distance(reference: Floats, other: Floats, smallest: int, largest: i
 
 
 def _draw(x: Floats, y: Floats, size: int, rng: np.random.Generator) -> float:
-    """Distance of two draws with replacement, made by how often each shower is drawn."""
+    """Distance of two draws with replacement, in which each shower is weighted by its count."""
     (mean_x, cov_x), (mean_y, cov_y) = (
         _gaussian(s, rng.multinomial(size, np.full(len(s), 1 / len(s)))) for s in (x, y)
     )
@@ -81,7 +88,7 @@ def frechet(mean_x: Floats, cov_x: Floats, mean_y: Floats, cov_y: Floats) -> flo
 
 
 def _intercept(x: Floats, y: Floats) -> tuple[float, float]:
-    """Intercept of a line fitted with intercept and slope >= 0, and its error from the scatter of the points."""
+    """Intercept of a fitted line with intercept and slope >= 0, and its error from the scatter of the points."""
     from scipy.optimize import nnls
 
     design = np.column_stack([np.ones_like(x), x])
@@ -91,7 +98,14 @@ def _intercept(x: Floats, y: Floats) -> tuple[float, float]:
 
 
 def kernel_distance(reference: Floats, other: Floats, batch: int, seed: int) -> tuple[float, float]:
-    """Unbiased squared MMD with the kernel (x y / D + 1)^4: median and half the central 67.45 % range of ten draws."""
+    """Unbiased squared MMD with the kernel (x y / D + 1)^4: median and half the central 67.45 % range of ten draws.
+
+    Args:
+        reference: features of the reference (N, D).
+        other: features of the other sample (M, D).
+        batch: showers in a draw.
+        seed: seed of the draws.
+    """
     x, y = scaled(reference, other)
     if not x.shape[1]:
         return np.nan, np.nan

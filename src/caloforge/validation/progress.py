@@ -10,13 +10,13 @@ from caloforge.validation.judges.verdict import n_steps
 from caloforge.validation.recipes import Recipe
 from caloforge.validation.samples import Samples
 
-PER_SAMPLE = len(VIEWS) + 4  # observables, distances, every view, trees, analysis
-COMMON = 2  # analysis networks, report
+PER_SAMPLE = len(VIEWS) + 4  # steps: observables, distances, every view, trees, analysis
+COMMON = 2  # steps: analysis networks, report
 
 
 @contextmanager
 def steps(shown: bool, samples: Samples, recipe: Recipe) -> Iterator[Callable[[str], None]]:
-    """Give a function that names the step that begins; the bar counts the steps that ended."""
+    """Show a progress bar, and yield a function that takes the name of a step that begins."""
     with bar(quiet=not shown, transient=True) as progress:
         members = find_members(recipe.judges, samples.reference.detector)
         trainings = n_steps(len(members), recipe.folds, recipe.curve)

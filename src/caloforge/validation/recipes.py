@@ -12,20 +12,20 @@ class Recipe:
 
     Attributes:
         hidden: widths of the hidden layers.
-        learning_rate, batch, epochs: of Adam.
-        patience: epochs without a better selection score before training ends; None trains to the end.
-        standardise: whether inputs are shifted and scaled to those of the training split.
-        precise: float64 throughout.
-        select: what chooses the epoch on the selection split.
-        weight_decay: decoupled decay of the weights.
+        learning_rate, batch, epochs: settings of Adam.
+        patience: epochs without a better selection score after which training ends; None for all epochs.
+        standardise: whether inputs are standardised on the training split.
+        precise: whether to compute in float64.
+        select: criterion that selects the epoch on the selection split.
+        weight_decay: decoupled weight decay.
         calibrated: whether the AUC is taken after isotonic calibration on the selection split.
         as_published: CaloChallenge's inputs and samplings (cells of `low_normed` not thresholded, empty cells 0.1 MeV).
         inputs: whose definition the views `low` and `low_normed` follow.
-        bootstraps: resamplings for the errors of observables.
-        largest: showers per side used for neighbours and kernel distances; None for all.
-        learn: showers per class that a classifier is trained on; by default 60 %.
-        judges: members of the judge, by name; by default all that the detector allows.
-        folds: of the judge's cross-validation.
+        bootstraps: bootstrap resamplings for the errors of observables.
+        largest: largest number of showers per side for nearest neighbours; None for all.
+        learn: showers per class on which a classifier is trained; by default 60 %.
+        judges: names of the judge's members; by default all members that the detector allows.
+        folds: folds of the judge's cross-validation.
         curve: shares of the showers at which the judge's strongest member is trained again.
     """
 
@@ -58,7 +58,7 @@ class Recipe:
         return train, select, n - train - select
 
 
-# sizes of CaloChallenge's data sets 1 (photons, pions); 2 and 3 are split 60 : 20 : 20 like any other
+# splits of CaloChallenge's data sets 1 (photons, pions); its data sets 2 and 3 are split 60 : 20 : 20, as by default
 PUBLISHED_SPLITS = {121_000: (80_000, 20_000, 21_000), 120_800: (80_000, 20_000, 20_800)}
 
 RECIPES = {
@@ -106,10 +106,10 @@ RECIPES = {
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe with this name.
 
     Raises:
-        InputError: unknown name.
+        InputError: the name is unknown.
     """
     if name not in RECIPES:
         raise InputError(f"unknown recipe '{name}'; {nearest(name, RECIPES)}")

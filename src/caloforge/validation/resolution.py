@@ -10,7 +10,7 @@ from caloforge.validation.moments import Floats
 Statistic = Callable[[Floats], tuple[float, float]]
 Bins = list[tuple[float, float]]
 
-FEWEST = 4  # energies that a fit of three terms needs
+FEWEST = 4  # least number of energies for a fit of three terms
 DRAWS = 200  # bootstrap draws of the points
 
 
@@ -53,7 +53,7 @@ def width_over_mean(values: Floats) -> tuple[float, float]:
 
 
 def binned(values: Floats, at: Floats, bins: Bins, statistic: Statistic) -> tuple[Floats, Floats]:
-    """A statistic of values (n,) and its error in bins of another quantity (n,); NaN where fewer than two fall."""
+    """A statistic of values (n,) and its error, in bins of another quantity (n,); NaN in bins with fewer than two."""
     found = []
     for low, high in bins:
         chosen = values[(at >= low) & (at <= high) & np.isfinite(values)]
@@ -63,7 +63,7 @@ def binned(values: Floats, at: Floats, bins: Bins, statistic: Statistic) -> tupl
 
 
 def resolution_terms(response: Floats, energy: Floats, bins: Bins) -> dict[str, float] | None:
-    """Terms of the resolution of responses (n,) at incident energies (n,) [MeV]; None where bins are too few."""
+    """Terms of the resolution of responses (n,) at incident energies (n,) [MeV]; None if there are too few bins."""
     value, error = binned(response, energy, bins, width_over_mean)
     middles = np.array([(low + high) / 2e3 for low, high in bins])
     fit = fit_resolution(middles, value, error)
@@ -76,7 +76,7 @@ def fit_resolution(energy: Floats, value: Floats, error: Floats) -> Resolution |
     Args:
         energy: incident energies (n,) [GeV].
         value: resolutions (n,).
-        error: their standard errors (n,).
+        error: standard errors of the resolutions (n,).
 
     Returns:
         The terms with errors from a parametric bootstrap of the points; None with fewer than four points.
@@ -95,7 +95,7 @@ def fit_resolution(energy: Floats, value: Floats, error: Floats) -> Resolution |
 def _terms(energy: Floats, value: Floats, error: Floats) -> tuple[float, float, float]:
     from scipy.optimize import nnls
 
-    width = 2 * np.abs(value).clip(min=error) * error  # of the square of a resolution
+    width = 2 * np.abs(value).clip(min=error) * error  # error of the square of a resolution
     design = np.column_stack([1 / energy, 1 / energy**2, np.ones_like(energy)]) / width[:, None]
     squares, _ = nnls(design, value**2 / width)
     a, b, c = np.sqrt(squares).tolist()

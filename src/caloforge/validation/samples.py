@@ -1,4 +1,4 @@
-"""Preparation of samples: they are checked, split and cut to equal size."""
+"""Preparation of samples: check them, split the reference, and cut all to equal size."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,8 @@ from caloforge.units import counted, show_energy
 from caloforge.validation.moments import Floats, chunks
 
 FEWEST, FEW = 200, 5000
-MOST = 3  # times the showers of Geant4 that a candidate may have for the training of the judge
-FALSE_ALARM = 1e-4  # of refusing two samples of one spectrum, per quantity and pair of samples
+MOST = 3  # largest number of a candidate's showers for the training of the judge, in sizes of the reference
+FALSE_ALARM = 1e-4  # probability that two samples of one spectrum are rejected, per quantity and pair
 UNWEIGHTING_BINS = 30
 
 
@@ -26,12 +26,12 @@ class Samples:
     """Showers of one detector and spectrum, n per sample.
 
     Attributes:
-        reference: Geant4 showers that all are compared with.
-        floor: independent Geant4 showers: what a perfect simulator would score.
+        reference: Geant4 showers with which all others are compared.
+        floor: independent Geant4 showers, which score as a perfect simulator would.
         candidates: showers to judge, by name.
-        notes: what was cut, split, or is too small, in sentences.
+        notes: remarks on cuts, splits and small samples, in sentences.
         split: whether floor and reference are halves of one sample.
-        whole: the candidates before they were cut: further showers of theirs help to train the judge.
+        whole: the candidates before the cut; their additional showers are used to train the judge.
     """
 
     reference: Showers
@@ -43,20 +43,24 @@ class Samples:
 
     @property
     def compared(self) -> dict[str, Showers]:
-        """Floor first, then the candidates."""
+        """The floor, then the candidates, by name."""
         return {"floor": self.floor, **self.candidates}
 
 
 def prepare(
     reference: Showers, candidates: dict[str, Showers], floor: Showers | None, *, reweight: bool, seed: int
 ) -> Samples:
-    """Check that samples may be compared and cut them to one size.
+    """Check that samples can be compared, and cut them to one size.
 
-    Without `floor` the reference is split in two by position. With `reweight`, samples of another spectrum of incident
-    energies are thinned at random until they follow the reference's.
+    Args:
+        reference: Geant4 showers.
+        candidates: showers to judge, by name.
+        floor: independent Geant4 showers; by default the reference is split in two by position.
+        reweight: whether samples of another spectrum of incident energies are thinned at random to the reference's.
+        seed: seed of random orders and of the thinning.
 
     Raises:
-        InputError: values that are not finite or negative, other detectors, particles, spectra or directions, or
+        InputError: values are negative or not finite; detectors, particles, spectra or directions differ; or there are
             fewer than 200 showers per side.
     """
     _check_names(candidates)
@@ -78,7 +82,7 @@ def check_apart(reference: Showers, others: dict[str, Showers | None]) -> None:
     """Reject a reference that shares showers with the floor or the training sample.
 
     Raises:
-        InputError: showers with energy in a cell are in both.
+        InputError: showers with energy in a cell are in both samples.
     """
     for name, showers in others.items():
         if showers is not None and (shared := common(reference, showers)):
@@ -86,10 +90,10 @@ def check_apart(reference: Showers, others: dict[str, Showers | None]) -> None:
 
 
 def check_unseen(reference: Showers, candidates: dict[str, Showers]) -> None:
-    """Reject a reference that a candidate's model or library was made from, by provenance.
+    """Reject a reference whose showers, by their provenance, trained a candidate's model or are in its library.
 
     Raises:
-        InputError: the message names the candidate, the number of showers and the seed.
+        InputError: a candidate has seen showers; the message names it, the number of showers and the seed.
     """
     for name, showers in candidates.items():
         if seen := learned_from(showers.provenance, reference):
@@ -99,7 +103,7 @@ def check_unseen(reference: Showers, candidates: dict[str, Showers]) -> None:
 
 
 def unordered(showers: Showers, seed: int) -> Showers:
-    """Showers as they are where the order says nothing of the energy, else, as label by label, in random order.
+    """Showers in random order if their order depends on the energy; otherwise they are returned unchanged.
 
     Samples are split and cut by position, which must not change their spectrum.
     """
@@ -110,7 +114,7 @@ def unordered(showers: Showers, seed: int) -> Showers:
 
 
 def halves(showers: Showers) -> tuple[Showers, Showers, bool]:
-    """First and second half by position, and True for the record."""
+    """First and second half by position, and True: the flag that the sample was split."""
     middle = len(showers) // 2
     return showers[:middle], showers[middle : 2 * middle], True
 
@@ -126,7 +130,7 @@ def check_values(name: str, showers: Showers) -> None:
     """Reject energies that are negative or not finite.
 
     Raises:
-        InputError: such an energy; the message names the first bad shower.
+        InputError: there is such an energy; the message names the first shower that has one.
     """
     for rows in chunks(showers.energies):
         part = showers.energies[rows]
@@ -149,13 +153,18 @@ def _check_detector(name: str, reference: Showers, showers: Showers) -> None:
 
 
 def check_incidents(name: str, ours: Incidents, theirs: Incidents) -> None:
-    """Compare particles, energies, directions and entry points of a sample with the reference's, ours.
+    """Check that particles, energies, directions and entry points of a sample are distributed as the reference's.
 
-    Energies, angles and entry points by two-sample Kolmogorov-Smirnov tests at a false-alarm rate of 1e-4 each.
-    Angles are compared to a mrad and entry points to 0.1 mm; particles that a file does not name fit all.
+    Energies, angles and entry points are compared by two-sample Kolmogorov-Smirnov tests with a false-alarm rate of
+    1e-4 each. Angles are rounded to 1 mrad and entry points to 0.1 mm. Unknown particles fit all.
+
+    Args:
+        name: name of the sample, for the message.
+        ours: incidents of the reference.
+        theirs: incidents of the sample.
 
     Raises:
-        InputError: names what differs.
+        InputError: a quantity differs; the message names it.
     """
     known = [set(np.unique(i.pdg).tolist()) - {0} for i in (ours, theirs)]
     if all(known) and known[0] != known[1]:
@@ -170,7 +179,7 @@ def check_size(name: str, n: int, what: str = "") -> None:
     """Check that a sample is large enough to be judged.
 
     Raises:
-        InputError: it has fewer than 200 showers; `what` follows their number.
+        InputError: the sample has fewer than 200 showers; `what` follows their number in the message.
     """
     if n < FEWEST:
         raise InputError(f"'{name}' has {counted(n, 'shower')}{what}; at least {FEWEST} per side are needed")
@@ -212,7 +221,7 @@ def _range(quantity: str, values: Floats) -> str:
 
 
 def kolmogorov_smirnov(a: Floats, b: Floats) -> tuple[float, float]:
-    """Two-sample KS distance and its asymptotic probability, which is conservative where values repeat."""
+    """Two-sample KS distance and its asymptotic probability, which is conservative if values repeat."""
     from scipy.stats import ks_2samp
 
     found = ks_2samp(a, b, method="exact" if len(a) == len(b) == 1 else "asymp")
@@ -220,9 +229,9 @@ def kolmogorov_smirnov(a: Floats, b: Floats) -> tuple[float, float]:
 
 
 def unweight(name: str, reference: Showers, showers: Showers, seed: int) -> Showers:
-    """Keep a random part of the showers that follows the reference's spectrum of incident energies.
+    """Keep a random subset of the showers with the reference's spectrum of incident energies.
 
-    Accepts in proportion to the ratio of the two spectra in 30 bins with equal parts of the reference.
+    Showers are accepted in proportion to the ratio of the two spectra, in 30 bins with equal parts of the reference.
 
     Raises:
         InputError: the showers do not cover the reference's spectrum.

@@ -1,4 +1,4 @@
-"""Schema of metrics.json: one type per result; numbers that are not finite are null."""
+"""Schema of metrics.json: one type per result, in which numbers that are not finite are null."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +48,7 @@ class EnergyBin(Closed):
 
 
 class OneParticle(Closed):
-    """Observables of the showers of one particle, where there are several."""
+    """Observables of the showers of one particle of several."""
 
     n: tuple[int, int]
     observables: dict[str, Observable]
@@ -160,14 +160,14 @@ class Efficiency(Closed):
 
 
 class Analyses(BaseModel):
-    """Results of analyses, where they are made."""
+    """Results of analyses; None if they are not done."""
 
     regression: list[Reconstruction] | None = None
     identification: list[Efficiency] | None = None
 
 
 class Sample(Analyses):
-    """All metrics of one sample; further keys "auc_NAME" are views of classifiers or members of the judge."""
+    """All metrics of one sample; additional keys "auc_NAME" are views of classifiers or members of the judge."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
     __pydantic_extra__: dict[str, View | Member] = Field(init=False)
@@ -195,7 +195,7 @@ class Sample(Analyses):
 
 
 class Reference(Analyses):
-    """The showers that all are compared with."""
+    """The reference: Geant4 showers with which all samples are compared."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -214,7 +214,7 @@ class Reference(Analyses):
 
 
 class MetricsFile(Closed):
-    """The whole file."""
+    """The whole of metrics.json."""
 
     schema_: Literal["caloforge-metrics-1"] = Field(alias="schema")
     version: str
@@ -232,7 +232,7 @@ def read_metrics(path: Path) -> MetricsFile:
     """Read a metrics.json.
 
     Raises:
-        InputError: it cannot be read, or holds something else; the message names the first key that does not fit.
+        InputError: the file cannot be read or is no metrics.json; the message names the first key that does not fit.
     """
     try:
         return MetricsFile.model_validate_json(read_text(path))

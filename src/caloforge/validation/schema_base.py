@@ -3,10 +3,10 @@
 from pydantic import BaseModel, ConfigDict
 
 Number = float | None
-"""A number; None where it is not finite."""
+"""A number; None if it is not finite."""
 
 
 class Closed(BaseModel):
-    """No other keys."""
+    """A type without other keys."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)

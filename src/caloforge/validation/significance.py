@@ -16,8 +16,8 @@ def worst_observable(reference: Table, other: Table) -> Metrics:
     """The observable whose distributions differ most by the Kolmogorov-Smirnov test.
 
     Returns:
-        "name", its "distance", the "probability" that equal samples give one as bad among all observables (Bonferroni),
-        and "errors", the standard deviations of a Gaussian that this probability is (one-sided).
+        "name" of the observable, its "distance", the "probability" of such a distance among all observables of equal
+        samples (Bonferroni), and "errors": the one-sided Gaussian standard deviations of this probability.
     """
     found: list[tuple[float, float, str]] = []
     for name, column in reference.items():
@@ -33,7 +33,7 @@ def worst_observable(reference: Table, other: Table) -> Metrics:
 
 
 def deviations(probability: float) -> float:
-    """Standard deviations of a Gaussian beyond which `probability` lies, one-sided; 0 for a half and more."""
+    """One-sided standard deviations of a Gaussian for a probability; 0 for probabilities from one half on."""
     if probability >= 0.5:
         return 0.0
     return -NormalDist().inv_cdf(max(probability, SMALLEST))

@@ -1,4 +1,4 @@
-"""The verdict: the most important numbers, as rows for the terminal and the report."""
+"""The verdict: the most important metrics, as rows for the terminal and the report."""
 
 import math
 from collections.abc import Callable
@@ -10,24 +10,24 @@ from rich.table import Table
 Metrics = dict[str, Any]
 Verdict = Literal["floor", "good", "near", "far", "plain"]
 Compared = Literal["ideal", "above", "floor", "below floor"]
-NEAR, FAR = 3.0, 0.15  # standard errors; AUC above the floor
-CERTAIN = 5.0  # standard errors
+NEAR, FAR = 3.0, 0.15  # limits: in standard errors; in AUC
+CERTAIN = 5.0  # limit in standard errors
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One column of the verdict.
+    """One metric of the verdict.
 
     Attributes:
         key: name in metrics.json.
         label: heading.
         meaning: one sentence for the reader.
-        best: the value of a perfect simulator.
-        read: value and error from the metrics of one sample; None where not measured.
-        scale: difference that counts as far.
+        best: value of a perfect simulator.
+        read: function that gives value and error from the metrics of one sample; None if they were not measured.
+        scale: difference beyond which the value is far off.
         digits: decimals shown.
-        compared: with "ideal" the value must agree with `best` on both sides, with "above" it must not lie above
-            `best`; with "floor" it must agree with the floor on both sides, with "below floor" not be worse than it.
+        compared: criterion. "ideal": the value agrees with `best`. "above": the value is not above `best`. "floor": the
+            value agrees with the floor. "below floor": the value is not worse than the floor.
     """
 
     key: str
@@ -87,8 +87,8 @@ GATES = (
     Metric(
         "auc",
         "AUC",
-        "headline: the strongest of several classifiers, each shower scored by one that has seen neither it nor its "
-        "fold, and the classifier chosen without it",
+        "headline: AUC of the strongest of several classifiers; each shower is scored by a classifier that was trained "
+        "and chosen without its fold",
         0.5,
         _headline,
         FAR,
@@ -99,8 +99,8 @@ GATES = (
     Metric("resolution", "resolution", "width of the response over Geant4's", 1, _observable("response", "std_ratio"),
            0.2, compared="ideal"),
     Metric("worst_observable", "worst observable",
-           "significance, in standard errors, of the largest Kolmogorov-Smirnov distance among all observables, the "
-           "number of observables counted", 0, _worst, 10, 1, "above"),
+           "significance, in standard errors, of the largest Kolmogorov-Smirnov distance among all observables, "
+           "corrected for their number", 0, _worst, 10, 1, "above"),
 )  # fmt: skip
 COLUMNS = (
     *GATES,
@@ -135,9 +135,9 @@ class Overall:
     """The verdict on a candidate: the worst of headline, response, width of the response and worst observable.
 
     Attributes:
-        verdict: "good" only where none of them fails by three standard errors.
+        verdict: "good" only if none of these metrics fails by three standard errors.
         word: the verdict in words.
-        reasons: those that fail, each with its number of standard errors.
+        reasons: metrics that fail, each with its number of standard errors.
     """
 
     verdict: Verdict
@@ -166,7 +166,7 @@ def _reason(gate: Metric, cell: Cell, found: Metrics) -> str:
 
 
 def _of_particle(particle: str) -> tuple[Metric, ...]:
-    """Columns of one of several particles: the headline's scores, the response and its width among its showers."""
+    """Metrics of one particle of several: AUC, response and width of the response among its showers."""
 
     def headline(metrics: Metrics) -> tuple[float, float] | None:
         found = metrics["auc"].get("particles", {}).get(particle)
@@ -190,7 +190,7 @@ def _of_particle(particle: str) -> tuple[Metric, ...]:
 
 
 def verdict_rows(metrics: Metrics) -> tuple[list[Metric], dict[str, list[Cell]]]:
-    """Columns that were measured, and the rows: the floor first, then the candidates."""
+    """Measured metrics, and their entries for the floor and the candidates, by name."""
     floor = metrics["floor"]
     particles = [column for name in floor.get("particles", {}) for column in _of_particle(name)]
     columns = [column for column in (*COLUMNS, *particles) if column.read(floor) is not None]
@@ -215,7 +215,7 @@ UNMATCHED = {"response": "unmatched_mean_ratio", "resolution": "unmatched_width_
 
 
 def _matched(column: Metric, metrics: Metrics) -> str:
-    """Remark on a number that the response match makes right by construction."""
+    """Remark on a metric that the response match makes right by construction."""
     match = metrics.get("provenance", {}).get("response_match")
     quantity, _, particle = column.key.partition("_")
     if not match or quantity not in UNMATCHED:
@@ -228,7 +228,7 @@ def _matched(column: Metric, metrics: Metrics) -> str:
 
 
 def _judge(column: Metric, value: float, error: float, floor: tuple[float, float] | None) -> Verdict:
-    """Good within three standard errors, near within the column's scale, else far."""
+    """Verdict on one value: good within three standard errors, near within the metric's scale, else far."""
     if floor is None:
         return "floor"
     if column.compared in ("ideal", "above"):
@@ -247,13 +247,13 @@ STYLES = {"floor": "dim", "good": "green", "near": "yellow", "far": "red", "plai
 
 
 def told_apart(found: Metrics) -> str:
-    """Showers per class at which the headline first lies three standard errors above 0.5."""
+    """Showers per class at which the headline is first three standard errors above 0.5."""
     at, smallest = found["auc"]["told_apart_at"], found["auc"]["curve"][0][0]
     return f"> {found['auc']['n']}" if at is None else f"≤ {at}" if at == smallest else f"{at}"
 
 
 def summary_table(metrics: Metrics) -> Table:
-    """The verdict for the terminal: metrics down, floor and candidates across, coloured by distance to Geant4."""
+    """The verdict for the terminal: one row per metric, one column per sample, coloured by agreement with Geant4."""
     columns, rows = verdict_rows(metrics)
     reference = metrics["reference"]
     title = f"{reference['n']} showers per side against Geant4, recipe {metrics['recipe']}"

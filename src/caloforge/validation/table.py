@@ -1,4 +1,4 @@
-"""All scalar observables of a sample in one table, with labels, units and bins."""
+"""Table of all scalar observables of a sample, with labels, units and bins."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +19,9 @@ class Observable:
     """One number per shower.
 
     Attributes:
-        values: (N,), NaN where undefined.
-        label: for the axis; `_{..}` and `^{..}` lower and raise.
-        unit: empty for pure numbers.
+        values: values (N,); undefined ones are NaN.
+        label: label of the axis, with subscripts `_{..}` and superscripts `^{..}`.
+        unit: unit; empty for pure numbers.
         group: section of the report.
         layer: readout layer, or None for the whole shower.
         log: whether it is binned in its logarithm.
@@ -39,7 +39,7 @@ Table = dict[str, Observable]
 
 
 def observable_table(showers: Showers) -> Table:
-    """Every scalar observable of the showers, thresholded first."""
+    """All scalar observables of the showers, which are thresholded first."""
     energies, detector, incident = showers.thresholded(), showers.detector, showers.incidents.energy
     layers = obs.layer_energies(detector, energies)
     table = _energy(showers, energies, layers)
@@ -112,7 +112,7 @@ def _lateral(showers: Showers, energies: Energies) -> Table:
 
 
 def defined(table: Table) -> Table:
-    """The observables that some shower has."""
+    """The observables that are defined for some shower."""
     return {name: column for name, column in table.items() if np.isfinite(column.values).any()}
 
 
@@ -126,7 +126,7 @@ PHOTON_LABELS = {
 
 
 def bin_edges(column: Observable, bins: int = 50) -> Floats:
-    """Histogram edges for the reference: its central 99.8 %, widened by a tenth; a bin per value where few occur."""
+    """Histogram edges for the reference: its central 99.8 %, widened by a tenth; one bin per value if few occur."""
     values = column.values[np.isfinite(column.values)]
     distinct = np.unique(values)
     if 1 < len(distinct) <= 30:

@@ -18,7 +18,7 @@ Metrics = dict[str, Any]
 def auc_error(auc: float, n: int) -> float:
     """Standard error of an AUC from n test showers per class.
 
-    Source: Hanley and McNeil, Radiology 143 (1982) 29, equation 2 with Q1 and Q2; sqrt((2 n + 1) / 12) / n at 0.5.
+    It is sqrt((2 n + 1) / 12) / n at 0.5. Source: Hanley and McNeil, Radiology 143 (1982) 29, equation 2.
     """
     a = min(max(auc, 0.5), 1.0)
     q1, q2 = a / (2 - a), 2 * a**2 / (1 + a)
@@ -31,8 +31,8 @@ def classifier_scores(
 ) -> Metrics:
     """AUC and JSD in the views low, low_normed, high, log and fixed, and of boosted trees on `high`.
 
-    Each holds mean and std over seeds (new split, new network), `error` (that of one test split, which bounds the error
-    of the mean), n_train and n_test per class, and the list over seeds.
+    Each entry holds mean and standard deviation over seeds, which change split and network. `error` is that of one test
+    split, an upper bound of the error of the mean. n_train and n_test are showers per class.
     """
     from caloforge.validation.classifier import classify, classify_trees
 
@@ -48,7 +48,7 @@ def classifier_scores(
 
 
 def view_inputs(view: str, showers: Showers, reference: Showers, recipe: Recipe) -> tuple[Matrix, Matrix, Metrics]:
-    """Inputs of both classes, generated first, and what the view adds to its metrics."""
+    """Inputs of both classes, generated showers first, and further entries of the view's metrics."""
     if view == "fixed":
         low, high = features.narrow_slice(reference.incidents.energy)
         pair = [s[(s.incidents.energy >= low) & (s.incidents.energy <= high)] for s in (showers, reference)]

@@ -109,7 +109,7 @@ def test_users_without_a_home_keep_the_cache_among_temporary_files(tmp_path):
     (tmp_path / f"caloforge-{NOBODY}").rmdir()
     (tmp_path / f"caloforge-{NOBODY}").mkdir()  # another user's
     result = as_nobody("try: cache.cache_folder()\nexcept InputError as error: print(error)", TMPDIR=str(tmp_path))
-    assert "is not this user's alone; name another cache folder in CALOFORGE_CACHE" in result.stdout
+    assert "does not belong to this user alone; name another cache folder in CALOFORGE_CACHE" in result.stdout
 
 
 @as_root

@@ -137,7 +137,7 @@ def test_steps_are_not_folded_in_a_field():
 
 
 def test_gflash_refuses_a_field():
-    with pytest.raises(InputError, match="gflash knows no magnetic field, crystal has one; use geant4"):
+    with pytest.raises(InputError, match="gflash simulates no magnetic field, and crystal has one; use geant4"):
         create("gflash", with_field(CRYSTAL + SQUARE, 0, 2, 0))
-    with pytest.raises(InputError, match="gflash knows no magnetic field, tracker has one"):
+    with pytest.raises(InputError, match="gflash simulates no magnetic field, and tracker has one"):
         HookedGeant4(with_field(TRACKER, 0, 2, 0), "gflash")

@@ -145,7 +145,7 @@ def test_misuse_is_refused(play):
 def test_other_multiple_scattering_than_learned_is_told_once(play):
     told = play("two").said
     wanted = "apply: /process/msc/StepLimit UseSafety; /process/msc/RangeFactor 0.04"
-    assert told.count("another multiple scattering than the fast simulation has learned") == 1
+    assert told.count("another multiple scattering than the training showers") == 1
     assert wanted in told
 
 
@@ -155,7 +155,7 @@ def test_the_same_or_an_unknown_multiple_scattering_is_not_told(play, scene):
 
 
 def test_a_field_that_is_set_after_the_hook_is_told_once(play):
-    assert play("inside").said.count("one-cell knows no magnetic field, this application has one") == 1
+    assert play("inside").said.count("one-cell was made without a magnetic field, and this application has one") == 1
     assert "magnetic field" not in play("two").said
 
 

@@ -65,16 +65,16 @@ def test_another_version_is_named_and_not_used(bare, tmp_path):
     bare.setenv("GEANT4_DATA_DIR", str(tmp_path))
     found = datasets.find()["G4LEDATA"]
     assert (found.state, found.remark) == (
-        "computed", f"{tmp_path / 'G4EMLOW8.2'} is of another Geant4, 11.4 wants G4EMLOW8.8; it is not used",
+        "computed", f"{tmp_path / 'G4EMLOW8.2'} belongs to another Geant4; 11.4 needs G4EMLOW8.8; it is not used",
     )  # fmt: skip
-    assert "11.4 wants G4EMLOW8.8" in physics_line(EM)
+    assert "11.4 needs G4EMLOW8.8" in physics_line(EM)
     official(tmp_path, "G4EMLOW8.10")
-    assert "G4EMLOW8.10 is of another" in datasets.find()["G4LEDATA"].remark
+    assert "G4EMLOW8.10 belongs to another" in datasets.find()["G4LEDATA"].remark
     official(tmp_path, "G4EMLOW8.8")
     assert datasets.find()["G4LEDATA"].label == "official G4EMLOW8.8"
 
 
-@pytest.mark.parametrize(("folder", "said"), [("G4EMLOW/8.8", ""), ("lowenergy", "tells no version")])
+@pytest.mark.parametrize(("folder", "said"), [("G4EMLOW/8.8", ""), ("lowenergy", "no version in its name")])
 def test_a_folder_that_the_variable_names(bare, tmp_path, folder, said):
     (tmp_path / folder / "brem_SB").mkdir(parents=True)
     (tmp_path / folder / "brem_SB" / "br82").touch()

@@ -1,4 +1,4 @@
-"""Cells as features of a flow, and back to their weights within their layer."""
+"""Transforms between cells and the features of flow II."""
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ class CellScores(nn.Module):
         self.hits = HitCells(detector, detector.threshold)
 
     def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
-        """Fit to cells (N, n_cells) [MeV], those of one symmetry class (n_cells,) pooled."""
+        """Fit to cells (N, n_cells) [MeV]; cells of one symmetry class (n_cells,) are pooled."""
         self.hits.fit(cells, symmetry_classes)
 
     def forward(self, cells: Tensor) -> Tensor:
@@ -28,15 +28,18 @@ class CellScores(nn.Module):
         return scores
 
     def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV] of scores, thresholded, that sum to the layers (N, n_layers) [MeV]."""
+        """Thresholded cells (N, n_cells) [MeV] of scores; they sum to the layers (N, n_layers) [MeV]."""
         return self.hits.share_out(scores, layers)
 
 
 class CellLogits(nn.Module):
-    """Logits of the cells' shares of their layer, after noise was added (CaloFlow, arXiv:2106.05285, section 3.2).
+    """Logits of the cells' shares of their layer energy, with noise on every cell.
+
+    The noise gives empty cells a density. Source: CaloFlow, arXiv:2106.05285, section 3.2.
 
     Args:
-        noise: upper end [MeV] of the uniform noise on every cell in training, which gives empty cells a density.
+        detector: detector that has the cells.
+        noise: upper end [MeV] of the uniform noise on every cell in training.
     """
 
     cell_layer: Tensor
@@ -48,7 +51,7 @@ class CellLogits(nn.Module):
         self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
 
     def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
-        """There is nothing to fit."""
+        """Do nothing, since logits have no parameters to fit."""
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logits (N, n_cells) of cells [MeV]; the noise comes from torch's generator."""
@@ -57,5 +60,5 @@ class CellLogits(nn.Module):
         return torch.logit(ALPHA + (1 - 2 * ALPHA) * noisy / layers.index_select(1, self.cell_layer))
 
     def weights(self, logits: Tensor) -> Tensor:
-        """Shares (N, n_cells) of the cells in their layers, all above zero, from logits."""
+        """Positive shares (N, n_cells) of the cells in their layers, from logits."""
         return ((logistic(logits) - ALPHA) / (1 - 2 * ALPHA)).clamp(min=LEAST_SHARE)

@@ -14,7 +14,7 @@ class MaskedFlowConfig(Strict):
     Attributes:
         blocks: masked blocks.
         hidden: units of the hidden layers of each network.
-        bins: of each rational-quadratic spline.
+        bins: bins of each rational-quadratic spline.
         dropout: share of the hidden units left out in a training step.
     """
 
@@ -25,7 +25,7 @@ class MaskedFlowConfig(Strict):
 
 
 class Logits(Strict):
-    """Flow II sees logits of the cells' shares of their layer; as published.
+    """Flow II sees logits of the cells' shares of their layer energy, as in the paper.
 
     Attributes:
         noise: largest uniform noise on each cell.
@@ -47,7 +47,7 @@ class CaloFlowConfig(Strict):
     Attributes:
         layers: flow I, the layer energies given the incident.
         cells: flow II, the cells given the layer energies and the incident.
-        columns: what flow II sees of the cells.
+        columns: features of the cells that flow II sees.
     """
 
     training: ClassVar[Defaults] = {"batch": 128, "learning_rate": 1e-3, "average": 0.99}
@@ -63,9 +63,9 @@ class CaloFlowStudentConfig(Strict):
     """Config of the student.
 
     Attributes:
-        layers: flow I, as its teacher's.
-        cells: flow II, as its teacher's but for hidden units and dropout.
-        columns: what flow II sees of the cells, as its teacher's.
+        layers: flow I, which must be the teacher's.
+        cells: flow II, which may differ from the teacher's in hidden units and dropout only.
+        columns: features of the cells that flow II sees, which must be the teacher's.
     """
 
     learns_from: ClassVar[str] = "caloflow"

@@ -1,8 +1,8 @@
 """CaloFlow: layer energies first (flow I), then normalised cells given them (flow II).
 
 The teacher (v1, arXiv:2106.05285) learns flow II by likelihood as a masked autoregressive flow. The student (v2,
-arXiv:2110.11377) takes flow I and all transforms from a trained teacher and learns, by probability density
-distillation, an inverse autoregressive flow II that samples in one pass.
+arXiv:2110.11377) copies flow I and all transforms from a trained teacher. It learns an inverse autoregressive flow II,
+which samples in one pass, by probability density distillation.
 """
 
 import numpy as np
@@ -48,13 +48,13 @@ class CaloFlow(Model):
         self.cell_flow = MaskedFlow(n_cells, size + n_layers, **sizes, groups=groups, bound=bound, inverse=inverse)
 
     def fit(self, showers: Showers) -> None:
-        """Fit the scores of layers, and those of cells if flow II sees them."""
+        """Fit the scores of layers, and the scores of cells if flow II sees these."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
         self.cells.fit(batch.cells, self.symmetry_classes)
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Features (N, n_cells) of a batch's cells and their conditions (N, C), for flow II.
+        """Data of flow II: features (N, n_cells) of a batch's cells, and conditions (N, C).
 
         The noise on the features comes from torch's generator.
         """
@@ -62,9 +62,9 @@ class CaloFlow(Model):
         return self.cells(batch.cells), torch.cat([self.conditions(**batch.incidents), drawn], 1)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Negative log likelihood of the features, of flow I and of flow II given the layers, per cell.
+        """Negative log likelihood per cell: that of flow I, plus that of flow II given the layers.
 
-        For a student this takes one pass per cell, which is too slow for training.
+        A student needs one pass per cell for it, which is too slow for training.
         """
         return self.layer_loss(batch) + self.cell_loss(batch)
 
@@ -78,7 +78,7 @@ class CaloFlow(Model):
         return -self.cell_flow.log_density(*self.features(batch)).mean() / self.detector.n_cells
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""
+        """Thresholded cells (N, n_cells) [MeV], whose sums are the layer energies of flow I."""
         for_layers, for_cells = noise.split([len(self.detector.layers), self.detector.n_cells], 1)
         conditions = self.conditions(**incidents)
         drawn = self.layer_flow.inverse(for_layers, conditions)
@@ -94,7 +94,7 @@ class CaloFlow(Model):
 
 
 class CaloFlowTeacher(CaloFlow):
-    """Both flows learned by likelihood; it samples cell after cell."""
+    """CaloFlow's teacher: both flows are learned by likelihood, and cells are sampled one after the other."""
 
     parts_apart = True
 
@@ -111,17 +111,17 @@ class CaloFlowTeacher(CaloFlow):
 
 
 class CaloFlowStudent(CaloFlow):
-    """Flow II learned from a teacher; it samples all cells at once."""
+    """CaloFlow's student: flow II is learned from a teacher, and all cells are sampled at once."""
 
     def __init__(self, config: CaloFlowStudentConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(config, detector, domain)
         frozen(self.layer_flow)
 
     def initialise_from(self, teacher: Model) -> None:
-        """Copy flow I and all transforms from the teacher, and its networks of flow II where they are as wide.
+        """Copy flow I and all transforms from the teacher; copy the networks of flow II if their widths are equal.
 
         Raises:
-            InputError: the teacher is no CaloFlow, of another size, or learned other incidents.
+            InputError: the teacher is no CaloFlow, has another size, or learned other incidents.
         """
         if not isinstance(teacher, CaloFlowTeacher):
             raise InputError("a caloflow-student learns from a run of kind 'caloflow' only")
@@ -140,7 +140,7 @@ class CaloFlowStudent(CaloFlow):
                 raise InputError(f"the student's {name} = {value} must be its teacher's, {theirs[name]}")
 
     def draw_conditions(self, batch: Batch) -> Tensor:
-        """Conditions (N, C) of flow II for the incidents of a batch, layer energies drawn by flow I."""
+        """Conditions (N, C) of flow II for the incidents of a batch, with layer energies drawn from flow I."""
         conditions = self.conditions(**batch.incidents)
         noise = torch.randn(len(batch), len(self.detector.layers), device=conditions.device)
         return torch.cat([conditions, self.layer_flow.inverse(noise, conditions)], 1)

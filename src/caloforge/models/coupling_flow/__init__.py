@@ -1,1 +1,1 @@
-"""The coupling flow, and the student that learns pairs from it."""
+"""The coupling flow, and the feed-forward student that learns from its pairs of noise and cells."""

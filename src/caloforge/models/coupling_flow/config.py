@@ -13,9 +13,9 @@ class CouplingFlowConfig(Strict):
 
     Attributes:
         layers: flow I, the layer energies and shapes given the incident.
-        layer_updates: updates of flow I per step; more than one overfit a few thousand showers.
+        layer_updates: updates of flow I per training step; more than one overfits a few thousand showers.
         cells: flow II, the cells given the layers.
-        local: width of the networks that see the cells around each one, shared by all cells; 0 for none.
+        local: width of the networks that see the cells around each cell, with weights shared by all cells; 0 for none.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
@@ -30,11 +30,11 @@ class DistilledConfig(Strict):
     """Config of the student of a coupling flow.
 
     Attributes:
-        layers: size of flow I, as its teacher's.
+        layers: size of flow I, which must be the teacher's.
         hidden: width of the residual blocks.
         blocks: number of residual blocks.
-        local: width of the network that sees the noise of the cells around each one; 0 for none.
-        score: weight of the energy score on Geant4's showers beside the pairs' mean squared error.
+        local: width of the network that sees the noise of the cells around each cell; 0 for none.
+        score: weight of the energy score on Geant4's showers, added to the mean squared error of the pairs.
     """
 
     learns_from: ClassVar[str] = "coupling-flow"

@@ -1,8 +1,8 @@
 """The coupling flow: layer energies first, then cells given them, in one pass.
 
-Flow I draws the response, the share of each layer and its shape (hits, centre, width); flow II draws all cells given
-them, normalised to the layer energies exactly. The split is CaloFlow's (arXiv:2106.05285), coupling blocks in place of
-its autoregressive ones as in CaloINN (arXiv:2312.09290).
+Flow I draws the response, the share of each layer and its shape (hits, centre, width). Flow II draws all cells given
+these, normalised to the layer energies exactly. The two flows are those of CaloFlow (arXiv:2106.05285); coupling blocks
+replace its autoregressive blocks, as in CaloINN (arXiv:2312.09290).
 """
 
 from abc import abstractmethod
@@ -22,7 +22,7 @@ from caloforge.models.parts.transforms import LayerShapes, LayerShares, layer_su
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-FEW = 0.05  # of the empty layers, and 1 per cent of those with hits at most: as many of these count as empty, too
+FEW = 0.05  # layers with hits that count as empty, per empty layer; at most 1 per cent of the layers with hits
 
 
 class LayersThenCells(Model):
@@ -30,8 +30,8 @@ class LayersThenCells(Model):
 
     Args:
         layers: size of flow I.
-        detector: whose cells it fills.
-        domain: incidents that it learns from.
+        detector: detector whose cells the model fills.
+        domain: incidents that the model learns from.
     """
 
     def __init__(self, layers: FlowConfig, detector: Detector, domain: Domain) -> None:
@@ -51,10 +51,10 @@ class LayersThenCells(Model):
 
     @abstractmethod
     def cell_scores(self, noise: Tensor, conditions: Tensor) -> Tensor:
-        """Normal scores (N, n_cells) of the cells, from noise (N, n_cells) and what `cell_conditions` gives."""
+        """Normal scores (N, n_cells) of the cells, from noise (N, n_cells) and the conditions of `cell_conditions`."""
 
     def fit(self, showers: Showers) -> None:
-        """Fit the normal scores of layers and cells, cells pooled over the detector's symmetries."""
+        """Fit the normal scores of layers and cells; cells are pooled over the detector's symmetries."""
         batch = Batch.of(showers)
         self.floors.copy_(self._least(layer_sums(batch.cells, self.detector)))
         self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
@@ -62,12 +62,12 @@ class LayersThenCells(Model):
         self.hits.fit(batch.cells, self.symmetry_classes)
 
     def cell_conditions(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Conditions (N, C) of the cells: those of the incident, and the numbers that flow I draws from its noise."""
+        """Conditions (N, C) of the cells: those of the incident, and the scores that flow I draws from its noise."""
         conditions = self.conditions(**incidents)
         return torch.cat([conditions, self.layer_flow.inverse(self._split(noise)[0], conditions)], 1)
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded, whose sums are flow I's layer energies."""
+        """Thresholded cells (N, n_cells) [MeV], whose sums are the layer energies of flow I."""
         conditions = self.cell_conditions(noise, **incidents)
         scores = self.cell_scores(self._split(noise)[1], conditions)
         drawn = conditions[:, self.conditions.size : self.conditions.size + self.sizes[0]]
@@ -90,10 +90,11 @@ class LayersThenCells(Model):
         return torch.where(layers < self.floors, self.floors * (1 - torch.rand_like(layers)), layers)
 
     def _least(self, layers: Tensor) -> Tensor:
-        """Energy (n_layers,) [MeV] below which a layer counts as empty: the threshold, or more where many are empty.
+        """Energy (n_layers,) [MeV] below which a layer counts as empty: at least the threshold.
 
         A layer with hits usually holds much more than one threshold. If empty layers were spread up to the threshold
-        only, a gap would remain below the layers with hits, which smooth flows fill with faint layers.
+        only, a gap would remain below the layers with hits, and smooth flows fill gaps with faint layers. The energy is
+        therefore higher where many layers are empty.
         """
         least = []
         for column in layers.T:
@@ -117,19 +118,19 @@ class CouplingFlowModel(LayersThenCells):
                                       layout=layout(detector) if config.local else None, edges=True)  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
-        """Fit the normal scores, and give flow II the scores of the threshold."""
+        """Fit the normal scores, and set the scores of the threshold in flow II."""
         super().fit(showers)
         self.cell_flow.set_edges(self.hits.edge)
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
-        """Flow I, several times, then flow II; each with its own optimiser."""
+        """Updates of flow I (`layer_updates` of them), then one of flow II; each flow has its own optimiser."""
         return (
             OptimiserStep("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
             OptimiserStep("cells", list(self.cell_flow.parameters()), self.cell_loss),
         )
 
     def loss(self, batch: Batch) -> Tensor:
-        """Negative log likelihood of the scores, of flow I and of flow II given the layers, per cell."""
+        """Negative log likelihood per cell: that of flow I, plus that of flow II given the layers."""
         return self.layer_loss(batch) + self.cell_loss(batch)
 
     def layer_loss(self, batch: Batch) -> Tensor:

@@ -1,7 +1,7 @@
 """A feed-forward network that learns a coupling flow from pairs of noise and cells.
 
-A flow maps noise to cells deterministically, and so does its student. Pairs are unlimited, since
-each costs one pass of the teacher, so the student cannot memorise showers. Flow I and all transforms are the teacher's.
+A flow maps noise to cells deterministically, and so does its student. Each pair costs one pass of the teacher, so pairs
+are unlimited and the student cannot memorise showers. Flow I and all transforms are copied from the teacher.
 """
 
 import torch
@@ -30,7 +30,7 @@ class _Residual(nn.Module):
 
 
 class PairNetwork(nn.Module):
-    """Scores z (1 + a) + b of noise z, where a and b come from a residual network of all z and the conditions."""
+    """Scores z (1 + a) + b of noise z; a residual network computes a and b from all z and the conditions."""
 
     places: Tensor
 
@@ -49,7 +49,7 @@ class PairNetwork(nn.Module):
                 parameter.mul_(0.1)
 
     def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
-        """Scores (N, n_cells) of noise (N, n_cells) in the order of the teacher."""
+        """Scores (N, n_cells) of noise (N, n_cells), which has the order of the teacher's latent numbers."""
         z = noise.index_select(1, self.places)
         hidden = F.silu(self.blocks(self.first(torch.cat([z, conditions], 1))))
         changes = self.last(hidden).view(-1, 2, z.shape[1])
@@ -61,7 +61,7 @@ class PairNetwork(nn.Module):
 
 
 class PairStudent(LayersThenCells):
-    """Flow I of its teacher, and one feed-forward pass that maps noise to the cells of flow II."""
+    """Flow I of the teacher, and a feed-forward network that maps noise to cells as the teacher's flow II does."""
 
     def __init__(self, config: DistilledConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(config.layers, detector, domain)
@@ -73,7 +73,7 @@ class PairStudent(LayersThenCells):
         """Copy flow I, all transforms and the order of the latent numbers from the teacher.
 
         Raises:
-            InputError: the teacher is no coupling flow, has another flow I, or learned other incidents.
+            InputError: the teacher is no coupling flow, has a flow I of another size, or learned other incidents.
         """
         if not isinstance(teacher, CouplingFlowModel):
             raise InputError("a distilled model learns from a run of kind 'coupling-flow' only")
@@ -96,9 +96,10 @@ class PairStudent(LayersThenCells):
         return scores
 
     def loss(self, batch: Batch) -> Tensor:
-        """Energy score of the cells' normal scores given their layers, per cell; it needs no teacher.
+        """Energy score of the cells' normal scores given their layers, per cell; no teacher is needed.
 
-        E|x - y| - E|y - y'| / 2, for Geant4's scores x and two draws y and y', is smallest where y is distributed as x.
+        For Geant4's scores x and two draws y and y' it is E|x - y| - E|y - y'| / 2. It is smallest if y and x have the
+        same distribution.
         Source: Gneiting and Raftery, J. Am. Stat. Assoc. 102 (2007) 359, equation 22.
         """
         conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)

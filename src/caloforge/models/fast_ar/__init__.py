@@ -1,1 +1,1 @@
-"""FAST.AR, the autoregressive mixture network."""
+"""FAST.AR, an autoregressive network whose cells follow mixture densities."""

@@ -8,22 +8,22 @@ from torch import Tensor, nn
 
 
 class Scale(NamedTuple):
-    """Mean and width of the log shares of hit cells, and log odds of an empty one, each (Z, cells)."""
+    """Mean and width of the log shares of hit cells, and log odds of an empty cell, each (Z, cells)."""
 
     centre: Tensor
     width: Tensor
     emptiness: Tensor
 
     def of(self, layers: Tensor) -> "Scale":
-        """The scale of some layers."""
+        """The scale of the layers with these indices."""
         return Scale(*(values.index_select(0, layers) for values in self))
 
 
 class CellScale(nn.Module):
     """Log of each cell's share in its layer, standardised over the hit cells of its symmetry class.
 
-    Shares have similar distributions at 10 and at 100 GeV, energies do not. The log odds of an empty cell in a symmetry
-    class are the initial value of the network's weight of the empty component.
+    Shares have similar distributions at 10 and at 100 GeV; energies do not. The log odds of an empty cell in a symmetry
+    class initialise the network's weight of the empty component.
     """
 
     def __init__(self, depth: int, area: int) -> None:

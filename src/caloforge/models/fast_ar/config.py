@@ -13,9 +13,10 @@ class FastArConfig(Strict):
 
     Attributes:
         layers: flow I, the layer energies and shapes given the incident.
-        layer_updates: updates of flow I per step; it is small and has as much to learn.
+        layer_updates: updates of flow I per training step; flow I is small, but has as much to learn as the cells.
         widths: channels at each resolution of the network, the finest first.
-        blocks: residual blocks at each resolution; all but the finest and coarsest have them on both ways.
+        blocks: residual blocks at each resolution; resolutions between the finest and the coarsest have them twice, on
+            the way down and on the way up.
         embedding: width of the network that turns the conditions of a layer into scales and shifts.
         mixtures: components of each cell's mixture, besides the empty one.
     """

@@ -1,7 +1,8 @@
-"""Blocked convolutions in (z, across): a layer sees itself and earlier ones, in one call or layer by layer.
+"""Masked convolutions along depth and across layers: a layer sees itself and earlier layers only.
 
-Activations have the shape (N, Z, A, B, channels), A and B the cells of a layer in x and y or in phi and r; channels
-come last in memory too, which is what convolutions on a CPU are fastest with.
+All layers are computed in one call, or layer by layer. Activations have the shape (N, Z, A, B, channels), where A and B
+count the cells of a layer in x and y, or in phi and r. Channels are last in memory, too, since convolutions on a CPU
+are fastest so.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-State = list[Tensor]  # of each blocked convolution: the last layers it has seen, zero before the first
+State = list[Tensor]  # the last layers that each masked convolution has seen; zeros before the first layer
 
 
 class Across(nn.Module):
-    """3 x 3 convolution within a layer; the first axis closes on itself where it is an azimuth, else zeros pad."""
+    """3 x 3 convolution within a layer; an azimuth is periodic, and every other axis is padded with zeros."""
 
     def __init__(self, n_in: int, n_out: int, *, circular: bool, stride: int = 1) -> None:
         super().__init__()
@@ -30,7 +31,7 @@ class Across(nn.Module):
 
 
 class BlockedConvolution(nn.Module):
-    """Convolution of a layer and the one `reach` layers before it: a 3D kernel whose later part is blocked."""
+    """Convolution over a layer and the layer `reach` layers before it: a 3D kernel whose later part is masked."""
 
     def __init__(self, n_in: int, n_out: int, *, reach: int, circular: bool) -> None:
         super().__init__()
@@ -38,14 +39,14 @@ class BlockedConvolution(nn.Module):
         self.across = Across(2 * n_in, n_out, circular=circular)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs of the new layers x (N, Z, ...), and the last `reach` layers, for the next call."""
+        """Outputs for the new layers x (N, Z, ...), and the last `reach` layers, which the next call needs."""
         seen = torch.cat([past, x], 1)
         y: Tensor = self.across(torch.cat([seen[:, : x.shape[1]], x], 4))
         return y, seen[:, x.shape[1] :].contiguous()
 
 
 class Mix(nn.Module):
-    """Channels of each cell mixed, after they were scaled and shifted by the layer's conditions."""
+    """Mix the channels of each cell, after the layer's conditions have scaled and shifted them."""
 
     def __init__(self, channels: int, conditions: int) -> None:
         super().__init__()
@@ -53,14 +54,14 @@ class Mix(nn.Module):
         self.mix = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
-        """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions)."""
+        """Channels (N, Z, A, B, channels) for conditions (N, Z, conditions)."""
         scale, shift = self.modulation(conditions)[:, :, None, None].chunk(2, 4)
         y: Tensor = self.mix(silu(x * (1 + scale) + shift))
         return y
 
 
 class Block(nn.Module):
-    """Residual block: a blocked convolution, then channels mixed under the layer's conditions."""
+    """Residual block: a masked convolution, then a mix of the channels modulated by the layer's conditions."""
 
     def __init__(self, channels: int, conditions: int, *, reach: int, circular: bool) -> None:
         super().__init__()
@@ -68,13 +69,13 @@ class Block(nn.Module):
         self.mix = Mix(channels, conditions)
 
     def forward(self, x: Tensor, conditions: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Channels (N, Z, A, B, channels) under conditions (N, Z, conditions), and the layers for the next call."""
+        """Channels (N, Z, A, B, channels) for conditions (N, Z, conditions), and the layers of the next call."""
         y, past = self.blocked(silu(x), past)
         return x + self.mix(y, conditions), past
 
 
 class Grow(nn.Module):
-    """Each cell is cut in four: the inverse of a stride of 2."""
+    """Up-sampling by 2: each cell is divided into four cells."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -88,19 +89,19 @@ class Grow(nn.Module):
 
 
 class BlockedNetwork(nn.Module):
-    """Blocks at falling and rising resolution with short-cuts between, blind to every later layer of its input.
+    """Masked U-Net: blocks at falling and rising resolution with short-cuts, which see no later layer of the input.
 
-    Range comes from strides of 2 across the shower and from reaches of 1, 2, 4, ... layers along it, as in PixelCNN++
-    (Salimans et al., openreview BJrFC6ceg, section 2) but for the depth, where a stride would compute layers twice.
+    The receptive field grows by strides of 2 across the shower, as in PixelCNN++ (Salimans et al., openreview
+    BJrFC6ceg, section 2), and by reaches of 1, 2, 4, ... layers along it. A stride in depth would compute layers twice.
 
     Args:
         n_in: channels of the input.
         n_out: channels of the output.
-        places: numbers that say where in its layer a cell lies.
+        places: numbers that describe the place of a cell in its layer.
         widths: channels at each resolution, the finest first.
         blocks: residual blocks at each resolution: at the finest on the way up, at the coarsest once, else both ways.
         conditions: numbers per layer that modulate the blocks.
-        circular: whether the first axis across is an azimuth.
+        circular: whether the first transverse axis is an azimuth.
     """
 
     def __init__(
@@ -134,9 +135,9 @@ class BlockedNetwork(nn.Module):
 
         Args:
             x: the layers that follow those of `state`.
-            place: (A, B, places).
-            conditions: (N, Z, conditions).
-            state: of the network after the layers before.
+            place: places of the cells (A, B, places).
+            conditions: conditions of the layers (N, Z, conditions).
+            state: state of the network after the earlier layers.
         """
         pasts = iter(state)
         x, past = self.entrance(x, next(pasts))
@@ -155,7 +156,7 @@ class BlockedNetwork(nn.Module):
 
 
 def _through(level: nn.Module, x: Tensor, conditions: Tensor, pasts: Iterator[Tensor], kept: State) -> Tensor:
-    """Apply the blocks of one resolution, each with its own past layers."""
+    """Apply the blocks of one resolution, each with its own earlier layers."""
     for block in level.children():
         x, past = block(x, conditions, next(pasts))
         kept.append(past)

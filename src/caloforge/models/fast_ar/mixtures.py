@@ -1,4 +1,4 @@
-"""A mixture of logistic densities with an empty component and edges, and its quantiles, both exact in the tails."""
+"""Mixtures of logistic densities with a component for empty cells, and their quantiles, both exact in the tails."""
 
 import math
 
@@ -10,7 +10,7 @@ from caloforge.models.parts.transforms import logistic
 
 LOG_SCALES = (-4.0, 3.0)
 REACH = 20.0  # largest distance of a component's centre from zero
-ROUNDS, PARTS = 3, 4  # of the search for quantiles: 64 parts of the bracket, then a straight line in log odds
+ROUNDS, PARTS = 3, 4  # the search for quantiles divides the bracket by 64, then interpolates linearly in log odds
 LEAST_ODDS = 1e-9
 LEAST_TAIL = 1e-36
 # Chebyshev fit of log(erfc(z) / t) + z^2 in t = 2 / (2 + z), Numerical Recipes (2nd ed.), section 6.2
@@ -21,12 +21,14 @@ ERFC = (-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806,
 class LogisticMixture:
     """Distribution of a cell: empty with probability w_0, else logistic about m_k with scale s_k, with probability w_k.
 
-    A cell below its edge counts as empty, one above its ceiling as holding everything: the outer values take the tails
-    as in PixelCNN++ (Salimans et al., openreview BJrFC6ceg, equation 2), so that probabilities sum to one:
+    A cell below its edge is empty, and a cell above its ceiling holds its whole layer. These two outcomes take the
+    tails of the logistic densities, so that the probabilities sum to one:
     P(empty) = w_0 + sum w_k F_k(edge), p(y) = sum w_k f_k(y), P(full) = sum w_k (1 - F_k(ceiling)).
+    Source: PixelCNN++ (Salimans et al., openreview BJrFC6ceg, equation 2).
 
     Args:
-        raw: network output (N, Z, 3 K + 1, cells): log weights of empty and of K components, centres, log scales.
+        raw: network output (N, Z, 3 K + 1, cells): log weights of the empty and of K other components, centres, log
+            scales.
     """
 
     def __init__(self, raw: Tensor) -> None:
@@ -41,9 +43,9 @@ class LogisticMixture:
         """Log of P(empty), p(y) or P(full) of each cell (N, Z, cells).
 
         Args:
-            y: values (N, Z, cells); of empty cells their edge, of full ones the ceiling.
-            empty: which cells are.
-            full: which cells are.
+            y: values (N, Z, cells): the edge for empty cells, the ceiling for full cells.
+            empty: whether each cell is empty (N, Z, cells).
+            full: whether each cell holds its whole layer (N, Z, cells).
         """
         distance = (y[:, :, None] - self.centre) * torch.exp(-self.log_scale)
         below, above = logsigmoid(distance), logsigmoid(-distance)
@@ -53,10 +55,10 @@ class LogisticMixture:
         return torch.logsumexp(self.log_weights + torch.cat([nothing, value], 2), 2)
 
     def quantile(self, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Values (N, Z, cells) whose probability from below is the normal CDF of the noise, and which are not empty.
+        """Values (N, Z, cells) at which the CDF equals the normal CDF of the noise, and whether each cell is hit.
 
-        It is a continuous function of noise and parameters, unlike a random choice of a component: rounding never
-        changes a shower. The mixture's log odds are searched between its components' quantiles.
+        Values are continuous functions of noise and parameters, unlike a random choice of a component, so that rounding
+        never changes a shower. The quantile is searched between the quantiles of the components.
         """
         odds, hit = self._odds(noise)
         ends = self.centre + self.log_scale.exp() * odds.log()[:, :, None]
@@ -69,7 +71,7 @@ class LogisticMixture:
         return low + (high - low) * (-left / (right - left + 1e-12)).clamp(0.0, 1.0), hit
 
     def _odds(self, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Odds F / (1 - F) of the components' CDF where the cell is filled, and whether it is."""
+        """Odds F / (1 - F) of the CDF given that the cell is hit, and whether it is hit."""
         empty, filled = self.log_weights[:, :, 0].exp(), self.log_weights[:, :, 1:].exp().sum(2)
         tail = normal_tail(noise.abs())
         rest = torch.where(noise > 0, filled - tail, tail - empty)
@@ -77,7 +79,7 @@ class LogisticMixture:
         return (rest / above).clamp(min=LEAST_ODDS), rest > 0
 
     def _count_below(self, low: Tensor, step: Tensor, odds: Tensor) -> Tensor:
-        """How many of the points low + step, low + 2 step, ... lie below the quantile; compares the smaller tails."""
+        """Number of the points low + step, low + 2 step, ... below the quantile, from the smaller of the two tails."""
         side = torch.where(odds < 1, 1.0, -1.0)
         tail = 1 / (1 + torch.maximum(odds, 1 / odds))
         slope = side[:, :, None] * torch.exp(-self.log_scale)
@@ -89,7 +91,7 @@ class LogisticMixture:
         return counts
 
     def _excess(self, value: Tensor, odds: Tensor) -> Tensor:
-        """Log odds of the mixture at a value, less those wanted."""
+        """Log odds of the mixture at a value, minus the wanted log odds."""
         distance = (value[:, :, None] - self.centre) * torch.exp(-self.log_scale)
         below, above = ((self.shares * logistic(side * distance)).sum(2).clamp(min=LEAST_TAIL) for side in (1, -1))
         return below.log() - above.log() - odds.log()

@@ -1,10 +1,10 @@
-"""FAST.AR: showers layer by layer, each cell a mixture given all layers before it (Ifrim et al., CERN EP-SFT).
+"""FAST.AR: showers layer by layer; each cell follows a mixture given all earlier layers (Ifrim et al., CERN EP-SFT).
 
 The factorisation is p(layers | incident) times the product over layers z and their cells i of
-p(x_zi | all cells before layer z, numbers of layer z, incident). Flow I draws the energy of every layer and its shape
-(hits, centre, width, mean radius) first, so that sampling takes one network pass per layer, not one per cell. Residual
-correlations within a layer are not modelled. The cells of a layer are then tilted to its shape and normalised to its
-energy.
+p(x_zi | all cells before layer z, numbers of layer z, incident). Flow I first draws the energy of every layer and its
+shape (hits, centre, width, mean radius). Sampling then takes one network pass per layer instead of one per cell.
+Residual correlations within a layer are not modelled. The cells of a layer are then reweighted ("tilted") to its shape
+and normalised to its energy.
 """
 
 import math
@@ -31,7 +31,7 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 FITTED = 4000  # showers that the transforms are fitted to
-RAMP = 0.05  # in log energy, over which a cell below the threshold fades: rounding then moves its layer little
+RAMP = 0.05  # log energy over which a cell below the threshold fades, so that rounding changes its layer little
 FULL = -0.01  # log of the share of its layer above which a cell holds all of it
 
 
@@ -39,12 +39,12 @@ class LayerNumbers(NamedTuple):
     """Quantities of layers that are drawn before their cells.
 
     Attributes:
-        incident: kinetic energy (N, Z) [MeV].
-        energy: of each layer (N, Z) [MeV].
+        incident: kinetic energy of the incident (N, Z) [MeV].
+        energy: energy of each layer (N, Z) [MeV].
         shapes: normal scores (N, Z, 6) of hits, centre and width in x and y, mean radius.
-        means: of the cells' moments (N, Z, 5), where a layer with these shapes has them.
-        conditions: of the network (N, Z, embedding).
-        scale: of the layers' cells.
+        means: energy-weighted means (N, Z, 5) of the cells' moments, in a layer with these shapes.
+        conditions: conditions of the network (N, Z, embedding).
+        scale: scale of the cells' log shares.
     """
 
     incident: Tensor
@@ -55,13 +55,13 @@ class LayerNumbers(NamedTuple):
     scale: Scale
 
     def of(self, layers: Tensor) -> "LayerNumbers":
-        """The quantities of some layers."""
+        """The quantities of the layers with these indices."""
         incident, energy, shapes, means, conditions = (part.index_select(1, layers) for part in self[:5])
         return LayerNumbers(incident, energy, shapes, means, conditions, self.scale.of(layers))
 
 
 class FastArModel(ResponseMatched):
-    """Layers given the incident, then cells layer by layer given the layers before.
+    """Layers given the incident, then cells layer by layer given the earlier layers.
 
     Raises:
         InputError: the layers of the detector do not share one grid.
@@ -120,7 +120,7 @@ class FastArModel(ResponseMatched):
 
     def fit_transforms(self, showers: Showers) -> None:
         """Fit the normal scores of layers and the scales of cells, pooled over the detector's symmetries."""
-        some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # labels come in turn: no stride
+        some = np.random.default_rng(0).permutation(len(showers))[:FITTED]  # no stride: labels may alternate
         batch = Batch.of(showers[np.sort(some)])
         cells = self._hits(batch)
         layers = self._layers(cells)
@@ -131,11 +131,11 @@ class FastArModel(ResponseMatched):
         self.cell_scale.fit((cells / layers[:, :, None]).log(), self.symmetry_classes)
 
     def total(self, energies: Tensor) -> Tensor:
-        """Energy (N, 1) of layers (N, Z), less those below the threshold, which have no cell above it."""
+        """Energy (N, 1) [MeV] of layers (N, Z), without layers below the threshold, which cannot have a hit."""
         return torch.where(energies >= self._floor, energies, 0.0).sum(1, keepdim=True)
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
-        """Flow I, several times, then the cells."""
+        """Updates of flow I (`layer_updates` of them), then one of the network of the cells."""
         cells = [*self.embedding.parameters(), *self.network.parameters()]
         return (
             OptimiserStep("layers", list(self.layer_flow.parameters()), self.layer_loss, self.layer_updates),
@@ -143,7 +143,7 @@ class FastArModel(ResponseMatched):
         )
 
     def loss(self, batch: Batch) -> Tensor:
-        """Negative log likelihood of layers and of cells given the layers, per cell."""
+        """Negative log likelihood per cell: that of the layers, plus that of the cells given the layers."""
         return self.layer_loss(batch) + self.cell_loss(batch)
 
     def layer_loss(self, batch: Batch) -> Tensor:
@@ -153,7 +153,7 @@ class FastArModel(ResponseMatched):
         return -density.mean() / self.detector.n_cells
 
     def cell_loss(self, batch: Batch) -> Tensor:
-        """Negative log likelihood of the choice in each cell's mixture and of its value, per cell."""
+        """Negative log likelihood of the cells given the layers, per cell."""
         cells = self._hits(batch)
         numbers = self._numbers(*self._drawn(batch, cells), **batch.incidents)
         before = torch.cat([torch.zeros_like(cells[:, :1]), cells[:, :-1]], 1)
@@ -161,12 +161,12 @@ class FastArModel(ResponseMatched):
         return -self.log_likelihood(mixture, cells, numbers).sum((1, 2)).mean() / self.detector.n_cells
 
     def log_likelihood(self, mixture: LogisticMixture, cells: Tensor, numbers: LayerNumbers) -> Tensor:
-        """Log p of each cell's log share (N, Z, cells), a density where it is neither empty nor all of its layer.
+        """Log p of each cell's log share (N, Z, cells): a probability for empty and full cells, else a density.
 
         Args:
-            mixture: of the standardised log shares.
+            mixture: distributions of the standardised log shares.
             cells: energies (N, Z, cells) [MeV], zero below the threshold.
-            numbers: of their layers.
+            numbers: quantities of their layers.
         """
         empty = cells < self._floor
         share = (cells.clamp(min=self._floor) / numbers.energy[:, :, None]).log()
@@ -176,12 +176,12 @@ class FastArModel(ResponseMatched):
         return mixture.log_likelihood(value, empty, full) - jacobian
 
     def mixture(self, before: Tensor, numbers: LayerNumbers, state: State) -> tuple[LogisticMixture, State]:
-        """Mixtures of the cells of layers, and the network's state after them.
+        """Mixtures of the cells of layers, and the network's state after these layers.
 
         Args:
-            before: energies (N, Z, cells) [MeV] of the layer before each, zero before the first.
-            numbers: of the layers.
-            state: of the network, from the layers before.
+            before: energies (N, Z, cells) [MeV] of the layer before each layer, zero before the first.
+            numbers: quantities of the layers.
+            state: state of the network after the earlier layers.
         """
         raw, state = self.network(self._inputs(before, numbers), self.places, numbers.conditions, state)
         raw = raw.flatten(2, 3).transpose(2, 3) + self.first_guess
@@ -189,7 +189,7 @@ class FastArModel(ResponseMatched):
         return LogisticMixture(torch.cat([empty, raw[:, :, 1:]], 2)), state
 
     def _inputs(self, before: Tensor, numbers: LayerNumbers) -> Tensor:
-        """Channels (N, Z, A, B, 4): cells before, relative to the incident; the layer's centre and width."""
+        """Channels (N, Z, A, B, 4): log and root of the previous layer's cells, and centre and width of this layer."""
         energy = numbers.incident[:, :, None]
         logarithm = (before.clamp(min=self._floor) / self._floor).log() / (energy / self._floor).log()
         root = 4 * (before.clamp(min=self._floor) / energy).sqrt()
@@ -199,14 +199,14 @@ class FastArModel(ResponseMatched):
         return channels.reshape(-1, before.shape[1], *self.shape[1:], 4)
 
     def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
-        """Layer energies (N, Z) [MeV], and what flow I draws beside the noise of the cells."""
+        """Layer energies (N, Z) [MeV], all numbers that flow I draws, and the noise of the cells."""
         for_layers, for_cells = noise.split([self.match_noise, noise.shape[1] - self.match_noise], 1)
         drawn = self.layer_flow.inverse(for_layers, self.conditions(**incidents))
         layers = self.shares.inverse(drawn[:, : self.shape[0]], incidents["energy"])
         return layers, drawn, for_cells
 
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded: one pass of the network per layer."""
+        """Thresholded cells (N, n_cells) [MeV], by one pass of the network per layer."""
         layer_numbers, for_cells = drawn
         numbers = self._numbers(layer_numbers, energies, **incidents)
         for_cells = for_cells.reshape(-1, *self.cell_scale.centre.shape)
@@ -222,9 +222,9 @@ class FastArModel(ResponseMatched):
         return loop(layer, start, [torch.arange(self.shape[0])]).squeeze(2).transpose(0, 1).flatten(1)
 
     def _draw(self, mixture: LogisticMixture, noise: Tensor, numbers: LayerNumbers) -> Tensor:
-        """Cells (N, Z, cells) [MeV] that sum to their layers' energies and have about their shapes.
+        """Cells (N, Z, cells) [MeV] that sum to the layer energies and have nearly the drawn shapes.
 
-        In a layer with energy but no hit, the cell nearest to the threshold takes it.
+        In a layer with energy but no hit, the cell nearest to the threshold takes the energy.
         """
         layers = numbers.energy[:, :, None]
         value, filled = mixture.quantile(noise)
@@ -239,12 +239,12 @@ class FastArModel(ResponseMatched):
         return torch.where(batch.cells >= self._floor, batch.cells, 0.0).reshape(-1, self.shape[0], self.area)
 
     def _layers(self, cells: Tensor) -> Tensor:
-        """Layer energies (N, Z) [MeV], empty ones spread evenly up to the threshold."""
+        """Layer energies (N, Z) [MeV]; those of empty layers are uniform up to the threshold."""
         layers = cells.sum(2)
         return torch.where(layers < self._floor, self._floor * (1 - torch.rand_like(layers)), layers)
 
     def _drawn(self, batch: Batch, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Data of flow I (N, Z + 5 Z), and the layer energies (N, Z) [MeV] in it."""
+        """Data of flow I (N, Z + 6 Z), and the layer energies (N, Z) [MeV] in it."""
         layers = self._layers(cells)
         shares = self.shares(layers, batch.incidents["energy"])
         return torch.cat([shares, self.shapes(cells.flatten(1))], 1), layers

@@ -1,36 +1,36 @@
-"""Reweighting of the cells of a layer to the centre, width and mean radius that were drawn for it."""
+"""Reweighting of the cells of a layer to the centre, width and mean radius that were drawn for the layer."""
 
 import torch
 from torch import Tensor
 
-ROUNDS = 2  # over the moments, one after the other
-LIMIT = 2.0  # of the weights' logarithm
-LEAST_VARIANCE = 1e-3  # of a moment among a layer's cells, in mean squares; a layer of one cell stays as it is
+ROUNDS = 2  # Newton rounds over all moments
+LIMIT = 2.0  # largest change of a weight's logarithm
+LEAST_VARIANCE = 1e-3  # added variance of a moment, in its mean square; a layer of one cell then stays as it is
 TINY = 1e-12
 
 
 def moments(places: Tensor) -> Tensor:
-    """Quantities averaged over the cells of a layer (cells, 5): x, y, x^2, y^2, r of their centres (cells, 2)."""
+    """Moments (cells, 5) of cell centres (cells, 2): x, y, x^2, y^2 and r."""
     return torch.cat([places, places.square(), places.norm(dim=1, keepdim=True)], 1)
 
 
 def wanted(shapes: Tensor) -> Tensor:
-    """Means (..., 5) of these moments for shapes (..., 5): centre and width in x and y, mean radius."""
+    """Means (..., 5) of the moments in a layer of given shape (..., 5): centre and width in x and y, mean radius."""
     centre, width, radius = shapes.split([2, 2, 1], -1)
     return torch.cat([centre, centre.square() + width.square(), radius], -1)
 
 
 def tilted(weights: Tensor, moments: Tensor, means: Tensor) -> Tensor:
-    """Shares (N, Z, cells) of cells, near the given weights but with the given means.
+    """Shares (N, Z, cells) of cells in their layers, near the given weights but with the given means of the moments.
 
-    Weights times exp(a . moments) are the nearest in relative entropy to those given, with a found by Newton's steps,
-    moment by moment. Cells drawn independently and then scaled to their layer lack what it has in common: a core that
-    happens to be bright makes the scale small, and the halo counts for too much on average.
+    Weights times exp(a . moments) have the smallest relative entropy to the given weights; Newton's steps find a, one
+    moment at a time. Cells drawn independently and scaled to their layer would make showers too wide: a bright core
+    makes the scale small, and the halo then has too much energy on average.
 
     Args:
-        weights: (N, Z, cells), above zero in at least one cell of each layer.
-        moments: (cells, K).
-        means: (N, Z, K).
+        weights: weights of the cells (N, Z, cells), above zero in at least one cell of each layer.
+        moments: moments of the cells (cells, K).
+        means: wanted means of the moments (N, Z, K).
     """
     field = torch.zeros_like(weights)
     shares = weights / weights.sum(2, keepdim=True)

@@ -1,1 +1,1 @@
-"""Normalising flows: coupling and masked autoregressive ones, and the splines they share."""
+"""Normalising flows: coupling flows, masked autoregressive flows, and the splines that both use."""

@@ -12,20 +12,21 @@ from caloforge.models.flows.edges import FARTHEST, move_edge, moved_edge
 from caloforge.models.flows.local import Layout, LocalNetwork, Split
 
 LOG_2_PI = math.log(2 * math.pi)
-BOUND = 6.0  # standard deviations inside which splines act
+BOUND = 6.0  # largest size of a feature, in standard deviations, that splines transform
 
 
 class Coupling(nn.Module):
-    """One half of the features, transformed by splines whose parameters a network computes from the other half.
+    """Coupling block: splines transform half of the features; a network computes their parameters from the other half.
 
     Args:
-        kept, moved: features of the two halves; splines transform the second.
+        kept: indices of the features that stay.
+        moved: indices of the features that the splines transform.
         conditions: number of conditions.
         hidden, depth: width and number of the hidden layers.
-        bins: of the splines.
-        local: width of the network that sees the features around each one, 0 for none.
-        around: features around each feature (D, K), for that network.
-        edges: whether the threshold's score of each moved feature shifts before the spline (`move_edge`).
+        bins: bins of the splines.
+        local: width of the network that sees the features around each feature; 0 for none.
+        around: indices of the features around each feature (D, K), for that network.
+        edges: whether the score of the threshold of each moved feature shifts before the spline (`move_edge`).
     """
 
     edge: Tensor
@@ -47,7 +48,7 @@ class Coupling(nn.Module):
         self.local = None if around is None else LocalNetwork(around, kept, moved, local, hidden, self.shape[0])
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Moved features (N, moved) one step nearer to the latent numbers, and log of the derivatives (N, moved)."""
+        """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
         parameters = self._spline_parameters(kept, conditions)
         if not self.edges:
             return splines.inverse_spline(x, parameters, BOUND)
@@ -56,7 +57,7 @@ class Coupling(nn.Module):
         return x, log_derivative + log_derivatives
 
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
-        """Moved features (N, moved) one step nearer to the data."""
+        """Moved features (N, moved) after this block, towards the data."""
         parameters = self._spline_parameters(kept, conditions)
         if not self.edges:
             return splines.spline(z, parameters, BOUND)
@@ -75,18 +76,18 @@ def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
 
 
 class CouplingFlow(nn.Module):
-    """Density p(x | conditions) of D features (Dinh et al., arXiv:1605.08803; Durkan et al., arXiv:1906.04032).
+    """Density p(x | conditions) of D features by coupling blocks of splines.
 
-    Blocks transform one half and the other alternately. Before every second block the features are permuted: at random,
-    or with a layout by its splits in turn.
+    Blocks transform one half and the other alternately. Before every second block the features are permuted, at random
+    or, with a layout, by its splits in turn. Source: Dinh et al., arXiv:1605.08803; Durkan et al., arXiv:1906.04032.
 
     Args:
-        size: D.
+        size: number D of features.
         conditions: number of conditions.
         blocks, hidden, depth, bins: sizes of the flow.
-        local: width of the networks that see the features around each one.
-        layout: neighbourhoods and splits for these; None for none.
-        edges: whether the two blocks next to the data shift the edge of each feature, which `set_edges` tells.
+        local: width of the networks that see the features around each feature.
+        layout: neighbourhoods and splits for these networks; None for none.
+        edges: whether the two blocks next to the data shift the edge of each feature; `set_edges` sets the edges.
     """
 
     def __init__(
@@ -142,14 +143,14 @@ class CouplingFlow(nn.Module):
 
     @property
     def places(self) -> Tensor:
-        """Index (D,) of the latent number that the identity flow would map to each feature."""
+        """Index (D,) of the latent number that becomes each feature if all splines are the identity."""
         order = torch.arange(self.deals.shape[1], device=self.deals.device)
         for permutation in self.deals:
             order = order[permutation]
         return order.argsort()
 
     def set_edges(self, edges: Tensor) -> None:
-        """Set the scores (D,) of the threshold, above which each feature is a hit."""
+        """Set the edges (D,): the scores of the threshold, above which a cell is hit."""
         halves = edges.clamp(-FARTHEST, FARTHEST)[self.deals[0]].split(self.halves[0])
         for i, block in enumerate(self.couplings):
             if block.local is not None:
@@ -174,13 +175,13 @@ def _halves(size: int) -> Split:
 
 
 def _sides(split: Split, moves_first: bool) -> Split:
-    """The features that are kept, and those that are moved."""
+    """The features that stay, and the features that are transformed."""
     first, second = split
     return (second, first) if moves_first else (first, second)
 
 
 def _permutations(splits: list[Split]) -> list[Tensor]:
-    """Permutations from the order that the split before left to the order of each split."""
+    """Permutations from the order of the previous split to the order of each split."""
     orders = [torch.arange(sum(map(len, splits[0]))), *(torch.cat(split) for split in splits)]
     return [before.argsort()[order] for before, order in itertools.pairwise(orders)]
 

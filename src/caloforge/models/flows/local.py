@@ -1,4 +1,4 @@
-"""What a coupling flow sees of the cells around each cell: one small network for all cells of the detector."""
+"""A small network, shared by all cells of the detector, through which a coupling flow sees the cells around a cell."""
 
 from typing import NamedTuple
 
@@ -21,8 +21,8 @@ class Layout(NamedTuple):
     """Neighbourhoods and splits of the cells.
 
     Attributes:
-        around: cells around each cell (n_cells, K) in a fixed order of directions, `n_cells` where there is none.
-        splits: pairs of index tensors that divide the cells in two, in turn for the pairs of blocks.
+        around: indices of the cells around each cell (n_cells, K), in a fixed order of directions; `n_cells` for none.
+        splits: pairs of index tensors that divide the cells in two; pairs of blocks use them in turn.
     """
 
     around: Tensor
@@ -32,12 +32,12 @@ class Layout(NamedTuple):
 def layout(detector: Detector) -> Layout:
     """Neighbourhoods of 14 cells, and three splits: a checkerboard, and stripes along each axis of the layers.
 
-    The neighbourhood holds the four cells that share a wall, the four behind these, the four diagonal ones, and
-    the nearest cell of the layer before and of the one after. In a checkerboard, all four walls of a cell in one half
-    lead to the other half, so that each half is drawn with full knowledge of its direct neighbours.
+    The neighbourhood holds the four cells that share a wall, the four cells behind these, the four diagonal cells, and
+    the nearest cell of the previous and of the next layer. In a checkerboard, the four cells that share a wall with a
+    cell belong to the other half, so that each half is drawn with full knowledge of its direct neighbours.
 
     Raises:
-        InputError: cells that form no array.
+        InputError: the cells do not form an array.
     """
     if not all(layer.cells.is_array for layer in detector.layers):
         raise InputError(f"local networks need cells in rows and columns, which those of {detector.name} are not")
@@ -62,7 +62,7 @@ def _in_layer(walls: Indices) -> Indices:
 
 
 def _in_depth(detector: Detector) -> Indices:
-    """The cell of the layer before and of the layer after whose centre is nearest (n_cells, 2)."""
+    """Indices (n_cells, 2) of the cells in the previous and in the next layer with the nearest centre."""
     result = np.full((detector.n_cells, 2), detector.n_cells)
     for one, two in zip(detector.layers, detector.layers[1:], strict=False):
         result[one.slice, 1] = two.start + _nearest(one.cells.centres, two.cells.centres)
@@ -77,14 +77,14 @@ def _nearest(places: NDArray[np.float64], others: NDArray[np.float64]) -> Indice
 class LocalNetwork(nn.Module):
     """Spline parameters of moved cells from the kept cells around them; all cells share the weights.
 
-    Inputs of a moved cell are, for each of the K places around it, the score of the kept cell there and a soft
-    indicator of whether it is hit, both zero where the place is not kept or outside. A learned vector of the moved cell
-    and a projection of what the flow's dense network knows of the whole shower are added to the first hidden layer.
+    For each of the K places around a moved cell, the inputs are the score of the kept cell there and a soft indicator
+    of a hit. Both are zero if the place is not kept or outside the layer. A learned vector of the moved cell and a
+    projection of the hidden layer of the flow's dense network are added to the first hidden layer.
 
     Args:
         table: cells around each cell (n_cells, K).
         kept, moved: indices of the cells of both halves.
-        width: of the hidden layers.
+        width: width of the hidden layers.
         context: size of the dense network's hidden layer.
         outputs: spline parameters per cell.
     """
@@ -121,5 +121,5 @@ class LocalNetwork(nn.Module):
 
     @torch.no_grad()
     def set_levels(self, edges: Tensor) -> None:
-        """Start the indicators at the scores (n_cells,) from which each cell is hit."""
+        """Initialise the hit indicators at the scores (n_cells,) above which each cell is hit."""
         self.levels.copy_(edges[self.kept])

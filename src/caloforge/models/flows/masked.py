@@ -1,8 +1,8 @@
-"""Masked autoregressive flows of rational-quadratic splines, one pass towards the latent numbers or one pass from them.
+"""Masked autoregressive flows of rational-quadratic splines, with a fast density (MAF) or fast sampling (IAF).
 
 A block transforms each feature by a spline whose parameters a masked network computes from the features of lower
-rank. Where these are data, the density takes one pass and sampling one step per feature (MAF, Papamakarios et al.,
-arXiv:1705.07057). Where they are latent numbers it is the other way round (IAF, Kingma et al., arXiv:1606.04934).
+rank. If these features are data, the density takes one pass and sampling one step per feature (MAF, Papamakarios et
+al., arXiv:1705.07057). If they are latent numbers, it is the reverse (IAF, Kingma et al., arXiv:1606.04934).
 """
 
 import math
@@ -19,16 +19,15 @@ from caloforge.models.flows.coupling import BOUND, LOG_2_PI
 from caloforge.models.parts.loops import loop
 
 UNROLLED = 8  # largest number of features that an exported graph samples without a loop
-UNMIXED = 8  # one hidden unit in so many sees the conditions alone
+UNMIXED = 8  # one hidden unit in eight sees the conditions alone
 Transform = Callable[[Tensor, Tensor], Tensor]
 
 
 def hidden_degrees(size: int, hidden: int) -> Tensor:
     """Degrees (hidden,) of hidden units, in ascending order.
 
-    A unit of degree m sees the ranks below m and feeds the ranks from m on.
-
-    An eighth of the units has degree 0; the others are spread evenly over 1 to size - 1.
+    A unit of degree m sees the ranks below m and feeds the ranks from m on. An eighth of the units has degree 0; the
+    other degrees are spread evenly over 1 to size - 1.
     """
     unmixed = max(1, hidden // UNMIXED)
     mixed = hidden - unmixed
@@ -37,7 +36,7 @@ def hidden_degrees(size: int, hidden: int) -> Tensor:
 
 
 class Masked(torch.autograd.Function):
-    """Weights that are zero outside a mask, and stay so: their gradient is, too."""
+    """Weights that stay zero outside a mask, since their gradient is zero there."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, mask: Tensor) -> Tensor:
@@ -53,12 +52,11 @@ class Masked(torch.autograd.Function):
 
 
 class MaskedNetwork(nn.Module):
-    """Numbers for every rank from the ranks below it and the conditions (MADE, Germain et al., arXiv:1502.03509).
+    """Outputs for every rank from the ranks below it and the conditions (MADE, Germain et al., arXiv:1502.03509).
 
-    One hidden layer. With fewer hidden units than features, neighbouring ranks share a unit, and the network loses the
-    dependencies between them. Ranks up to `reach` apart are therefore also joined directly.
-
-    Weights outside the masks are zero from the start and get no gradient, so that all serve as they are.
+    The network has one hidden layer. With fewer hidden units than features, neighbouring ranks share a unit, and the
+    dependencies between them are lost. Ranks up to `reach` apart are therefore also joined directly. Weights outside
+    the masks start at zero and get no gradient, so that no mask is applied when the network is used.
     """
 
     sees: Tensor
@@ -83,7 +81,7 @@ class MaskedNetwork(nn.Module):
     near: nn.Parameter | None
 
     def forward(self, known: Tensor, conditions: Tensor) -> Tensor:
-        """Numbers (N, outputs, D) of features (N, D), sorted by rank, and conditions (N, C)."""
+        """Outputs (N, outputs, D) for features (N, D), sorted by rank, and conditions (N, C)."""
         inputs, outputs = self._weights()
         hidden = self.dropout(F.silu(F.linear(known, inputs) + self.conditions(conditions)))
         raw = F.linear(hidden, outputs.flatten(0, 1), self.bias.flatten()).view(-1, *self.bias.shape)
@@ -99,10 +97,10 @@ class MaskedNetwork(nn.Module):
         return self.inputs, self.outputs
 
     def sequential(self, given: Tensor, conditions: Tensor, transform: Transform) -> Tensor:
-        """Features (N, D) found rank by rank: each is `transform(given, numbers)`, with numbers from those before it.
+        """Features (N, D) found rank by rank: each is `transform(given, outputs)`, with outputs from earlier features.
 
-        Hidden units gather one feature after the other, and each step computes its own rank's numbers only, so that
-        all steps together cost about as much as one pass.
+        The hidden units add up one feature after the other, and each step computes the outputs of its rank only. All
+        steps together cost about as much as one pass.
         """
         inputs, outputs = self._weights()
         rows = [given.T, inputs.T, outputs.transpose(0, 1), self.bias.T]
@@ -147,16 +145,18 @@ class Steps:
 class MaskedFlow(nn.Module):
     """Density p(x | conditions) of D features by masked autoregressive blocks of splines.
 
-    Before each block the features are permuted within their groups, alternately reversed and at random, as in CaloFlow
-    (arXiv:2106.05285), whose groups are the layers.
+    Before each block the features are permuted within their groups, alternately reversed and at random. Source:
+    CaloFlow (arXiv:2106.05285), whose groups are the layers.
 
     Args:
         size, conditions: numbers D of features and C of conditions.
-        blocks, hidden, bins, dropout: masked networks, their hidden units, bins per spline, share of hidden units
-            dropped in training.
-        groups: sizes of the groups of features; the order of the groups stays. One group by default.
+        blocks: number of masked networks.
+        hidden: hidden units of each network.
+        bins: bins of each spline.
+        dropout: share of the hidden units left out in a training step.
+        groups: sizes of the groups of features, whose order stays; one group by default.
         bound: splines act inside [-bound, bound].
-        inverse: the networks see latent numbers (IAF) instead of data (MAF).
+        inverse: whether the networks see latent numbers (IAF) instead of data (MAF).
     """
 
     orders: Tensor

@@ -1,6 +1,6 @@
 """Monotone rational-quadratic splines (Durkan et al., arXiv:1906.04032, section 3.1), compact for speed and export.
 
-Bins lie on the second axis, (N, 3 K - 1, D): every sum and comparison then runs along contiguous memory.
+Bins are on the second axis, (N, 3 K - 1, D), so that every sum and comparison runs along contiguous memory.
 """
 
 import math
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MIN_BIN = 1e-2  # of the interval; with it and the least derivative, single precision suffices for the inverse
+MIN_BIN = 1e-2  # share of the interval; with it and the least derivative, single precision suffices for the inverse
 MIN_DERIVATIVE = 1e-2
 Bin = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 

@@ -1,7 +1,7 @@
 """Blocks of three-dimensional networks: up-sampling convolutions, the generator and the discriminator of the 3D GAN.
 
-Tensors are (N, channels, depth, x, y) or (N, channels, depth, phi, r), channels last in memory, which convolutions on
-processors want.
+Tensors are (N, channels, depth, x, y) or (N, channels, depth, phi, r). Channels are last in memory, since convolutions
+on a CPU are fastest so.
 """
 
 import math
@@ -14,16 +14,16 @@ from torch.nn import functional
 from caloforge.models.config_types import Sizes
 from caloforge.models.gan_3d.config import DownBlockConfig, LastConfig, UpBlockConfig
 
-SLOPE = 0.3  # of LeakyReLU where it leaks, as in the published code
-HIDDEN = 64  # of the network that judges the profiles
+SLOPE = 0.3  # negative slope of LeakyReLU, as in the published code
+HIDDEN = 64  # hidden units of the network that sees the profiles
 
 
 class UpConvolution(nn.Module):
-    """Nearest-neighbour up-sampling by `up` and a convolution that keeps the finer size, as one convolution before it.
+    """Nearest-neighbour up-sampling by `up`, then a convolution that keeps the size, computed on the coarse cells.
 
-    All finer cells of a coarse cell are equal, so the kernel collapses: weights that meet the same coarse cell are
-    added, and each of the prod(up) places of a finer cell in its coarse one has a kernel of its own. With a kernel
-    of k and up-sampling by s that is (k + s - 1) / s weights in place of k, along every axis.
+    All finer cells of a coarse cell are equal. Weights that meet the same coarse cell are therefore added, and each of
+    the prod(up) places of a finer cell in its coarse cell has its own coarse kernel. With a kernel of k and up-sampling
+    by s, it has (k + s - 1) / s weights instead of k along every axis.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: Sizes, up: Sizes, *, bias: bool) -> None:
@@ -42,7 +42,7 @@ class UpConvolution(nn.Module):
     share_y: Tensor
 
     def forward(self, coarse: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """Values (N, outputs, finer sizes), each output channel times `scale` plus `shift` (outputs,) where given."""
+        """Values (N, outputs, finer sizes); each output channel is multiplied by `scale` and shifted by `shift`."""
         weight = self.weight if scale is None else self.weight * scale[:, None, None, None, None]
         bias = self.bias if shift is None else shift
         places = math.prod(self.up)
@@ -53,7 +53,7 @@ class UpConvolution(nn.Module):
         return self._fine(functional.conv3d(functional.pad(coarse, self.padding), weight, bias))
 
     def _fine(self, places: Tensor) -> Tensor:
-        """Channels that hold the places of finer cells (N, a b c outputs, d, x, y) to (N, outputs, d a, x b, y c)."""
+        """Move finer cells from channels (N, a b c outputs, d, x, y) to their places (N, outputs, d a, x b, y c)."""
         if self.up == (1, 1, 1):
             return places
         (a, b, c), (d, x, y) = self.up, places.shape[2:]
@@ -62,9 +62,9 @@ class UpConvolution(nn.Module):
 
 
 def _collapse(kernel: int, up: int) -> tuple[Tensor, int]:
-    """Which coarse weight (kernel, up, coarse kernel) takes each weight at each place, and the coarse padding before.
+    """Map (kernel, up, coarse kernel) of fine to coarse weights at each place, and the coarse padding before the cells.
 
-    The fine padding is a multiple of `up`, which makes the coarse kernel smallest.
+    The fine padding is a multiple of `up`, which makes the coarse kernel as small as possible.
     """
     before = (kernel - 1) // 2 // up
     share = torch.zeros(kernel, up, (kernel + up - 2) // up + 1)
@@ -75,7 +75,7 @@ def _collapse(kernel: int, up: int) -> tuple[Tensor, int]:
 
 
 class UpBlock(nn.Module):
-    """Up-sampling convolution, batch normalisation, LeakyReLU; the last block of a generator goes without the norm."""
+    """Up-sampling convolution, batch normalisation, LeakyReLU; a generator's last block has no batch normalisation."""
 
     def __init__(self, inputs: int, config: UpBlockConfig, *, norm: bool) -> None:
         super().__init__()
@@ -83,12 +83,12 @@ class UpBlock(nn.Module):
         self.norm = nn.BatchNorm3d(config.channels, momentum=None) if norm else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values normalised by the batch's own statistics."""
+        """Values normalised by the statistics of the batch."""
         values = self.convolution(x)
         return functional.leaky_relu(values if self.norm is None else self.norm(values), SLOPE)
 
     def finalised(self, x: Tensor) -> Tensor:
-        """Values normalised by the kept statistics, folded into the convolution: shower by shower independent."""
+        """Values normalised by the stored statistics, so that showers do not depend on the rest of the batch."""
         if self.norm is None:
             return self.forward(x)
         assert self.norm.running_mean is not None
@@ -98,10 +98,10 @@ class UpBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Numbers to images: a dense layer to a coarse grid, up-sampling blocks, a last convolution without bias.
+    """Generator: a dense layer to a coarse grid, up-sampling blocks, and a last convolution without bias.
 
-    Images but the first are empty before training. The coarse grid follows the detector's: each size over all
-    up-sampling, rounded up; the image is cut at the end.
+    All images but the first are empty before training. Each size of the coarse grid is the detector's divided by all
+    up-sampling, rounded up; the image is cut to the detector's grid at the end.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Generator(nn.Module):
         self.cut = tuple(slice(cut, cut + size) for cut, size in zip(cuts, grid, strict=True))
 
     def forward(self, inputs: Tensor, *, finalised: bool) -> Tensor:
-        """Images (N, images, cells) of inputs (N, inputs), normalised by the kept statistics if `finalised`."""
+        """Images (N, images, cells) of inputs (N, inputs), normalised by the stored statistics if `finalised`."""
         x = self.dense(inputs).reshape(-1, *self.coarse).permute(0, 4, 1, 2, 3)
         for block in self._blocks():
             x = block.finalised(x) if finalised else block(x)
@@ -133,7 +133,7 @@ class Generator(nn.Module):
         return [cast(UpBlock, block) for block in self.blocks]
 
     def finalise(self, inputs: Tensor) -> None:
-        """Set the kept statistics to those of a batch of inputs (N, inputs)."""
+        """Set the stored statistics to those of a batch of inputs (N, inputs)."""
         norms = [block.norm for block in self._blocks() if block.norm is not None]
         before = self.training
         for norm in norms:
@@ -144,7 +144,7 @@ class Generator(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Joined cells, convolution, LeakyReLU, batch normalisation (not in the first block), dropout."""
+    """Join of cells, convolution, LeakyReLU, batch normalisation (not in the first block) and dropout."""
 
     def __init__(self, inputs: int, config: DownBlockConfig, dropout: float, *, norm: bool) -> None:
         super().__init__()
@@ -170,9 +170,9 @@ class DownBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images and profiles to two verdicts: Geant4 or not, and the incident energy (auxiliary classifier).
+    """Discriminator with two outputs: whether a shower is Geant4's, and its incident energy (auxiliary classifier).
 
-    Only the first verdict sees the profiles, which know the incident energy; both see the images.
+    Both outputs see the images. Only the first sees the profiles, since these contain the incident energy.
     """
 
     def __init__(
@@ -193,9 +193,12 @@ class Discriminator(nn.Module):
         self.energy = nn.Linear(features + 1, 1)
 
     def forward(self, image: Tensor, profiles: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor]:
-        """Logit (N, 1) of being genuine, and the logarithm of the incident energy (N, 1) in units of its centre.
+        """Logit (N, 1) that showers are Geant4's, and logarithm (N, 1) of the incident energy over the domain's centre.
 
-        Of images (N, channels, grid), profiles (N, profiles) and the total energy's logarithm (N, 1).
+        Args:
+            image: images (N, channels, grid).
+            profiles: profiles and conditions (N, profiles).
+            log_total: logarithm of the total energy over the domain's centre (N, 1).
         """
         features = self.pool(self.blocks(image)).flatten(1)
         genuine = self.genuine(torch.cat([features, self.profiles(profiles)], 1))

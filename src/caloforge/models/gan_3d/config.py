@@ -12,9 +12,9 @@ class UpBlockConfig(Strict):
     """A convolution of the generator.
 
     Attributes:
-        channels: of its output.
-        kernel: cells that it joins in depth, x, y.
-        up: up-sampling before it in depth, x, y.
+        channels: channels of the output.
+        kernel: size of the kernel in depth, x, y [cells].
+        up: up-sampling before the convolution in depth, x, y.
     """
 
     channels: Channels
@@ -26,8 +26,8 @@ class LastConfig(Strict):
     """The generator's last convolution, to the image.
 
     Attributes:
-        kernel: cells that it joins in depth, x, y.
-        up: up-sampling before it in depth, x, y.
+        kernel: size of the kernel in depth, x, y [cells].
+        up: up-sampling before the convolution in depth, x, y.
     """
 
     kernel: Sizes = (2, 2, 2)
@@ -37,12 +37,13 @@ class LastConfig(Strict):
 class DownBlockConfig(Strict):
     """A convolution of the discriminator.
 
-    Joined cells become channels, so that a kernel of k cells that were joined by s sees k s cells.
+    The convolution first joins neighbouring cells, which become channels. With cells joined by s, a kernel of k sees
+    k s cells.
 
     Attributes:
-        channels: of its output.
-        kernel: cells that it joins in depth, x, y.
-        join: cells that become channels first, in depth, x, y.
+        channels: channels of the output.
+        kernel: size of the kernel in depth, x, y [joined cells].
+        join: cells that are joined in depth, x, y.
     """
 
     channels: Channels
@@ -54,9 +55,9 @@ class GeneratorConfig(Strict):
     """Size of the generator.
 
     Attributes:
-        start: channels of the coarse grid; 8 as published.
-        blocks: its convolutions; published are 64, 6 and 6 channels.
-        last: its last convolution.
+        start: channels of the coarse grid; the paper has 8.
+        blocks: convolutions; the paper's have 64, 6 and 6 channels.
+        last: last convolution.
     """
 
     start: Channels = 8
@@ -72,8 +73,8 @@ class DiscriminatorConfig(Strict):
     """Size of the discriminator.
 
     Attributes:
-        blocks: its convolutions; published are 32, 8, 8 and 8 channels.
-        dropout: share of the values left out after each in a training step.
+        blocks: convolutions; the paper's have 32, 8, 8 and 8 channels.
+        dropout: share of the values left out after each convolution in a training step.
     """
 
     blocks: Annotated[tuple[DownBlockConfig, ...], Field(min_length=1, max_length=16)] = (
@@ -87,9 +88,9 @@ class LossWeights(Strict):
     """Weights of the parts of the loss.
 
     Attributes:
-        adversarial: of the verdict's cross entropy.
-        energy, total: of the errors of reconstructed and total energy [%].
-        moments: of the mismatch of the profiles' moments, which the published network does not have.
+        adversarial: weight of the cross entropy of the discriminator's verdict.
+        energy, total: weights of the errors of reconstructed and total energy [%].
+        moments: weight of the mismatch of the profiles' moments, which the published network does not have.
     """
 
     adversarial: Annotated[float, Field(gt=0)] = 3.0
@@ -103,11 +104,11 @@ class Gan3DConfig(Strict):
 
     Attributes:
         noise: random numbers per shower.
-        grain: add a random number of its own to every cell (arXiv:1812.04948), its width drawn by the generator.
+        grain: whether noise is added to every cell (arXiv:1812.04948), with a width that the generator computes.
         power: cells enter the networks as (energy / incident energy) ** power, which narrows their range.
         generator, discriminator: sizes of the networks.
-        weights: of the parts of the loss.
-        bfloat16: train with numbers of 16 bits, three times as fast where the processor has them.
+        weights: weights of the parts of the loss.
+        bfloat16: whether to train in bfloat16, which is three times as fast on processors that support it.
     """
 
     training: ClassVar[Defaults] = {"batch": 32, "learning_rate": 5e-4, "average": 0.99}

@@ -1,6 +1,6 @@
-"""Showers as images: the grid that layers share, cells in units of their spread, sums along the axes, and their cost.
+"""Showers as images: a transform of fields to cells, profiles along the axes, and a distance between samples.
 
-An image is cells (N, n_cells), flat in the order depth, x, y or depth, phi, r of its grid.
+An image is an array of cells (N, n_cells), flat in the order depth, x, y or depth, phi, r of its grid.
 """
 
 import torch
@@ -13,15 +13,15 @@ from caloforge.showers.domain import Domain
 
 CHUNK = 500  # showers at a time while fitting
 LEAST = 1e-12
-STEEPEST = 2.0  # power of the energy by which a cell's share may grow or fall
+STEEPEST = 2.0  # largest power of the incident energy with which a cell's share may rise or fall
 
 
 class RectifiedCells(nn.Module):
-    """A field of unit width to cells: cell = E_inc (scale (E_inc / E_0)^slope max(0, offset + field)) ** (1 / power).
+    """Transform of a field to cells: cell = E_inc (scale (E_inc / E_0)^slope max(0, offset + field)) ** (1 / power).
 
-    Offset and scale give every cell its own mean and variance (in the power) where the field is standard normal: core
-    cells then lie some widths above zero, and cells of the halo, seldom hit, below. The slope follows the mean as
-    showers grow deeper with energy.
+    If the field is standard normal, offset and scale give every cell the right mean and variance of its power. Core
+    cells have offsets far above zero; rarely hit cells of the halo have offsets below zero. The slope describes how the
+    mean changes with energy, since showers become deeper.
     """
 
     scale: Tensor
@@ -37,7 +37,7 @@ class RectifiedCells(nn.Module):
         self.register_buffer("offset", torch.zeros(n_cells))
 
     def fit(self, batch: Batch, symmetry_classes: Tensor) -> None:
-        """Fit to showers, pooling cells of the same symmetry class, since symmetry makes them alike."""
+        """Fit to showers; cells of one symmetry class (n_cells,) are pooled."""
         self.scale.fill_(1.0)
         self.slope.zero_()
         above = (batch.incidents["energy"] > batch.incidents["energy"].median())[:, 0]
@@ -63,11 +63,11 @@ class RectifiedCells(nn.Module):
         return mean, square
 
     def seen(self, batch: Batch) -> Tensor:
-        """Cells (N, n_cells) [MeV], thresholded."""
+        """Thresholded cells (N, n_cells) [MeV]."""
         return torch.where(batch.cells >= self.threshold, batch.cells, 0.0)
 
     def heights(self, batch: Batch) -> Tensor:
-        """Heights (N, n_cells), the powers over their scale, of showers: what `forward` gives for a field."""
+        """Heights (N, n_cells) of showers: powers of the cells over their scale, as `forward` gives for fields."""
         energy = batch.incidents["energy"]
         scale = self._scale(energy)
         return torch.where(scale > 0, (self.seen(batch) / energy) ** self.power / scale.clamp(min=LEAST), 0.0)
@@ -109,7 +109,7 @@ def _offset(ratio: Tensor) -> Tensor:
 
 
 class Profiles(nn.Module):
-    """Standardised profiles: energy along each axis and in total, over the incident energy."""
+    """Standardised profiles: energy along each axis and total energy, divided by the incident energy."""
 
     centre: Tensor
     width: Tensor
@@ -144,10 +144,10 @@ class Profiles(nn.Module):
     def mismatch(self, real: Tensor, drawn: Tensor, conditions: Tensor) -> Tensor:
         """Squared difference of the moments of two samples of profiles (N, size) for the same conditions (N, C).
 
-        Moments are the mean, its slopes in the conditions and the mean square of the profiles, compressed beyond one
-        standard deviation (asinh) so that no bin drowns the others; each axis and the total count alike.
-        Feature matching (arXiv:1606.03498), here without bias: the two halves of the batch give one factor each, so
-        that fluctuations of the batch cost nothing and widths are not pressed down.
+        Moments are the mean, its slopes in the conditions and the mean square. Profiles are compressed beyond one
+        standard deviation (asinh), so that no bin dominates; each axis and the total have equal weights. The estimate
+        is unbiased, since each half of the batch gives one factor of the square. Fluctuations of the batch then do not
+        press down the widths. Source: feature matching, arXiv:1606.03498.
         """
         off = _moments(drawn, conditions) - _moments(real, conditions)
         squares = (off[::2].mean(0) * off[1::2].mean(0)).unflatten(0, (-1, self.size))
@@ -155,17 +155,23 @@ class Profiles(nn.Module):
 
 
 def _moments(profiles: Tensor, conditions: Tensor) -> Tensor:
-    """Compressed profiles, their products with each condition and their squares (N, size (C + 2))."""
+    """Compressed profiles, their products with each condition, and their squares (N, size (C + 2))."""
     profiles = profiles.asinh()
     slopes = [profiles * condition for condition in conditions.split(1, 1)]
     return torch.cat([profiles, *slopes, profiles.square()], 1)
 
 
 def image_cost(real: Tensor, drawn: Tensor, energy: Tensor, grid: Sizes) -> Tensor:
-    """Distance of two samples as in the talk: mean energy along each axis, and mean position of its maximum.
+    """Distance of two samples in the mean energy profile along each axis and the mean position of its maximum.
 
-    Sum over the axes of the relative difference of the mean profiles and of the distance of the mean maxima in
-    cells, over the number of cells. Samples (N, n_cells) and incident energies (N, 1) [MeV].
+    It is the sum, over the axes, of the relative difference of the mean profiles and of the distance of the mean maxima
+    as a share of the axis. Source: the talk "GeantV GANs".
+
+    Args:
+        real: cells of Geant4's showers (N, n_cells) [MeV].
+        drawn: cells of generated showers (N, n_cells) [MeV].
+        energy: incident energies (N, 1) [MeV].
+        grid: cells in depth, x and y.
     """
     real, drawn = ((cells / energy).unflatten(1, grid) for cells in (real, drawn))
     parts = []

@@ -1,8 +1,9 @@
-"""The 3D GAN of GeantV: showers as three-dimensional images, drawn by a generator that a discriminator teaches.
+"""The 3D GAN of GeantV: a generator, trained against a discriminator, makes showers as three-dimensional images.
 
-Source: arXiv:1912.06794 and the talk "GeantV GANs". The discriminator is of the auxiliary-classifier kind
-(arXiv:1610.09585): beside its verdict it reconstructs the incident energy. The generator's loss weighs the verdict, the
-reconstructed energy and the total energy against the Geant4 shower of the same incident, the last two in per cent.
+The discriminator is an auxiliary classifier (arXiv:1610.09585): it also reconstructs the incident energy. The
+generator's loss is a weighted sum of the cross entropy of the verdict, the error of the reconstructed energy, and the
+error of the total energy against the Geant4 shower of the same incident. Both errors are in per cent. Source:
+arXiv:1912.06794 and the talk "GeantV GANs".
 """
 
 import math
@@ -25,9 +26,9 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
 FLIPS = 0.05  # share of wrong labels that the discriminator is shown, as in the published code
-GENERATOR_STEPS = 2  # per step of the discriminator
-SMOOTH = 0.2  # width of the untrained generator's own part of a grained field
-TYPICAL = 256  # training incidents whose batch statistics a trained generator keeps
+GENERATOR_STEPS = 2  # updates of the generator per update of the discriminator
+SMOOTH = 0.2  # width of the generator's smooth part of a field with grain, before training
+TYPICAL = 256  # training incidents that give the stored statistics of the batch normalisations
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class Verdict:
     """Output of the discriminator for showers, and their total energy.
 
     Attributes:
-        genuine: logit (N, 1) of being of Geant4.
+        genuine: logit (N, 1) that a shower is Geant4's.
         energy: reconstructed incident energy (N, 1) [MeV].
-        total: total energy (N, 1) [MeV], a sum without weights as in the published network.
-        profiles: the profiles (N, size) that it used.
+        total: total energy (N, 1) [MeV]; a sum without weights, as in the published network.
+        profiles: the profiles (N, size) that the discriminator saw.
     """
 
     genuine: Tensor
@@ -51,11 +52,11 @@ class Gan3DModel(ResponseMatched):
     """Generator and discriminator on the grid that all layers of the detector share.
 
     Raises:
-        InputError: a detector whose layers have different cells.
+        InputError: the detector's layers have different cells.
     """
 
     selection_batch = 500
-    draws = 1000  # images of all layers take long
+    draws = 1000  # fewer than by default, since images of all layers take long
 
     def __init__(self, config: Gan3DConfig, detector: Detector, domain: Domain) -> None:
         super().__init__(detector, domain, config.noise + config.grain * detector.n_cells)
@@ -81,7 +82,7 @@ class Gan3DModel(ResponseMatched):
     image_unit: Tensor
 
     def fit_transforms(self, showers: Showers) -> None:
-        """Fit the transforms, and standardise the field that the untrained generator gives to typical incidents."""
+        """Fit the transforms, and standardise the field of the untrained generator on some training incidents."""
         batch = Batch.of(showers)
         self.cells.fit(batch, self.symmetry_classes)
         self.profiles.fit(batch)
@@ -97,7 +98,7 @@ class Gan3DModel(ResponseMatched):
         self.generator.finalise(self.typical)
 
     def finalise(self) -> None:
-        """Keep the batch statistics of the present weights for typical incidents, then fit the response match."""
+        """Set the stored statistics of the batch normalisations to the present weights' and fit the response match."""
         self.generator.finalise(self.typical)
         super().finalise()
 
@@ -115,9 +116,9 @@ class Gan3DModel(ResponseMatched):
         )
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Cross entropy of the verdicts on Geant4's and drawn showers, some labels flipped, and errors of the energy.
+        """The discriminator's loss: cross entropy of the verdicts, and errors of the reconstructed energy.
 
-        The total energy is no part of it, since no weight of the discriminator moves it.
+        Some labels are flipped. The total energy is left out, since it does not depend on the discriminator's weights.
         """
         with torch.no_grad():
             drawn = self._draw(batch)
@@ -132,7 +133,7 @@ class Gan3DModel(ResponseMatched):
         return self.weights.adversarial * entropy + self.weights.energy * per_cent(verdict.energy, energy)
 
     def verdict(self, heights: Tensor, incidents: dict[str, Tensor]) -> Verdict:
-        """Output of the discriminator for showers, given as heights (N, n_cells)."""
+        """Output of the discriminator for showers, which are given as heights (N, n_cells)."""
         energy = incidents["energy"]
         cells = self.cells.energies(heights, energy)
         total = cells.sum(1, keepdim=True)
@@ -147,14 +148,14 @@ class Gan3DModel(ResponseMatched):
         return Verdict(logit.float(), self.cells.middle * log_energy.float().exp(), total, profiles)
 
     def selection_loss(self, batch: Batch) -> Tensor:
-        """Distance of drawn showers from Geant4's, energy along each axis and position of the maximum among it."""
+        """Distance of drawn showers from Geant4's: the physics distance plus the distance of the images."""
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
         drawn = self.sample(noise, **{name: batch.incidents[name] for name in self.inputs})
         seen, energy = self.cells.seen(batch), batch.incidents["energy"]
         return distance_at_energies(seen, drawn, energy, self.detector) + image_cost(seen, drawn, energy, self.grid)
 
     def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
-        """Cells (N, n_cells) [MeV], thresholded, with the network's own response."""
+        """Thresholded cells (N, n_cells) [MeV], before the response match."""
         energy = incidents["energy"]
         latent, grains = noise[:, : self.latent], noise[:, self.latent :]
         images = self.generator(torch.cat([latent, self.conditions(**incidents)], 1), finalised=True)
@@ -163,18 +164,18 @@ class Gan3DModel(ResponseMatched):
         return (torch.where(cells >= self.cells.threshold, cells, 0.0),)
 
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
-        """Cells (N, n_cells) [MeV], thresholded once more."""
+        """Cells (N, n_cells) [MeV], thresholded after the response match."""
         return torch.where(energies >= self.cells.threshold, energies, 0.0)
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
-        """The discriminator once, the generator twice, both with RMSprop."""
+        """One update of the discriminator and two of the generator, both with RMSprop."""
         return (
             _optimiser_step("discriminator", self.discriminator, self.discriminator_loss, 1),
             _optimiser_step("generator", self.generator, self.loss, GENERATOR_STEPS),
         )
 
     def _draw(self, batch: Batch) -> Tensor:
-        """Heights (N, n_cells) for the batch's incidents, normalised over the batch."""
+        """Heights (N, n_cells) for the batch's incidents, with batch normalisation over this batch."""
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
         latent, grains = noise[:, : self.latent], noise[:, self.latent :]
         with self._training_numbers():

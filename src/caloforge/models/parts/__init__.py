@@ -1,1 +1,1 @@
-"""Parts that several models share: transforms of showers, conditions, distances, the response match."""
+"""Parts that several models share: transforms of showers, conditions, distances and the response match."""

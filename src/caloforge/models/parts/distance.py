@@ -14,10 +14,15 @@ LEAST = 1e-12
 def physics_distance(real: Tensor, generated: Tensor, energy: Tensor, detector: Detector) -> Tensor:
     """Distance between two samples of showers in response, depth, hits, layers and cells, with equal weights.
 
-    The sum of the Wasserstein distances of the response, of the longitudinal centre, of the share of cells that are
-    hit and of the layer fractions (mean over layers), each in standard deviations of the real showers, and of the
-    relative difference of the mean cells in units of the incident energy. Both samples are cells (N, n_cells) [MeV] at
-    incident energies (N, 1) [MeV].
+    The distance is a sum of five terms. Four are Wasserstein distances in standard deviations of the real showers:
+    those of the response, the longitudinal centre, the share of hit cells, and the layer fractions (mean over layers).
+    The fifth is the relative difference of the mean cells over the incident energy.
+
+    Args:
+        real: cells of Geant4's showers (N, n_cells) [MeV].
+        generated: cells of generated showers (N, n_cells) [MeV].
+        energy: incident energies of both samples (N, 1) [MeV].
+        detector: detector that has the cells.
     """
     moved = _wasserstein(*(_observables(cells, energy, detector) for cells in (real, generated)))
     mean, drawn = ((cells / energy).mean(0) for cells in (real, generated))
@@ -26,9 +31,13 @@ def physics_distance(real: Tensor, generated: Tensor, energy: Tensor, detector: 
 
 
 def distance_at_energies(real: Tensor, generated: Tensor, energy: Tensor, detector: Detector) -> Tensor:
-    """Mean physics distance over ranges of incident energy that hold equally many showers.
+    """Mean physics distance over ranges of incident energy with equally many showers.
 
-    Row i of both samples, cells (N, n_cells) [MeV], has the incident energy of row i of `energy` (N, 1) [MeV].
+    Args:
+        real: cells of Geant4's showers (N, n_cells) [MeV].
+        generated: cells of generated showers (N, n_cells) [MeV].
+        energy: incident energies of both samples (N, 1) [MeV].
+        detector: detector that has the cells.
     """
     order = energy[:, 0].argsort(stable=True)
     groups = order.tensor_split(min(GROUPS, len(order)))
@@ -47,7 +56,7 @@ def _observables(cells: Tensor, energy: Tensor, detector: Detector) -> Tensor:
 
 
 def _wasserstein(real: Tensor, generated: Tensor) -> Tensor:
-    """Wasserstein distance of each column (K,) of equally large samples (N, K), in standard deviations of the real one.
+    """Wasserstein distance (K,) of each column of two samples (N, K), in standard deviations of the real sample.
 
     In one dimension the best transport pairs the sorted values.
     """

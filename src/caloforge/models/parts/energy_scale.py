@@ -31,12 +31,12 @@ class EnergyScale(nn.Module):
         self.log_width.copy_(_least_squares(basis, off.log() - MEAN_LOG_NORMAL))
 
     def scaled(self, values: Tensor, energy: Tensor) -> Tensor:
-        """Values (N, size) from their mean, in widths."""
+        """Values (N, size) minus their mean, in widths."""
         basis = self._basis(energy).to(values.dtype)
         return (values - basis @ self.mean.to(values.dtype)) / (basis @ self.log_width.to(values.dtype)).exp()
 
     def unscaled(self, scaled: Tensor, energy: Tensor) -> Tensor:
-        """Values (N, size) of scaled ones."""
+        """Values (N, size) of scaled values (N, size)."""
         basis = self._basis(energy)
         return basis @ self.mean + scaled * (basis @ self.log_width).exp()
 
@@ -45,11 +45,11 @@ class EnergyScale(nn.Module):
         return torch.cat([torch.ones_like(t), t, t.square()], 1)
 
     def place(self, energy: Tensor) -> Tensor:
-        """Place (N, 1) of energies (N, 1) [MeV] in the range's logarithm, from -1 to 1."""
+        """Place (N, 1) of energies (N, 1) [MeV] in the domain's range of log energy, from -1 to 1."""
         return (energy.log() - self.centre) / self.half_range
 
 
 def _least_squares(basis: Tensor, values: Tensor) -> Tensor:
-    """Coefficients (3, K) of least squares; the smallest where the incident energies do not determine all three."""
+    """Coefficients (3, K) of least squares; those of smallest norm if the energies do not determine all three."""
     solution: Tensor = torch.linalg.lstsq(basis.cpu(), values.cpu(), driver="gelsd").solution  # no GPU has this driver
     return solution.to(basis.device)

@@ -1,4 +1,4 @@
-"""Normal scores of the cells of showers, and the inverse, whose cells sum to their layers."""
+"""Normal scores of the cells of showers, and the inverse transform, whose cells sum to the layer energies."""
 
 import math
 
@@ -9,20 +9,20 @@ from caloforge.detector import Detector
 from caloforge.models.parts.normal_scores import NormalScores, to_normal
 from caloforge.models.parts.transforms import LEAST_ENERGY, layer_sums
 
-NEAREST = -8.0  # from a hit, beyond which all empty cells weigh alike
-NEVER = 1e-9  # MeV that an empty cell at its threshold weighs where its whole layer is empty
+NEAREST = -8.0  # distance from the threshold beyond which all empty cells have the same weight
+NEVER = 1e-9  # weight of an empty cell at its threshold
 
 
 def empty_weights(above: Tensor) -> Tensor:
-    """Weights of empty cells, above zero: the nearer a score is to the threshold (`above`, negative), the larger."""
+    """Small positive weights of empty cells, which rise towards the threshold; `above` is their score minus it."""
     return NEVER * torch.exp(5 * above.clamp(NEAREST, 0.0))
 
 
 class HitCells(nn.Module):
     """Normal scores of cell energies; empty cells become noise below the score of the threshold.
 
-    Half of the cells and more are empty. The fraction of empty showers of a cell, the quantiles of its log energies
-    above the threshold, and the threshold itself make every cell standard normal over the training showers.
+    At least half of the cells are usually empty. The fraction of showers in which a cell is empty, the quantiles of its
+    log energies above the threshold, and the threshold make every cell standard normal over the training showers.
     """
 
     cell_layer: Tensor
@@ -48,7 +48,7 @@ class HitCells(nn.Module):
         self.quantiles.fit(hit, torch.tensor(absent), math.log(self.threshold), group)
 
     def forward(self, cells: Tensor, uniform: Tensor) -> Tensor:
-        """Scores (N, D) of cells (N, D) [MeV]; empty cells take the noise `uniform` (N, D)."""
+        """Scores (N, D) of cells (N, D) [MeV]; those of empty cells come from the uniform noise (N, D)."""
         empty = to_normal(uniform * torch.special.ndtr(self.edge))
         hit: Tensor = self.quantiles(cells.clamp(min=self.threshold).log())
         return torch.where(cells >= self.threshold, hit, empty)
@@ -58,7 +58,7 @@ class HitCells(nn.Module):
         return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
 
     def _nearest(self, scores: Tensor) -> Tensor:
-        """A weight (N, D) in the cell of each layer that is nearest to the threshold, zero elsewhere."""
+        """Weights (N, D) that are positive in the cell of each layer nearest to the threshold, and zero elsewhere."""
         above = scores - self.edge
         highest = torch.stack([above[:, layer.slice].amax(1) for layer in self.detector.layers], 1)
         return torch.where(above >= highest.index_select(1, self.cell_layer), LEAST_ENERGY, 0.0)
@@ -66,9 +66,10 @@ class HitCells(nn.Module):
     def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells (N, D) [MeV] of scores (N, D) that sum to the layers (N, n_layers) [MeV], with the hits of the scores.
 
-        The energy of hits above the threshold is scaled, so that no hit falls below it and no gap opens above it. In a
-        layer with less than one threshold of energy per hit, hits are removed that a scaling of the whole energy would
-        put below the threshold. In a layer without hits, the cell nearest to the threshold takes the energy.
+        The energy above the threshold of each hit is scaled, so that no hit is lost and no gap opens above the
+        threshold. If a layer has less energy than one threshold per hit, its whole energy is scaled for a choice of
+        hits, and cells below the threshold are removed. In a layer without hits, the cell nearest to the threshold
+        takes the energy.
         """
         cells = self.inverse(scores)
         hits = layer_sums((cells > 0).to(cells.dtype), self.detector)

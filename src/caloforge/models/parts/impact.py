@@ -1,4 +1,4 @@
-"""Conditions of a shower in a window of cells: the incident, and how the cells lie around its impact point."""
+"""Conditions of a shower in a window of cells: the incident, and the position of the cells around its impact point."""
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,12 @@ from caloforge.showers.domain import Domain
 
 
 class Alignment(nn.Module):
-    """Multi-hot cell alignment of the impact point and its place within the hit cell, from the entry point and angles.
+    """Multi-hot cell alignment of the impact point, and its place within the hit cell.
 
-    The cells of the layers differ in size: which of a coarse layer's parts the hit cell of the centre layer covers
-    repeats after a few cells in x and y (in the ATLAS barrel 2 and 4). The multi-hot encoding is that of the ATLAS GAN
-    (ATL-SOFT-PUB-2018-001); the place within the cell, in cells from its centre, is added to it. Inputs that do not
-    vary take the middle of their range.
+    Cells differ in size between layers. The alignment of the centre layer's cells to coarser cells repeats after a few
+    cells in x and y (2 and 4 in the ATLAS barrel). The multi-hot encoding is that of the ATLAS GAN
+    (ATL-SOFT-PUB-2018-001). The place within the hit cell, in cells from its centre, is added. Angles that do not vary
+    take the middle of their range.
     """
 
     def __init__(self, detector: Detector, domain: Domain) -> None:
@@ -33,7 +33,12 @@ class Alignment(nn.Module):
     half_grid: Tensor
 
     def forward(self, position: Tensor, **angles: Tensor) -> Tensor:
-        """One-hot in x, one-hot in y, offset from the cell's centre in x and y [cells]: (N, n_x + n_y + 2)."""
+        """Alignment (N, n_x + n_y + 2): one-hot in x, one-hot in y, offset from the cell's centre in x and y [cells].
+
+        Args:
+            position: entry points (N, 3) [mm].
+            **angles: theta and phi (N, 1) [rad], if they vary.
+        """
         theta, phi = (angles.get(name, torch.full_like(position[:, :1], at)) for name, at in self.middle.items())
         drift = self.depth * theta.tan() * torch.cat([phi.cos(), phi.sin()], 1)
         place = (position[:, :2] + drift) / self.cell_size + self.half_grid
@@ -47,7 +52,7 @@ class Alignment(nn.Module):
 
 
 class ImpactConditions(nn.Module):
-    """The varying inputs, and the cell alignment where the entry point moves a window over the cells."""
+    """Conditions of the incident, and the cell alignment if the readout window follows a varying entry point."""
 
     def __init__(self, detector: Detector, domain: Domain) -> None:
         super().__init__()

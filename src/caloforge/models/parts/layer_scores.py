@@ -1,4 +1,4 @@
-"""Normal scores of layer energies, standardised at each incident energy, and cells that sum to the layers."""
+"""Normal scores of layer energies, standardised at each incident energy, and cells that sum to the layer energies."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,18 @@ from caloforge.models.parts.energy_scale import EnergyScale
 from caloforge.models.parts.transforms import LayerShares, layer_sums
 from caloforge.showers.domain import Domain
 
-LEAST_CELL = 1e-3  # MeV, below which cells are not learned where the detector has no higher threshold
-LEAST_SHARE = 1e-5  # of a shower's energy, below which a layer counts as empty
-LEAST_RESPONSE = 1e-6  # in place of that of a shower that leaves nothing
-UNHIT = 1e-9  # weight of cells below the cut, so that a layer without any above it still gets its energy
-LEAST_SUM = 1e-30  # MeV, so that an empty layer has a sum to divide by
+LEAST_CELL = 1e-3  # MeV; cells below it are not learned, even if the detector has no threshold
+LEAST_SHARE = 1e-5  # share of a shower's energy below which a layer counts as empty
+LEAST_RESPONSE = 1e-6  # response of a shower without energy, whose logarithm must exist
+UNHIT = 1e-9  # weight of cells below the cut, so that a layer without a hit still gets its energy
+LEAST_SUM = 1e-30  # MeV; least sum of a layer, so that it can be divided by
 
 
 class LayerScores(EnergyScale):
     """Normal scores of log response and log ratios of layers to all deeper ones, standardised at each energy.
 
-    Mean and log width of each ratio are parabolas in the logarithm of the incident energy: the response to a photon of
-    1 GeV is ten times wider than to one of 260 GeV, and both become one standard deviation.
+    Mean and log width of each ratio are parabolas in the logarithm of the incident energy, since widths depend on it:
+    the response to photons of 1 GeV is ten times wider than to photons of 260 GeV.
     """
 
     cell_layer: Tensor
@@ -43,7 +43,7 @@ class LayerScores(EnergyScale):
         self.shares.quantiles.fit(list(scaled.T), torch.zeros(len(self.detector.layers)))
 
     def forward(self, cells: Tensor, energy: Tensor) -> Tensor:
-        """Scores (N, n_layers) of cells (N, n_cells) [MeV]; empty layers are noise below their least share."""
+        """Scores (N, n_layers) of cells (N, n_cells) [MeV]; those of empty layers are noise below the least share."""
         scores: Tensor = self.shares.quantiles(self.scaled(self._ratios(cells, energy), energy))
         return scores
 
@@ -54,13 +54,13 @@ class LayerScores(EnergyScale):
         return torch.where(layers >= LEAST_SHARE * layers.sum(1, keepdim=True), layers, 0.0)
 
     def share_out(self, weights: Tensor, layers: Tensor, cut: float) -> Tensor:
-        """Cells (N, n_cells) in the ratios of their weights that sum to the layers (N, n_layers) [MeV].
+        """Cells (N, n_cells) [MeV] proportional to weights (N, n_cells); they sum to the layers (N, n_layers) [MeV].
 
-        Cells below the cut [MeV] are empty and leave their energy to the others, where the layer has any above it.
+        Cells below the cut [MeV] are empty. Their energy goes to the other cells of the layer, if these are hit.
         """
         cells = weights * (layers / self.sums(weights)).index_select(1, self.cell_layer)
         hit = torch.where(cells >= cut, cells, UNHIT * cells)
-        sums = self.sums(hit).clamp(min=LEAST_SUM)  # not a number added to the cells: the exporter drops one so small
+        sums = self.sums(hit).clamp(min=LEAST_SUM)  # no addition, since the exporter drops numbers as small as this
         cells = hit * (layers / sums).index_select(1, self.cell_layer)
         return torch.where(cells >= cut, cells, 0.0)
 

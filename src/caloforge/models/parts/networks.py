@@ -10,9 +10,9 @@ from torch import nn
 def dense(
     widths: Sequence[int], activation: Callable[[], nn.Module], *, bias: float = 0.0, last_bias: bool = True
 ) -> nn.Sequential:
-    """Linear layers of the given widths with activations between, Glorot normal weights and constant biases.
+    """Linear layers of the given widths with activations between them, Glorot normal weights and constant biases.
 
-    The last layer starts without bias, and has none at all if `last_bias` is false.
+    The bias of the last layer starts at zero; if `last_bias` is false, the layer has none.
     """
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(widths[:-1]):

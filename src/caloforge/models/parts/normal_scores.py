@@ -5,31 +5,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-KNOTS = 129  # quantiles kept of each sample
-MIN_STEP = 1e-3  # of the mean step between knots, so that both directions stay well defined
-NORMAL_LIMIT = 5.2  # beyond the reach of float32 uniforms, and inside the splines' bound
-RESOLVED = 2  # values of a sample between its first two knots, if knots can lie so densely
-SMOOTHED = 4  # values of a sample at least between knots that are independent
-FREE = 8  # values beyond the last such knot before a tail
-LEAST_SPAN = 0.01  # between the outermost scores, of a cell that is hardly ever hit
-LEAST_BEND = 0.01  # smallest first step between knots, in mean steps
+KNOTS = 129  # quantiles of each sample
+MIN_STEP = 1e-3  # least step between knots, in mean steps, so that the transform and its inverse are well defined
+NORMAL_LIMIT = 5.2  # largest score: beyond the reach of float32 uniforms, and inside the splines' bound
+RESOLVED = 2  # values of a sample between its first two knots, if knots can be so dense
+SMOOTHED = 4  # least number of values of a sample between independent knots
+FREE = 8  # values of a sample between the last such knot and the end of a tail
+LEAST_SPAN = 0.01  # least distance of the outermost scores, for cells that are hardly ever hit
+LEAST_BEND = 0.01  # least first step between knots, in mean steps
 
 
 def to_normal(probability: Tensor) -> Tensor:
-    """Standard normal quantile."""
+    """Standard normal quantile of a probability, at most `NORMAL_LIMIT` in size."""
     scores: Tensor = torch.special.ndtri(probability)
     return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
 
 
 def strictly_increasing(knots: Tensor) -> Tensor:
-    """Knots (K, ...) with steps above zero, so that the transform and its inverse are defined."""
+    """Knots (K, ...) with positive steps, so that the transform and its inverse are defined."""
     step = MIN_STEP * torch.diff(knots, dim=0).mean() + 1e-7
     ramp = step * torch.arange(len(knots), dtype=knots.dtype, device=knots.device).view(-1, *[1] * (knots.ndim - 1))
     return torch.cummax(knots - ramp, 0).values + ramp
 
 
 def interpolated(table: Tensor, places: Tensor) -> Tensor:
-    """Linear interpolation of a table at places from 0, its first value, to its last."""
+    """Linear interpolation of a table at places between 0 (its first value) and len(table) - 1."""
     places = places.clamp(0, len(table) - 1)
     low = places.long().clamp(max=max(len(table) - 2, 0))
     high = (low + 1).clamp(max=len(table) - 1)
@@ -40,15 +40,15 @@ class NormalScores(nn.Module):
     """Quantile transform of each feature to a standard normal, linear beyond the last knots.
 
     Knots are dense just above absent values, since a cell's spectrum is steep there and its scores are near the middle
-    of the normal distribution. Further up they are equidistant in the score. With t from 0 to 1 between the
-    first and last score, knots are even in w, where t = b w + (1 - b) w^2 and b is the first step over the mean one.
-    Values are linear in w between knots, so the inverse computes the index of a knot without a search.
+    of the normal distribution. Let t run from 0 to 1 between the first and the last score. Knots are equidistant in w,
+    where t = b w + (1 - b) w^2 and b is the ratio of the first to the mean step. Values are linear in w between knots,
+    so that the inverse computes the index of a knot without a search.
 
     Attributes:
         values: tables of knots (n_samples, KNOTS), strictly increasing.
         rows: index (D,) of the table of each feature.
         first, last: scores (D,) of the outermost knots.
-        bend: b (D,), which is 1 where knots are equidistant in the score.
+        bend: the b of each feature (D,); it is 1 if knots are equidistant in the score.
     """
 
     values: Tensor
@@ -71,10 +71,10 @@ class NormalScores(nn.Module):
         """Fit to samples of each feature.
 
         Args:
-            samples: tensors of values, of any lengths.
-            below: probability that a value of each sample is absent; absent values rank below all present values.
-            lowest: value of the first knots; by default each sample's own minimum.
-            group: index (D,) of the sample of each feature; by default each has its own.
+            samples: values of each sample, of any length.
+            below: probability (n_samples,) that a value is absent; absent values rank below all present values.
+            lowest: value of the first knots; by default the minimum of each sample.
+            group: index (D,) of the sample of each feature; by default each feature has its own sample.
         """
         tables = [_table(sample.double(), float(part), lowest) for sample, part in zip(samples, below, strict=True)]
         first, last, bend = torch.tensor([ends for _, ends in tables], device=self.first.device).float().T
@@ -85,7 +85,7 @@ class NormalScores(nn.Module):
         self.rows.copy_(rows)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Scores (N, D) of values (N, D), at most 5.2 in size however far a value lies outside the fitted ones."""
+        """Scores (N, D) of values (N, D), at most `NORMAL_LIMIT` in size, also far outside the fitted values."""
         knots = self.values[self.rows]
         features = values.detach().T.contiguous()
         low = (torch.searchsorted(knots, features, right=True) - 1).clamp(0, knots.shape[1] - 2)
@@ -100,7 +100,7 @@ class NormalScores(nn.Module):
         t = (scores - self.first) / (self.last - self.first)
         root = (self.bend.square() + 4 * (1 - self.bend) * t.clamp(min=0.0)).sqrt()
         place = 2 * (size - 1) * t / (self.bend + root)
-        low = place.detach().long().clamp(0, size - 2)  # after the conversion, which no rule keeps from any integer
+        low = place.detach().long().clamp(0, size - 2)  # clamped after the conversion, which turns NaN into any integer
         table, at = self.values.flatten(), size * self.rows + low
         below = table[at]
         return below + (place - low) * (table[at + 1] - below)
@@ -115,7 +115,7 @@ class NormalScores(nn.Module):
 
 def _table(sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, tuple[float, float, float]]:
     """Knots (KNOTS,) of a sample; the scores of the first and last knot, and b."""
-    before = 0.5  # the first value of a sample stands for the ranks around it, a lowest value for rank zero
+    before = 0.5  # rank of the first value; it is zero if `lowest` is the first value
     if lowest is not None:
         before = 0.0
         start = sample.new_tensor([lowest])
@@ -136,14 +136,16 @@ def _table(sample: Tensor, below: float, lowest: float | None) -> tuple[Tensor, 
 
 
 def _smoothed(values: Tensor, w: Tensor, ranks: Tensor, free: tuple[int, int]) -> Tensor:
-    """Values at w, made linear between knots that lie some values of the sample apart, since what single values say of
-    the density between them is chance.
+    """Values of the knots, linear between knots that are some values of the sample apart.
+
+    The density between single neighbouring values is mostly noise.
 
     Args:
-        values: of the knots.
-        w: their places.
-        ranks: of the knots, in values of the sample.
-        free: values of the sample below the second knot kept, and above the last but one: their slopes go on outwards.
+        values: values of the knots (KNOTS,).
+        w: places of the knots (KNOTS,).
+        ranks: ranks of the knots (KNOTS,), in values of the sample.
+        free: values of the sample below the second kept knot and above the last but one; the slopes there continue
+            outwards.
     """
     kept = torch.diff((ranks / SMOOTHED + 0.5).floor(), prepend=ranks.new_tensor([-1.0])) > 0
     kept &= (ranks >= free[0]) & (ranks <= ranks[-1] - free[1])

@@ -10,24 +10,25 @@ from caloforge.models.parts.energy_scale import EnergyScale
 from caloforge.models.parts.normal_scores import strictly_increasing
 from caloforge.showers.domain import Domain
 
-NODES = 8  # ranges of energy, with equally many showers each, whose quantiles are kept
-KNOTS = 33  # quantiles kept at each
-AROUND = 400  # showers of a range at least, where there are as many
-LEAST_GAP = 1e-4  # between the mean places of two ranges, in half ranges of the energy's logarithm
-LEAST_RESPONSE = 1e-6  # in place of zero, for a shower without energy
+NODES = 8  # ranges of energy with equally many showers each
+KNOTS = 33  # quantiles of each range
+AROUND = 400  # least number of showers in a range, if there are as many
+LEAST_GAP = 1e-4  # least distance of the mean places of two ranges, in half ranges of the log energy
+LEAST_RESPONSE = 1e-6  # response of a shower without energy, whose logarithm must exist
 PART = 500  # showers generated at a time
-TYPICAL = 2000  # training incidents that are kept, for which showers are generated
+TYPICAL = 2000  # stored training incidents, for which showers are generated
 
 
 class ScoresAtEnergies(EnergyScale):
     """Normal scores of one quantity at each energy: it is standardised, then mapped by quantiles in ranges of energy.
 
-    The shape depends on energy, since the tail of showers that leak grows with it. Quantiles are interpolated between
-    the mean places of the ranges, and extrapolated linearly to both ends.
+    The shape depends on energy, since the tail of leaking showers grows with it. Quantiles are interpolated between the
+    mean places of the ranges, and extrapolated linearly to both ends.
 
     Attributes:
-        values: knots (NODES + 2, KNOTS) at the places `nodes` (NODES + 2,), the ends among them.
-        scores: of the knots (KNOTS,).
+        values: knots (NODES + 2, KNOTS) at the nodes.
+        nodes: places (NODES + 2,) of the ranges in log energy, from -1 to 1, with both ends.
+        scores: scores of the knots (KNOTS,).
     """
 
     values: Tensor
@@ -64,53 +65,53 @@ class ScoresAtEnergies(EnergyScale):
         return _piecewise(self.scaled(values, energy), knots, self.scores.expand_as(knots))
 
     def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
-        """Values (N, 1) of scores (N, 1), those beyond the outermost knots taken as these."""
+        """Values (N, 1) of scores (N, 1), which are clamped to the outermost knots."""
         return self.between(scores.clamp(self.scores[0], self.scores[-1]), energy)
 
     def between(self, scores: Tensor, energy: Tensor) -> Tensor:
-        """Values (N, 1) of scores (N, 1) between the outermost knots."""
+        """Values (N, 1) of scores (N, 1) that lie between the outermost knots."""
         knots = self._knots(energy)
         scaled = _piecewise(scores, self.scores.expand_as(knots), knots)
         return self.unscaled(scaled, energy)
 
     def _knots(self, energy: Tensor) -> Tensor:
-        """Values (N, KNOTS) at energies (N, 1)."""
+        """Values (N, KNOTS) of the knots at energies (N, 1) [MeV]."""
         share = ((self.place(energy) - self.nodes[:-1]) / torch.diff(self.nodes)).clamp(0.0, 1.0)
         return self.values[0] + share @ torch.diff(self.values, dim=0)
 
 
 def _apart(nodes: Tensor) -> Tensor:
-    """Growing places (K,), at least a gap apart."""
+    """Increasing places (K,), at least `LEAST_GAP` apart."""
     steps = torch.diff(nodes).clamp(min=LEAST_GAP)
     return torch.cat([nodes[:1], nodes[:1] + torch.cumsum(steps, 0)])
 
 
 def _straight(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
-    """Knots (KNOTS,) at an end of the range, on the straight line through those (2, KNOTS) of the two nearest nodes.
+    """Knots (KNOTS,) at an end of the range, extrapolated from the knots (2, KNOTS) of the two nearest nodes.
 
-    Where all showers have one energy there is no line: those of the nearest.
+    If all showers have one energy, they are the knots of the nearest node.
     """
     step = nodes[1] - nodes[0]
     ahead = (end - nodes[1]) / step if step.abs() > LEAST_GAP else torch.zeros_like(step)
     line, middle = knots[1] + ahead.clamp(max=1.0) * (knots[1] - knots[0]), KNOTS // 2
     tail = -line[: middle + 1].flip(0)
-    below = -strictly_increasing(tail).flip(0)  # where lines cross, in the tails, the median stays
+    below = -strictly_increasing(tail).flip(0)  # from the median outwards, so that the median stays if lines cross
     return torch.cat([below[:-1], strictly_increasing(line[middle:])])
 
 
 def _piecewise(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
-    """Piecewise linear map of x (N, 1) through each row's own knots (at, to), both (N, K)."""
+    """Piecewise linear map of x (N, 1) through the knots of each row, from `at` (N, K) to `to` (N, K)."""
     low = (x >= at[:, 1:-1]).sum(1, keepdim=True)
     below, above, first, last = (knots.gather(1, low + step) for knots in (at, to) for step in (0, 1))
     return first + (x - below) * (last - first) / (above - below)
 
 
 class ScoresOfParticles(nn.Module):
-    """`ScoresAtEnergies` for each of several particles, whose distributions at one energy differ.
+    """`ScoresAtEnergies` of each of several particles, whose distributions at one energy differ.
 
     Attributes:
         pdgs: PDG codes (P,).
-        parts: scores of each.
+        parts: scores of each particle.
     """
 
     pdgs: Tensor
@@ -124,7 +125,7 @@ class ScoresOfParticles(nn.Module):
         return cast("list[ScoresAtEnergies]", list(self.parts))
 
     def fit(self, values: Tensor, energy: Tensor, pdg: Tensor) -> None:
-        """Fit to values (N, 1) at incident energies (N, 1) [MeV] of particles (N, 1), each of them among the rows."""
+        """Fit to values (N, 1) at incident energies (N, 1) [MeV] of particles (N, 1); every particle must occur."""
         for code, part in zip(self.pdgs, self._each(), strict=True):
             rows = pdg[:, 0] == code
             part.fit(values[rows], energy[rows])
@@ -136,11 +137,11 @@ class ScoresOfParticles(nn.Module):
     def inverse(self, scores: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
         """Values (N, 1) of scores (N, 1)."""
         ends = self._chosen([part.scores[-1].expand_as(scores) for part in self._each()], pdg)
-        scores = torch.minimum(torch.maximum(scores, -ends), ends)  # once: the exporter confuses several clamps
+        scores = torch.minimum(torch.maximum(scores, -ends), ends)  # not per particle: the exporter confuses clamps
         return self._chosen([part.between(scores, energy) for part in self._each()], pdg)
 
     def _chosen(self, found: list[Tensor], pdg: Tensor) -> Tensor:
-        """Of what each particle's scores give, that of each row's particle."""
+        """Select the result (N, 1) of each row's particle from the results of all particles."""
         result = found[0]
         for code, other in zip(self.pdgs[1:], found[1:], strict=True):
             result = torch.where(pdg == code, other, result)
@@ -148,11 +149,11 @@ class ScoresOfParticles(nn.Module):
 
 
 class ResponseMatch(nn.Module):
-    """Quantile-map the response of generated showers to Geant4's, conditional on energy and particle.
+    """Quantile map of the response of generated showers to Geant4's, conditional on energy and particle.
 
-    Adversarial networks, and likelihoods of hundreds of numbers, miss the width of the response by tens of per cent,
-    and its tail of showers that leak. The distribution of the response at an energy is one-dimensional and known, so
-    it is set by quantiles. Its correlation with the rest of the shower stays the network's.
+    Adversarial networks, and likelihoods of hundreds of numbers, miss the width of the response, and its tail of
+    leaking showers, by tens of per cent. The distribution of the response at an energy is one-dimensional and known, so
+    that quantiles can correct it. Correlations of the response with the rest of the shower stay those of the network.
     """
 
     matched: Tensor
@@ -169,7 +170,7 @@ class ResponseMatch(nn.Module):
             self.register_buffer(f"typical_{name}", torch.zeros(TYPICAL, width, dtype=kind))
 
     def fit(self, totals: Tensor, incidents: dict[str, Tensor]) -> None:
-        """Fit to the total energies (N, 1) [MeV] of training showers, and keep some of their incidents."""
+        """Fit to the total energies (N, 1) [MeV] of training showers, and store some of their incidents."""
         self.real.fit(_log_response(totals, incidents["energy"]), *self._given(incidents))
         mixed = torch.randperm(len(totals), generator=torch.Generator().manual_seed(0))  # files may be in order
         rows = mixed[torch.arange(TYPICAL) % len(totals)]
@@ -178,7 +179,7 @@ class ResponseMatch(nn.Module):
         self.matched.zero_()
 
     def _given(self, incidents: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """What the response depends on here: energies (N, 1) [MeV], and particles (N, 1) where there are several."""
+        """Conditions of the response: energies (N, 1) [MeV] and, if there are several, particles (N, 1)."""
         return tuple(incidents[name] for name in ("energy", "pdg") if name in self.names)
 
     def _typical(self) -> dict[str, Tensor]:
@@ -187,12 +188,11 @@ class ResponseMatch(nn.Module):
     def finalise(self, respond: Callable[..., Tensor], noise_size: int) -> None:
         """Fit the map to the showers that a model generates.
 
-        Weights that give NaN stay unmatched, so that the selection sees it.
+        A model that generates NaN stays unmatched, so that the selection of weights sees the NaN.
 
         Args:
-            respond: total energies (N, 1) [MeV] of noise (N, noise_size) and incidents by name.
-            noise_size: numbers per shower.
-
+            respond: function that gives total energies (N, 1) [MeV] of noise (N, noise_size) and incidents by name.
+            noise_size: normal numbers per shower.
         """
         self.matched.zero_()
         generator = torch.Generator().manual_seed(0)
@@ -215,7 +215,7 @@ class ResponseMatch(nn.Module):
 
         Args:
             totals: deposited energies (N, 1) [MeV].
-            incidents: of the showers, by name.
+            incidents: network inputs of the showers, by name.
         """
         given = self._given(incidents)
         drawn = _log_response(totals, given[0])

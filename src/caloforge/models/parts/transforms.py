@@ -1,4 +1,4 @@
-"""Transforms of layer energies and shapes to unbounded numbers, as modules with fit, forward and inverse."""
+"""Invertible transforms of layer energies and layer shapes to unbounded numbers."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
 
 
 def logistic(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x)) with the full relative accuracy for small shares, which ONNX Runtime's sigmoid lacks."""
+    """1 / (1 + exp(-x)) with full relative accuracy for small values, which ONNX Runtime's sigmoid does not have."""
     return torch.exp(x.clamp(max=0.0)) / (1 + torch.exp(-x.abs()))
 
 
@@ -22,8 +22,9 @@ def layer_sums(cells: Tensor, detector: Detector) -> Tensor:
 class LayerShares(nn.Module):
     """Invertible transform of layer energies [MeV] to unbounded numbers, given the incident energy.
 
-    First the logarithm of the response, then the logit of E_l / (E_l + ... + E_last) layer by layer, each to normal
-    scores: the visible energy and its division in depth, as in CaloFlow (arXiv:2106.05285, equation 8).
+    The numbers are normal scores of the logarithm of the response and of the logit of E_l / (E_l + ... + E_last) for
+    each layer but the last. They describe the visible energy and its division in depth. Source: CaloFlow
+    (arXiv:2106.05285, equation 8).
     """
 
     def __init__(self, n_layers: int, sampling_fraction: float, floor: float) -> None:
@@ -38,18 +39,18 @@ class LayerShares(nn.Module):
         self.quantiles.fit(list(free.T), torch.zeros(free.shape[1]))
 
     def ratios(self, layers: Tensor, energy: Tensor) -> Tensor:
-        """Log response and log ratios of each layer to all deeper ones (N, n_layers)."""
+        """Log response and log ratios of each layer to the sum of all deeper layers (N, n_layers)."""
         response = layers.sum(1, keepdim=True) / (self.sampling_fraction * energy)
         deeper = layers.flip(1).cumsum(1).flip(1)[:, 1:]
         return torch.cat([response, layers[:, :-1] / deeper], 1).log()
 
     def forward(self, layers: Tensor, energy: Tensor) -> Tensor:
-        """Scores (N, n_layers)."""
+        """Scores (N, n_layers) of layer energies (N, n_layers) and incident energies (N, 1) [MeV]."""
         scores: Tensor = self.quantiles(self.ratios(layers, energy))
         return scores
 
     def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
-        """Layer energies (N, n_layers) [MeV]."""
+        """Layer energies (N, n_layers) [MeV] of scores (N, n_layers) and incident energies (N, 1) [MeV]."""
         return self.layers(self.quantiles.inverse(scores), energy)
 
     def layers(self, free: Tensor, energy: Tensor) -> Tensor:
@@ -66,12 +67,12 @@ class LayerShapes(nn.Module):
     """Normal scores of hits, centre and width in x and y of each layer.
 
     A flow that draws them before the cells reproduces fluctuations of whole showers (number of hits, lateral spread),
-    which a flow over hundreds of cells learns last. Layers without energy get noise far below the threshold instead,
-    so that every number has a density.
+    which a flow over hundreds of cells learns last. Noise far below the threshold is added to all cells, so that the
+    shapes of empty layers have a density.
 
     Args:
-        detector: whose layers they are.
-        radius: whether the mean radius comes as a sixth number.
+        detector: detector that has the layers.
+        radius: whether the mean radius is a sixth number.
     """
 
     def __init__(self, detector: Detector, *, radius: bool = False) -> None:
@@ -101,7 +102,7 @@ class LayerShapes(nn.Module):
         return scores
 
     def inverse(self, scores: Tensor) -> Tensor:
-        """Hits, centres, widths and, if it is one of them, mean radius [mm] (N, n_layers, per_layer) of scores."""
+        """Hits, centres [mm], widths [mm] and perhaps mean radius [mm] (N, n_layers, per_layer) of scores (N, size)."""
         values: Tensor = self.quantiles.inverse(scores)
         return values.reshape(-1, len(self.slices), self.per_layer)
 

@@ -9,13 +9,13 @@ from caloforge.models.config_types import Defaults, Weight, Widths
 
 
 class VAEWeights(Strict):
-    """Weights of the four terms.
+    """Weights of the four terms of the loss.
 
     Attributes:
-        reconstruction: of the negative log likelihood of a shower's numbers [10 000 nats].
-        kl: of the Kullback-Leibler divergence of the latent numbers from normal ones.
-        total: of the squared logarithm of decoded over true total energy.
-        fractions: of the squared errors of the last layers' energy fractions; the layers before have what is left.
+        reconstruction: weight of the negative log likelihood of a shower's features, in units of 10 000 nats.
+        kl: weight of the Kullback-Leibler divergence of the latent numbers from a standard normal.
+        total: weight of the squared logarithm of decoded over true total energy.
+        fractions: weights of the squared errors of the energy fractions of the last layers; earlier layers have none.
     """
 
     reconstruction: Weight = 1.0
@@ -25,12 +25,12 @@ class VAEWeights(Strict):
 
 
 class VAEConfig(Strict):
-    """Config of the variational autoencoder; the defaults are the published ones.
+    """Config of the variational autoencoder; the defaults are the published values.
 
     Attributes:
-        latent: latent numbers.
-        hidden: widths of the encoder's hidden layers; the decoder's are the same backwards.
-        weights: of the terms of the loss.
+        latent: latent numbers per shower.
+        hidden: widths of the encoder's hidden layers; the decoder's are the same in reverse order.
+        weights: weights of the terms of the loss.
     """
 
     training: ClassVar[Defaults] = {"batch": 100, "clip": 10.0, "average": 0.995}

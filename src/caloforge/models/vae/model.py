@@ -1,6 +1,6 @@
 """The variational autoencoder of ATLAS (ATL-SOFT-PUB-2018-001, arXiv:2210.06204), conditioned on the incident.
 
-An encoder maps a shower to a few latent numbers; a decoder gives the distribution of showers with these latent numbers.
+An encoder maps a shower to a few latent numbers. A decoder gives the distribution of showers with these latent numbers.
 New showers are decoded from normal latent numbers. The loss has the four terms of the ATLAS design.
 """
 
@@ -18,12 +18,12 @@ from caloforge.models.vae.config import VAEConfig
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-LOG_WIDTHS = (-5.0, 2.0)  # of the encoder's and the decoder's normal distributions
-NAT = 1e-4  # unit of the reconstruction term, in which the published weights make the evidence lower bound
+LOG_WIDTHS = (-5.0, 2.0)  # range of the log widths of the encoder's and the decoder's normal distributions
+NAT = 1e-4  # unit of the reconstruction term; with it, the published weights give the evidence lower bound
 
 
 class VAEModel(ResponseMatched):
-    """Showers from latent numbers; a shower's numbers are its layer scores and its cells' normal scores."""
+    """Variational autoencoder; the features of a shower are the normal scores of its layers and cells."""
 
     def __init__(self, config: VAEConfig, detector: Detector, domain: Domain) -> None:
         n = len(detector.layers) + detector.n_cells
@@ -44,7 +44,7 @@ class VAEModel(ResponseMatched):
         self.hits.fit(batch.cells, self.symmetry_classes)
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
-        """One optimiser step, by RMSprop."""
+        """One optimiser step with RMSprop."""
         return (OptimiserStep("loss", list(self.parameters()), self.loss, optimiser=torch.optim.RMSprop),)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -67,7 +67,7 @@ class VAEModel(ResponseMatched):
         return mean, log_width.clamp(*LOG_WIDTHS)
 
     def decode(self, latent: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log widths (N, n_layers + n_cells) of a shower's numbers."""
+        """Means and log widths (N, n_layers + n_cells) of the features of showers with latent numbers (N, latent)."""
         mean, log_width = self.decoder(torch.cat([latent, conditions], 1)).chunk(2, 1)
         return mean, log_width.clamp(*LOG_WIDTHS)
 
@@ -94,15 +94,15 @@ class VAEModel(ResponseMatched):
 
 
 def kl_divergence(mean: Tensor, log_width: Tensor) -> Tensor:
-    """Divergence (N,) of independent normals of means and log widths (N, latent) from standard normals.
+    """Kullback-Leibler divergence (N,) of independent normals with means and log widths (N, latent) from standard ones.
 
-    Kingma and Welling, arXiv:1312.6114, appendix B.
+    Source: Kingma and Welling, arXiv:1312.6114, appendix B.
     """
     return 0.5 * (mean.square() + (2 * log_width).exp() - 1 - 2 * log_width).sum(1)
 
 
 def log_normal(x: Tensor, mean: Tensor, log_width: Tensor) -> Tensor:
-    """Log density of normals, number by number, without the constant."""
+    """Log density of each number under a normal distribution, without the constant term."""
     return -0.5 * ((x - mean) * (-log_width).exp()).square() - log_width
 
 

@@ -9,14 +9,14 @@ from caloforge.models.config_types import Defaults, Weight, Widths
 
 
 class WGANConfig(Strict):
-    """Config of the Wasserstein GAN; the defaults are the published ones.
+    """Config of the Wasserstein GAN; the defaults are the published values.
 
     Attributes:
         latent: normal numbers per shower.
         hidden: widths of the hidden layers of generator and critic.
         critic_steps: steps of the critic per step of the generator.
         gradient_penalty: weight of the penalty on the critic's gradient.
-        activity: weight of the generator's outputs (L1 activity regularisation).
+        activity: weight of the L1 activity regularisation of the generator's outputs.
     """
 
     training: ClassVar[Defaults] = {"batch": 64, "learning_rate": 5e-4, "clip": 1000.0, "average": 0.998}

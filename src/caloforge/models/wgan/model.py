@@ -1,7 +1,7 @@
 """The Wasserstein GAN with gradient penalty of ATLAS (ATL-SOFT-PUB-2018-001), conditioned on the incident.
 
-A critic learns how far generated showers are from Geant4's (Arjovsky et al., arXiv:1701.07875), kept smooth by a
-penalty on its gradient (Gulrajani et al., arXiv:1704.00028); the generator shortens that distance.
+A critic learns the Wasserstein distance between generated showers and Geant4's (Arjovsky et al., arXiv:1701.07875). A
+penalty on its gradient keeps it smooth (Gulrajani et al., arXiv:1704.00028). The generator minimises that distance.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ from caloforge.models.wgan.config import WGANConfig
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
-SOFT = 1.0  # cuts, from where on the critic sees the logarithm of a cell
-LEAST_SHARE = 1e-9  # of its layer's energy in the mean shower, for cells that are hardly ever hit
-LEAST_LOGIT = -60.0  # of a weight, whose exponential is still a number of single precision
+SOFT = 1.0  # energy, in cuts, above which the critic's view of a cell is logarithmic
+LEAST_SHARE = 1e-9  # least share of a cell in its layer in the mean shower, for cells that are hardly ever hit
+LEAST_LOGIT = -60.0  # least logit of a weight; its exponential is still a number of single precision
 
 
 class WGANModel(ResponseMatched):
@@ -51,7 +51,7 @@ class WGANModel(ResponseMatched):
     view_width: Tensor
 
     def fit_transforms(self, showers: Showers) -> None:
-        """Fit the layer scores, the mean shower that the generator starts from, and the scale of the critic's cells."""
+        """Fit the layer scores, the mean shower that the generator starts from, and the scale of the critic's views."""
         batch = Batch.of(showers)
         self.layers.fit(batch.cells, batch.incidents["energy"])
         mean = batch.cells.mean(0, keepdim=True)
@@ -62,7 +62,7 @@ class WGANModel(ResponseMatched):
             self.view_width[i] = (view.var(0).sum() / len(self.detector.layers)).sqrt().clamp(min=1e-6)
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
-        """Five steps of the critic, one of the generator."""
+        """Updates of the critic (`critic_steps` of them), then one of the generator."""
         adam = partial(torch.optim.Adam, betas=(0.0, 0.9), fused=True)
         critic, generator = list(self.critic.parameters()), list(self.generator.parameters())
         return (
@@ -71,7 +71,7 @@ class WGANModel(ResponseMatched):
         )
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Mean critic of generated minus that of real showers, plus the gradient penalty."""
+        """Mean verdict on generated showers, minus that on real showers, plus the gradient penalty."""
         conditions = self.conditions(**batch.incidents)
         energy = batch.incidents["energy"]
         with torch.no_grad():
@@ -82,7 +82,7 @@ class WGANModel(ResponseMatched):
         return score(generated).mean() - score(real).mean() + self.config.gradient_penalty * penalty
 
     def loss(self, batch: Batch) -> Tensor:
-        """Loss of the generator: minus the critic's mean, plus the activity of the outputs."""
+        """Loss of the generator: minus the critic's mean verdict, plus the activity regularisation."""
         conditions = self.conditions(**batch.incidents)
         scores, weights = self._draw(conditions)
         generated = self.seen(scores, weights, batch.incidents["energy"])
@@ -90,7 +90,7 @@ class WGANModel(ResponseMatched):
         return activity - self.criticise(generated, conditions).mean()
 
     def selection_loss(self, batch: Batch) -> Tensor:
-        """Physics distance of generated showers to the real ones of the same incidents."""
+        """Physics distance of generated showers from the real showers of the same incidents."""
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
         generated = self.sample(noise, **batch.incidents)
         return distance_at_energies(batch.cells, generated, batch.incidents["energy"], self.detector)
@@ -111,24 +111,24 @@ class WGANModel(ResponseMatched):
         return scores, logistic((logits + self.bias).clamp(min=LEAST_LOGIT))
 
     def criticise(self, seen: Tensor, conditions: Tensor) -> Tensor:
-        """The critic's verdict (N,) on what it sees of showers."""
+        """The critic's verdict (N,) on the features of showers (N, n_layers + 2 n_cells)."""
         verdict: Tensor = self.critic(torch.cat([seen, conditions], 1))
         return verdict[:, 0]
 
     def seen(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
-        """What the critic sees of generated showers (N, n_layers + 2 n_cells)."""
+        """Features (N, n_layers + 2 n_cells) of generated showers for the critic."""
         layers, own = self.layers.inverse(scores, energy), self.layers.cell_layer
-        level = self.layers.sums(weights).detach()  # drifts towards zero, and the gradients hold its square
+        level = self.layers.sums(weights).detach()  # weights drift towards zero, and gradients of shares hold 1 / sum^2
         weights = weights / level.index_select(1, own)
         return self._features(scores, weights * (layers / self.layers.sums(weights)).index_select(1, own))
 
     def _features(self, scores: Tensor, cells: Tensor) -> Tensor:
-        """Layer scores and both views of the cells, each with a total variance as large as that of the scores."""
+        """Layer scores and both views of the cells; each view has the same total variance as the scores."""
         views = zip(self._views(cells), self.mean_view, self.view_width, strict=True)
         return torch.cat([scores, *((view - mean) / width for view, mean, width in views)], 1)
 
     def _views(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Roots of the cells' shares in their shower, whose squares sum to one, and logarithms of the cells."""
+        """Two views of the cells: square roots of their shares in the shower, and their logarithms."""
         shares = cells / cells.sum(1, keepdim=True).clamp(min=1e-12)
         return (shares + 1e-12).sqrt(), (cells / (SOFT * self.cut)).log1p()
 
@@ -137,10 +137,15 @@ class WGANModel(ResponseMatched):
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor, uniform: Tensor) -> Tensor:
-    """Mean squared difference from one of the norm of the critic's gradient, between real and generated showers.
+    """Mean of (norm of the critic's gradient - 1)^2 at random points between real and generated showers.
 
-    Two-sided, at real + uniform (generated - real) with one uniform number (N, 1) per shower
-    (arXiv:1704.00028, equation 3).
+    The points are real + uniform (generated - real). Source: arXiv:1704.00028, equation 3.
+
+    Args:
+        critic: function that gives verdicts (N,) on features (N, D).
+        real: features of Geant4's showers (N, D).
+        generated: features of generated showers (N, D).
+        uniform: one uniform number per shower (N, 1).
     """
     between = (real + uniform * (generated - real)).requires_grad_()
     with torch.enable_grad():

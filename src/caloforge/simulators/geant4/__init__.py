@@ -1,4 +1,4 @@
-"""Geant4 in child processes; importing this package imports no Geant4."""
+"""Geant4 in child processes; this package does not import Geant4 itself."""
 
 from caloforge.simulators.geant4.hooked import HookedGeant4, HookedRun, simulate
 from caloforge.simulators.geant4.physics import Physics, available, physics_line

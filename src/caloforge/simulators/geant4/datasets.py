@@ -1,4 +1,4 @@
-"""Where Geant4 finds its data: the official sets that the environment names, else the tables computed here."""
+"""Data sets of Geant4: the official ones that the environment names, else computed tables."""
 
 import os
 import re
@@ -12,7 +12,7 @@ GEANT4 = "11.4"
 
 @dataclass(frozen=True)
 class Official:
-    """An official data set: its name, the version that Geant4 11.4 wants, and a file that a complete one holds."""
+    """An official data set: its name, the version that Geant4 11.4 needs, and a file that a complete set holds."""
 
     name: str
     version: tuple[int, ...]
@@ -22,7 +22,7 @@ class Official:
         return self.name + ".".join(map(str, self.version))
 
     def version_of(self, folder: Path) -> tuple[int, ...] | None:
-        """Version that a folder's name tells: G4EMLOW8.8, G4EMLOW-8.8 or G4EMLOW/8.8; None where it tells none."""
+        """Version in a folder's name, as in G4EMLOW8.8, G4EMLOW-8.8 or G4EMLOW/8.8; None if it has none."""
         found = re.fullmatch(rf"(?:{self.name})?[-_]?(\d+(?:\.\d+)*)", folder.name)
         return tuple(map(int, found.group(1).split("."))) if found else None
 
@@ -33,7 +33,7 @@ OFFICIAL = {
     "G4ENSDFSTATEDATA": Official("G4ENSDFSTATE", (3, 0), "ENSDFSTATE.dat"),
     "G4LEVELGAMMADATA": Official("PhotonEvaporation", (6, 1, 2), "z82.a208"),
     "G4NEUTRONHPDATA": Official("G4NDL", (4, 7, 1), "Elastic/CrossSection"),
-}  # by the environment variable that names it to Geant4
+}  # keys: the environment variables by which Geant4 finds the sets
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class DataSet:
     """One of Geant4's data sets.
 
     Attributes:
-        variable: the environment variable that names it to Geant4.
+        variable: environment variable by which Geant4 finds the set.
         state: "official", "computed" or "absent".
-        folder: where it is or will be; None where absent.
-        remark: why a folder that the environment names is not used, or is used though its name tells no version.
+        folder: present or future folder of the set; None if it is absent.
+        remark: reason why a folder that the environment names is not used, or a note that its name has no version.
     """
 
     variable: str
@@ -54,29 +54,29 @@ class DataSet:
 
     @property
     def label(self) -> str:
-        """For provenance: the official folder's name, or the version of the computed tables."""
+        """Name in provenance: the official folder's name, or the version of the computed tables."""
         if self.state == "official" and self.folder:
             return f"official {self.folder.name}"
         return f"computed {cache.version()}" if self.state == "computed" else "absent"
 
 
 def find() -> dict[str, DataSet]:
-    """Data sets by variable; nothing is computed yet."""
+    """Data sets by environment variable; this computes no tables."""
     return {variable: _find(variable, what) for variable, what in OFFICIAL.items()}
 
 
 def _find(variable: str, wanted: Official) -> DataSet:
-    """The wanted version of a set; a folder that names another version, or is not complete, is not used."""
+    """The wanted version of a set; folders of another version, and incomplete ones, are not used."""
     folders = _candidates(variable, wanted)
     complete = [folder for folder in folders if _holds(folder, wanted.probe)]
     for folder in complete:
         version = wanted.version_of(folder.resolve()) or wanted.version_of(folder)
         if version in (wanted.version, None):
-            remark = "" if version else f"{folder} tells no version, Geant4 {GEANT4} wants {wanted}"
+            remark = "" if version else f"{folder} has no version in its name; Geant4 {GEANT4} needs {wanted}"
             return DataSet(variable, "official", folder.resolve(), remark)
     remark = ""
     if complete:
-        remark = f"{complete[0]} is of another Geant4, {GEANT4} wants {wanted}; it is not used"
+        remark = f"{complete[0]} belongs to another Geant4; {GEANT4} needs {wanted}; it is not used"
     elif folders:
         remark = f"{folders[0]} holds no {wanted.probe} and is not used"
     if variable not in formats.FOLDERS:
@@ -86,7 +86,7 @@ def _find(variable: str, wanted: Official) -> DataSet:
 
 
 def _candidates(variable: str, wanted: Official) -> list[Path]:
-    """The folder that the set's own variable names, else those below GEANT4_DATA_DIR, the newest first."""
+    """The folder that the set's variable names, else the folders below GEANT4_DATA_DIR, newest first."""
     named, base = os.environ.get(variable), os.environ.get("GEANT4_DATA_DIR")
     if named or not base:
         return [Path(named)] if named else []
@@ -97,12 +97,12 @@ def _candidates(variable: str, wanted: Official) -> list[Path]:
 def _holds(folder: Path, probe: str) -> bool:
     try:
         return folder.is_dir() and (folder / probe).exists()
-    except OSError:  # a folder that this user may not look into
+    except OSError:  # a folder that this user may not read
         return False
 
 
 def environment() -> dict[str, str]:
-    """Environment that names the data sets to Geant4; computes the tables where they are needed and not there yet.
+    """Environment variables by which Geant4 finds its data sets; missing tables are computed.
 
     Raises:
         InputError: the tables cannot be computed or written.
@@ -111,5 +111,5 @@ def environment() -> dict[str, str]:
     if any(found.state == "computed" for found in sets.values()):
         cache.ensure()
     folders = {variable: str(found.folder) for variable, found in sets.items() if found.folder}
-    # the package asks whether to download the data where this variable is missing
+    # geant4_pybind asks whether to download the data if this variable is missing
     return {"GEANT4_DATA_DIR": os.environ.get("GEANT4_DATA_DIR") or str(cache.cache_folder()), **folders}

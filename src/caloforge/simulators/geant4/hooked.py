@@ -1,4 +1,4 @@
-"""Full simulation with a fast one inside: Geant4 tracks what the hook does not take."""
+"""Full simulation with a fast simulation inside: Geant4 tracks the particles that the hook does not take."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +21,7 @@ from caloforge.simulators.geant4.simulator import Geant4Simulator
 from caloforge.units import counted, show_energy
 
 MAX_EVENT = 2**43
-# deciding and queueing, frames, the fast simulation, joining hits; reading what Geant4 tracked
+# decisions and queue, frames, the fast simulation, the sum of hits; the readout of tracked energies
 STAGES = ("trigger", "placement", "inference", "hits", "readout")
 
 
@@ -30,7 +30,7 @@ class HookedRun:
     """Events in which a fast simulation replaced part of the tracking.
 
     Attributes:
-        showers: everything, tracked and fast-simulated, one row per event; `fast_energy` tells how much is fast.
+        showers: sum of tracked and fast-simulated energies, one row per event; `fast_energy` is the fast part.
         stats: counts of `HookStats`, and CPU times per event [ms]: geant4, `STAGES`, and their total.
     """
 
@@ -41,14 +41,16 @@ class HookedRun:
 class HookedGeant4(Geant4Simulator):
     """Geant4 in which another Simulator takes e-, e+, photons and a model's own particles above a threshold.
 
-    Attributes:
-        simulator_name: what replaces tracking, as for `caloforge.simulators.create`.
-        threshold: lowest kinetic energy that is taken [MeV].
+    Args:
+        detector: the detector.
+        simulator_name: name of the fast simulation, as in `caloforge.simulators.create`.
+        threshold: lowest kinetic energy of particles that are taken [MeV].
         batch_events: number of events simulated together.
-        inside: take particles inside the calorimeter, too (readout frame "shower" only).
+        inside: whether to take particles inside the calorimeter, too (readout frame "shower" only).
+        physics: physics list and cuts, or the name of a list.
 
     Raises:
-        InputError: unknown simulator, one that does not fit the detector, or Geant4 is not installed.
+        InputError: the simulator is unknown or does not fit the detector, or Geant4 is not installed.
     """
 
     name = "geant4-hooked"
@@ -72,7 +74,7 @@ class HookedGeant4(Geant4Simulator):
             self._fast_provenance = fast.provenance()
         self._fast = fast
         if inside and not detector.frame.follows:
-            raise InputError(f"showers that start inside need frame 'shower', {detector.name} has another")
+            raise InputError(f"showers that start inside need frame 'shower'; {detector.name} has another")
         self._hook: dict[str, Any] = {
             "simulator": simulator_name,
             "particles": particles,
@@ -83,12 +85,12 @@ class HookedGeant4(Geant4Simulator):
 
     @property
     def learned_line(self) -> str:
-        """One line on the physics that the fast simulation has learned from; empty where it does not tell."""
+        """One line on the physics of the fast simulation's training showers; empty if it is unknown."""
         learned = describe(self._fast_provenance)
         return f"{self._hook['simulator']} has learned from Geant4's {learned}" if learned else ""
 
     def fast_line(self, showers: Showers) -> str:
-        """One line on events that it simulated: how much was fast, what it takes, and why Geant4 tracked the rest."""
+        """One line on simulated events: the fast share, the particles taken, and why Geant4 tracked the rest."""
         fast = showers.fast_energy if showers.fast_energy is not None else np.zeros(len(showers))
         share, tracked = fast.sum() / max(showers.energies.sum(dtype=np.float64), 1e-30), showers.incidents[fast == 0]
         line = (
@@ -108,7 +110,7 @@ class HookedGeant4(Geant4Simulator):
         return f"{', '.join(particles)} from {show_energy(low)}{to}"
 
     def _why_tracked(self, incidents: Incidents) -> str:
-        """Reason why the first tracked incident was not taken, as far as it is known."""
+        """Reason why the first tracked incident was not taken; empty if it is unknown."""
         if not len(incidents):
             return ""
         name, energy = particle_name(int(incidents.pdg[0])), incidents.energy[0]
@@ -123,10 +125,10 @@ class HookedGeant4(Geant4Simulator):
         return ""
 
     def run(self, incidents: Incidents, seed: int) -> HookedRun:
-        """Simulate events; the event of an incident has its shower_id as number.
+        """Simulate events; the number of an event is the shower_id of its incident.
 
         Raises:
-            InputError: incidents that Geant4 or the fast simulation cannot simulate.
+            InputError: Geant4 or the fast simulation does not accept the incidents.
             RunError: a simulation failed; the next call starts a new process.
         """
         self._fast_energy: dict[int, float] = {}
@@ -136,19 +138,19 @@ class HookedGeant4(Geant4Simulator):
         return HookedRun(replace(showers, fast_energy=fast), _per_event(self._stats, len(incidents)))
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
-        """Simulate events, tracked and fast-simulated energies added.
+        """Simulate events, with the sum of tracked and fast-simulated energies.
 
         Raises:
-            InputError: incidents that Geant4 or the fast simulation cannot simulate.
+            InputError: Geant4 or the fast simulation does not accept the incidents.
             RunError: a simulation failed; the next call starts a new process.
         """
         return self.run(incidents, seed).showers
 
     def check(self, incidents: Incidents) -> None:
-        """Check that Geant4 accepts the incidents, and that shower ids are event numbers.
+        """Check that Geant4 accepts the incidents, and that their shower ids can be event numbers.
 
         Raises:
-            InputError: a particle or entry point that does not fit, or shower ids that are no event numbers.
+            InputError: a particle or entry point does not fit, or shower ids are no event numbers.
         """
         super().check(incidents)
         names = incidents.shower_id
@@ -156,7 +158,7 @@ class HookedGeant4(Geant4Simulator):
             raise InputError("events need different shower ids below 2**43")
 
     def _run(self, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
-        """Rows of energies in blocks."""
+        """Yield rows of energies in blocks."""
         request = {"run": len(incidents), "seed": seed}
         done = 0
         process = self._process(cells=bool(self._on_axis(incidents).all()))
@@ -174,12 +176,12 @@ class HookedGeant4(Geant4Simulator):
         return super()._setup(cells=cells) | self._hook
 
     def provenance(self) -> dict[str, Any]:
-        """Version, physics and settings, with the hook's and those of the fast simulation."""
+        """Version, physics and settings of Geant4, of the hook and of the fast simulation."""
         return super().provenance() | {"hook": self._hook | {"fast": self._fast_provenance}}
 
 
 def taken_particles(simulator: Simulator) -> list[str]:
-    """Electrons, positrons, photons, and further particles that a simulator names."""
+    """Names of electrons, positrons, photons and the further particles of a simulator."""
     known = set(simulator.particles or ()) - ELECTROMAGNETIC
     return [*Trigger.particles, *(particle_name(code) for code in sorted(known))]
 
@@ -195,10 +197,20 @@ def simulate(
     inside: bool = False,
     physics: lists.Physics | str = lists.DEFAULT,
 ) -> HookedRun:
-    """Simulate events in Geant4 with a fast simulation inside, energies in MeV.
+    """Simulate events in Geant4 with a fast simulation inside.
+
+    Args:
+        detector: the detector.
+        simulator_name: name of the fast simulation, as in `caloforge.simulators.create`.
+        incidents: incident of each event.
+        seed: seed of all random numbers.
+        threshold: lowest kinetic energy of particles that are taken [MeV].
+        batch_events: number of events simulated together.
+        inside: whether to take particles inside the calorimeter, too (readout frame "shower" only).
+        physics: physics list and cuts, or the name of a list.
 
     Raises:
-        InputError: incidents, simulator or settings that do not fit.
+        InputError: incidents, simulator or settings do not fit.
         RunError: the simulation failed.
     """
     hooked = HookedGeant4(detector, simulator_name, threshold, batch_events, inside=inside, physics=physics)
@@ -207,7 +219,7 @@ def simulate(
 
 
 def _per_event(parts: list[dict[str, float]], n: int) -> dict[str, float]:
-    """Sum over processes: counts, and times converted from s to ms per event; the remaining time is Geant4's."""
+    """Sums over processes of counts, and of times in ms per event; the remaining time is Geant4's."""
     stats = {key: sum(part[key] for part in parts) for key in (parts[0] if parts else {})}
     for key in (*STAGES, "total"):
         if key in stats:

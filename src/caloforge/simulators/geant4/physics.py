@@ -1,4 +1,4 @@
-"""Physics lists and production cuts: which exist, which data they need, how they are described; imports no Geant4."""
+"""Physics lists and production cuts, their data sets and their description; does not import Geant4."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -14,12 +14,12 @@ from caloforge.simulators.geant4.tables import cache
 from caloforge.units import Length
 
 CUT = 0.7  # production cut [mm], Geant4's default
-# option1's own step limit loses 15 % of the visible energy of a sampling calorimeter against option0
+# the step limit of option1 loses 15 % of the visible energy of a sampling calorimeter, compared with option0
 ACCURATE_MSC = ("/process/msc/StepLimit UseSafety", "/process/msc/RangeFactor 0.04")
 FOLDED_STEPS = "/process/em/transportationWithMsc MultipleSteps"
 EM = "em"
 NOT_INSTALLED = "geant4_pybind (pip install caloforge[geant4])"
-DEFAULT = "FTFP_BERT"  # for every particle: photons and electrons have nuclear reactions, too
+DEFAULT = "FTFP_BERT"  # for every particle, since photons and electrons have nuclear reactions, too
 _BASE = ("G4LEDATA", "G4ENSDFSTATEDATA")
 _HADRONIC = (*_BASE, "G4PARTICLEXSDATA", "G4LEVELGAMMADATA")
 LISTS = {
@@ -41,15 +41,15 @@ Cut = Annotated[Length, Field(gt=0, le=1e4)]
 
 
 class Physics(Strict):
-    """What Geant4 tracks particles with, as in the table [physics] of a run.
+    """Physics list and production cuts of Geant4: the table [physics] of a run.
 
-    Secondary photons, electrons, positrons and protons whose range is below a cut are not made; their energy is
-    deposited on the spot.
+    Secondary photons, electrons, positrons and protons whose range is below a cut are not produced; their energy is
+    deposited locally.
 
     Attributes:
         list: name of the physics list.
         cut: production cut [mm].
-        material_cuts: cuts [mm] of plates by their material; they go before those of layers.
+        material_cuts: cuts [mm] of plates by their material, which override those of layers.
         layer_cuts: cuts [mm] by the number of the [[layer]] table, counted from 0.
 
     Examples:
@@ -70,10 +70,10 @@ class Physics(Strict):
         return name
 
     def check(self, detector: Detector) -> None:
-        """Check that Geant4 can track with it in a detector.
+        """Check that Geant4 can track particles in a detector with this physics.
 
         Raises:
-            InputError: the list's data sets are absent, or the detector has no such plates as have cuts.
+            InputError: data sets of the list are absent, or the detector has no plates for some cut.
         """
         if absent := _absent(self.list, datasets.find()):
             raise InputError(f"physics list {self.list} needs {', '.join(absent)}; {HOW_TO_GET}")
@@ -86,14 +86,14 @@ class Physics(Strict):
                              f"to {tables_of_layers - 1}")  # fmt: skip
 
     def describe(self) -> str:
-        """Name, electromagnetic part and cuts in a few words."""
+        """Short description: list, electromagnetic constructor and cuts."""
         own = [f"{name} {cut:g} mm" for name, cut in self.material_cuts.items()]
         own += [f"layer table {number} {cut:g} mm" for number, cut in self.layer_cuts.items()]
         return ", ".join([f"{self.list} (option1, safe multiple scattering, cut {self.cut:g} mm", *own]) + ")"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Its identity in orders of showers; JSON values."""
+        """Identity of the physics in orders of showers, as JSON values."""
         return self.model_dump(mode="json")
 
 
@@ -102,10 +102,11 @@ def _absent(name: str, sets: dict[str, datasets.DataSet]) -> list[str]:
 
 
 def multiple_scattering(detector: Detector) -> tuple[str, ...]:
-    """Geant4's commands: in one material without a field, steps that multiple scattering shortens are taken inside one.
+    """Geant4 commands for multiple scattering; in one material without a field, they join shortened steps.
 
-    The same steps are computed, but energy loss and scoring come once, at a wall or the next interaction
-    (G4TransportationWithMsc). Sampling calorimeters keep each step: their visible energy was not shown to stay.
+    The joined steps are still computed, but energy loss and scoring come once, at a wall or the next interaction
+    (G4TransportationWithMsc). Sampling calorimeters keep each step, since it is not known whether joined steps would
+    change their visible energy.
     """
     straight = detector.field == (0.0, 0.0, 0.0)
     return (*ACCURATE_MSC, FOLDED_STEPS) if straight and len(detector.materials) == 1 else ACCURATE_MSC
@@ -136,7 +137,7 @@ def _approximate(name: str, sets: dict[str, datasets.DataSet]) -> str:
 
 
 def physics_line(physics: Physics | None = None) -> str:
-    """One line on what Geant4 tracks with: list, cuts, tables, and what is approximate."""
+    """One line on Geant4's physics: list, cuts, tables, and approximate cross sections."""
     physics, sets = physics or Physics(), datasets.find()
     name = physics.list
     computed = [variable for variable in LISTS[name] if sets[variable].state == "computed"]
@@ -144,7 +145,7 @@ def physics_line(physics: Physics | None = None) -> str:
     if computed:
         source = f"tables computed from formulas and xraydb ({cache.cache_folder()})"
     if 0 < len(computed) < len(LISTS[name]):
-        source += f" for {', '.join(computed)}, official data else"
+        source += f" for {', '.join(computed)}, else official data"
     approximate = _approximate(name, sets)
     remarks = [f"{sets[v].variable}: {sets[v].remark}" for v in LISTS[name] if sets[v].remark]
     parts = [f"Geant4 physics {physics.describe()} on {source}", *remarks]
@@ -152,7 +153,7 @@ def physics_line(physics: Physics | None = None) -> str:
 
 
 def available() -> dict[str, Any]:
-    """Data sets found, the physics lists that they and the installation allow, and how to get the official data."""
+    """Data sets found, the physics lists with what each one misses, and how to get the official data."""
     sets = datasets.find()
     absent = [] if find_spec("geant4_pybind") else [NOT_INSTALLED]
     return {

@@ -1,4 +1,4 @@
-"""Geant4, the full simulation: tracks every particle of a shower, in a child process."""
+"""Full simulation: Geant4 tracks every particle of a shower, in a child process."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -18,15 +18,19 @@ from caloforge.simulators.geant4 import physics as lists
 from caloforge.simulators.geant4.process import wire
 from caloforge.simulators.geant4.process.parent import Process
 
-ON_AXIS = 0.02  # [mm] from the axis, within which volumes serve as a mesh along the particle
+ON_AXIS = 0.02  # [mm] distance from the axis within which volumes serve as a mesh along the particle
 
 
 class Geant4Simulator(Simulator):
-    """Full simulation with Geant4 (Nucl. Instrum. Meth. A 506 (2003) 250), cells scored in C++.
+    """Full simulation with Geant4, whose cells are scored in C++.
 
-    Each shower depends on its incident, its shower_id and the seed only. `physics` is what Geant4 tracks with, or the
-    name of a physics list; "em", without nuclear reactions and decays, is for e-, e+ and photons.
-    Processes start with the first call of simulate, live until close(), and are replaced when they died.
+    Each shower depends on its incident, its shower_id and the seed only. Processes start with the first call of
+    simulate, live until close(), and are replaced if they die. Source: Nucl. Instrum. Meth. A 506 (2003) 250.
+
+    Args:
+        detector: the detector.
+        physics: physics list and cuts, or the name of a list; "em", without nuclear reactions and decays, is for e-, e+
+            and photons.
 
     Raises:
         InputError: geant4_pybind is not installed, or the physics does not fit the data or the detector.
@@ -46,10 +50,10 @@ class Geant4Simulator(Simulator):
         self._processes: dict[bool, Process] = {}
 
     def simulate(self, incidents: Incidents, seed: int) -> Showers:
-        """Simulate showers; energies are raw: no threshold.
+        """Simulate showers; energies have no threshold.
 
         Raises:
-            InputError: incidents that Geant4 cannot simulate, a material that it does not know, or one without tables.
+            InputError: Geant4 does not accept the incidents, or a material is unknown or has no tables.
             RunError: the Geant4 process died; the next call starts a new one.
         """
         check_seed(seed)
@@ -65,7 +69,7 @@ class Geant4Simulator(Simulator):
         return Showers(self.detector, incidents, energies, self.provenance())
 
     def _run(self, incidents: Incidents, seed: int) -> Iterator[NDArray[np.float32]]:
-        """Rows of energies in chunks."""
+        """Yield rows of energies in chunks."""
         done = 0
         try:
             process = self._process(cells=bool(self._on_axis(incidents).all()))
@@ -78,7 +82,7 @@ class Geant4Simulator(Simulator):
             raise RunError(f"{error} (at or after shower {first} of seed {seed})") from None
 
     def _process(self, *, cells: bool) -> Process:
-        """The process with cells as volumes, or with whole plates."""
+        """The process whose cells are volumes, or the one with whole plates."""
         process = self._processes.get(cells)
         if process is None or not process.alive:
             if process:
@@ -92,7 +96,7 @@ class Geant4Simulator(Simulator):
         return {"detector": self.detector.toml, "physics": physics, "msc": self._msc, "cells": cells}
 
     def _on_axis(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Incidents whose cells can be volumes (N,): all, unless a mesh follows the particle or no volumes fit."""
+        """Mask (N,) of incidents whose cells can be Geant4 volumes; a mesh along an inclined particle cannot."""
         if any(spec.cells.cuts() is None for spec in self.detector.spec.layer):
             return np.zeros(len(incidents), bool)
         if not self.detector.frame.follows:
@@ -100,10 +104,10 @@ class Geant4Simulator(Simulator):
         return np.asarray((incidents.theta == 0) & (np.abs(incidents.position[:, :2]).max(axis=1) <= ON_AXIS))
 
     def check(self, incidents: Incidents) -> None:
-        """Whether incidents enter the front face, and the physics is for their particles.
+        """Check that incidents enter the front face, and that the physics list is for their particles.
 
         Raises:
-            InputError: the first particle or entry point that does not fit.
+            InputError: a particle or entry point does not fit; the message names the first.
         """
         if others := set(incidents.pdg.tolist()) - set(self.particles or incidents.pdg.tolist()):
             name = particle_name(min(others))
@@ -119,12 +123,12 @@ class Geant4Simulator(Simulator):
         self.detector.frame.check(incidents)
 
     def accepts(self, incidents: Incidents) -> NDArray[np.bool_]:
-        """Which incidents (N,) enter the front face and are of particles that the physics is for."""
+        """Mask (N,) of incidents that enter the front face and whose particles are in the physics list."""
         x, y, z = incidents.position.T
         return np.asarray(super().accepts(incidents) & (self.detector.distance_to_side(x, y) >= 0) & (z == 0))
 
     def provenance(self) -> dict[str, Any]:
-        """Version, physics list, settings, and where the tables come from."""
+        """Version, physics list, settings, and origin of the tables."""
         return {
             "simulator": self.name,
             "geant4_pybind": version("geant4_pybind"),

@@ -32,8 +32,13 @@ class Spots:
 def start_points(pdg: int, energy: float, rng: np.random.Generator) -> list[tuple[float, float]]:
     """Energies [MeV] and depths [X0] at which the electron cascades of an incident start.
 
-    A positron's annihilation adds 2 m_e. A photon converts at an exponential depth of mean 9/7 X0 (PDG eq. 34.32) into
-    a pair that shares its energy as 1 - 4/3 x (1 - x) (PDG eq. 34.31), which is 6/7 flat and 1/7 of 3 (1 - 2x)^2.
+    The annihilation of a positron adds 2 m_e. A photon converts at an exponential depth of mean 9/7 X0 (PDG eq. 34.32).
+    The pair shares its energy as 1 - 4/3 x (1 - x) (PDG eq. 34.31), which is 6/7 of 1 plus 1/7 of 3 (1 - 2x)^2.
+
+    Args:
+        pdg: PDG code of the incident.
+        energy: kinetic energy of the incident [MeV].
+        rng: the shower's random stream.
     """
     if pdg != 22:
         return [(energy + (2 * ELECTRON_MASS if pdg == -11 else 0.0), 0.0)]
@@ -48,10 +53,10 @@ def draw(medium: Medium, nodes: Nodes, energy: float, t_min: Floats, t_max: Floa
 
     Args:
         medium: the effective medium.
-        nodes: where energy is left.
+        nodes: depth nodes at which energy is deposited (n,).
         energy: energy of the electron [MeV].
-        t_min: depth of each node's begin along the axis, from the start of the cascade [X0].
-        t_max: depth of its end.
+        t_min: depth of the begin of each node along the axis, from the start of the cascade (n,) [X0].
+        t_max: depth of the end of each node (n,) [X0].
         rng: the shower's random stream.
     """
     shower = fluctuated(medium, energy, tuple(rng.standard_normal(2)))
@@ -69,9 +74,10 @@ def draw(medium: Medium, nodes: Nodes, energy: float, t_min: Floats, t_max: Floa
 def _deposits(
     medium: Medium, shower: Longitudinal, energy: float, t_min: Floats, t_max: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Energy of the profile between t_min and t_max by Simpson's rule, with sampling fluctuations [MeV].
+    """Energy [MeV] of the profile between t_min and t_max, by Simpson's rule, with sampling fluctuations.
 
-    Sampling fluctuations are gamma distributed with variance c^2 GeV dE (section 3.3), so that sigma / E = c / sqrt(E).
+    Sampling fluctuations follow a gamma distribution of variance c^2 GeV dE (section 3.3), so that
+    sigma / E = c / sqrt(E).
     """
     ends = shower.density(t_min) + shower.density(t_max)
     mean = energy * (t_max - t_min) / 6 * (ends + 4 * shower.density((t_min + t_max) / 2))
@@ -82,7 +88,7 @@ def _deposits(
 
 
 def _radii(core: Floats, tail: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
-    """Radii from the two-component profile, inverted: r = R sqrt(u / (1 - u)) (section 4)."""
+    """Draw radii from the two-component profile by inversion, r = R sqrt(u / (1 - u)) (section 4)."""
     choice, u = rng.random((2, len(core)))
     radii: Floats = np.where(choice < weight, core, tail) * np.sqrt(u / (1 - u))
     return radii

@@ -1,4 +1,4 @@
-"""From spots around an axis to energies in cells."""
+"""Energies in cells from energy spots around a shower axis."""
 
 import math
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Axis:
-    """Axis of a shower, and where its window of cells lies.
+    """Axis of a shower, and the position of its window of cells.
 
     Attributes:
         x, y, z: entry point [mm].
         theta, phi: direction [rad].
-        first: first cells in x and y of each layer's window (n_layers, 2); 0 where the cells do not move.
+        first: first cells in x and y of each layer's window (n_layers, 2); 0 if the cells do not move.
     """
 
     x: float
@@ -37,7 +37,7 @@ class Axis:
 
 
 class CellFinder:
-    """Knows which cell holds a point."""
+    """Finder of the cell that holds a point."""
 
     def __init__(self, detector: Detector, nodes: Nodes) -> None:
         self._along = detector.frame.follows
@@ -69,7 +69,7 @@ class CellFinder:
     def _in_detector(
         self, spots: Spots, axis: Axis, u: Floats, v: Floats, rng: np.random.Generator
     ) -> tuple[Indices, Floats, Floats]:
-        """Layer and transverse coordinates [mm] in the detector: u lies in the plane of axis and normal."""
+        """Layer and transverse coordinates [mm] in the detector; u is in the plane of axis and normal."""
         if axis.theta == 0:
             return self._nodes.layer[spots.node], axis.x + u, axis.y + v
         path = self._path(spots, axis, rng)
@@ -79,7 +79,7 @@ class CellFinder:
         return self._layer(depth), axis.x + outward * cos - v * sin, axis.y + outward * sin + v * cos
 
     def _path(self, spots: Spots, axis: Axis, rng: np.random.Generator) -> Floats:
-        """Distance from the entry point along the axis [mm], uniform within the spot's node."""
+        """Distances [mm] from the entry point along the axis, drawn uniformly within the spots' nodes."""
         low, high = self._nodes.z_min[spots.node], self._nodes.z_max[spots.node]
         path: Floats = (low + (high - low) * rng.random(len(low)) - axis.z) / axis.cosine
         return path
@@ -90,7 +90,7 @@ class CellFinder:
         return np.where(layer < len(self._starts), layer, -1)
 
     def _cells(self, layer: Indices, x: Floats, y: Floats, first: Indices) -> Indices:
-        """Flat cell index; n_cells where there is none."""
+        """Flat cell index; n_cells outside all cells."""
         if len(self._grids) == 1:
             local = self._grids[0].locate(x, y, first[0])
         else:

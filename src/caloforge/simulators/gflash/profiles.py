@@ -1,7 +1,7 @@
 """Longitudinal and radial profiles of Grindhammer and Peters, hep-ex/0001020.
 
-The formulae of its appendix A ("A.1 homogeneous media", "A.2 sampling calorimeters") carry no equation numbers; they
-are named here by their headings. Depths t are in radiation lengths, radii in Moliere radii, E in GeV, y = E / Ec.
+The formulae of its appendix A ("A.1 homogeneous media", "A.2 sampling calorimeters") have no equation numbers and are
+cited by their headings. Depths t are in radiation lengths, radii in Moliere radii, E in GeV, and y = E / Ec.
 """
 
 import math
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-MAX_SIGMA = 0.5  # of ln T and ln alpha: below y = 5 the published widths have a pole
+MAX_SIGMA = 0.5  # largest width of ln T and ln alpha, since the published widths have a pole below y = 5
 MIN_T = 0.1
 MIN_ALPHA = 1.5
-T_RISE, ALPHA_RISE, EQUAL_LN_Y = 0.06, 0.09, 7.2  # ours, fitted to Geant4; 0, 0 in the publication
+T_RISE, ALPHA_RISE, EQUAL_LN_Y = 0.06, 0.09, 7.2  # fitted to Geant4 for caloforge; the publication has no such terms
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Medium:
     Attributes:
         z_eff: effective atomic number.
         x0, moliere: radiation length and Moliere radius [mm].
-        critical_energy: [MeV].
-        sampling: whether the visible profile differs from the deposited one.
-        inverse_fs: 1 / F_S = (d_a + d_p) / X0, thickness of one sampling unit [X0]; 0 where homogeneous.
-        e_mip: e-hat, e / mip of the counted plates over that of the others; 1 where homogeneous.
-        visible: counted share of the energy.
+        critical_energy: critical energy [MeV].
+        sampling: whether only some plates count, so that the visible profile differs from the deposited one.
+        inverse_fs: 1 / F_S = (d_a + d_p) / X0, the thickness of one sampling unit [X0]; 0 in a homogeneous medium.
+        e_mip: e-hat, the e / mip of the counted plates over that of the others; 1 in a homogeneous medium.
+        visible: visible share of the energy.
         resolution: c of sigma / E = c / sqrt(E / GeV) from sampling fluctuations.
     """
 
@@ -49,9 +49,9 @@ class Longitudinal:
     """Gamma profile of one shower.
 
     Attributes:
-        alpha: shape.
+        alpha: shape parameter.
         t_max: depth T of the maximum [X0].
-        alpha_mean: exp of the mean of ln alpha, for tau.
+        alpha_mean: exponential of the mean of ln alpha, which tau needs.
     """
 
     alpha: float
@@ -64,23 +64,23 @@ class Longitudinal:
         return (self.alpha - 1) / self.t_max
 
     def density(self, t: Floats) -> Floats:
-        """f(t) = (beta t)^(alpha-1) beta exp(-beta t) / Gamma(alpha), eq. 2; 0 before the start of the shower."""
+        """Density f(t) = (beta t)^(alpha-1) beta exp(-beta t) / Gamma(alpha), eq. 2; 0 before the shower's start."""
         x = self.beta * np.maximum(t, 1e-300)
         log = (self.alpha - 1) * np.log(x) - x + (math.log(self.beta) - math.lgamma(self.alpha))
         return np.where(t > 0, np.exp(log), 0.0)
 
     def tau(self, t: Floats) -> Floats:
-        """Depth over the centre of gravity, in units of mean T: correlates radii with the longitudinal fluctuation."""
+        """Depth tau over the shower's own centre of gravity; it is t / T for the mean shower."""
         return t * self.beta / self.alpha * self.alpha_mean / (self.alpha_mean - 1)
 
 
 def fluctuated(medium: Medium, energy: float, normals: tuple[float, float]) -> Longitudinal:
     """Draw T and alpha of one shower of `energy` [MeV] from two standard normal numbers.
 
-    ln T and ln alpha are normal and correlated: A.1 and A.2, "fluctuated longitudinal profiles"; means of the sampling
-    profile are those of the homogeneous one with corrections in 1/F_S and 1 - e-hat. T and alpha rise faster with ln y
-    than published, as Geant4's do, by T_RISE and ALPHA_RISE from EQUAL_LN_Y on. Below y = 5, where the published widths
-    diverge and means vanish, they are held at MAX_SIGMA, MIN_T and MIN_ALPHA.
+    ln T and ln alpha are normal and correlated (A.1 and A.2, "fluctuated longitudinal profiles"). The means of the
+    sampling profile are those of the homogeneous profile with corrections in 1/F_S and 1 - e-hat. As in Geant4, T and
+    alpha rise faster with ln y than published, by T_RISE and ALPHA_RISE about EQUAL_LN_Y. Below y = 5 the published
+    widths diverge and the means vanish; MAX_SIGMA, MIN_T and MIN_ALPHA limit them.
     """
     ln_y = math.log(energy / medium.critical_energy)
     above = ln_y - EQUAL_LN_Y
@@ -105,10 +105,15 @@ def _widths(ln_y: float, sampling: bool) -> tuple[float, float, float]:
 
 
 def radial(medium: Medium, energy: float, tau: Floats) -> tuple[Floats, Floats, Floats]:
-    """Core radius, tail radius [Moliere radii] and weight of the core at depths tau, energy in MeV.
+    """Core radius, tail radius [Moliere radii] and weight of the core at depths tau.
 
-    f(r) = p 2 r R_C^2 / (r^2 + R_C^2)^2 + (1-p) 2 r R_T^2 / (r^2 + R_T^2)^2 (eq. 7); A.1 "average radial profiles" with
-    the sampling corrections of A.2.
+    f(r) = p 2 r R_C^2 / (r^2 + R_C^2)^2 + (1-p) 2 r R_T^2 / (r^2 + R_T^2)^2 (eq. 7). Source: A.1 "average radial
+    profiles", with the sampling corrections of A.2.
+
+    Args:
+        medium: the effective medium.
+        energy: energy of the cascade [MeV].
+        tau: depths (n,), as given by `Longitudinal.tau`.
     """
     ln_e, z = math.log(energy / 1000), medium.z_eff
     core = 0.0251 + 0.00319 * ln_e + (0.1162 - 0.000381 * z) * tau

@@ -23,9 +23,9 @@ from caloforge.simulators.gflash.profiles import ALPHA_RISE, EQUAL_LN_Y, T_RISE
 from caloforge.simulators.gflash.stack import GAP_SPREAD, Floats, effective_medium, nodes
 from caloforge.units import show_energy
 
-LEAST_ENERGY = 200.0  # MeV: below, showers have the wrong shape
-MEANT_FROM = 1000.0  # MeV: below, R90 in lead and argon is too large by 18 % and more (docs/gflash.md)
-NOT_WARNED = Lock()  # held for good by the thread that warned first
+LEAST_ENERGY = 200.0  # MeV; showers of less energy have the wrong shape
+MEANT_FROM = 1000.0  # MeV; at less energy, R90 in lead and argon is too large by 18 % and more (docs/gflash.md)
+NOT_WARNED = Lock()  # never released by the thread that warns first
 
 
 def check_incidents(pdgs: Iterable[int], least_energy: float) -> None:
@@ -36,7 +36,7 @@ def check_incidents(pdgs: Iterable[int], least_energy: float) -> None:
         least_energy: lowest kinetic energy [MeV].
 
     Raises:
-        InputError: particles other than e-, e+, gamma; energies below 200 MeV.
+        InputError: a particle is not e-, e+ or gamma, or the energy is below 200 MeV.
     """
     for pdg in pdgs:
         if pdg not in ELECTROMAGNETIC:
@@ -55,26 +55,26 @@ def _warn_of_low_energies() -> None:
 
 
 def check_field(detector: Detector) -> None:
-    """Reject a magnetic field: the parametrisation does not describe how it deflects and widens cascades.
+    """Reject a magnetic field, since the parametrisation does not describe how it deflects and widens cascades.
 
     Raises:
-        InputError: the detector has one.
+        InputError: the detector has a magnetic field.
     """
     if any(detector.field):
-        raise InputError(f"gflash knows no magnetic field, {detector.name} has one; use geant4")
+        raise InputError(f"gflash simulates no magnetic field, and {detector.name} has one; use geant4")
 
 
 class GFlash(Simulator):
     """Parametrised electromagnetic showers (Grindhammer and Peters, hep-ex/0001020) in any detector of known materials.
 
-    Electrons and positrons shower from their entry point; a photon converts at an exponential depth of mean 9/7 X0 into
-    two electron cascades. Detectors whose main layer counts every plate get the deposited energy less leakage, others
-    the visible energy. The number of spots is the published one, at most 10 000 per cascade (from about 40 GeV in PbWO4
-    on), where a spot then carries E / 10 000. Where cells hold a signal, deposits are scaled by their layer's weight
-    and by the saturation of minimum-ionising electrons.
+    Electrons and positrons shower from their entry point. A photon converts at an exponential depth of mean 9/7 X0 into
+    two electron cascades. Cells hold the deposited energy if every plate of the main layer counts, else the visible
+    energy; leakage is lost. The number of spots is the published one, but at most 10 000 per cascade, which PbWO4
+    reaches at about 40 GeV. If cells hold a signal, deposits are scaled by the weight of their layer and by the
+    saturation of minimum-ionising electrons.
 
     Raises:
-        InputError: a material of unknown properties, no matter at all, or a magnetic field.
+        InputError: a material has unknown properties, or the detector has no matter or a magnetic field.
     """
 
     name = "gflash"
@@ -93,8 +93,8 @@ class GFlash(Simulator):
         """Simulate showers, each from its own random stream.
 
         Raises:
-            InputError: particles other than e-, e+, gamma; energies below 200 MeV; a start inside a detector whose
-            cells do not follow; a window that leaves its grid.
+            InputError: a particle is not e-, e+ or gamma, an energy is below 200 MeV, a shower starts inside a detector
+                whose cells do not follow the particle, or a window leaves its grid.
         """
         seeds.check_seed(seed)
         self.check(incidents)
@@ -105,10 +105,10 @@ class GFlash(Simulator):
         return Showers(self.detector, incidents, energies, self.provenance() | {"seed": seed})
 
     def check(self, incidents: Incidents) -> None:
-        """Whether the parametrisation describes incidents; warns, once, of energies at which its showers are too wide.
+        """Check that the parametrisation describes incidents; warn once of energies at which showers are too wide.
 
         Raises:
-            InputError: particles other than e-, e+, gamma, or energies below 200 MeV.
+            InputError: a particle is not e-, e+ or gamma, an energy is below 200 MeV, or an entry point does not fit.
         """
         if not len(incidents):
             return
@@ -122,13 +122,13 @@ class GFlash(Simulator):
         self.detector.frame.check(incidents)
 
     def accepts_one(self, pdg: int, energy: float, theta: float, phi: float, position: Sequence[float]) -> bool:  # noqa: ARG002
-        """The same of one particle, in plain numbers [MeV, rad, mm]."""
+        """Whether one particle is accepted, in plain numbers [MeV, rad, mm]."""
         return pdg in ELECTROMAGNETIC and energy >= LEAST_ENERGY
 
     def _shower(self, incidents: Incidents, row: int, first: NDArray[np.int64], seed: int) -> Floats:
         """Cell energies (n_cells,) [MeV] of one shower.
 
-        One shower at a time: its spots are summed in the order they were drawn, whatever batch it is in.
+        Spots are summed in the order in which they were drawn, so that the batch does not matter.
         """
         rng = seeds.generator(seed, int(incidents.shower_id[row]), "gflash")
         x, y, z = (float(value) for value in incidents.position[row])
@@ -143,7 +143,7 @@ class GFlash(Simulator):
         return cells
 
     def provenance(self) -> dict[str, Any]:
-        """The parametrisation, and the effective medium it used."""
+        """The parametrisation and its effective medium."""
         medium = self.medium
         return {
             "simulator": "gflash",
@@ -156,4 +156,4 @@ class GFlash(Simulator):
         }  # fmt: skip
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing, since there is nothing to release."""

@@ -1,4 +1,4 @@
-"""The detector's plates as GFlash needs them: an effective medium and depth nodes where visible energy is left."""
+"""The detector's plates for GFlash: an effective medium, and depth nodes at which visible energy is deposited."""
 
 import itertools
 import math
@@ -14,18 +14,18 @@ from caloforge.simulators.gflash.profiles import Medium
 
 Floats = NDArray[np.float64]
 
-MAX_STEP = 0.25  # X0 between nodes
-GAP_SPREAD = 0.15  # ours, fitted to Geant4 in Pb / LAr; 0 in the publication
+MAX_STEP = 0.25  # largest thickness of a node [X0]
+GAP_SPREAD = 0.15  # fitted to Geant4 in Pb / LAr for caloforge; the publication has no such term
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """Depths where energy is left, in order; each lies in one readout layer.
+    """Depth nodes at which energy is deposited, in order; each is in one readout layer.
 
     Attributes:
         z_min, z_max: depth range of each node (n,) [mm].
         t_min, t_max: depth range over which the profile is integrated (n,) [X0].
-        share: visible energy over the profile's integral (n,); 0 in plates that do not count.
+        share: visible energy over the integral of the profile (n,); 0 in plates that do not count.
         layer: readout layer (n,).
     """
 
@@ -38,10 +38,10 @@ class Nodes:
 
 
 def effective_medium(detector: Detector) -> Medium:
-    """Medium of the layers that are deepest in radiation lengths: the calorimeter proper, without dead material.
+    """Effective medium of the main layer, which is the deepest in radiation lengths.
 
     Raises:
-        InputError: a material whose properties are unknown, or a detector without matter.
+        InputError: a material has unknown properties, or the detector has no matter.
     """
     unit = Unit.of(detector, main_layer(detector))
     whole = mixture(unit.all)
@@ -56,10 +56,10 @@ def effective_medium(detector: Detector) -> Medium:
 
 
 def _effective(plates: Plates) -> tuple[float, float, float]:
-    """X0 [mm], Ec [MeV] and Moliere radius [mm] of plates: sums of thickness in X0 and of Ec in X0 (section 3).
+    """X0 [mm], critical energy Ec [MeV] and Moliere radius [mm] of a stack of plates (section 3).
 
-    Each material has Ec = 2.66 (X0 Z / A)^1.1 MeV with X0 in g/cm2 (section 2). Showers in stacks with light gaps are
-    wider in Geant4 than published: the Moliere radius grows by GAP_SPREAD times the gaps' share of the volume.
+    Each material has Ec = 2.66 (X0 Z / A)^1.1 MeV with X0 in g/cm2 (section 2). In Geant4, showers in stacks with light
+    gaps are wider than published, so the Moliere radius grows by GAP_SPREAD times the gaps' share of the volume.
     """
     depths = [(d / m.x0_mm, 2.66 * (m.x0 * m.z_eff / m.a_eff) ** 1.1) for m, d in plates]
     t = sum(depth for depth, _ in depths)
@@ -71,20 +71,21 @@ def _effective(plates: Plates) -> tuple[float, float, float]:
 
 
 def _resolution(plates: Plates, critical: float) -> float:
-    """Sampling term c of sigma / E = c / sqrt(E / GeV), U. Amaldi, Phys. Scripta 23 (1981) 409.
+    """Sampling term c of sigma / E = c / sqrt(E / GeV).
 
-    c = 3.2 % sqrt(dE / (MeV <cos theta>)), dE the loss of a minimum-ionising particle in one unit and the mean angle
-    <cos theta> = cos(E_s / (pi Ec)); its factor F(xi) for the lowest detectable energy is taken as 1.
+    It is c = 3.2 % sqrt(dE / (MeV <cos theta>)). dE is the energy loss of a minimum-ionising particle in one sampling
+    unit, and <cos theta> = cos(E_s / (pi Ec)). The factor F(xi) for the lowest detectable energy is 1. Source:
+    U. Amaldi, Phys. Scripta 23 (1981) 409.
     """
     return 0.032 * math.sqrt(minimum_loss(plates) / math.cos(min(SCALE_ENERGY / (math.pi * critical), 1.4)))
 
 
 def nodes(detector: Detector, medium: Medium) -> Nodes:
-    """Depth nodes of all plates, at most MAX_STEP apart.
+    """Depth nodes of all plates.
 
-    Where every plate of the main layer counts, a node holds the integral of the profile over itself. Where not, an
-    active plate holds its part of the visible share of the energy, times the density of the profile half a sampling
-    unit before its end: the published profile is that of whole units (section 3).
+    If every plate of the main layer counts, a node of at most MAX_STEP holds the integral of the profile over itself.
+    Otherwise each active plate is a node. It holds its part of the visible energy, times the integral of the profile
+    over the sampling unit that ends with the plate, since the published profile is that of whole units (section 3).
     """
     rows = _visible(detector, medium) if medium.sampling else _deposited(detector)
     z_min, z_max, t_min, t_max, share, layer = np.array(rows, np.float64).T
@@ -92,7 +93,7 @@ def nodes(detector: Detector, medium: Medium) -> Nodes:
 
 
 def _plates(detector: Detector) -> list[tuple[Matter, float, float, bool, int]]:
-    """Matter, thickness [mm], z [mm], whether it counts, and layer of every plate in depth."""
+    """Every plate in depth: matter, thickness [mm], z [mm], whether it counts, and layer."""
     plates = []
     for index, layer in enumerate(detector.layers):
         z = layer.z_min

@@ -1,4 +1,4 @@
-"""The judge: classifiers (members) that distinguish Geant4 showers from others, and the result of the strongest."""
+"""The judge: classifiers (members) that distinguish Geant4 showers from others; the strongest gives the result."""
 
 from caloforge.validation.judges.members import MEMBERS
 from caloforge.validation.judges.record import record

@@ -7,14 +7,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-LEAST = 0.3  # standard errors: less is taken for this much where significances are interpolated
+LEAST = 0.3  # standard errors; least significance in interpolations
 
 
 def placements(scores: Floats, labels: Floats) -> Floats:
-    """Share (N,) of the other class against which each shower is ranked in the right order, ties counting half.
+    """Share (N,) of the other class that ranks in the right order with each shower; ties count half.
 
-    Their mean over either class is the area under the curve; their variances give its error.
+    The mean of these placements over either class is the area under the ROC curve; their variances give its error.
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837.
+
+    Args:
+        scores: scores of the showers (N,).
+        labels: 1 for Geant4, 0 for others (N,).
     """
     true = labels == 1
     result = np.empty(len(scores))
@@ -30,14 +34,14 @@ def _below(values: Floats, others: Floats) -> Floats:
 
 
 def area(scores: Floats, labels: Floats) -> float:
-    """Area under the ROC curve."""
+    """Area under the ROC curve of scores (N,) with labels (N,)."""
     return float(placements(scores, labels)[labels == 1].mean())
 
 
 def area_over_folds(scores: Sequence[Floats], labels: Sequence[Floats]) -> tuple[float, float]:
-    """Mean of the folds' areas and its standard error; every shower is ranked against its own fold only.
+    """Mean of the areas of folds of equal size, and its standard error; showers are ranked within their fold only.
 
-    Folds are of equal size. The error is not taken below that of half a shower, which holds where all are told apart.
+    The error is at least that of half a shower, which applies if all showers are classified correctly.
     """
     ranks = [placements(s, t) for s, t in zip(scores, labels, strict=True)]
     joined, label = np.concatenate(ranks), np.concatenate(list(labels))
@@ -47,10 +51,14 @@ def area_over_folds(scores: Sequence[Floats], labels: Sequence[Floats]) -> tuple
 
 
 def told_apart(curve: Sequence[tuple[int, float, float]], deviations: float = 3.0) -> int | None:
-    """Showers per class at which the area is first so many standard errors above 0.5; None if it never is.
+    """Showers per class at which the area is first `deviations` standard errors above 0.5; None if it never is.
 
-    Between points the logarithm of the significance is interpolated in that of the showers. The error at n showers is
-    that of the largest sample times the root of its size over n. Below the first point no smaller number is claimed.
+    The logarithm of the significance is interpolated linearly in the logarithm of the number of showers. The error at n
+    showers is that of the largest sample times sqrt(size / n). No number below the first point is returned.
+
+    Args:
+        curve: showers per class, area and error of each point, in order of size.
+        deviations: wanted significance in standard errors.
     """
     largest, _, error = curve[-1]
     sizes = np.array([n for n, _, _ in curve], np.float64)

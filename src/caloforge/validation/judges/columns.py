@@ -1,4 +1,4 @@
-"""Named features of the judge, one row per shower."""
+"""Named features of the judge: matrices with one row per shower."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns float32 (N, n) and what each is, in words."""
+    """Features float32 (N, n), and their names in words."""
 
     names: tuple[str, ...]
     values: Matrix
 
 
 def join(columns: Mapping[str, Any]) -> Columns:
-    """Columns (N,) by name as one matrix."""
+    """Join columns (N,), given by name, to one matrix."""
     return Columns(tuple(columns), np.column_stack([np.asarray(c, np.float32) for c in columns.values()]))
 
 
 def stack(parts: Sequence[Columns]) -> Columns:
-    """The rows of several parts, which have the same columns, one after the other."""
+    """Concatenate the rows of parts that have the same columns."""
     return Columns(parts[0].names, np.concatenate([part.values for part in parts]))

@@ -1,4 +1,4 @@
-"""Cross-validation: every shower is scored once, by members that have seen neither it nor its fold."""
+"""Cross-validation: every shower is scored once, by members that were trained without its fold."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ from caloforge.validation.judges.members import Fitted, Member
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Result = TypeVar("Result")
-PARTS = 4  # of the training folds, of which one stops a training
-ENOUGH = 20_000  # showers per class, times trainings per fold: where showers are many, one training is enough,
-VALUES = 2e7  # and where showers times columns are many, more than one is dear
-FEWEST = 40  # Geant4 showers per fold
+PARTS = 4  # parts of the training folds; one of them selects when a training stops
+ENOUGH = 20_000  # showers per class times trainings per fold, since one training suffices for many showers
+VALUES = 2e7  # showers per class times columns times trainings, which limits the time
+FEWEST = 40  # least number of Geant4 showers per fold
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Trained:
     """One member on one fold.
 
     Attributes:
-        fitted: trained without the fold, one for each part that stopped a training.
-        held: rows of those parts, which belong to the other folds (M,).
-        out: scores of `held`, each by the one of `fitted` that was not trained on it (M,).
-        strength: mean area under the curve of the parts.
-        test: scores of the fold's showers, the mean over `fitted`.
+        fitted: classifiers trained without the fold, one for each selection part.
+        held: rows of the selection parts, which belong to the other folds (M,).
+        out: scores of `held`, each by the classifier that was not trained on it (M,).
+        strength: mean area under the ROC curve on the selection parts.
+        test: scores of the fold's showers, averaged over `fitted`.
     """
 
     fitted: tuple[Fitted, ...]
@@ -48,11 +48,11 @@ class Problem:
     """Showers of both classes in one matrix, Geant4's first, and the folds.
 
     Attributes:
-        inputs: columns of all showers.
+        inputs: features of all showers.
         labels: 1 for Geant4, 0 for others (N,).
-        folds: fold that tests each shower (N,), -1 for those that only train.
+        folds: fold in which each shower is tested (N,); -1 for showers that are only used for training.
         n_folds: number of folds.
-        seed: of folds, selection parts and members.
+        seed: seed of folds, selection parts and members.
     """
 
     inputs: Inputs
@@ -62,7 +62,7 @@ class Problem:
     seed: int
 
     def tested(self, fold: int) -> Indices:
-        """Rows that the fold tests."""
+        """Rows that are tested in a fold."""
         return np.flatnonzero(self.folds == fold)
 
     @property
@@ -71,11 +71,11 @@ class Problem:
         return int((self.folds[self.labels == 1] >= 0).sum())
 
     def area(self, scores: Sequence[Floats]) -> tuple[float, float]:
-        """Area under the curve and its error, of scores of each fold's showers."""
+        """Area under the ROC curve and its error, from the scores of the showers of each fold."""
         return area_over_folds(scores, [self.labels[self.tested(fold)] for fold in range(self.n_folds)])
 
     def parts(self, fold: int, share: float = 1.0) -> list[Indices]:
-        """Rows of a share of the other folds' showers, at random per class, in `PARTS` parts."""
+        """Rows of a random share of the other folds' showers, in `PARTS` parts with equal classes."""
         rng = np.random.default_rng([self.seed, fold, *b"parts"])
         classes = []
         for label in (1.0, 0.0):
@@ -84,7 +84,7 @@ class Problem:
         return [np.concatenate(pair) for pair in zip(*classes, strict=True)]
 
     def sample(self, rows: Indices) -> Sample:
-        """Rows with weights that make both classes count alike."""
+        """Sample of rows, with weights that balance the classes."""
         labels = self.labels[rows]
         true = labels.mean()
         return Sample(self.inputs[rows], labels, np.where(labels == 1, 0.5 / true, 0.5 / (1 - true)))
@@ -94,7 +94,7 @@ class Problem:
         return round(min(ENOUGH / (share * self.n), VALUES / (share * self.n * columns)))
 
     def train(self, name: str, member: Member, fold: int, share: float = 1.0) -> Trained:
-        """Train one member without the fold, stopped by each of some parts in turn, and score the fold with it."""
+        """Train one member without the fold, once for each of some selection parts, and score the fold."""
         parts = self.parts(fold, share)
         fits = min(member.fits, max(1, self._affordable(member, share)))
         seeds = np.random.SeedSequence([self.seed, fold, *name.encode()]).generate_state(fits)
@@ -110,14 +110,14 @@ class Problem:
 
 
 def make_problem(reference: Showers, candidate: Showers, n_folds: int, seed: int) -> Problem:
-    """Columns, labels and folds of Geant4's and a candidate's showers.
+    """Features, labels and folds of Geant4's and a candidate's showers.
 
-    Folds are dealt at random, of equal sizes per class; showers that the candidate has more than Geant4 only train.
-    Showers of one incident share a fold: else the energy of a shower to be tested tells the label of its twin in the
-    training folds, which is the other one.
+    Folds are random and of equal size per class. If the candidate has more showers than Geant4, the additional ones are
+    only used for training. Showers of the same incident share a fold. Otherwise a member could recognise a test shower
+    by its incident energy: the other shower of that incident, in the training folds, has the other label.
 
     Raises:
-        InputError: fewer than two folds, or fewer than 40 showers per class and fold.
+        InputError: there are fewer than two folds, or fewer than 40 showers per class and fold.
     """
     sizes = len(reference), len(candidate)
     if n_folds < 2:
@@ -134,7 +134,7 @@ def make_problem(reference: Showers, candidate: Showers, n_folds: int, seed: int
 
 
 def _answers(reference: Showers, candidate: Showers) -> bool:
-    """Whether the candidate's first showers are of Geant4's incidents, one by one."""
+    """Whether the candidate's first showers have the same incidents as Geant4's, in the same order."""
     n = len(reference)
     return len(candidate) >= n and np.array_equal(reference.incidents.energy, candidate.incidents.energy[:n])
 
@@ -146,7 +146,12 @@ def _deal(size: int, tested: int, n_folds: int, rng: np.random.Generator) -> Ind
 
 
 def in_parallel(work: Sequence[Callable[[], Result]], ended: Callable[[int], None]) -> list[Result]:
-    """Results in order, as many at once as there are cores, each on one thread; `ended` hears of each in order."""
+    """Results of all work, in order; as many calls run at once as there are cores.
+
+    Args:
+        work: functions, each of which runs on one thread.
+        ended: function that is called with the number of each result, in order.
+    """
     results = []
     with ThreadPoolExecutor(min(len(work), os.cpu_count() or 1)) as pool:
         for k, result in enumerate(pool.map(lambda one: one(), work)):

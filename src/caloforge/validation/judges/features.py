@@ -1,4 +1,4 @@
-"""The view "features": what physicists look at, as ratios and logarithms, over the whole range of energies."""
+"""The view "features": quantities that physicists compare, as ratios and logarithms, for any range of energies."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from caloforge.validation.judges.sections import Section, sections
 from caloforge.validation.moments import Energies, Floats, chunks
 
 HOTTEST = 4
-FAINT = 10  # times the threshold: hits below are called faint
+FAINT = 10  # times the threshold; hits below are called faint
 Table = dict[str, NDArray[Any]]
 
 
@@ -80,7 +80,7 @@ def _depth(detector: Detector, layers: Floats) -> Table:
 
 
 def _counts(cells: Energies, edges: Floats) -> Table:
-    """Hits of the whole shower above and below each energy: trees cannot add up the counts of the layers."""
+    """Hits of the whole shower above and below each energy, since trees cannot add the counts of layers."""
     above = [(cells >= np.float32(edge)).sum(axis=1) for edge in edges]
     table: Table = {f"hits above {edge:g} MeV": count for edge, count in zip(edges, above, strict=True)}
     for edge, count in zip(edges[1:], above[1:], strict=True):
@@ -97,7 +97,7 @@ def _cells(cells: Energies, incident: Floats, edges: Floats) -> Table:
 
 
 def _moments(part: Section, cells: Energies) -> Table:
-    """Centres and central moments up to the fourth, in units of the section's extent, 0 where it is empty."""
+    """Centres and roots of central moments up to the fourth [mm]; 0 in empty sections."""
     energies = cells[:, part.cells].astype(np.float64)
     scale = np.abs(part.position).max() or 1.0
     position = part.position / scale
@@ -133,7 +133,7 @@ def _pair(a: Section, b: Section, cells: Energies, first: Table, second: Table) 
 
 
 def faint(edge: float, edges: Floats) -> str:
-    """The word for hits below an energy that is at most ten times the threshold, else nothing."""
+    """The word "faint" for hits below an energy that is at most ten times the threshold, else nothing."""
     return "faint " if edge <= FAINT * edges[0] else ""
 
 

@@ -1,4 +1,4 @@
-"""Energies at which hits are counted: the series 1, 3, 10, ... MeV between the faintest and the hottest hits."""
+"""Energies above which hits are counted: the series 1, 3, 10, ... MeV between the faintest and the hottest hits."""
 
 import math
 
@@ -13,9 +13,10 @@ MOST_SHOWERS = 2000
 
 
 def hit_edges(showers: Showers) -> Floats:
-    """At most seven energies [MeV] in ascending order, the first one the threshold or what 99.9 % of the hits exceed.
+    """At most seven energies [MeV] in ascending order.
 
-    None lies above the 99.5 % quantile of the hits.
+    The first is the threshold or, without one, a value below 99.9 % of the hits. None exceeds the 99.5 % quantile of
+    the hits.
     """
     cells = showers[:MOST_SHOWERS].thresholded()
     hits = cells[cells > 0]

@@ -1,4 +1,4 @@
-"""Inputs of the judge: named features of thresholded showers, by view."""
+"""Inputs of the judge: named features of thresholded showers, grouped in views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,20 +21,20 @@ from caloforge.validation.judges.shapes import shapes
 VIEWS = ("features", "shapes", "cells")
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-MOST_COPIES = 8  # all symmetries of square cells; rings can have a hundred
+MOST_COPIES = 8  # enough for all symmetries of square cells; rings can have a hundred
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows of showers, with the columns of every view; taking rows copies nothing until a matrix is asked for.
+    """Features of showers in every view; selecting rows copies nothing until a matrix is needed.
 
     Attributes:
         detector: the detector.
-        columns: by name: "conditions" (what is known of the incidents) and the views "features", "shapes", "cells";
-            "cells" holds log10 of the energy over the threshold, 0 where empty (N, n_cells).
-        symmetries: permutations (n_symmetries, n_cells) of the cells that leave Geant4's showers of these incidents as
-            probable as they are, identity first; only the identity where there are none.
-        rows: those taken, None for all.
+        columns: features by name of the view: "conditions" (known quantities of the incidents), "features", "shapes"
+            and "cells"; the last are log10 of the energy over the threshold, 0 for empty cells (N, n_cells).
+        symmetries: permutations (n_symmetries, n_cells) of the cells that do not change the distribution of Geant4's
+            showers of these incidents; the identity is the first.
+        rows: selected rows; None for all.
     """
 
     detector: Detector
@@ -46,17 +46,17 @@ class Inputs:
         return len(self.columns["conditions"].values) if self.rows is None else len(self.rows)
 
     def __getitem__(self, rows: Any) -> "Inputs":
-        """Rows given by a slice, indices or a mask."""
+        """Inputs of the rows of a slice, of indices or of a mask."""
         taken = np.arange(len(self))[rows] if self.rows is None else self.rows[rows]
         return replace(self, rows=taken)
 
     def view(self, name: str) -> Matrix:
-        """Columns of one view, float32 (N, columns)."""
+        """Features of one view, float32 (N, columns)."""
         values = self.columns[name].values
         return values if self.rows is None else values[self.rows]
 
     def matrix(self, views: Sequence[str]) -> Matrix:
-        """The conditions and then the columns of the views, float32 (N, columns)."""
+        """The conditions, then the features of the views, float32 (N, columns)."""
         return np.concatenate([self.view(name) for name in ("conditions", *views)], axis=1)
 
     def names(self, views: Sequence[str]) -> list[str]:
@@ -65,12 +65,12 @@ class Inputs:
 
     @cached_property
     def grid(self) -> tuple[int, int, int] | None:
-        """Layers and cells along both axes where all layers have one grid, else None."""
+        """Numbers of layers and of cells along both axes if all layers have the same cells, else None."""
         return regular_grid(self.detector)
 
 
 class Sample(NamedTuple):
-    """What a member learns from or chooses by: labels (N,), 1 for Geant4 and 0 for others, and weights (N,)."""
+    """Showers for training or selection, with labels (N,), 1 for Geant4 and 0 for others, and weights (N,)."""
 
     inputs: Inputs
     labels: Floats
@@ -78,7 +78,7 @@ class Sample(NamedTuple):
 
 
 def regular_grid(detector: Detector) -> tuple[int, int, int] | None:
-    """Layers and cells along both axes where all layers have the same cells, else None."""
+    """Numbers of layers and of cells along both axes if all layers have the same cells, else None."""
     first = detector.layers[0].cells
     if not first.is_array or any(layer.cells != first for layer in detector.layers):
         return None
@@ -86,10 +86,10 @@ def regular_grid(detector: Detector) -> tuple[int, int, int] | None:
 
 
 def make_inputs(reference: Showers, *others: Showers) -> Inputs:
-    """Columns of the reference and of others, one after the other; scales are taken from the reference alone.
+    """Inputs of the reference, followed by those of other samples; the energies of hits depend on the reference only.
 
     Raises:
-        InputError: an other has another detector.
+        InputError: a sample has another detector.
     """
     samples = (reference, *others)
     for other in others:
@@ -113,13 +113,13 @@ def _views(showers: Showers, edges: Floats) -> dict[str, Columns]:
 
 
 def log_cells(detector: Detector, cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """log10 of energies (N, n_cells) [MeV] over the threshold (1 eV where there is none), 0 where empty."""
+    """log10 of energies (N, n_cells) [MeV] over the threshold (1 eV if there is none); empty cells are 0."""
     least = lowest(detector)
     return np.log10(np.maximum(cells, least) / least)
 
 
 def cell_names(detector: Detector) -> tuple[str, ...]:
-    """A name for each cell: layer, and place along both axes."""
+    """Names of the cells: layer, and place along both axes."""
     names = []
     for k, layer in enumerate(detector.layers):
         names += [f"layer {k}: cell {label}" for label in layer.cells.labels()]
@@ -127,7 +127,7 @@ def cell_names(detector: Detector) -> tuple[str, ...]:
 
 
 def _conditions(samples: Sequence[Showers]) -> list[Columns]:
-    """log10 E_inc; theta, phi and entry point where they vary; one column per particle where there are several."""
+    """log10 E_inc; theta, phi and entry point if they vary; one column per particle if there are several."""
     known = [_known(showers) for showers in samples]
     varies = {name for name in known[0] if any(np.ptp(k[name]) > 0 for k in known if len(k[name]))}
     codes = np.unique(np.concatenate([showers.incidents.pdg for showers in samples]))
@@ -141,7 +141,7 @@ def _conditions(samples: Sequence[Showers]) -> list[Columns]:
 
 
 def _known(showers: Showers) -> dict[str, Floats]:
-    """Incident quantities as they are compared: angles to 1 mrad, entry points to 0.1 mm."""
+    """Quantities of the incidents by name, with polar angles rounded to 1 mrad and entry points to 0.1 mm."""
     incidents = showers.incidents
     theta = np.round(incidents.theta, 3)
     inclined = np.where(theta > 0, 1.0, 0.0)
@@ -156,7 +156,7 @@ def _known(showers: Showers) -> dict[str, Floats]:
 
 
 def _symmetries(samples: Sequence[Showers]) -> Indices:
-    """The detector's symmetries, for centred showers along the axis; at most `MOST_COPIES`, spread evenly."""
+    """The detector's symmetries for centred showers along the axis, at most `MOST_COPIES`; else the identity."""
     centred = all(not known[name].any() for known in map(_known, samples)
                   for name in ("theta", "entry point x", "entry point y"))  # fmt: skip
     detector = samples[0].detector

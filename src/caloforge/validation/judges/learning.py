@@ -1,4 +1,4 @@
-"""Training of the judge's networks: AdamW, a rate that rises and falls, averaged weights, one thread, one generator."""
+"""Training of the judge's networks with AdamW, a schedule of the learning rate, and averaged weights."""
 
 import math
 from collections.abc import Callable
@@ -17,20 +17,20 @@ except ImportError:
     raise InputError("the networks of validation need PyTorch; install the extra: caloforge[train]") from None
 
 Floats = NDArray[np.float64]
-WARM = 0.15  # share of the steps in which the rate rises
-MEMORY = 0.98  # of the exponential moving average of the weights, per step
-AT_ONCE = 1000  # rows that are scored together
+WARM = 0.15  # share of the steps in which the learning rate rises
+MEMORY = 0.98  # decay per step of the exponential moving average of the weights
+AT_ONCE = 1000  # rows that are scored at once
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Schedule(NamedTuple):
-    """How long and how fast a network learns.
+    """Length and learning rate of a training.
 
     Attributes:
-        passes: over the training part.
+        passes: epochs over the training part.
         batch: showers per step.
         rate: largest learning rate.
-        decay: decoupled decay of the weights.
+        decay: decoupled weight decay.
     """
 
     passes: int
@@ -40,14 +40,14 @@ class Schedule(NamedTuple):
 
 
 class Dropout(nn.Module):
-    """Dropout from a generator of its own, since networks of several folds learn at the same time."""
+    """Dropout with its own generator, since networks of several folds are trained at the same time."""
 
     def __init__(self, share: float, generator: torch.Generator) -> None:
         super().__init__()
         self._share, self._generator = share, generator
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values with a share of them set to zero in training, the rest scaled up."""
+        """Values (N, D); in training a share of them is set to zero, and the others are scaled up."""
         if not self.training:
             return x
         kept = torch.rand(x.shape, generator=self._generator) >= self._share
@@ -62,15 +62,15 @@ def learn(
     generator: torch.Generator,
     augment: Augment | None = None,
 ) -> None:
-    """Minimise the weighted cross entropy; the averaged weights of the pass with the least loss on `select` are kept.
+    """Minimise the weighted cross entropy, and keep the averaged weights of the epoch with the least loss on `select`.
 
     Args:
-        network: maps rows to log-odds (N, 1); it ends with the weights that are kept.
-        train: rows and what is known of them, to learn from.
-        select: the same, to choose the pass.
-        schedule: passes, batch, rate.
-        generator: of the order of the rows and the augmentation.
-        augment: a random copy of a batch that is as probable as the batch itself.
+        network: network that maps rows to log-odds (N, 1); it ends with the selected weights.
+        train: rows, labels and weights of the training part.
+        select: rows, labels and weights of the selection part.
+        schedule: epochs, batch and learning rate.
+        generator: generator of the order of the rows and of the augmentation.
+        augment: function that gives a random, equally probable copy of a batch.
     """
     rows, sample = train
     labels, weights = (torch.as_tensor(v, dtype=torch.float32) for v in (sample.labels, sample.weights))
@@ -98,7 +98,7 @@ def learn(
 
 
 def log_odds(network: nn.Module, rows: Tensor) -> Floats:
-    """Log-odds (N,) of rows, without dropout."""
+    """Log-odds (N,) of rows (N, D), without dropout."""
     network.eval()
     with torch.no_grad():
         parts = [network(part)[:, 0] for part in rows.split(AT_ONCE)]
@@ -106,13 +106,13 @@ def log_odds(network: nn.Module, rows: Tensor) -> Floats:
 
 
 def symmetric_copies(inputs: Inputs) -> list[Tensor]:
-    """Orders of the columns (conditions, then cells), one per symmetry of the detector, identity first."""
+    """Orders of the columns (conditions, then cells), one per symmetry of the detector; the identity is the first."""
     before = inputs.view("conditions").shape[1]
     return [torch.cat([torch.arange(before), before + torch.from_numpy(p)]) for p in inputs.symmetries]
 
 
 def random_copy(copies: list[Tensor]) -> Augment:
-    """Map a batch by one of the orders of its columns."""
+    """Augmentation that reorders the columns of a batch by a random symmetry."""
 
     def augment(rows: Tensor, generator: torch.Generator) -> Tensor:
         return rows[:, copies[int(torch.randint(len(copies), (1,), generator=generator))]]
@@ -121,25 +121,25 @@ def random_copy(copies: list[Tensor]) -> Augment:
 
 
 def mean_log_odds(network: nn.Module, rows: Tensor, copies: list[Tensor]) -> Floats:
-    """Log-odds (N,), the mean over copies of the rows."""
+    """Log-odds (N,), averaged over symmetric copies of the rows."""
     return np.asarray(np.mean([log_odds(network, rows[:, columns]) for columns in copies], axis=0))
 
 
 def linear(a: int, b: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer initialised as PyTorch does by default, from a generator."""
+    """A linear layer with PyTorch's default initialisation from a generator."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, a, b)
     initialise(layer, a, generator)
     return layer
 
 
 def initialise(layer: nn.Module, inputs: int, generator: torch.Generator) -> None:
-    """Uniform weights within the inverse root of the number of inputs."""
+    """Initialise weights uniformly within the inverse square root of the number of inputs."""
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -(inputs**-0.5), inputs**-0.5, generator=generator)
 
 
 def _rise_and_fall(part: float) -> float:
-    """Share of the largest rate: a linear rise, then half a cosine."""
+    """Learning rate over its largest value: a linear rise, then half a cosine."""
     return part / WARM + 0.01 if part < WARM else 0.5 * (1 + math.cos(math.pi * (part - WARM) / (1 - WARM)))
 
 
@@ -161,7 +161,7 @@ def _set(network: nn.Module, values: list[Tensor]) -> None:
 
 
 def _with(network: nn.Module, values: list[Tensor], work: Callable[[], Any]) -> Any:
-    """What `work` gives with other weights, which are taken back afterwards."""
+    """Result of `work` with other weights, which are reset afterwards."""
     own = [p.detach().clone() for p in network.parameters()]
     _set(network, values)
     result = work()

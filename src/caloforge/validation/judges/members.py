@@ -1,4 +1,4 @@
-"""Members of the judge: classifiers that tell Geant4 showers from others, each a label, its views, and a fit."""
+"""Members of the judge: classifiers that distinguish Geant4 showers from others, with their views."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ Floats = NDArray[np.float64]
 
 
 class Fitted(Protocol):
-    """A fitted member: higher scores (N,) for showers that look more like Geant4's, log-odds as a rule."""
+    """A fitted member, whose scores are higher for showers that look more like Geant4's."""
 
     def __call__(self, inputs: Inputs) -> Floats:
-        """Scores (N,)."""
+        """Scores (N,), usually log-odds."""
 
 
 Fit = Callable[[Sequence[str], Sample, Sample, int], Fitted]
@@ -30,11 +30,11 @@ class Member:
     """A kind of classifier.
 
     Attributes:
-        label: what it is, for the reader.
-        views: what it sees, besides what is known of the incidents.
-        fit: learns from the first sample, stops by the second, and takes a seed; it runs on one thread and gives the
-            same scores for the same seed.
-        fits: trainings per fold at most, each stopped by another part of the training folds; their scores are averaged.
+        label: description for the reader.
+        views: views that it sees, in addition to the conditions.
+        fit: function that trains on the first sample, selects on the second, and takes a seed; it runs on one thread,
+            and the same seed gives the same scores.
+        fits: largest number of trainings per fold, each with another selection part; their scores are averaged.
         needs_grid: whether all layers must have the same cells.
     """
 
@@ -46,7 +46,7 @@ class Member:
 
 
 def _network(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Fitted:
-    from caloforge.validation.judges import network  # PyTorch is loaded where it is used
+    from caloforge.validation.judges import network  # PyTorch is imported on first use
 
     return network.fit(views, train, select, seed)
 
@@ -71,10 +71,10 @@ MEMBERS: dict[str, Member] = {
 
 
 def find_members(names: Sequence[str] | None, detector: Detector) -> dict[str, Member]:
-    """The members of those names; with None all that the detector allows.
+    """The members with these names; with None, all members that the detector allows.
 
     Raises:
-        InputError: an unknown member, none at all, or one that needs a regular grid where there is none.
+        InputError: a member is unknown, there is none, or one needs equal layers and the detector has others.
     """
     if names is None:
         return {name: m for name, m in MEMBERS.items() if regular_grid(detector) is not None or not m.needs_grid}

@@ -1,4 +1,4 @@
-"""The members "network": residual perceptrons on features and shapes, and on log cells with the symmetries."""
+"""The members "network": residual perceptrons on features and shapes, or on log cells with symmetries."""
 
 from collections.abc import Sequence
 
@@ -21,12 +21,12 @@ from caloforge.validation.judges.scaling import Scaling, enough, fit_scaling, sp
 
 Floats = NDArray[np.float64]
 WIDTH, BLOCKS = 128, 2
-DROPOUT, NOISE = 0.3, 0.1  # of hidden units; of inputs
-MOST_PASSES, MOST_VALUES = 12, 2e8  # over the training part; numbers read in all passes
+DROPOUT, NOISE = 0.3, 0.1  # dropout of hidden units, and of inputs
+MOST_PASSES, MOST_VALUES = 12, 2e8  # largest number of epochs, and of values read in all epochs
 
 
 class Residual(nn.Module):
-    """x + W2 dropout(silu(W1 norm(x)))."""
+    """Residual block x + W2 dropout(silu(W1 norm(x)))."""
 
     def __init__(self, width: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Residual(nn.Module):
 
 
 class Perceptron:
-    """A trained network with its scaling; scores are means over the symmetric copies that it has learned from."""
+    """A trained network with its scaling; scores are averaged over the symmetric copies used in training."""
 
     def __init__(self, views: Sequence[str], scaling: Scaling, network: nn.Module, copies: list[Tensor]) -> None:
         self._views, self._scaling, self._network, self._copies = tuple(views), scaling, network, copies
@@ -52,9 +52,9 @@ class Perceptron:
 
 
 def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Perceptron:
-    """Train residual blocks on normal scores of the columns.
+    """Train residual blocks on normal scores of the features.
 
-    Where cells are the only view, every batch is mapped by a random symmetry of the detector.
+    If cells are the only view, every batch is transformed by a random symmetry of the detector.
     """
     matrix = train.inputs.matrix(views)
     alike = tuple(views) == ("cells",)

@@ -1,8 +1,8 @@
-"""The member "pairs": boosted trees that see products of the columns whose correlation differs between the classes.
+"""The member "pairs": boosted trees that see products of features whose correlation differs between the classes.
 
-Trees grow one column at a time. Where every column's own distribution is right and only a correlation is wrong, no
-first cut gains anything, and the wrong pair among a hundred thousand is not found. The covariances of the two classes,
-however, tell for all pairs at once which of them differ by how many standard errors.
+Trees grow one feature at a time. If the distribution of every feature is right and only a correlation is wrong, no
+first cut gains anything, and trees do not find the wrong pair among a hundred thousand. The covariances of the two
+classes, however, give the significance of the difference for all pairs at once.
 """
 
 from collections.abc import Sequence
@@ -18,23 +18,23 @@ from caloforge.validation.judges.scaling import Scaling, fit_scaling, spread
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
-MOST_COLUMNS = 1024  # that are paired
-MOST_ROWS = 16_000  # that covariances are taken from
-SINGLES, PRODUCTS = 64, 64  # that the trees see, by their significance
-DEGREE = 3  # of the polynomials of what is known of the incidents
+MOST_COLUMNS = 1024  # largest number of features that are paired
+MOST_ROWS = 16_000  # largest number of showers from which covariances are computed
+SINGLES, PRODUCTS = 64, 64  # most significant features and products, which the trees see
+DEGREE = 3  # degree of the polynomials in the conditions
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """Standardised residuals of the features' normal scores after a fit on the incidents.
+    """Standardised residuals of the features' normal scores after a polynomial fit in the conditions.
 
     Attributes:
-        views: that the columns are of.
-        used: columns of their matrix (D,).
-        scaling: to normal scores, of all these.
-        n_known: how many of them, the first, are the conditions.
-        slopes: of the powers of the conditions (powers, D).
-        deviation: (D,), infinite for constants.
+        views: views of the features.
+        used: columns of their matrix that are used (D,).
+        scaling: transform of these columns to normal scores.
+        n_known: number of conditions, which are the first columns.
+        slopes: coefficients of the powers of the conditions (powers, D).
+        deviation: standard deviation of the residuals (D,), infinite for constants.
     """
 
     views: tuple[str, ...]
@@ -45,7 +45,7 @@ class Residuals:
     deviation: Matrix
 
     def __call__(self, inputs: Inputs) -> Matrix:
-        """Residuals float32 (N, D); the conditions' own are about 0."""
+        """Residuals float32 (N, D); those of the conditions are about 0."""
         values = self.scaling(inputs.matrix(self.views)[:, self.used])
         values -= _powers(values[:, : self.n_known]) @ self.slopes
         values /= self.deviation
@@ -54,13 +54,13 @@ class Residuals:
 
 @dataclass(frozen=True)
 class PairTrees:
-    """Fitted trees on the most significant columns and products.
+    """Fitted trees on the most significant residuals and products of residuals.
 
     Attributes:
-        residuals: of the columns.
-        singles: columns of the residuals (S,).
-        pairs: factors of the products (2, P).
-        trees: on the conditions, the columns and the products.
+        residuals: transform of features to residuals.
+        singles: columns of the most significant residuals (S,).
+        pairs: columns of the two factors of each product (2, P).
+        trees: trees on the conditions, the residuals and the products.
     """
 
     residuals: Residuals
@@ -74,7 +74,7 @@ class PairTrees:
 
 
 def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> PairTrees:
-    """Screen all columns and all pairs by their difference between the classes, and boost on the best of both."""
+    """Select the features and pairs that differ most between the classes, and train boosted trees on them."""
     residuals = _fit_residuals(tuple(views), train.inputs)
     values = residuals(train.inputs)
     singles, pairs = _screen(values, train)
@@ -105,7 +105,7 @@ def _fit_residuals(views: tuple[str, ...], inputs: Inputs) -> Residuals:
 
 
 def _most_varied(matrix: Matrix, n_known: int) -> Indices:
-    """The conditions and then those columns that are constant in the fewest showers, in their own order."""
+    """The conditions and the features that have their median value in the fewest showers, in their order."""
     if matrix.shape[1] <= MOST_COLUMNS:
         return np.arange(matrix.shape[1])
     varied = (matrix != np.median(matrix, axis=0)).mean(axis=0)
@@ -118,7 +118,7 @@ def _powers(known: Matrix) -> Matrix:
 
 
 def _screen(values: Matrix, sample: Sample) -> tuple[Indices, Indices]:
-    """The columns whose means, and the pairs whose mean products, differ most between the classes, in their errors."""
+    """Columns with the most significant differences of means between classes, and pairs with those of mean products."""
     classes = [values[sample.labels == label][: MOST_ROWS // 2] for label in (1, 0)]
     singles = _significance([(c.mean(axis=0), (c**2).mean(axis=0), len(c)) for c in classes])
     squares = [c**2 for c in classes]
@@ -130,7 +130,7 @@ def _screen(values: Matrix, sample: Sample) -> tuple[Indices, Indices]:
 
 
 def _significance(moments: Sequence[tuple[Matrix, Matrix, int]]) -> Matrix:
-    """Difference of two means over its error, absolute; from mean, mean square and number of each."""
+    """Absolute difference of two means over its error, from mean, mean square and number of each class."""
     (a, _, _), (b, _, _) = moments
     variance = sum((square - mean**2) / n for mean, square, n in moments)
     return np.asarray(np.abs(a - b) / np.sqrt(np.maximum(variance, 1e-12)))

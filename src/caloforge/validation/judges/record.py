@@ -1,4 +1,4 @@
-"""The result of the judge for metrics.json, and as one sentence."""
+"""The result of the judge, for metrics.json and as one sentence."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,12 +9,12 @@ from caloforge.validation.judges.verdict import Verdict
 from caloforge.validation.judges.where import Column
 
 Metrics = dict[str, Any]
-APART = 3.0  # standard errors
-NAMED = 3  # columns in the sentence
+APART = 3.0  # standard errors by which an AUC must exceed 0.5
+NAMED = 3  # features named in the sentence
 
 
 def record(verdict: Verdict) -> Metrics:
-    """The headline "auc", every member under "auc_" and its name, and "where"."""
+    """Entries of metrics.json: the headline "auc", every member as "auc_" and its name, and "where"."""
     headline = asdict(verdict.auc) | {"told_apart_at": verdict.told_apart_at, "members": list(verdict.members)}
     headline["particles"] = {particle_name(code): asdict(area) for code, area in verdict.auc.particles.items()}
     members = {f"auc_{name}": asdict(area) | {"label": MEMBERS[name].label} for name, area in verdict.members.items()}

@@ -23,13 +23,13 @@ Floats = NDArray[np.float64]
 Grid = tuple[int, int, int]
 CHANNELS = (12, 24, 48)
 INPUTS = 2  # log cells and cells
-CLIP = 5.0  # standard deviations: a rarely hit cell must not drive the network
-MOST_PASSES, MOST_CELLS = 16, 2.5e8  # over the training part; cells read in all passes
-FEWEST_CELLS = 4  # along an axis that is still halved
+CLIP = 5.0  # standard deviations; a rarely hit cell must not dominate the network
+MOST_PASSES, MOST_CELLS = 16, 2.5e8  # largest number of epochs, and of cells read in all epochs
+FEWEST_CELLS = 4  # least number of cells along an axis that is halved
 
 
 class Convolution(nn.Module):
-    """A convolution of 3 x 3 x 3 cells; angles are padded with the cells of the other end, all else with zeros."""
+    """A convolution of 3 x 3 x 3 cells; azimuths are padded periodically, other axes with zeros."""
 
     def __init__(self, a: int, b: int, stride: Grid, rings: bool, generator: torch.Generator) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Convolution(nn.Module):
 
 
 class Stage(nn.Module):
-    """A convolution that halves the grid, and a residual one."""
+    """A convolution that halves the grid, then a residual convolution."""
 
     def __init__(self, a: int, b: int, stride: Grid, rings: bool, generator: torch.Generator) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Stage(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Three stages on cells and their logarithms, then means and maxima of the last grid with the conditions."""
+    """Three stages on cells and their logarithms, then a head on means and maxima of the last grid and conditions."""
 
     def __init__(self, grid: Grid, conditions: int, rings: bool, generator: torch.Generator) -> None:
         super().__init__()
@@ -88,9 +88,9 @@ class ResNet(nn.Module):
 
 
 class Scales:
-    """Conditions, log cells and cells over the incident energy, less their means and over their deviations.
+    """Standardised conditions, log cells, and cells over the incident energy.
 
-    Means and deviations of cells are the same for cells that a symmetry maps onto each other.
+    Cells that a symmetry maps onto each other share their mean and deviation.
     """
 
     def __init__(self, inputs: Inputs) -> None:
@@ -106,21 +106,21 @@ class Scales:
 
 
 def _raw(inputs: Inputs) -> Tensor:
-    """Conditions, log cells, and cells over the incident energy, in units of the threshold over 1 MeV."""
+    """Rows (N, conditions + 2 n_cells): conditions, log cells, cells over E_inc in units of threshold / MeV."""
     known, logs = (torch.from_numpy(inputs.view(name)) for name in ("conditions", "cells"))
     shares = torch.where(logs > 0, 10 ** (logs - known[:, :1]), 0)  # the first condition is log10 E_inc
     return torch.cat([known, logs, shares], dim=1)
 
 
 def _copies(inputs: Inputs) -> list[Tensor]:
-    """Orders of the columns (conditions, log cells, cells), one per symmetry, identity first."""
+    """Orders of the columns (conditions, log cells, cells), one per symmetry; the identity is the first."""
     before, n_cells = inputs.view("conditions").shape[1], inputs.detector.n_cells
     orders = [torch.from_numpy(permutation) for permutation in inputs.symmetries]
     return [torch.cat([torch.arange(before), before + p, before + n_cells + p]) for p in orders]
 
 
 class FittedResNet:
-    """A trained network with its scales; scores are means over the symmetric copies."""
+    """A trained network with its scales; scores are averaged over symmetric copies."""
 
     def __init__(self, network: nn.Module, scales: Scales, copies: list[Tensor]) -> None:
         self._network, self._scales, self._copies = network, scales, copies
@@ -131,12 +131,12 @@ class FittedResNet:
 
 
 def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> FittedResNet:
-    """Train on cells and their logarithms; every batch is mapped by a random symmetry.
+    """Train on cells and their logarithms; every batch is transformed by a random symmetry.
 
     Raises:
-        InputError: the layers have different cells, or other views than cells are asked for.
+        InputError: the layers have different cells, or the views are not cells alone.
 
-    Source: the third classifier of CaloChallenge (Krause et al., arXiv:2410.21611), in small.
+    Source: a small version of the third classifier of CaloChallenge (Krause et al., arXiv:2410.21611).
     """
     inputs = train.inputs
     if inputs.grid is None:

@@ -1,4 +1,4 @@
-"""Columns as normal scores: every column of the training part becomes nearly normal, whatever its tails."""
+"""Normal scores of features: every column of the training part becomes nearly normal, whatever its tails."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 KNOTS = 65
-REACH = 3.0  # standard deviations covered by the knots; what lies outside is clipped
-MOST_ROWS, MOST_VALUES = 10_000, 2e7  # that the quantiles are taken from
+REACH = 3.0  # largest score in standard deviations; values beyond it are clipped
+MOST_ROWS, MOST_VALUES = 10_000, 2e7  # largest number of rows, and of values, from which quantiles are computed
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Scaling:
     """Piecewise linear maps of columns to normal scores.
 
     Attributes:
-        knots: per column, growing values.
-        scores: per column, the normal score of each knot.
+        knots: increasing values, for each column.
+        scores: normal scores of the knots, for each column.
     """
 
     knots: tuple[Floats, ...]
@@ -34,9 +34,9 @@ class Scaling:
 
 
 def fit_scaling(matrix: NDArray[Any]) -> Scaling:
-    """Normal scores of the columns of a training part (N, columns).
+    """Fit normal scores to the columns of a training part (N, columns).
 
-    Values that repeat, as of empty cells, get the mean score of their quantiles; a constant column becomes 0.
+    Repeated values, such as those of empty cells, get the mean score of their quantiles. A constant column becomes 0.
     """
     from scipy.special import ndtr
 
@@ -47,12 +47,12 @@ def fit_scaling(matrix: NDArray[Any]) -> Scaling:
 
 
 def enough(columns: int) -> int:
-    """Rows that quantiles of so many columns are taken from."""
+    """Number of rows from which quantiles of this number of columns are computed."""
     return int(min(MOST_ROWS, MOST_VALUES / columns))
 
 
 def spread(matrix: NDArray[Any], rows: int) -> NDArray[Any]:
-    """At most so many rows, evenly spread, since samples hold one class after the other."""
+    """At most `rows` rows of a matrix, evenly spread, since samples hold one class after the other."""
     return matrix[:: -(-len(matrix) // max(rows, 1))]
 
 

@@ -1,4 +1,4 @@
-"""What metrics.json holds of the judge."""
+"""Types of the judge's results in metrics.json."""
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class ParticleArea(Closed):
 
 
 class Headline(Closed):
-    """AUC of the strongest member, chosen without the showers that it is tested on."""
+    """AUC of the strongest member, which is chosen without the showers on which it is tested."""
 
     mean: Number
     error: Number
@@ -38,7 +38,7 @@ class Headline(Closed):
 
 
 class Column(Closed):
-    """A column of the judge."""
+    """A feature of the judge."""
 
     name: str
     family: str
@@ -49,7 +49,7 @@ class Column(Closed):
 
 
 class Family(Closed):
-    """Columns of a kind, and the loss of AUC without them."""
+    """A kind of features, and the loss of AUC without them."""
 
     name: str
     drop: Number

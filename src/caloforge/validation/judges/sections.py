@@ -1,4 +1,4 @@
-"""Sections: consecutive layers that share their features, so that ninety layers do not make thousands of columns."""
+"""Sections: consecutive layers that share features, so that ninety layers do not give thousands of features."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Section:
     Attributes:
         label: "layer 3" or "layers 3-7".
         first, last: numbers of the layers.
-        cells: their slice of the flat cell axis.
+        cells: slice of their cells on the flat cell axis.
         position: x, y, r of the cell centres (n, 3) [mm].
     """
 
@@ -29,7 +29,7 @@ class Section:
 
 
 def sections(detector: Detector, most: int = MOST) -> list[Section]:
-    """A section per layer, or `most` sections of nearly as many layers where there are more."""
+    """One section per layer, or `most` sections of nearly equal numbers of layers if there are more layers."""
     layers = detector.layers
     groups = np.array_split(np.arange(len(layers)), min(most, len(layers)))
     result = []

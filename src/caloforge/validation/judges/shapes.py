@@ -1,4 +1,4 @@
-"""The view "shapes": numbers that a model of sparse cells gets wrong."""
+"""The view "shapes": properties of sparse hits that models often get wrong."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ Indices = NDArray[np.int64]
 
 
 def shapes(detector: Detector, cells: Energies, edges: Floats) -> Columns:
-    """Faintest hits, hits by energy, isolated hits, neighbours, hottest shares, moments of log E, per section.
+    """Faintest hits, hits by energy, isolated hits, neighbours, hottest shares and moments of log E in each section.
 
     Args:
         detector: the detector.
@@ -62,7 +62,7 @@ def _touching(hits: NDArray[np.bool_], walls: Indices) -> NDArray[np.uint8]:
 
 
 def _products(logs: NDArray[np.float32], after: Indices) -> NDArray[np.float32]:
-    """Each cell's log energy times that of the next one along an axis."""
+    """Products (N, n_cells) of each cell's log energy and that of the next cell along an axis."""
     padded = np.pad(logs, ((0, 0), (0, 1)))
     return logs * padded[:, after]
 

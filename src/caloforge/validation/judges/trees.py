@@ -1,4 +1,4 @@
-"""Gradient-boosted trees: the strongest judges of tables of thousands of showers."""
+"""Gradient-boosted trees, the strongest classifiers for tables of thousands of showers."""
 
 from collections.abc import Sequence
 
@@ -30,11 +30,11 @@ SETTINGS = {
 
 
 class Trees:
-    """Fitted trees on the columns of some views.
+    """Fitted trees on the features of some views.
 
     Attributes:
-        views: what they see.
-        gains: decrease of the loss by each column (n_columns,).
+        views: views that the trees see.
+        gains: decrease of the loss by each feature (n_columns,).
     """
 
     def __init__(self, views: Sequence[str], booster: object) -> None:
@@ -46,23 +46,23 @@ class Trees:
         return self.score(inputs.matrix(self.views))
 
     def score(self, matrix: NDArray[np.float32]) -> Floats:
-        """Log-odds (N,) of rows of columns."""
+        """Log-odds (N,) of rows of features (N, n_columns)."""
         return np.asarray(self._booster.predict(matrix, raw_score=True, num_threads=1))  # type: ignore[attr-defined]
 
 
 def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> Trees:
-    """Boost on the columns of the views; see `boost`."""
+    """Train boosted trees on the features of the views; see `boost`."""
     return boost(views, [sample.inputs.matrix(views) for sample in (train, select)], [train, select], seed)
 
 
 def boost(views: Sequence[str], matrices: Sequence[NDArray[np.float32]], samples: Sequence[Sample], seed: int) -> Trees:
-    """Boost small and large trees until the loss on the selection part stalls, and keep the better of both.
+    """Train boosters of small and of large trees until the selection loss stalls, and keep the better one.
 
     Args:
-        views: what the columns are of.
-        matrices: columns of the training and of the selection part.
-        samples: both parts.
-        seed: of the columns and showers drawn for each tree.
+        views: views of the features.
+        matrices: features of the training and of the selection part.
+        samples: training and selection part.
+        seed: seed of the features and showers drawn for each tree.
 
     Raises:
         InputError: LightGBM is not installed.

@@ -1,4 +1,4 @@
-"""The judge: the strongest of several cross-validated classifiers, chosen without the showers that it is tested on."""
+"""The judge: the strongest of several cross-validated classifiers, chosen without the showers on which it is tested."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ from caloforge.validation.judges.where import Where, where_it_shows
 Floats = NDArray[np.float64]
 CURVE = (1 / 8, 1 / 4, 1 / 2)
 FOLDS = 5
-LEAST = 32  # showers per class of a point of the curve
-FEWEST_OF_PARTICLE = 8  # showers per class and fold
+LEAST = 32  # least number of showers per class at a point of the curve
+FEWEST_OF_PARTICLE = 8  # least number of showers of a particle per class and fold
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Area:
     """Area under the ROC curve of one member.
 
     Attributes:
-        mean: 0.5 for equal samples.
-        error: its standard error.
+        mean: area, which is 0.5 for equal samples.
+        error: standard error of the area.
         n: showers per class, each tested once.
-        strength: mean area on the parts of the training folds that stopped the training.
+        strength: mean area on the selection parts of the training folds.
     """
 
     mean: float
@@ -42,14 +42,14 @@ class Area:
 
 @dataclass(frozen=True)
 class Headline:
-    """The headline figure.
+    """The headline: the area of the members that are the strongest on each fold's selection parts.
 
     Attributes:
-        mean, error, n: as of `Area`, for the member that was the strongest on each fold's selection part.
-        member: the one chosen for most folds.
-        chosen: the one chosen for each fold.
-        curve: showers per class, mean, error, growing; the last is the headline itself.
-        particles: the same scores among the showers of one particle, by PDG code, where there are several.
+        mean, error, n: as in `Area`.
+        member: member that is chosen for most folds.
+        chosen: member that is chosen for each fold.
+        curve: showers per class, mean and error, in order of size; the last point is the headline.
+        particles: areas among the showers of each particle, by PDG code, if there are several.
     """
 
     mean: float
@@ -66,7 +66,7 @@ class ParticleArea:
     """Area under the ROC curve among the showers of one particle.
 
     Attributes:
-        mean, error, n: as of `Area`.
+        mean, error, n: as in `Area`.
     """
 
     mean: float
@@ -80,10 +80,10 @@ class Verdict:
 
     Attributes:
         auc: the headline.
-        members: every member's figure, by name.
-        told_apart_at: showers per class at which the headline first lies three standard errors above 0.5; None where
-            it does not at any size of the curve.
-        where: what the strongest trees go by.
+        members: area of every member, by name.
+        told_apart_at: showers per class at which the headline is first three standard errors above 0.5; None if it is
+            not at any size of the curve.
+        where: features that the strongest trees use; None without trees.
     """
 
     auc: Headline
@@ -106,20 +106,20 @@ def judge(
     curve: Sequence[float] = CURVE,
     tick: Callable[[str], None] = silent,
 ) -> Verdict:
-    """Tell a candidate's showers from Geant4's with several classifiers, and report the strongest.
+    """Distinguish a candidate's showers from Geant4's with several classifiers, and report the strongest.
 
     Args:
         reference: Geant4's showers.
-        candidate: the candidate's, of the same spectrum of incidents; more than Geant4's are used to train.
-        seed: of folds, selection parts and members; same seed, same figures, on any number of cores.
+        candidate: showers of the same spectrum of incidents; additional ones are used for training.
+        seed: seed of folds, selection parts and members; the result does not depend on the number of cores.
         folds: parts of the showers that are tested in turn.
-        members: names in `MEMBERS`; by default all that the detector allows.
-        curve: shares of the showers at which the strongest member is trained again; smaller ones follow while these
-            are enough to tell the candidate.
-        tick: called with what ended, `n_steps` times.
+        members: names in `MEMBERS`; by default all members that the detector allows.
+        curve: shares of the showers at which the strongest member is trained again; smaller shares are added as long
+            as the smallest suffices to distinguish the candidate.
+        tick: function that is called with the name of each step as it ends, `n_steps` times.
 
     Raises:
-        InputError: another detector, an unknown member or one that needs a regular grid, or too few showers.
+        InputError: the detectors differ, a member is unknown or needs equal layers, or there are too few showers.
     """
     found = find_members(members, reference.detector)
     problem = make_problem(reference, candidate, folds, seed)
@@ -142,7 +142,7 @@ def judge(
 
 
 def n_steps(members: int, folds: int = FOLDS, curve: Sequence[float] = CURVE) -> int:
-    """How often `judge` calls its `tick`."""
+    """Number of times that `judge` calls its `tick`."""
     return folds * (members + len(curve))
 
 
@@ -159,7 +159,7 @@ def _cross_validate(
 def _point(
     problem: Problem, members: dict[str, Member], chosen: list[str], share: float, tick: Callable[[str], None]
 ) -> tuple[int, float, float]:
-    """Showers per class, area and error of the chosen members where they learn from a share of the showers."""
+    """Showers per class, area and error of the chosen members if they are trained on a share of the showers."""
     work = [partial(problem.train, name, members[name], fold, share) for fold, name in enumerate(chosen)]
     n = round(share * problem.n)
     scores = [one.test for one in in_parallel(work, lambda _: tick(f"{n} showers"))]
@@ -167,7 +167,7 @@ def _point(
 
 
 def _of_particles(problem: Problem, scores: list[Floats], pdg: NDArray[np.integer[Any]]) -> dict[int, ParticleArea]:
-    """Areas of the scores among the showers of each particle, where there are several."""
+    """Areas of the scores among the showers of each particle; empty if there is only one."""
     codes, found = np.unique(pdg), {}
     for code in codes.tolist() if len(codes) > 1 else ():
         chosen = [pdg[problem.tested(fold)] == code for fold in range(problem.n_folds)]

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 SHOWN = 12
-MOST = 2000  # showers of a fold that are permuted
+MOST = 2000  # largest number of showers per class and fold that are permuted
 FAMILIES = {
     "what is known of the incident": r"log E_inc|theta|cos phi|sin phi|entry point|is ",
     "the response": r"E_tot / E_inc|log E_tot",
@@ -32,14 +32,14 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the judge.
+    """One feature of the judge.
 
     Attributes:
-        name: what it is, in words.
-        family: its kind, one of `FAMILIES`.
-        share: its part in the decrease of the loss by all splits of the trees.
-        reference, candidate: means over Geant4's showers and the candidate's.
-        shift: difference of the means in Geant4's standard deviations.
+        name: name in words.
+        family: kind of the feature, one of `FAMILIES`.
+        share: share of the feature in the decrease of the loss by all splits of the trees.
+        reference, candidate: means over Geant4's and over the candidate's showers.
+        shift: difference of the means in standard deviations of Geant4's showers.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Where:
     """Features that the strongest trees use.
 
     Attributes:
-        member: the trees.
-        families: loss of area when all columns of a kind are exchanged together, by kind, largest first.
-        columns: those that the trees gain most by, largest share first.
-        cells: share of each cell in the gain of the strongest trees that see cells (n_cells,); None where none do.
+        member: name of the trees.
+        families: loss of area if all features of a kind are permuted together, by kind, largest first.
+        columns: features with the largest gains, largest first.
+        cells: share of each cell in the gain of the strongest trees that see cells (n_cells,); None if none do.
     """
 
     member: str
@@ -68,10 +68,10 @@ class Where:
 
 
 def where_it_shows(problem: Problem, members: dict[str, Member], trained: dict[str, list[Trained]]) -> Where | None:
-    """Columns by their gain, and kinds of columns by permutation importance on showers that the trees have not seen.
+    """Features by their gain, and kinds of features by their permutation importance on test showers.
 
-    Kinds, since columns that say the same stand in for each other. None where no member is trees.
-    Source: Breiman, Machine Learning 45 (2001) 5.
+    Features of a kind are permuted together, since correlated features replace each other. The result is None if no
+    member consists of trees. Source: Breiman, Machine Learning 45 (2001) 5.
     """
     strength = {name: float(np.mean([part.strength for part in parts])) for name, parts in trained.items()
                 if isinstance(parts[0].fitted[0], Trees)}  # fmt: skip
@@ -112,13 +112,13 @@ def _cells(
 
 
 def family_of(name: str) -> str:
-    """The kind of a column, one of `FAMILIES`, by its name."""
+    """The kind of a feature, one of `FAMILIES`, from its name."""
     bare = re.sub(r"^layers? [^:]*: ", "", name)
     return next(kind for kind, pattern in FAMILIES.items() if re.match(pattern, bare))
 
 
 def _drops(problem: Problem, trees: list[Trees], groups: dict[str, Indices]) -> dict[str, float]:
-    """Loss of area when the columns of a group are exchanged between showers, the mean over folds."""
+    """Mean over folds of the loss of area if the features of a group are permuted between showers."""
     lost = dict.fromkeys(groups, 0.0)
     for fold, one in enumerate(trees):
         rng = np.random.default_rng([problem.seed, fold, *b"where"])

@@ -1,4 +1,4 @@
-"""Metrics of a sample against the reference: one file each, and one line in `METRICS`."""
+"""Metrics that compare a sample with the reference; each has one file and one line in `METRICS`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,11 +29,11 @@ METRICS: dict[str, Metric] = {
     "judge": strongest_judge,
     "classifiers": classifiers,
 }
-"""In the order in which they are measured; each gives the keys that it has in metrics.json."""
+"""Metrics in the order in which they are measured; each returns its keys of metrics.json."""
 
 
 def score(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Every metric of one sample, those of other packages (entry points `caloforge.metrics`) under "plugins"."""
+    """All metrics of one sample; those of other packages (entry points `caloforge.metrics`) are under "plugins"."""
     comparison.tick(f"{sample.name}: observables")
     found: dict[str, Any] = {"n": len(sample.showers), "provenance": sample.showers.provenance}
     for metric in METRICS.values():
@@ -43,7 +43,7 @@ def score(comparison: Comparison, sample: Sample) -> dict[str, Any]:
 
 
 def _added(name: str, comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Figures of another package's metric by name, or its error in one line, which ends nothing else."""
+    """Values of another package's metric by name, or its error in one line; an error does not stop the validation."""
     plugin = plugins("metrics")[name]
     try:
         metric = plugin.load()

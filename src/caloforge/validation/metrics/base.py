@@ -1,4 +1,4 @@
-"""Inputs of metrics: samples, whose tables are computed once, and the reference they are compared with."""
+"""Inputs of metrics: samples, whose tables are computed once, and the reference of a comparison."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Sample:
     """Showers that are judged.
 
     Attributes:
-        name: in reports.
-        showers: as many as the reference has.
-        whole: all there are: further ones help to train judges.
+        name: name in reports.
+        showers: as many showers as the reference has.
+        whole: all showers; additional ones are used to train judges.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Comparison:
     Attributes:
         reference: Geant4's showers.
         recipe: settings of classifiers and distances.
-        seeds: of trainings and splits.
-        tick: is told what begins.
-        training: showers that candidates have learned from, where they are known.
+        seeds: seeds of trainings and splits.
+        tick: function that is called with the name of each step as it begins.
+        training: training showers of the candidates; None if they are unknown.
     """
 
     reference: Sample
@@ -57,7 +57,7 @@ class Comparison:
 
     @cached_property
     def table(self) -> Table:
-        """Observables that the reference's showers have."""
+        """Observables that are defined for the reference's showers."""
         return defined(self.reference.table)
 
     @cached_property

@@ -7,7 +7,7 @@ from caloforge.validation.metrics.base import Comparison, Sample
 
 
 def cells(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Keys "cells", of their mean energies, and "correlations", of layers."""
+    """Keys "cells" (mean cell energies) and "correlations" (of layers)."""
     reference = comparison.reference.showers
     return {
         "cells": cell_tests.cell_means(reference, sample.showers),

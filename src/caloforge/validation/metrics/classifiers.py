@@ -8,7 +8,7 @@ from caloforge.validation.views import classifier_scores
 
 
 def classifiers(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """An "auc_" key for each view, and "auc_high_trees"."""
+    """One "auc_" key for each view, and "auc_high_trees"."""
     with single_threaded():
         return classifier_scores(comparison.reference.showers, sample.showers, comparison.recipe, comparison.seeds,
                                  lambda what: comparison.tick(f"{sample.name}: {what}"))  # fmt: skip

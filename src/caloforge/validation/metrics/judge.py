@@ -7,7 +7,7 @@ from caloforge.validation.metrics.base import Comparison, Sample
 
 
 def strongest_judge(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Key "auc", one "auc_" key for each member, and "where" it shows."""
+    """Key "auc", one "auc_" key for each member, and "where" (the features that distinguish the sample)."""
     recipe = comparison.recipe
     verdict = judge(comparison.reference.showers, sample.whole, seed=comparison.seeds[0], folds=recipe.folds,
                     members=recipe.judges, curve=recipe.curve,

@@ -12,7 +12,7 @@ def neighbours(comparison: Comparison, sample: Sample) -> dict[str, Any]:
 
 
 def copies(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Key "memorisation" where the training showers are known."""
+    """Key "memorisation", if the training showers are known."""
     if comparison.training is None:
         return {}
     found = memorisation(comparison.training, comparison.reference.showers, sample.showers, comparison.recipe)

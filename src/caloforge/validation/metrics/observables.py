@@ -1,4 +1,4 @@
-"""Distributions of observables: distances with errors, the worst of all, and distances in bins of incident energy."""
+"""Distributions of observables: distances with errors, the worst observable, and distances in bins of energy."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from caloforge.validation.moments import Floats
 from caloforge.validation.significance import worst_observable
 from caloforge.validation.table import MANY_LAYERS, Table
 
-FEWEST = 20  # showers of a bin
+FEWEST = 20  # least number of showers in a bin
 
 
 def observables(comparison: Comparison, sample: Sample) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def observables(comparison: Comparison, sample: Sample) -> dict[str, Any]:
 
 
 def _in_bins(comparison: Comparison, sample: Sample) -> list[dict[str, Any]]:
-    """The comparison of observables in bins of incident energy; of whole-shower ones only where layers are many."""
+    """Comparison of observables in bins of incident energy; without those of single layers if there are many layers."""
     many = len(sample.showers.detector.layers) > MANY_LAYERS
     names = [name for name, column in comparison.table.items() if not (many and column.layer is not None)]
     reference, result = comparison.reference.showers, []

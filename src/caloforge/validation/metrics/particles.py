@@ -1,4 +1,4 @@
-"""Every particle's own response, where the reference holds several."""
+"""Response of each particle, if the reference holds several."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,13 +9,13 @@ from caloforge.particles import particle_name
 from caloforge.validation.distances import compare
 from caloforge.validation.metrics.base import Comparison, Sample
 
-FEWEST = 20  # showers of a particle
+FEWEST = 20  # least number of showers of a particle
 
 
 def particles(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Key "particles", by name: showers of both samples, and the comparison of their responses.
+    """Key "particles": numbers of showers in both samples, and the comparison of their responses, by particle.
 
-    The judge's figure for each particle stands in the headline, whose scores it takes apart.
+    The headline holds the judge's area for each particle.
     """
     codes = np.unique(comparison.reference.showers.incidents.pdg)
     if len(codes) < 2:

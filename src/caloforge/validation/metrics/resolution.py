@@ -7,6 +7,6 @@ from caloforge.validation.resolution import resolution_terms
 
 
 def resolution(comparison: Comparison, sample: Sample) -> dict[str, Any]:
-    """Key "resolution", None where the energies are too few for a fit."""
+    """Key "resolution"; None if there are too few energies for a fit."""
     response, energy = sample.table["response"].values, sample.showers.incidents.energy
     return {"resolution": resolution_terms(response, energy, comparison.bins)}

@@ -1,6 +1,6 @@
-"""The hook: a fast simulation in place of Geant4's tracking.
+"""The hook: a fast simulation that replaces Geant4's tracking.
 
-`Hook` and the functions on volumes import geant4_pybind, so they are loaded when they are first asked for.
+`Hook` and the functions on volumes import geant4_pybind and are therefore loaded on first use.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ _HOMES = {"Hook": "hook", "HookStats": "hook", "entrance_slab": "geometry", "vol
 
 
 def __getattr__(name: str) -> Any:
-    """What needs geant4_pybind."""
+    """Import the names that need geant4_pybind on first use."""
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,4 +1,4 @@
-"""Volumes that a hook watches, in an application's own geometry; imports geant4_pybind."""
+"""Volumes of an application's geometry that a hook watches; imports geant4_pybind."""
 
 from typing import Any
 
@@ -11,9 +11,17 @@ _alive: list[Any] = []
 
 
 def entrance_slab(mother: g4.G4LogicalVolume, placement: Placement, half_x: float, half_y: float) -> g4.G4LogicalVolume:
-    """Place a thin vacuum slab of half widths [mm] right before the calorimeter's face; call in Construct().
+    """Place a thin vacuum slab in front of the calorimeter's face; call it in Construct().
 
-    `mother` holds the slab and has its centre and axes along the world's; the last 10 um before the face must be free.
+    Args:
+        mother: volume that holds the slab; its centre and axes are the world's, and the last 10 um before the face are
+            free.
+        placement: face of the calorimeter.
+        half_x: half width of the slab along the local x [mm].
+        half_y: half width of the slab along the local y [mm].
+
+    Returns:
+        The logical volume of the slab.
     """
     material = g4.G4NistManager.Instance().FindOrBuildMaterial("G4_Galactic")
     solid = g4.G4Box("entrance", half_x, half_y, SLAB / 2)
@@ -29,7 +37,7 @@ def entrance_slab(mother: g4.G4LogicalVolume, placement: Placement, half_x: floa
 
 
 def volumes_below(volume: g4.G4LogicalVolume) -> list[g4.G4LogicalVolume]:
-    """All logical volumes placed inside one, at any depth, each once."""
+    """All logical volumes inside a volume, at any depth, each once."""
     found: dict[int, g4.G4LogicalVolume] = {}
     for index in range(volume.GetNoDaughters()):
         daughter = volume.GetDaughter(index).GetLogicalVolume()

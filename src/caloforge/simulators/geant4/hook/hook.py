@@ -1,7 +1,7 @@
-"""The hook: fast simulation in place of tracking, in any serial geant4_pybind application.
+"""The hook: fast simulation replaces tracking, in any serial geant4_pybind application.
 
-Particles that the trigger takes are killed and queued; their showers are simulated in batches and handed to the
-application as hits. Nothing flows back into Geant4, so a batch may span many events.
+Particles that the trigger takes are killed and queued. Their showers are simulated in batches and passed to the
+application as hits. Nothing is passed back to Geant4, so that a batch may span many events.
 """
 
 import math
@@ -30,14 +30,17 @@ MAX_EVENT = 2**43
 
 @dataclass
 class HookStats:
-    """What a hook did, and the time it took [s] by the hook's clock.
+    """Counts of a hook, and its times [s] by the hook's clock.
 
     Attributes:
         calls: calls of Python by Geant4.
         taken: particles killed and simulated.
-        refused: particles left to Geant4 because of the trigger's condition or the simulator's range.
-        batches: batches given to the simulator.
-        trigger, placement, inference, hits: seconds deciding and queueing, in frames, in the simulator, on hits.
+        refused: particles left to Geant4, because of the trigger's condition or the simulator's range.
+        batches: batches passed to the simulator.
+        trigger: time of decisions and of the queue.
+        placement: time of transforms into the calorimeter's frame.
+        inference: time of the simulator.
+        hits: time of the application's `receive`.
     """
 
     calls: int = 0
@@ -61,19 +64,19 @@ class _Taken:
 
 
 class Hook:
-    """Replaces the tracking of triggered particles by a Simulator.
+    """Replace the tracking of triggered particles by a Simulator.
 
-    Shower k of an event has shower_id = event * 2**20 + k. An e+ shower contains its annihilation: nothing is added.
+    Shower k of an event has shower_id = event * 2**20 + k. A positron's shower contains the annihilation already.
 
     Attributes:
-        simulator: any Simulator; Geant4 tracks the particles that its `accepts_one` does not accept.
-        receive: called with the hits of each batch, to add them to the application's own.
-        trigger: which particles are taken.
-        placement: where the calorimeter stands in the world.
-        seed: of the simulator's random numbers; to differ between the hooks of one application.
+        simulator: any Simulator; Geant4 tracks the particles that its `accepts_one` rejects.
+        receive: function that adds the hits of each batch to the application's hits.
+        trigger: conditions on the particles that are taken.
+        placement: position and orientation of the calorimeter in the world.
+        seed: seed of the simulator's random numbers, which must differ between the hooks of one application.
         batch_events: number of events whose particles are simulated together.
-        event_id: names the current event; by default Geant4's number of it within the run.
-        clock: measures the times of `stats`; by default wall time.
+        event_id: function that gives the number of the current event; by default Geant4's number within the run.
+        clock: function that measures the times of `stats`; by default wall time.
         stats: counts and times.
     """
 
@@ -108,19 +111,20 @@ class Hook:
         self._error: BaseException | None = None
 
     def watch_entrance(self, volume: g4.G4LogicalVolume) -> None:
-        """Take particles that enter `volume`, a thin vacuum slab before the face; call in ConstructSDandField().
+        """Take particles that enter `volume`, a thin vacuum slab before the face; call it in ConstructSDandField().
 
         Raises:
-            InputError: the trigger names a particle that the application does not know.
+            InputError: the application does not know a particle of the trigger.
         """
         self._compare_physics()
         attach(EntranceScorer(self._offer), volume, self.trigger.particles, self.trigger.energy)
 
     def watch_inside(self, *volumes: g4.G4LogicalVolume) -> None:
-        """Take particles inside the calorimeter, wherever they are born; call in ConstructSDandField().
+        """Take particles inside the calorimeter, wherever they are created; call it in ConstructSDandField().
 
         Raises:
-            InputError: the readout is not a mesh along the particle, or the trigger names an unknown particle.
+            InputError: the readout is not a mesh along the particle, or the application does not know a particle of the
+                trigger.
         """
         detector = self.simulator.detector
         if not detector.frame.follows:
@@ -134,7 +138,7 @@ class Hook:
             attach(scorer, volume, self.trigger.particles, self.trigger.energy)
 
     def _compare_physics(self) -> None:
-        """Warn once if the application tracks with other settings than those of the simulator's training showers."""
+        """Warn once if the application's settings differ from those of the simulator's training showers."""
         if self._compared:
             return
         self._compared = True
@@ -142,26 +146,30 @@ class Hook:
             warnings.warn(f"{self.simulator.name}: {said}", stacklevel=3)
 
     def _compare_field(self) -> None:
-        """Warn once of a field that the simulator was not trained with; applications may set it until events begin."""
+        """Warn once of a field that the simulator was not trained with; it may be set until the first event."""
         if self._saw_field:
             return
         self._saw_field = application_has_field()
         if self._saw_field and self.simulator.detector.field == (0.0, 0.0, 0.0):
-            warnings.warn(f"{self.simulator.name} knows no magnetic field, this application has one", stacklevel=2)
+            warnings.warn(
+                f"{self.simulator.name} was made without a magnetic field, and this application has one", stacklevel=2
+            )
 
     def end_event(self) -> None:
-        """Simulate what is queued if it spans `batch_events` events; call in EndOfEventAction for hits by event.
+        """Simulate the queued particles if they belong to `batch_events` events.
 
-        Without these calls a full batch waits for the next taken particle, or for `finish`.
+        Call it in EndOfEventAction if the application needs hits event by event. Otherwise a full batch waits for the
+        next taken particle, or for `finish`.
         """
         if self._events_queued >= self.batch_events and self._error is None:
             self._guard(self._flush)
 
     def finish(self) -> None:
-        """Simulate the particles that are still queued; call after BeamOn.
+        """Simulate the particles that are still queued; call it after BeamOn.
 
         Raises:
-            RunError: hits that do not fit; any error raised in the trigger, the simulator or `receive` during the run.
+            RunError: the simulator's showers have the wrong shape.
+            BaseException: any error that trigger, simulator or `receive` raised during the run.
         """
         try:
             if self._error is not None:
@@ -171,7 +179,7 @@ class Hook:
             self._forget()
 
     def _guard(self, work: Callable[..., None], *arguments: object) -> None:
-        """Keep an error for `finish`: raised through Geant4 it would leave the run manager unusable."""
+        """Store an error until `finish`, since an exception through Geant4 would leave the run manager unusable."""
         try:
             work(*arguments)
         except BaseException as error:
@@ -239,13 +247,13 @@ class Hook:
         )
 
     def _asked(self, incidents: Incidents) -> Incidents:
-        """Incidents in the simulator's frame; a mesh along the particle is the same all over the face."""
+        """Incidents for the simulator; a mesh along the particle does not depend on the entry point."""
         if not self._along:
             return incidents
         return replace(incidents, position=incidents.position * (0, 0, 1))
 
     def _flush(self) -> None:
-        """Apply the trigger's condition, simulate the queued particles, and hand over their hits."""
+        """Simulate the queued particles, and pass on their hits."""
         if not self._queue:
             return
         queue, self._queue, self._events_queued = self._queue, [], 0

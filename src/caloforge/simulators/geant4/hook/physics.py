@@ -1,4 +1,4 @@
-"""Whether an application tracks particles with the multiple scattering that a fast simulation has learned from."""
+"""Comparison of an application's multiple scattering with that of a fast simulation's training showers."""
 
 import contextlib
 import io
@@ -15,15 +15,15 @@ STEP_LIMITS = ("Minimal", "UseSafety", "UseSafetyPlus", "UseDistanceToBoundary")
 
 
 def learned_commands(provenance: dict[str, Any]) -> list[str]:
-    """Multiple-scattering commands of the full simulation behind a model or library, as its provenance names them."""
+    """Multiple-scattering commands of the full simulation behind a model or library, from its provenance."""
     found = [physics.get("multiple_scattering") for physics in tracked_with(provenance)]
     return [str(command) for commands in found if isinstance(commands, list) for command in commands]
 
 
 def difference(commands: list[str]) -> str:
-    """A sentence on how the application's settings differ from those learned; empty where they agree or are unknown.
+    """A sentence on how the application's settings differ from the learned ones; empty if they agree or are unknown.
 
-    Multiple scattering decides how much energy a sampling calorimeter sees: option1's own step limit loses 15 % of it.
+    The visible energy of a sampling calorimeter depends on multiple scattering: option1's step limit loses 15 % of it.
     """
     wanted = dict(command.split(maxsplit=1) for command in commands if len(command.split()) == 2)
     own = application_settings()
@@ -31,16 +31,16 @@ def difference(commands: list[str]) -> str:
     if not missing:
         return ""
     return (
-        "this application tracks with another multiple scattering than the fast simulation has learned; "
+        "this application has another multiple scattering than the training showers of the fast simulation; "
         f"their responses differ. Before Initialize, apply: {'; '.join(missing)}"
     )
 
 
 def application_settings() -> dict[str, str]:
-    """Step limit and range factor of multiple scattering in the running application, by Geant4's commands."""
+    """Step limit and range factor of multiple scattering in the running application, by Geant4 command."""
     parameters, said = g4.G4EmParameters.Instance(), io.StringIO()
     with contextlib.redirect_stdout(said):
-        parameters.Dump()  # geant4_pybind cannot convert what MscStepLimitType() returns
+        parameters.Dump()  # geant4_pybind cannot convert the result of MscStepLimitType()
     found = re.search(r"step limit algorithm for e\+-\s+(\d)", said.getvalue())
     limit = {STEP_LIMIT: STEP_LIMITS[int(found.group(1))]} if found else {}
     return limit | {RANGE_FACTOR: f"{parameters.MscRangeFactor():g}"}

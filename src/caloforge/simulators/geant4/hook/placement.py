@@ -1,4 +1,4 @@
-"""Where a calorimeter stands in the world."""
+"""Position and orientation of a calorimeter in the world."""
 
 import math
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Placement:
-    """Front face of a calorimeter in the world: local z points into it, local z = 0 is the face.
+    """Front face of a calorimeter in the world; local z points into the calorimeter and is 0 at the face.
 
     Attributes:
         origin: centre of the face in world coordinates (3,) [mm].
-        rotation: (3, 3), its columns are the local x, y, z axes in world coordinates.
+        rotation: rotation matrix (3, 3), whose columns are the local x, y, z axes in world coordinates.
 
     Raises:
-        InputError: the rotation is not one.
+        InputError: the matrix is not a rotation.
     """
 
     origin: Floats = field(default_factory=lambda: np.zeros(3))
@@ -33,7 +33,7 @@ class Placement:
 
     @classmethod
     def at(cls, origin: ArrayLike = (0, 0, 0), *, theta: float = 0.0, phi: float = 0.0) -> "Placement":
-        """Face at `origin` whose inward normal has polar angles theta, phi [rad] in the world."""
+        """Placement with the face at `origin` and an inward normal of angles theta, phi [rad] in the world."""
         return cls(np.asarray(origin, np.float64), frames_along(np.array([theta]), np.array([phi]))[0])
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Placement:
         """Incidents in the local frame, from points and unit vectors (N, 3) in the world.
 
         Raises:
-            InputError: a particle that does not fly into the calorimeter.
+            InputError: a particle does not fly into the calorimeter.
         """
         rows = zip(points.tolist(), directions.tolist(), at_face.tolist(), strict=True)
         theta, phi, position = zip(*(self.track(*row) for row in rows), strict=True)
@@ -75,7 +75,7 @@ class Placement:
     ) -> tuple[float, float, tuple[float, float, float]]:
         """Angles theta, phi [rad] and position [mm] in the local frame of one particle at a point of the world.
 
-        Where `at_face` the point is moved along the particle's line onto the face.
+        If `at_face`, the point is moved along the particle's line onto the face.
         """
         axes, (a, b, c) = self._axes, self._origin
         p, q, r = point[0] - a, point[1] - b, point[2] - c

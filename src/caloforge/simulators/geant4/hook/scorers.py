@@ -1,7 +1,7 @@
 """Primitive scorers behind a C++ filter, by which Geant4 calls the hook for candidate particles only.
 
-A filter cannot be set on a Python sensitive detector (Geant4 crashes), and stepping or stacking actions would call
-Python for every step or track; a filtered primitive scorer costs nothing measurable while it does not fire.
+Geant4 crashes if a Python sensitive detector has a filter. Stepping or stacking actions would call Python for every
+step or track. A filtered primitive scorer has no measurable cost as long as no particle passes the filter.
 """
 
 import itertools
@@ -13,15 +13,15 @@ import geant4_pybind as g4
 from caloforge.errors import InputError
 
 Offer = Callable[[g4.G4Track, float, g4.G4ThreeVector, g4.G4ThreeVector, bool], None]
-"""Takes a track with its kinetic energy [MeV], point [mm], direction, and whether it is at the entrance."""
+"""Function of a track, its kinetic energy [MeV], point [mm], direction, and whether it is at the entrance."""
 
 _count = itertools.count()
-# Geant4 keeps no reference to Python scorers and filters: without ours they die and the next step crashes.
+# Geant4 holds no reference to Python scorers and filters: without this one they are deleted, and the next step crashes.
 _alive: list[Any] = []
 
 
 class EntranceScorer(g4.G4VPrimitiveScorer):
-    """Offers particles as they enter the slab, before they lose energy in it."""
+    """Scorer that offers particles to the hook as they enter the slab, before they lose energy in it."""
 
     def __init__(self, offer: Offer) -> None:
         super().__init__(f"entrance{next(_count)}", 0)
@@ -37,14 +37,14 @@ class EntranceScorer(g4.G4VPrimitiveScorer):
 
 
 class InsideScorer(g4.G4VPrimitiveScorer):
-    """Offers particles inside the calorimeter after each step, whose own deposit Geant4 has scored."""
+    """Scorer that offers particles inside the calorimeter to the hook after each step, whose deposit is scored."""
 
     def __init__(self, offer: Offer, least_energy: float) -> None:
         super().__init__(f"inside{next(_count)}", 0)
         self._offer, self._least_energy = offer, least_energy
 
     def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
-        """Offer the state after the step, if the particle lives on with enough energy."""
+        """Offer the state after the step, if the particle survives it with enough energy."""
         track = step.GetTrack()
         energy = track.GetKineticEnergy()
         if energy >= self._least_energy and track.GetTrackStatus() == g4.fAlive:
@@ -55,10 +55,10 @@ class InsideScorer(g4.G4VPrimitiveScorer):
 def attach(
     scorer: g4.G4VPrimitiveScorer, volume: g4.G4LogicalVolume, particles: tuple[str, ...], energy: tuple[float, float]
 ) -> None:
-    """Let `scorer` see the particles of the energy window [MeV] in `volume`, beside what else is scored there.
+    """Attach `scorer` to `volume`, for particles in the energy window [MeV]; other scorers there stay.
 
     Raises:
-        InputError: a particle that the application's physics does not know.
+        InputError: the application's physics does not know a particle.
     """
     particle_filter = _filter(particles, energy)
     scorer.SetFilter(particle_filter)
@@ -78,7 +78,7 @@ def _filter(particles: tuple[str, ...], energy: tuple[float, float]) -> g4.G4SDP
 
 
 def _scorers_of(volume: g4.G4LogicalVolume) -> g4.G4MultiFunctionalDetector:
-    """The volume's set of scorers, made if it has none, joined to its sensitive detector if it has another kind."""
+    """The volume's scorers; a new set if it has none, joined to its sensitive detector if that is of another kind."""
     present = volume.GetSensitiveDetector()
     if isinstance(present, g4.G4MultiFunctionalDetector):
         return present

@@ -19,7 +19,7 @@ class Trigger:
     """Particles that the fast simulation takes; Geant4 tracks all others.
 
     Attributes:
-        particles: Geant4 names.
+        particles: Geant4's names of the particles.
         energy: lowest and highest kinetic energy [MeV].
         max_angle: largest angle between direction and the calorimeter's axis [rad].
         where: further condition on incidents in the calorimeter's frame, for example `contained(...)`.
@@ -44,13 +44,13 @@ class Trigger:
 
 
 def contained(detector: Detector, margin: float) -> Condition:
-    """Condition that the straight line along the particle stays `margin` [mm] away from the sides up to the back.
+    """Condition that the particle's straight line stays at least `margin` [mm] from the sides, up to the back.
 
     Raises:
-        InputError: the margin is as wide as the detector.
+        InputError: the margin is at least as wide as the detector.
     """
     if margin >= min(detector.half_widths):
-        raise InputError(f"margin {margin:g} mm leaves nothing of {detector.name}, whose face is {detector.face}")
+        raise InputError(f"margin {margin:g} mm covers all of {detector.name}, whose face is {detector.face}")
 
     def stays_inside(incidents: Incidents) -> NDArray[np.bool_]:
         direction = incidents.direction

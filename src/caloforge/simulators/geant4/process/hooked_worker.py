@@ -1,6 +1,7 @@
 """The Geant4 process with the hook: `python -m caloforge.simulators.geant4.process.hooked_worker CONNECTION LIFELINE`.
 
-Calorimeter, gun, physics and scorers are the full simulation's; the hook replaces the tracking of what it takes.
+Calorimeter, gun, physics and scorers are those of the full simulation. The hook replaces the tracking of the particles
+that it takes.
 """
 
 import sys
@@ -32,14 +33,14 @@ from caloforge.simulators.geant4.world.scoring import Cells, Energies, Hits, rea
 
 
 class HookedCalorimeter(Calorimeter):
-    """A calorimeter whose entrance, and inside if wanted, is watched by a hook."""
+    """A calorimeter with a hook at its entrance and, if wanted, inside."""
 
     def __init__(self, detector: Detector, hook: Hook, *, inside: bool, cells: bool) -> None:
         super().__init__(detector, cells=cells)
         self._hook, self._inside = hook, inside
 
     def ConstructSDandField(self) -> None:
-        """Scorers of the full simulation, then the hook's."""
+        """Attach the scorers of the full simulation, then those of the hook."""
         super().ConstructSDandField()
         self._hook.watch_entrance(self.entrance)
         if self._inside:
@@ -48,28 +49,28 @@ class HookedCalorimeter(Calorimeter):
 
 
 class Tracked(Readout):
-    """Reads what Geant4 tracked in each event of a block into its hit map."""
+    """Event action that reads the tracked energies of each event of a block into its hit map."""
 
     def __init__(self) -> None:
         super().__init__(self._keep_tracked)
         self.seconds = 0.0
 
     def begin(self, cells: Hits, hits: HitMap) -> None:
-        """Take the map of the next block of events."""
+        """Set the hit map of the next block of events."""
         self.cells, self._hits = cells, hits
 
     def _keep_tracked(self, row: int, cells: Cells, energies: Energies) -> None:
         self._hits.tracked[row, cells] = energies
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:
-        """One more row, timed."""
+        """Read one event, and measure the time."""
         started = process_time()
         super().EndOfEventAction(event)
         self.seconds += process_time() - started
 
 
 class Application:
-    """Geant4 with one detector, one physics list and one fast simulation, answering requests."""
+    """Geant4 with one detector, one physics list and one fast simulation, which answers requests."""
 
     def __init__(self, connection: Connection, setup: dict[str, Any]) -> None:
         self._connection = connection
@@ -89,10 +90,10 @@ class Application:
         self._manager = kernel.initialise(calorimeter, physics, self._build, setup["msc"],
                                          partial(make_regions, physics, self._detector))  # fmt: skip
         self._cells = reader(calorimeter)
-        self._manager.BeamOn(0)  # reads the cross sections, which are no event's time
+        self._manager.BeamOn(0)  # reads the cross sections, whose time belongs to no event
 
     def _build(self, actions: g4.G4VUserActionInitialization) -> None:
-        """Geant4 wants user actions to be made after its physics list."""
+        """Create and set the user actions, which Geant4 wants after its physics list."""
         self._gun, self._tracked = Gun(), Tracked()
         actions.SetUserAction(self._gun)
         actions.SetUserAction(self._tracked)
@@ -113,7 +114,7 @@ class Application:
         wire.send(self._connection, {"end": True, "stats": stats})
 
     def _shoot(self, rows: NDArray[np.intp], incidents: Incidents, seeds: NDArray[np.int64]) -> list[int]:
-        """Fill the rows of some events of a block; returns the rows that Geant4 gave up, which are emptied."""
+        """Simulate some events of a block into their rows; return the rows that Geant4 gave up, which are emptied."""
         self._gun.load(incidents, seeds)
         self._cells.load(incidents)
         self._tracked.expect(rows.tolist())
@@ -128,7 +129,7 @@ class Application:
 
 
 def make_simulator(name: str, detector: Detector) -> Simulator:
-    """The fast simulation; a replayed file plays its row k in event k."""
+    """Create the fast simulation; a replayed file plays its row k in event k."""
     simulator = create(name, detector)
     path = file_of(name)
     return Replay(path, detector, by_event=True) if simulator.replays and path else simulator

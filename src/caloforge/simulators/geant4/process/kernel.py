@@ -1,8 +1,8 @@
 """Geant4's run manager, physics list and particles; imports geant4_pybind, so for child processes only.
 
 An application (the simulator's worker, the fast-simulation hook) calls, in this order: `silence()`,
-`manager = initialise(Calorimeter(detector), name, build)`, where `build(actions)` makes and sets user actions,
-`manager.BeamOn(n)`, `leave()`. The environment of `datasets.environment()` must be set before the process starts.
+`manager = initialise(Calorimeter(detector), physics, build)`, where `build(actions)` creates and sets user actions,
+`manager.BeamOn(n)`, `leave()`. The variables of `datasets.environment()` must be set before the process starts.
 """
 
 import os
@@ -21,7 +21,7 @@ _kept: list[Any] = []  # Geant4 does not keep Python objects alive
 
 
 class _Log:
-    """Standard output and error of a child: the last lines only, written at once since Geant4 ends by abort."""
+    """Standard output and error of a child: the last lines only, unbuffered since Geant4 may abort."""
 
     def __init__(self) -> None:
         self._size = 0
@@ -39,17 +39,17 @@ class _Log:
 
 
 def silence() -> None:
-    """Send everything that Geant4 prints to file descriptor 1, which the parent made a temporary file."""
+    """Send all output of Geant4 to file descriptor 1, which is a temporary file of the parent."""
     sys.stdout = sys.stderr = _Log()
 
 
 def keep(*objects: Any) -> None:
-    """Keep Python objects alive that Geant4 points to."""
+    """Keep references to Python objects that Geant4 points to."""
     _kept.extend(objects)
 
 
 def physics_list(settings: Physics, msc: Sequence[str] = ACCURATE_MSC) -> Any:
-    """Physics list with electromagnetic option1 and its cut, and the commands for multiple scattering applied."""
+    """Physics list with electromagnetic option1; the commands for multiple scattering are applied."""
     name = settings.list
     constructors = [g4.G4EmStandardPhysics_option1(), *(_hadronic(name) if name != EM else ())]
     physics = g4.G4VModularPhysicsList()
@@ -64,7 +64,7 @@ def physics_list(settings: Physics, msc: Sequence[str] = ACCURATE_MSC) -> Any:
 
 
 def _hadronic(name: str) -> list[Any]:
-    """What Geant4's reference list `name` registers besides its electromagnetic constructor, in its order."""
+    """Constructors of Geant4's reference list `name` but for the electromagnetic one, in their order."""
     precise = name.endswith("_HP")
     elastic = g4.G4HadronElasticPhysicsHP() if precise else g4.G4HadronElasticPhysics()
     inelastic = getattr(g4, f"G4HadronPhysics{name}")()
@@ -73,7 +73,7 @@ def _hadronic(name: str) -> list[Any]:
 
 
 def apply(*commands: str) -> None:
-    """Apply Geant4 commands; the binding does not tell whether Geant4 knows them."""
+    """Apply Geant4 commands; geant4_pybind does not report unknown ones."""
     for command in commands:
         g4.G4UImanager.GetUIpointer().ApplyCommand(command)
 
@@ -88,7 +88,7 @@ class _Actions(g4.G4VUserActionInitialization):
 
 
 def run_manager() -> Any:
-    """The serial run manager, made on the first call; needed before a physics list is made."""
+    """The serial run manager, which is created on the first call; it must exist before a physics list."""
     manager = g4.G4RunManager.GetRunManager()
     if manager is None:
         manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.Serial)
@@ -103,12 +103,17 @@ def initialise(
     msc: Sequence[str] = ACCURATE_MSC,
     regions: Callable[[], dict[str, float]] = dict,
 ) -> Any:
-    """Run manager, ready for BeamOn, with what to track with; `build(actions)` calls actions.SetUserAction.
+    """Run manager, ready for BeamOn.
 
-    `regions` makes regions once the geometry is there, and tells their production cuts [mm].
+    Args:
+        construction: Geant4's user detector construction.
+        physics: physics list and cuts.
+        build: function that creates user actions and passes them to actions.SetUserAction.
+        msc: Geant4 commands for multiple scattering.
+        regions: function that creates regions once the geometry exists, and returns their production cuts [mm] by name.
 
     Raises:
-        InputError: an unknown material, or one whose cross-section tables are missing.
+        InputError: a material is unknown, or its cross-section tables are missing.
     """
     manager = run_manager()
     manager.SetUserInitialization(construction)
@@ -118,20 +123,20 @@ def initialise(
     keep(construction, actions)
     apply("/run/verbose 0", "/event/verbose 0", "/tracking/verbose 0")
     manager.Initialize()
-    apply(f"/run/setCut {physics.cut:.9g} mm")  # Initialize would undo an earlier one
+    apply(f"/run/setCut {physics.cut:.9g} mm")  # Initialize would reset an earlier cut
     check_tables(hadronic=physics.list != EM)
     if cuts := regions():
-        manager.BeamOn(0)  # gives regions the cuts of the world, which may then be changed
+        manager.BeamOn(0)  # gives regions the cuts of the world, which can be changed from then on
         for region, cut in cuts.items():
             apply(f"/run/setCutForRegion {region} {cut:.9g} mm")
     return manager
 
 
 def check_tables(*, hadronic: bool) -> None:
-    """Geant4 aborts on a missing file when it reads its tables, at the first BeamOn: look before.
+    """Check that the cross-section tables exist, since Geant4 aborts at the first BeamOn if a file is missing.
 
     Raises:
-        InputError: names the elements whose tables are missing.
+        InputError: tables are missing; the message names the elements.
     """
     elements = {int(e.GetZ()): e.GetName() for m in g4.G4Material.GetMaterialTable() for e in m.GetElementVector()}
     missing = {z: path for z in elements for path in _needed(z, hadronic) if not path.exists()}
@@ -164,5 +169,5 @@ def particle(pdg: int) -> Any:
 
 
 def leave(code: int = 0) -> NoReturn:
-    """End the process at once: Geant4's own clean-up at exit crashes or hangs under Python."""
+    """End the process at once, since Geant4's clean-up at exit crashes or hangs under Python."""
     os._exit(code)

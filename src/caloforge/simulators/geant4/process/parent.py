@@ -1,4 +1,4 @@
-"""The parent's side of a Geant4 process: start, requests, and the report of a crash."""
+"""The parent's side of a Geant4 process: start, requests, and crash reports."""
 
 import logging
 import os
@@ -20,17 +20,17 @@ from caloforge.simulators.geant4 import datasets
 from caloforge.simulators.geant4.process import wire
 
 LOG = logging.getLogger("caloforge")
-LOOK = 2.0  # [s] between looks at a process that says nothing
-STOPPED = 60.0  # [s] that a process may be stopped
-PATIENCE = 5.0  # [s] until a process that should end is killed
+LOOK = 2.0  # [s] between checks of a silent process
+STOPPED = 60.0  # [s] for which a process may be stopped
+PATIENCE = 5.0  # [s] for which a process may take to end
 _EXCEPTION = re.compile(r"\*\*\* G4Exception : (\S+)\s+issued by : ([^\n]*)\n(.*?)\n\*\*\*", re.DOTALL)
 
 
 class Process:
     """A child process that runs a module of this package, which answers messages of `wire`.
 
-    A plain subprocess rather than multiprocessing's: it works below daemonic workers and without a guarded main module.
-    Its standard input is empty, its output goes to a temporary file of which the end is quoted after a crash.
+    It is a plain subprocess, which works below daemonic workers and without a guarded main module, as multiprocessing
+    does not. Its output goes to a temporary file, whose end is quoted after a crash.
     """
 
     def __init__(self, module: str, setup: dict[str, Any]) -> None:
@@ -55,11 +55,11 @@ class Process:
             raise
 
     def ask(self, header: dict[str, Any], payload: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """Send a request and give the messages that answer it, up to the one with the key "end".
+        """Send a request, and yield the messages that answer it up to the one with the key "end".
 
         Raises:
-            InputError: the child refuses the request.
-            RunError: the child failed or died; it must be replaced.
+            InputError: the child rejects the request.
+            RunError: the child failed or died, and must be replaced.
         """
         finished = False
         try:
@@ -74,7 +74,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it can answer requests."""
+        """Whether the process can answer requests."""
         return self._end.alive and self._process.poll() is None
 
     @property
@@ -105,10 +105,10 @@ class Process:
         return header, payload
 
     def _wait(self) -> None:
-        """Wait for a message, for any time as long as the process runs.
+        """Wait for a message, without limit as long as the process runs.
 
         Raises:
-            RunError: the process has been stopped for a minute; it is ended.
+            RunError: the process was stopped for a minute, and is ended.
         """
         stopped = None
         while not self._connection.poll(LOOK):
@@ -123,7 +123,7 @@ class Process:
                 raise RunError(f"the Geant4 process {self.pid} was stopped (SIGSTOP) for {STOPPED:.0f} s and was ended")
 
     def _post_mortem(self) -> str:
-        """What happened to a process that died."""
+        """Description of how a process died."""
         try:
             code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -134,7 +134,7 @@ class Process:
 
 
 def explain(text: str) -> str:
-    """The last Geant4 exception in a log as one line, or the last line that speaks of an error."""
+    """The last Geant4 exception in a log as one line, or the last line that mentions an error."""
     found = _EXCEPTION.findall(text)
     if found:
         code, source, message = found[-1]
@@ -149,7 +149,7 @@ def _tail(descriptor: int) -> str:
 
 
 def _end(connection: Connection, process: subprocess.Popen[bytes], descriptors: list[int]) -> None:
-    """Closing the connection ends an idle child at once; a busy one is killed."""
+    """Close the connection, which ends an idle child at once, and kill a busy one."""
     connection.close()
     try:
         process.wait(0.5)

@@ -1,6 +1,6 @@
-"""The main loop of every Geant4 process: setup, requests until the parent is gone, failures as one message.
+"""The main loop of every Geant4 process: it sets Geant4 up and answers requests until the parent has ended.
 
-Imports geant4_pybind, so for child processes only.
+It imports geant4_pybind and is for child processes only.
 """
 
 import os
@@ -16,11 +16,11 @@ from caloforge.errors import InputError
 from caloforge.processes import end_with_writer
 from caloforge.simulators.geant4.process import kernel, wire
 
-POLL = 2.0  # [s] between looks whether the parent lives
+POLL = 2.0  # [s] between checks that the parent lives
 
 
 class Application(Protocol):
-    """Geant4, set up."""
+    """Geant4 after its setup."""
 
     def run(self, header: dict[str, Any], data: bytes) -> None:
         """Answer one request."""
@@ -28,9 +28,10 @@ class Application(Protocol):
 
 
 def serve(make: Callable[[Connection, dict[str, Any]], Application], descriptor: int, lifeline: int) -> NoReturn:
-    """Set up as the first message on a connection says, and answer the others; never returns.
+    """Set Geant4 up by the first message on a connection, answer the others, and never return.
 
-    The parent holds the other end of the pipe `lifeline`: without it this process ends, whatever it is doing.
+    A failure is reported in one message. The parent holds the other end of the pipe `lifeline`; when the parent ends,
+    this process ends at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_writer(lifeline)

@@ -1,4 +1,4 @@
-"""Messages between parent and Geant4 process: JSON headers, and arrays as bytes."""
+"""Messages between the parent and a Geant4 process: JSON headers, and arrays as bytes."""
 
 import json
 from multiprocessing.connection import Connection
@@ -17,7 +17,7 @@ INCIDENT = np.dtype(
 
 
 def pack(incidents: Incidents, seed: int) -> bytes:
-    """Incidents with the random engine's seed for each."""
+    """Pack incidents, each with the seed of Geant4's random engine, into bytes."""
     table = np.empty(len(incidents), INCIDENT)
     for name in INCIDENT.names or ():
         table[name] = getattr(incidents, name, 0)
@@ -26,18 +26,23 @@ def pack(incidents: Incidents, seed: int) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[Incidents, NDArray[np.int64]]:
-    """Inverse of `pack`."""
+    """Unpack incidents and engine seeds (N,): the inverse of `pack`."""
     table = np.frombuffer(data, INCIDENT)
     *fields, seeds = (table[name].copy() for name in INCIDENT.names or ())
     return Incidents(*fields), seeds
 
 
 def send(connection: Connection, header: dict[str, Any], payload: bytes = b"") -> None:
-    """One message."""
+    """Send one message."""
     connection.send_bytes(json.dumps(header).encode())
     connection.send_bytes(payload)
 
 
 def receive(connection: Connection) -> tuple[dict[str, Any], bytes]:
-    """The next message; EOFError or OSError where the other side is gone."""
+    """Receive the next message.
+
+    Raises:
+        EOFError: the other side has closed the connection.
+        OSError: the connection is broken.
+    """
     return json.loads(connection.recv_bytes()), connection.recv_bytes()

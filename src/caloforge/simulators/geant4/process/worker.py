@@ -1,6 +1,6 @@
-"""The Geant4 process of full simulation, `python -m caloforge.simulators.geant4.process.worker CONNECTION LIFELINE`.
+"""The Geant4 process of full simulation, which `parent.Process` starts.
 
-`parent.Process` makes it.
+Its command is `python -m caloforge.simulators.geant4.process.worker CONNECTION LIFELINE`.
 """
 
 import os
@@ -26,11 +26,11 @@ from caloforge.simulators.geant4.world.scoring import Cells, Energies, Hits, rea
 
 CHUNK_BYTES = 2**22
 CHUNK_ROWS = 64
-ATTEMPTS = 5  # to simulate a shower that Geant4 gives up
+ATTEMPTS = 5  # attempts at a shower that Geant4 gives up
 
 
 class Gun(g4.G4VUserPrimaryGeneratorAction):
-    """Sends incident i at event i, so that it enters the front face at its entry point; seeds the random engine."""
+    """Gun that shoots incident i in event i towards its entry point on the front face, and seeds the random engine."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,10 +39,10 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):
         self._shots: Iterator[tuple[Any, ...]] = iter(())
 
     def load(self, incidents: Incidents, seeds: Any) -> None:
-        """Take the incidents of the next run.
+        """Set the incidents of the next run.
 
         Raises:
-            InputError: a particle that Geant4 does not know.
+            InputError: Geant4 does not know a particle.
         """
         kinds = {int(pdg): kernel.particle(int(pdg)) for pdg in np.unique(incidents.pdg)}
         direction = incidents.direction
@@ -52,7 +52,7 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):
         self._shots = ((kinds[pdg], e, g4.G4ThreeVector(*x), g4.G4ThreeVector(*d), s) for pdg, e, x, d, s in rows)
 
     def GeneratePrimaries(self, event: Any) -> None:
-        """Shoot; end the process where the parent is gone."""
+        """Shoot one incident, or end the process if the parent has ended."""
         if os.getppid() != self._parent:
             kernel.leave(1)
         kind, energy, start, direction, seed = next(self._shots)
@@ -68,10 +68,10 @@ Keep = Callable[[int, Cells, Energies], None]
 
 
 class Readout(g4.G4UserEventAction):
-    """Reads each event of a run into its row, and notes the rows of events that Geant4 gives up.
+    """Event action that reads each event of a run into its row, and lists the rows of events that Geant4 gives up.
 
-    `keep` takes the row, cells and energies of each complete event. Geant4 gives up an event whose particle is stuck
-    between two volumes, with its energy lost from there on.
+    `keep` receives the row, cells and energies of each complete event. Geant4 gives up an event in which a particle is
+    stuck between two volumes; the rest of its energy is lost.
     """
 
     def __init__(self, keep: Keep) -> None:
@@ -82,7 +82,7 @@ class Readout(g4.G4UserEventAction):
         self.expect(())
 
     def expect(self, rows: Iterable[int]) -> None:
-        """Take the rows that the events of the next run belong to."""
+        """Set the rows of the events of the next run."""
         self._rows, self._done, self.given_up = list(rows), 0, list[int]()
 
     @property
@@ -91,7 +91,7 @@ class Readout(g4.G4UserEventAction):
         return self._rows[self._done]
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:
-        """One more row; a failure aborts the run and is raised after it, as Geant4's state asks."""
+        """Read one event; an error aborts the run and is raised after it, since Geant4 cannot pass exceptions on."""
         try:
             assert self.cells is not None
             found = self.cells.read(event)
@@ -106,7 +106,7 @@ class Readout(g4.G4UserEventAction):
 
 
 class Rows:
-    """Rows that are sent together."""
+    """Rows of energies that are sent in one message."""
 
     def __init__(self, connection: Connection, n_cells: int) -> None:
         self._connection = connection
@@ -116,17 +116,17 @@ class Rows:
         return len(self._chunk)
 
     def keep(self, row: int, cells: Cells, energies: Energies) -> None:
-        """Take one event's cells."""
+        """Store the cells of one event."""
         self._chunk[row, cells] = energies
 
     def send(self, n: int) -> None:
-        """Send the first rows and empty them."""
+        """Send the first n rows, and empty all."""
         wire.send(self._connection, {"rows": n}, self._chunk[:n].tobytes())
         self._chunk[:] = 0
 
 
 class Application:
-    """Geant4 with one detector and one physics list, answering requests."""
+    """Geant4 with one detector and one physics list, which answers requests."""
 
     def __init__(self, connection: Connection, setup: dict[str, Any]) -> None:
         self._connection = connection
@@ -139,7 +139,7 @@ class Application:
         self._cells = self._readout.cells = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:
-        """Geant4 wants user actions to be made after its physics list."""
+        """Create and set the user actions, which Geant4 wants after its physics list."""
         self._gun, self._rows = Gun(), Rows(self._connection, self._detector.n_cells)
         self._readout = Readout(self._rows.keep)
         actions.SetUserAction(self._gun)
@@ -155,7 +155,7 @@ class Application:
         wire.send(self._connection, {"end": True})
 
     def _shoot(self, rows: NDArray[np.intp], incidents: Incidents, seeds: NDArray[np.int64]) -> list[int]:
-        """Fill the rows of some incidents; returns the rows that Geant4 gave up."""
+        """Simulate some incidents into their rows; return the rows that Geant4 gave up."""
         self._gun.load(incidents, seeds)
         self._cells.load(incidents)
         self._readout.expect(rows.tolist())
@@ -169,10 +169,10 @@ Shoot = Callable[[NDArray[np.intp], Incidents, NDArray[np.int64]], list[int]]
 
 
 def complete(incidents: Incidents, seeds: NDArray[np.int64], shoot: Shoot) -> None:
-    """Shoot incidents into rows 0, 1, ...; one that Geant4 gives up starts again from the next seed.
+    """Simulate incidents into rows 0, 1, ...; an incident that Geant4 gives up starts again from the next seed.
 
     Raises:
-        RuntimeError: Geant4 gives one up again and again.
+        RuntimeError: Geant4 gave up an incident in every attempt.
     """
     rows = np.arange(len(incidents))
     for attempt in range(ATTEMPTS):

@@ -1,1 +1,1 @@
-"""Cross-section tables computed where Geant4's data sets are absent, and the cache that keeps them."""
+"""Cross-section tables that replace absent data sets of Geant4, and their cache."""

@@ -1,4 +1,4 @@
-"""Bremsstrahlung of electrons on atoms, as a formula: no table is needed."""
+"""Cross section of electron bremsstrahlung on atoms, from a formula and a fit."""
 
 import json
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from caloforge.units import ELECTRON_MASS
 Floats = NDArray[np.float64]
 FINE_STRUCTURE = 1 / 137.035999
 RADIUS_SQUARED = 79.4078  # classical electron radius squared [mb]
-HIGHEST_Z = 82.0  # the fit's unit of Z
+HIGHEST_Z = 82.0  # unit of Z in the fit
 FITTED_UP_TO = 1e4  # [MeV]
-LAST_FITTED = 0.95  # above this reduced photon energy the spectrum runs linearly to its tip
+LAST_FITTED = 0.95  # reduced photon energy from which the spectrum is linear up to its tip
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,20 @@ def _fit() -> _Fit:
 
 
 def coulomb_correction(z: float) -> float:
-    """Davies-Bethe-Maximon correction f_c(Z) (Phys. Rev. 93 (1954) 788)."""
+    """Coulomb correction f_c(Z). Source: Davies, Bethe and Maximon, Phys. Rev. 93 (1954) 788."""
     a = (FINE_STRUCTURE * z) ** 2
     return float(a * (1 / (1 + a) + 0.20206 - 0.0369 * a + 0.0083 * a**2 - 0.002 * a**3))
 
 
 def complete_screening(z: int, energy: Floats, k: Floats) -> Floats:
-    """Tsai's screened cross section, beta^2 / Z^2 k dsigma/dk [mb] (Rev. Mod. Phys. 46 (1974) 815, 49 (1977) 421).
+    """Tsai's screened cross section beta^2 / Z^2 k dsigma/dk [mb].
 
-    `energy` is the electron's kinetic energy [MeV], `k` the photon's share of it.
+    Source: Y.-S. Tsai, Rev. Mod. Phys. 46 (1974) 815, 49 (1977) 421.
+
+    Args:
+        z: atomic number.
+        energy: kinetic energies of the electron [MeV].
+        k: photon's shares of the kinetic energy, of the same shape.
     """
     total = energy + ELECTRON_MASS
     y = k * energy / total
@@ -74,8 +79,13 @@ def complete_screening(z: int, energy: Floats, k: Floats) -> Floats:
 def scaled_cross_section(z: int, energy: ArrayLike, k: ArrayLike) -> Floats:
     """Scaled bremsstrahlung cross section beta^2 / Z^2 k dsigma/dk [mb], shape (n_energy, n_k).
 
-    Tsai's formula times polynomials fitted to Seltzer and Berger's tables: one in energy, Z and k gives the shape
-    of the spectrum (below 0.1 MeV that of 0.1 MeV), one in energy and Z the radiated energy.
+    Tsai's formula is multiplied by polynomials fitted to the tables of Seltzer and Berger. One in energy, Z and k gives
+    the shape of the spectrum, which below 0.1 MeV is that at 0.1 MeV. One in energy and Z gives the radiated energy.
+
+    Args:
+        z: atomic number.
+        energy: kinetic energies of the electron [MeV] (n_energy,).
+        k: photon's shares of the kinetic energy (n_k,).
     """
     fit, electron = _fit(), np.atleast_1d(np.asarray(energy, np.float64))
     t, x = np.broadcast_arrays(np.maximum(electron, fit.range[0])[:, None], np.atleast_1d(k)[None])
@@ -86,7 +96,7 @@ def scaled_cross_section(z: int, energy: ArrayLike, k: ArrayLike) -> Floats:
 
 
 def _radiated(fit: _Fit, z: int, energy: Floats) -> Floats:
-    """Correction of the radiated energy, fitted from 1 keV to 10 GeV (n_energy,)."""
+    """Factor of the radiated energy (n_energy,), fitted from 1 keV to 10 GeV."""
     low = np.minimum(np.log(energy / fit.range[0]), 0)
     span = np.log(FITTED_UP_TO / fit.range[0])
     t = np.clip(2 * np.log(energy / fit.range[0]) / span - 1, -1, 1)

@@ -1,4 +1,4 @@
-"""The cache folder, and in it the computed tables, whose digests are checked before Geant4 reads them."""
+"""The cache of computed tables, whose digests are checked before Geant4 reads them."""
 
 import json
 import os
@@ -17,13 +17,13 @@ from caloforge.simulators.geant4.tables import formats
 
 DIGESTS = "digests.json"
 HINT = "name another cache folder in CALOFORGE_CACHE"
-_whole: set[Path] = set()  # folders of tables that this process has found whole
+_whole: set[Path] = set()  # folders of tables that this process has found undamaged
 
 
 def ensure() -> dict[str, Path]:
-    """Folders of the computed tables by the environment variable that names them to Geant4, made on first use.
+    """Folders of the computed tables, by the environment variable through which Geant4 finds them.
 
-    Tables whose content does not match their digests are made again.
+    Tables are computed on first use, and again if their content does not match their digests.
 
     Raises:
         InputError: xraydb is not installed, or the cache cannot be read or written.
@@ -43,20 +43,22 @@ def ensure() -> dict[str, Path]:
 
 
 def tables_folder() -> Path:
-    """Where the computed tables are, or will be."""
+    """Present or future folder of the computed tables."""
     return cache_folder() / f"geant4-tables-{version()}"
 
 
 def version() -> str:
-    """Version of the computed tables, but for xraydb; showers name it in their provenance."""
+    """Version of the computed tables (without that of xraydb), which showers name in their provenance."""
     return formats.VERSION
 
 
 def cache_folder() -> Path:
-    """$CALOFORGE_CACHE, or caloforge in $XDG_CACHE_HOME or ~/.cache; for users without a home, among temporary files.
+    """The cache folder: $CALOFORGE_CACHE, or caloforge in $XDG_CACHE_HOME or ~/.cache.
+
+    Users without a home folder have it among the temporary files.
 
     Raises:
-        InputError: there is no home, and the folder among temporary files is another user's.
+        InputError: there is no home folder, and the folder among the temporary files belongs to another user.
     """
     if own := os.environ.get("CALOFORGE_CACHE"):
         return Path(own).absolute()
@@ -64,7 +66,7 @@ def cache_folder() -> Path:
         return Path(base).absolute() / "caloforge"
     try:
         return Path.home() / ".cache" / "caloforge"
-    except RuntimeError:  # a container's user without an entry in the list of users
+    except RuntimeError:  # the user of a container, who may have no entry in the list of users
         return _homeless()
 
 
@@ -75,15 +77,15 @@ def _homeless() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise InputError(f"there is no home folder for a cache, nor {folder}: {error.strerror}; {HINT}") from None
+        raise InputError(f"there is no home folder, and no cache in {folder}: {error.strerror}; {HINT}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise InputError(f"there is no home folder for a cache, and {folder} is not this user's alone; {HINT}")
+        raise InputError(f"there is no home folder, and {folder} does not belong to this user alone; {HINT}")
     _say(f"there is no home folder; Geant4's tables are kept in {folder} ({HINT})")
     return folder
 
 
 def _make(folder: Path) -> None:
-    """Write beside and rename: of several processes that do so at once, one wins and all find the same."""
+    """Write the tables into a folder beside and rename it; if several processes do so at once, one folder remains."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = _compute(folder)
     try:
@@ -97,11 +99,11 @@ def _make(folder: Path) -> None:
 
 
 def _mend(folder: Path) -> None:
-    """Replace what is damaged, one file at a time, since other processes may be reading the others."""
+    """Replace damaged files, one at a time, since other processes may be reading the other files."""
     damaged = _damaged(folder)
     if not damaged:
         return
-    _say(f"Geant4's tables in {folder} are damaged ({damaged[0]}{', ...' if damaged[1:] else ''}); they are made again")
+    _say(f"Geant4's tables in {folder} are damaged ({damaged[0]}{', ...' if damaged[1:] else ''}) and computed again")
     work = _compute(folder)
     try:
         for name, wanted in _digests(work).items():
@@ -114,9 +116,9 @@ def _mend(folder: Path) -> None:
 
 
 def _compute(folder: Path) -> Path:
-    """All tables in a new folder beside another."""
+    """Compute all tables in a new folder beside another."""
     for left in folder.parent.glob(f"{folder.name}?*"):
-        if time.time() - left.stat().st_mtime > DAY:  # of a process that was killed
+        if time.time() - left.stat().st_mtime > DAY:  # left by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     try:
@@ -134,7 +136,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _damaged(folder: Path) -> list[str]:
-    """Names of tables that are missing or differ from their digests; the list of digests itself if it is damaged."""
+    """Names of tables that are missing or differ from their digests, or of the list of digests if it is damaged."""
     wanted = None
     with suppress(InputError, ValueError):
         wanted = json.loads(read_text(folder / DIGESTS))

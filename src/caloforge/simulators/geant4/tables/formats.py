@@ -1,4 +1,4 @@
-"""Cross-section tables in Geant4's own formats, computed from formulas and xraydb."""
+"""Cross-section tables in Geant4's formats, computed from formulas and xraydb."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,8 +18,8 @@ FOLDERS = {
 }
 MM2 = 1e-22  # one barn
 IONS = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "he3": (2, 3), "alpha": (2, 4)}
-VERSION = "8c730c29434d3bea"  # a new one whenever the tables change: Geant4 reads them, and showers name it
-# the lightest stable ions, which Geant4 wants to find: Z A level [keV] - lifetime 2J moment
+VERSION = "8c730c29434d3bea"  # must change whenever the tables change, since showers name it in their provenance
+# the lightest stable ions, which Geant4 needs: Z A level [keV] - lifetime 2J moment
 STATES = "1 2 0 - -1 2 0\n2 4 0 - -1 0 0\n"
 
 
@@ -54,7 +54,7 @@ def _bremsstrahlung(z: int) -> str:
 
 
 def _photoelectric(atom: photons.Photoelectric) -> dict[str, str]:
-    """Files of one element: cross sections times E**3 [MeV3 barn], and the coefficients of 1 / E, ..., 1 / E**6."""
+    """Files of one element, by name: cross sections times E**3 [MeV3 barn], and coefficients of 1 / E to 1 / E**6."""
     n, scaled = len(atom.edges), [(e, e**3 * sigma) for e, sigma in (atom.above, atom.below)]
     shares = (atom.k_share, 1.0)[-n:]
     shells = [[edge, *(s * a for a in atom.tail), 0, 0, 0] for edge, s in zip(atom.edges, shares, strict=True)]

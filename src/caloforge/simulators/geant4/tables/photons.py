@@ -1,6 +1,6 @@
-"""Photoelectric and Rayleigh cross sections per atom, from the compilation of Elam et al. that xraydb carries.
+"""Photoelectric and Rayleigh cross sections per atom, from the compilation in xraydb.
 
-W. T. Elam, B. D. Ravel, J. R. Sieber, Radiat. Phys. Chem. 63 (2002) 121.
+Source: W. T. Elam, B. D. Ravel, J. R. Sieber, Radiat. Phys. Chem. 63 (2002) 121.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LAST_Z = 98  # californium, the last element of the compilation
-SEAM = 1e-4  # by so much the edges of its cross sections may differ from its list of edges
+SEAM = 1e-4  # largest relative difference between the edges of cross sections and the list of edges
 LOWEST = 1.01e-4  # [MeV]
 HIGHEST = 0.75  # [MeV]; above it the photoelectric cross section is extrapolated
 SAUTER_RATIO = 0.257  # F. Sauter, Ann. Phys. 403 (1931) 454
@@ -22,7 +22,7 @@ class Photoelectric:
     """Photoelectric absorption by one atom: its K shell, and all other shells as one.
 
     Attributes:
-        edges: binding energies [MeV] of the shells, K first; one shell where K lies below the compilation's range.
+        edges: binding energies [MeV] of the shells, K first; one shell if K is below the compilation's range.
         above, below: energies [MeV] and cross sections [barn] above and below the K edge.
         k_share: share of the K shell in the cross section above its edge.
         tail: a1, a2, a3 of the cross section a1 / E + a2 / E**2 + a3 / E**3 [barn] above HIGHEST.
@@ -52,7 +52,10 @@ def photoelectric(z: int) -> Photoelectric:
 
 
 def _tail(z: int) -> tuple[float, float, float]:
-    """Through the values at 0.5 and 0.75 MeV, with Sauter's ratio of E sigma at high energy to that at 0.75 MeV."""
+    """Coefficients of 1 / E, 1 / E**2 and 1 / E**3 [barn, MeV] above 0.75 MeV.
+
+    They reproduce the values at 0.5 and 0.75 MeV, and Sauter's ratio of E sigma at high energy to that at 0.75 MeV.
+    """
     energies = np.array([0.5, HIGHEST])
     scaled = energies * _barn(z, energies, "photo")
     a1 = SAUTER_RATIO * scaled[1]
@@ -61,7 +64,7 @@ def _tail(z: int) -> tuple[float, float, float]:
 
 
 def rayleigh(z: int) -> tuple[Floats, Floats]:
-    """Energies [MeV] and coherent scattering cross sections [barn]; falling as 1 / E**2 above 0.75 MeV."""
+    """Energies [MeV] and coherent scattering cross sections [barn], which fall as 1 / E**2 above 0.75 MeV."""
     low = np.geomspace(LOWEST, HIGHEST, 120)
     sigma = _barn(z, low, "coh")
     high = np.geomspace(1, 1e5, 6)

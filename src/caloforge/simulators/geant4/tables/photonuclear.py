@@ -1,8 +1,8 @@
-"""Cross sections for the absorption of photons by nuclei up to 130 MeV, where Geant4's own data are absent.
+"""Cross sections for the absorption of photons by nuclei up to 130 MeV, for use without Geant4's data sets.
 
-A giant dipole resonance and absorption by quasi-deuterons. Geant4 11.4 (G4GammaNuclearXS) reads them from files; above
-150 MeV, and for hydrogen, zirconium and tungsten at all energies, it has a parametrisation of its own (nucleon
-resonances, shadowed plateau; M. V. Kossov, Eur. Phys. J. A 14 (2002) 377). So it has for what electrons do.
+They are the sum of a giant dipole resonance and absorption by quasi-deuterons. Geant4 11.4 (G4GammaNuclearXS) reads
+them from files. Above 150 MeV, for hydrogen, zirconium and tungsten at all energies, and for electrons, Geant4 uses its
+own parametrisation (nucleon resonances and shadowed plateau; M. V. Kossov, Eur. Phys. J. A 14 (2002) 377).
 """
 
 from functools import cache
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-SUM_RULE = 60.0e-3  # of Thomas, Reiche and Kuhn: integrated dipole absorption over N Z / A [MeV barn]
-ENHANCEMENT = 0.76  # of the integral up to 140 MeV, within 0.10: A. Lepretre et al., Nucl. Phys. A367 (1981) 237
+SUM_RULE = 60.0e-3  # sum rule of Thomas, Reiche and Kuhn: integrated dipole absorption over N Z / A [MeV barn]
+# enhancement of the integral up to 140 MeV, within 0.10. Source: A. Lepretre et al., Nucl. Phys. A367 (1981) 237
+ENHANCEMENT = 0.76
 UP_TO = 140.0  # [MeV]
 LEVINGER = 6.5
-BINDING = 2.224  # of the deuteron [MeV]
+BINDING = 2.224  # binding energy of the deuteron [MeV]
 # energies and widths [MeV] of one resonance by mass number, fitted to the parametrisation of light nuclei in Geant4
 LIGHT = {4: (26.1, 21.0), 9: (28.0, 21.6), 12: (24.3, 9.3), 16: (24.2, 10.4), 19: (23.0, 15.3), 23: (22.2, 11.9),
          27: (21.5, 9.4), 32: (20.7, 9.0)}  # fmt: skip
@@ -29,7 +30,7 @@ THRESHOLD_ELSEWHERE = 7.0
 def absorption(z: int, a: float, energy: Floats) -> Floats:
     """Photonuclear absorption cross section of an element; hydrogen has none below the pion threshold.
 
-    The strength of the resonance is what quasi-deuterons leave of 1.76 sum rules up to 140 MeV.
+    Resonance and quasi-deuterons together exhaust 1.76 sum rules up to 140 MeV.
 
     Args:
         z: atomic number.
@@ -59,7 +60,7 @@ def resonance(a: float) -> tuple[float, float]:
 
 
 def quasi_deuteron(z: int, a: float, energy: Floats) -> Floats:
-    """Absorption [barn] by neutron-proton pairs: a free deuteron's, reduced by Pauli blocking.
+    """Absorption [barn] by neutron-proton pairs: that of free deuterons, reduced by Pauli blocking.
 
     Source: J. S. Levinger, Phys. Rev. 84 (1951) 43; M. B. Chadwick et al., Phys. Rev. C 44 (1991) 814, with L = 6.5.
     """
@@ -68,14 +69,14 @@ def quasi_deuteron(z: int, a: float, energy: Floats) -> Floats:
 
 
 def _blocking(energy: Floats) -> Floats:
-    """Share of pairs that Pauli's principle leaves; a polynomial from 20 to 140 MeV."""
+    """Share of pairs that the Pauli principle does not block; a polynomial from 20 to 140 MeV."""
     between = np.polynomial.Polynomial([8.3714e-2, -9.8343e-3, 4.1222e-4, -3.4762e-6, 9.3537e-9])(energy)
     outside = np.exp(-np.where(energy < UP_TO, 73.3, 24.2348) / energy)
     return np.where((energy < 20) | (energy > UP_TO), outside, between)
 
 
 def _lorentz(a: float, energy: Floats) -> Floats:
-    """The resonance's shape, 1 at its peak."""
+    """Shape of the resonance, which is 1 at its peak."""
     centre, width = resonance(a)
     return np.asarray(1 / (1 + ((energy**2 - centre**2) / (energy * width)) ** 2))
 

@@ -1,8 +1,8 @@
-"""The calorimeter in Geant4: plates, cells as replicas, C++ scorers; imports geant4_pybind: for child processes only.
+"""The calorimeter in Geant4: plates, cells as replicas, and scorers; imports geant4_pybind, for child processes only.
 
-`Calorimeter(detector)` is the user detector construction for `kernel.initialise`. After Initialize() its attributes are
-`entrance`, the logical volume of a 10 um vacuum slab before the front face, where a hook attaches its trigger, and
-`groups`, the cells by `[[layer]]` table with the names of their hit collections, which `scoring` reads.
+`Calorimeter(detector)` is the user detector construction for `kernel.initialise`. After Initialize() it has two
+attributes. `entrance` is the logical volume of a 10 um vacuum slab before the front face, to which a hook attaches its
+trigger. `groups` are the cells by `[[layer]]` table, with the names of their hit collections, which `scoring` reads.
 """
 
 import math
@@ -19,8 +19,8 @@ from caloforge.simulators.geant4.world.steps import SEGMENT, StepScorer, cell_co
 from caloforge.simulators.geant4.world.volumes import Volume
 
 ENTRANCE = 0.01  # thickness of the entrance slab [mm]
-GUN_DISTANCE = 1.0  # of the gun before the front face [mm]
-MARGIN = 1000.0  # vacuum around the plates [mm]
+GUN_DISTANCE = 1.0  # distance of the gun from the front face [mm]
+MARGIN = 1000.0  # width of the vacuum around the plates [mm]
 AXES = {"x": g4.kXAxis, "y": g4.kYAxis, "phi": g4.kPhi}
 
 
@@ -29,13 +29,13 @@ class Group:
     """The layers of one `[[layer]]` table.
 
     Attributes:
-        name: name of its sensitive detector; its hit collection is `name/E`.
+        name: name of the sensitive detector, whose hit collection is `name/E`.
         start: first cell on the flat axis of the fixed grids.
         shape: layers, and cells per layer along both axes.
-        cells: logical volumes of the cells of the counted plates, or these plates where they are not divided.
-        depths: levels above a cell's volume where its layer and both cell numbers are found.
-        spec: plates and what their cells hold.
-        steps: the scorer of single steps, where deposits of volumes do not do.
+        cells: logical volumes of the cells of the counted plates, or of these plates if they are not divided.
+        depths: levels above a cell's volume at which its layer and both cell numbers are found.
+        spec: plates and cells of the layers.
+        steps: scorer of single steps; None if the deposits in volumes suffice.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Group:
     steps: StepScorer | None = None
 
     def take(self, cells: list[Volume]) -> None:
-        """Take the cells' volumes."""
+        """Set the volumes of the cells."""
         self.cells = [cell.logical for cell in cells]
         self.depths = cells[0].depth("copy"), cells[0].depth("first"), cells[0].depth("second")
 
@@ -55,7 +55,7 @@ class Group:
 class Calorimeter(g4.G4VUserDetectorConstruction):
     """Plates and cells of a detector in a vacuum world.
 
-    With `cells=False` the plates stay whole, and single steps are noted in the counted ones.
+    With `cells=False` the plates are not divided, and single steps are recorded in the counted plates.
     """
 
     def __init__(self, detector: Detector, *, cells: bool = True) -> None:
@@ -67,7 +67,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         keep(self)
 
     def Construct(self) -> g4.G4VPhysicalVolume:
-        """World with the entrance slab and, for each `[[layer]]` table, columns of cells or one envelope."""
+        """Build the world with the entrance slab and, for each `[[layer]]` table, columns of cells or one envelope."""
         detector, vacuum = self.detector, find_material("G4_Galactic", {})
         x, y = detector.half_widths
         face = Ring(0, x) if detector.is_cylinder else Rectangle(x, y)
@@ -89,7 +89,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         return placed
 
     def ConstructSDandField(self) -> None:
-        """One scorer per group: of energies in its cells, in C++, or of single steps."""
+        """Attach one scorer per group: of the energies in its cells (in C++), or of single steps."""
         for group in self.groups:
             sensitive = g4.G4MultiFunctionalDetector(group.name)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
@@ -110,20 +110,20 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         return group.steps
 
     def _cells(self, envelope: Volume, spec: LayerSpec) -> list[Volume]:
-        """Counted plates, divided into cells if any are; layer, sector, ring is the cheapest order along a cylinder."""
+        """Counted plates, divided into cells if wanted; layer, sector, ring is the fastest order in a cylinder."""
         plates = self._plates(envelope, spec)
         if not self.divided:
             return plates
         return [cell for plate in plates for cell in divide(self._covered(plate, spec.cells), spec.cells)]
 
     def _are_columns(self, spec: LayerSpec) -> bool:
-        """Whether cells may hold plates, not plates cells: they fill the volume and every plate counts."""
+        """Whether cells can hold all plates: the cells fill the plates, every plate counts, and walls are flat."""
         every_plate = {plate.material for plate in spec.plates} == set(spec.counts)
         cuts = spec.cells.cuts()
         return every_plate and cuts is not None and _are_walls_flat(*cuts) and self._fills(spec.cells)
 
     def _plates(self, volume: Volume, spec: LayerSpec) -> list[Volume]:
-        """Divide in depth; the counted plates."""
+        """Divide a volume in depth, and return the counted plates."""
         plates, repeat = merged(spec)
         volume = volume.replicate("copy", g4.kZAxis, spec.copies, spec.thickness)
         volume = volume.replicate("repeat", g4.kZAxis, repeat, spec.thickness / repeat)
@@ -166,9 +166,9 @@ def _are_walls_flat(first: Slices, second: Slices | Rings) -> bool:
 
 
 def columns(world: Volume, cells: Grid, depth: float, z: float, material: g4.G4Material) -> Volume:
-    """A column behind each cell: slabs along x side by side in the world, cut along y.
+    """A column behind each cell: slabs placed side by side along x in the world, and cut along y.
 
-    Without an envelope around them, and without slices of it, Geant4 has one level less to go through at every wall.
+    Without an envelope and its slices, Geant4 has one level less to navigate at every wall.
     """
     cuts = cells.cuts()
     assert cuts is not None
@@ -182,8 +182,8 @@ def columns(world: Volume, cells: Grid, depth: float, z: float, material: g4.G4M
 def divide(volume: Volume, cells: Grid) -> list[Volume]:
     """Divide a volume into cells: x then y, or phi then r.
 
-    Rings are placed, not sliced: Geant4 11.4 takes the distance to a slice's nearest wall from the first ring's solid,
-    so 0 in all other rings, and multiple scattering then takes short steps without displacement.
+    Rings are placed volumes, not replicas. In replicas, Geant4 11.4 computes the distance to the nearest wall with the
+    solid of the first ring and gets 0 in all others. Multiple scattering then takes short steps without displacement.
     """
     cuts = cells.cuts()
     assert cuts is not None

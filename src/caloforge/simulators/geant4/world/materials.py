@@ -1,4 +1,4 @@
-"""Materials by name: Geant4's NIST data base, and mixtures from the detector file; for child processes only."""
+"""Materials by name, from Geant4's NIST data base or as mixtures of the detector file; for child processes only."""
 
 import geant4_pybind as g4
 
@@ -11,7 +11,7 @@ def find_material(name: str, mixtures: dict[str, Material]) -> g4.G4Material:
     """Geant4 material: a mixture of the detector file, or a NIST material.
 
     Raises:
-        InputError: unknown material or element.
+        InputError: the material or an element is unknown.
     """
     if name in mixtures:
         known = g4.G4Material.GetMaterial(_own(name), False)

@@ -9,7 +9,7 @@ from caloforge.simulators.geant4.world.materials import find_material
 
 
 def make_regions(physics: Physics, detector: Detector) -> dict[str, float]:
-    """Regions of plates that have production cuts of their own, by their names: the cuts [mm]."""
+    """Create regions for plates with their own production cuts, and return the cuts [mm] by region."""
     cuts: dict[str, float] = {}
     world = g4.G4LogicalVolumeStore.GetInstance().GetVolume("world")
     for number, cut in physics.layer_cuts.items():
@@ -29,7 +29,7 @@ def _region(name: str, volumes: list[g4.G4LogicalVolume]) -> str:
 
 
 def _layer_volumes(world: g4.G4LogicalVolume, detector: Detector, number: int) -> list[g4.G4LogicalVolume]:
-    """Volumes in the world whose middle lies within the layers of one `[[layer]]` table."""
+    """Volumes in the world whose middle is within the layers of one `[[layer]]` table."""
     low = sum(spec.copies * spec.thickness for spec in detector.spec.layer[:number])
     high = low + detector.spec.layer[number].copies * detector.spec.layer[number].thickness
     found = {}
@@ -41,7 +41,7 @@ def _layer_volumes(world: g4.G4LogicalVolume, detector: Detector, number: int) -
 
 
 def _of_material(volume: g4.G4LogicalVolume, material: str) -> dict[int, g4.G4LogicalVolume]:
-    """Outermost volumes of a material by their number."""
+    """Outermost volumes of a material, by their instance number."""
     if volume.GetMaterial().GetName() == material:
         return {volume.GetInstanceID(): volume}
     found: dict[int, g4.G4LogicalVolume] = {}

@@ -1,4 +1,4 @@
-"""Light of deposits in scintillators that saturate: Birks' law as Geant4's G4EmSaturation has it, for many steps."""
+"""Birks' law for the light of scintillators, as in Geant4's G4EmSaturation, for arrays of steps."""
 
 import math
 from collections.abc import Callable
@@ -11,17 +11,17 @@ Floats = NDArray[np.float64]
 
 CHARGED, PHOTON, NEUTRAL = 0.0, 1.0, 2.0  # kinds of particles that make steps
 PROTON_MASS = 938.27208816  # MeV
-GRID = 10.0 ** np.linspace(-6, 8, 281)  # MeV, where ranges are tabulated
+GRID = 10.0 ** np.linspace(-6, 8, 281)  # kinetic energies of the range tables [MeV]
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """Ranges in one material, as Birks' law asks for where a particle's own path is not the one that saturates.
+    """Ranges in one material, which Birks' law needs for secondaries that Geant4 does not track.
 
     Attributes:
         electron, proton: log range [log mm] on `GRID`.
-        mass_factor: kinetic energy of the proton whose range stands for a nucleus, over the nucleus' energy.
-        charge_square: mean square of the nuclear charges, by which that range is divided.
+        mass_factor: ratio of the kinetic energies of a proton and of the nucleus whose range it stands for.
+        charge_square: mean square of the nuclear charges, by which the proton's range is divided.
     """
 
     electron: Floats
@@ -36,9 +36,14 @@ class Ranges:
         proton: Callable[[float], float],
         elements: list[tuple[float, float, float]],
     ) -> "Ranges":
-        """Tabulate ranges [mm] of kinetic energies [MeV] in a material of elements (Z, A [g/mol], atoms per volume).
+        """Tabulate ranges in a material.
 
-        Geant4 11.4 multiplies by the proton's mass in MeV and divides by that of the nucleus in atomic mass units.
+        As in Geant4 11.4, the mass factor is the proton's mass in MeV over that of the nucleus in atomic mass units.
+
+        Args:
+            electron: function that gives the range of electrons [mm] of a kinetic energy [MeV].
+            proton: the same function for protons.
+            elements: Z, A [g/mol] and atoms per volume of each element.
         """
 
         def logs(range_of: Callable[[float], float]) -> Floats:
@@ -50,11 +55,11 @@ class Ranges:
         return cls(logs(electron), logs(proton), mass_factor, charge_square)
 
     def of_electron(self, energy: Floats) -> Floats:
-        """Range [mm] of electrons of kinetic energy [MeV]."""
+        """Range [mm] of electrons of given kinetic energies [MeV]."""
         return _interpolate(energy, self.electron)
 
     def of_recoil(self, energy: Floats) -> Floats:
-        """Range [mm] that stands for nuclei of kinetic energy [MeV]."""
+        """Approximate range [mm] of nuclei of given kinetic energies [MeV]."""
         return _interpolate(energy * self.mass_factor, self.proton) / self.charge_square
 
 
@@ -64,19 +69,19 @@ def _interpolate(energy: Floats, table: Floats) -> Floats:
 
 
 def visible(deposit: Floats, niel: Floats, length: Floats, kind: Floats, birks: float, ranges: Ranges) -> Floats:
-    """Visible energy of steps: dE / (1 + kB dE/dx), with the range in place of the path where nothing ionises along it.
+    """Visible energy of steps by Birks' law, dE / (1 + kB dE/dx).
 
-    The path is the step of a charged particle. Deposits of photons are spread over the range of an electron of the same
-    energy; those of neutral hadrons, and the non-ionising part of all others, over that of a recoiling nucleus.
-    Steps without length are left as they are.
+    For charged particles dx is the length of the step. Deposits of photons use the range of an electron of the same
+    energy. Deposits of neutral hadrons, and the non-ionising part of all others, use the range of a recoiling nucleus.
+    Steps without length do not saturate.
 
     Args:
         deposit: energy of each step (n,) [MeV].
-        niel: the non-ionising part of it (n,) [MeV].
-        length: of each step (n,) [mm].
-        kind: CHARGED, PHOTON or NEUTRAL (n,).
+        niel: non-ionising part of the energy (n,) [MeV].
+        length: length of each step (n,) [mm].
+        kind: kind of particle: CHARGED, PHOTON or NEUTRAL (n,).
         birks: Birks' constant kB [mm/MeV].
-        ranges: in the material.
+        ranges: ranges in the material.
 
     Returns:
         Visible energy (n,) [MeV].

@@ -1,7 +1,7 @@
-"""Energies of one event, by readout cell; imports geant4_pybind, so for child processes only.
+"""Energies of one event by readout cell; imports geant4_pybind, so for child processes only.
 
-`reader(calorimeter)`, made after Initialize(), reads the events of a run: `load(incidents)` before BeamOn, then one
-`read(event)` in each EndOfEventAction.
+`reader(calorimeter)` is created after Initialize(). Call its `load(incidents)` before BeamOn, and its `read(event)` in
+each EndOfEventAction.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ Energies = NDArray[np.float64]
 
 
 class Hits(Protocol):
-    """Reads events one after the other."""
+    """Reader of events, one after the other."""
 
     def load(self, incidents: Incidents) -> None:
-        """Take the incidents of the next run, which say where readout frames lie."""
+        """Set the incidents of the next run, which determine the readout frames."""
         ...
 
     def read(self, event: Any) -> tuple[Cells, Energies]:
-        """Readout cells that were hit (n,), each once, and their energies [MeV] (n,)."""
+        """Readout cells with a hit (n,), each once, and their energies [MeV] (n,)."""
         ...
 
 
@@ -43,7 +43,7 @@ def reader(calorimeter: Calorimeter) -> Hits:
 
 
 class CellHits:
-    """Cells that are volumes, scored in C++ or, where they hold a signal, step by step."""
+    """Reader for cells that are volumes; they are scored in C++ or, if they hold a signal, step by step."""
 
     def __init__(self, calorimeter: Calorimeter) -> None:
         self._groups = calorimeter.groups
@@ -54,11 +54,11 @@ class CellHits:
         self._fronts: Iterator[float] = iter(())
 
     def load(self, incidents: Incidents) -> None:
-        """Take when light reaches the front face; the cells stay where they are."""
+        """Set the times at which light reaches the front face."""
         self._fronts = iter(light_at_front(incidents))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:
-        """Cells of the fixed grids that were hit (n,), and their energies [MeV] (n,)."""
+        """Cells of the fixed grids with a hit (n,), and their energies [MeV] (n,)."""
         collections, front = event.GetHCofThisEvent(), next(self._fronts)
         cells, energies = [], []
         for group, identity in zip(self._groups, self._collections, strict=True):
@@ -73,27 +73,27 @@ class CellHits:
 
 
 def light_at_front(incidents: Incidents) -> list[float]:
-    """When light that leaves with each incident (N,) reaches the front face [ns]."""
+    """Times [ns] at which light that leaves the gun with each incident (N,) reaches the front face."""
     times: list[float] = (GUN_DISTANCE / incidents.direction[:, 2] / LIGHT_SPEED).tolist()
     return times
 
 
 def _sums(energies: Energies, places: Energies) -> tuple[Cells, Energies]:
-    """Cells that are hit (n,), each once, and the sums of their energies [MeV] (n,)."""
+    """Cells with a hit (n,), each once, and the sums of their energies [MeV] (n,)."""
     cells, steps = np.unique(places[:, 0].astype(np.int64), return_inverse=True)
     sums = np.bincount(steps, energies, len(cells)).astype(np.float64)
     return cells[sums > 0], sums[sums > 0]
 
 
 class WindowHits:
-    """Windows of the cells that are volumes."""
+    """Reader for windows on cells that are volumes."""
 
     def __init__(self, calorimeter: Calorimeter) -> None:
         self._detector, self._fixed = calorimeter.detector, CellHits(calorimeter)
         self._offsets: Iterator[Cells] = iter(())
 
     def load(self, incidents: Incidents) -> None:
-        """Take the incidents of the next run.
+        """Set the incidents of the next run.
 
         Raises:
             InputError: a window leaves the grid.
@@ -102,14 +102,14 @@ class WindowHits:
         self._offsets = iter(self._detector.frame.first_cells(incidents))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:
-        """Cells of the window that were hit (n,), and their energies [MeV] (n,)."""
+        """Cells of the window with a hit (n,), and their energies [MeV] (n,)."""
         fixed, energies = self._fixed.read(event)
         cells = into_window(self._detector, fixed, next(self._offsets))
         return cells[cells >= 0], energies[cells >= 0]
 
 
 class StepHits:
-    """Cells that are no volumes: steps in undivided plates are shared among the cells that they cross."""
+    """Reader for cells that are no volumes: steps in undivided plates are shared among the cells that they cross."""
 
     def __init__(self, calorimeter: Calorimeter) -> None:
         self._detector: Detector = calorimeter.detector
@@ -117,12 +117,12 @@ class StepHits:
         self._frames: Iterator[tuple[Energies, Energies, float]] = iter(())
 
     def load(self, incidents: Incidents) -> None:
-        """Take the incidents of the next run."""
+        """Set the incidents of the next run."""
         origins, axes = self._detector.frame.axes(incidents)
         self._frames = iter(zip(origins, axes, light_at_front(incidents), strict=True))
 
     def read(self, event: Any) -> tuple[Cells, Energies]:  # noqa: ARG002
-        """Cells that were hit (n,), and their energies [MeV] (n,)."""
+        """Cells with a hit (n,), and their energies [MeV] (n,)."""
         entry, axes, front = next(self._frames)
         sums = np.zeros(self._detector.n_cells)
         for group in self._groups:

@@ -1,4 +1,4 @@
-"""Energy of straight steps shared among the cells of a mesh that they cross, in proportion to their way in each."""
+"""The energy of straight steps, shared among the cells of a mesh in proportion to the path length in each."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,15 @@ Pieces = tuple[Floats, Floats, Floats]  # energies (n,) [MeV], both ends (n, 3) 
 
 
 def share(detector: Detector, energy: Floats, start: Floats, end: Floats) -> tuple[Cells, Floats]:
-    """Cells (m,) that steps cross and the energy [MeV] that they leave in each (m,); what lies outside has leaked.
+    """Cells (m,) that steps cross, and the energy [MeV] in each (m,); energy outside all cells has leaked.
 
-    A cell may come several times.
+    A cell may occur several times.
 
     Args:
-        detector: whose readout frame the steps are given in.
-        energy: of each step (n,) [MeV].
-        start: of each step (n, 3) [mm].
-        end: of each step (n, 3) [mm]; its start where it leaves its energy at a point.
+        detector: detector, in whose readout frame the steps are given.
+        energy: energy of each step (n,) [MeV].
+        start: start of each step (n, 3) [mm].
+        end: end of each step (n, 3) [mm], which equals the start if the energy is deposited at a point.
     """
     energy, start, end = _at_planes(detector, (energy, start, end))
     layer = _layer_of(detector, (start[:, 2] + end[:, 2]) / 2)
@@ -44,7 +44,7 @@ def _layer_of(detector: Detector, z: Floats) -> Cells:
 
 
 def _at_planes(detector: Detector, steps: Pieces) -> Pieces:
-    """Cut steps where they pass from layer to layer."""
+    """Cut steps at the planes between layers."""
     energy, start, end = steps
     inside = _layer_of(detector, start[:, 2]) == _layer_of(detector, end[:, 2])
     edges = np.array([0.0, *(layer.z_max for layer in detector.layers)])
@@ -54,7 +54,7 @@ def _at_planes(detector: Detector, steps: Pieces) -> Pieces:
 
 
 def _in_grid(cells: Grid, steps: Pieces) -> tuple[Pieces, Cells]:
-    """Cut steps within a layer where they pass from cell to cell; the pieces and the steps they come from."""
+    """Cut steps within a layer at the walls of cells; return the pieces and the index of the step of each."""
     energy, start, end = steps
     whole = cells.stays(start, end)
     crossing = energy[~whole], start[~whole], end[~whole]
@@ -65,7 +65,7 @@ def _in_grid(cells: Grid, steps: Pieces) -> tuple[Pieces, Cells]:
 
 
 def _cut(steps: Pieces, at: Floats) -> tuple[Pieces, Cells]:
-    """Cut steps at fractions `at` (n, k) of their way; the pieces and the steps they come from."""
+    """Cut steps at fractions `at` (n, k) of their length; return the pieces and the index of the step of each."""
     energy, start, end = steps
     n = (len(energy), 1)
     marks = np.sort(np.concatenate([np.zeros(n), at, np.ones(n)], axis=1), axis=1)

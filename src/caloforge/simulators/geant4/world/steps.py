@@ -1,7 +1,7 @@
-"""Deposits noted step by step, where cells are no volumes or hold a signal; imports geant4_pybind.
+"""Scoring step by step, for cells that are no volumes or hold a signal; imports geant4_pybind.
 
-Geant4's own scorers, which are in C++, sum deposits of volumes and no more. These call Python for every step of their
-volumes, so that only layers have them that need them; the sums over many steps are NumPy's.
+Geant4's scorers, which are in C++, only sum the deposits in volumes. The scorers here call Python for every step in
+their volumes, and are therefore attached only to layers that need them. NumPy sums the steps.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,22 @@ from caloforge.simulators.geant4.world.saturation import CHARGED, NEUTRAL, PHOTO
 
 Floats = NDArray[np.float64]
 Place = Callable[[Any], tuple[float, ...]]
-SEGMENT = 6  # numbers that say where a step lies: both ends
-CIRCUMSTANCES = 4  # numbers that its signal depends on
+SEGMENT = 6  # coordinates of both ends of a step
+CIRCUMSTANCES = 4  # further numbers that the signal of a step depends on
 PHOTON_CODE = 22
 
 
 class StepScorer(g4.G4VPrimitiveScorer):
-    """Notes energy [MeV] and place of each deposit, and, for a signal, what that depends on.
-
-    Attributes:
-        place: the numbers that say where a step lies: `segment`, or those of a `cell_counter`.
-    """
+    """Scorer that records energy [MeV] and place of each deposit and, for a signal, what the signal depends on."""
 
     def __init__(self, spec: LayerSpec, place: Place, size: int) -> None:
-        """Score a layer's plates; `place` gives `size` numbers."""
+        """Create the scorer of a layer's plates.
+
+        Args:
+            spec: the layer.
+            place: function that gives the place of a step: `segment`, or one of `cell_counter`.
+            size: numbers that `place` gives.
+        """
         super().__init__("steps", 0)
         self._spec, self._place, self._size = spec, place, size
         self._signal = spec.birks is not None or spec.time_gate is not None
@@ -37,7 +39,7 @@ class StepScorer(g4.G4VPrimitiveScorer):
         self._notes: list[tuple[float, ...]] = []
 
     def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
-        """One step."""
+        """Record one step."""
         energy = step.GetTotalEnergyDeposit()
         if energy > 0:
             more = circumstances(step) if self._signal else ()
@@ -45,10 +47,10 @@ class StepScorer(g4.G4VPrimitiveScorer):
         return True
 
     def take(self, front: float) -> tuple[Floats, Floats]:
-        """Energies (n,) [MeV] of the event's steps, or their signal but for the weight, and their places (n, size).
+        """Energies or unweighted signals (n,) [MeV] of the event's steps, and their places (n, size).
 
         Args:
-            front: when light reaches the front face [ns].
+            front: time at which light reaches the front face [ns].
         """
         columns = 1 + self._size + CIRCUMSTANCES * self._signal
         notes = np.array(self._notes, np.float64).reshape(-1, columns)
@@ -67,14 +69,14 @@ class StepScorer(g4.G4VPrimitiveScorer):
 
 
 def segment(step: g4.G4Step) -> tuple[float, ...]:
-    """Both ends of a charged particle's step [mm]; the end, twice, of a neutral one's, which loses its energy there."""
+    """Both ends of a step [mm]; for a neutral particle, which deposits its energy at the end, the end twice."""
     end = step.GetPostStepPoint().GetPosition()
     start = end if step.GetTrack().GetDynamicParticle().GetCharge() == 0 else step.GetPreStepPoint().GetPosition()
     return start.x, start.y, start.z, end.x, end.y, end.z
 
 
 def cell_counter(shape: tuple[int, int, int], depths: tuple[int, int, int]) -> Place:
-    """Number of the cell that a step is in, by the copy numbers of its volumes, as `G4PSEnergyDeposit3D` counts."""
+    """Function that gives the cell number of a step from its volumes' copy numbers, as `G4PSEnergyDeposit3D` does."""
     counter = g4.G4PSEnergyDeposit3D("counter", *shape, *depths)
     return lambda step: (counter.GetIndex(step),)
 
@@ -89,7 +91,7 @@ def circumstances(step: g4.G4Step) -> tuple[float, ...]:
 
 
 def ranges_in(material: str) -> Ranges:
-    """Ranges in a material by the tables of the running Geant4."""
+    """Ranges in a material, from the tables of the running Geant4."""
     calculator, found = g4.G4EmCalculator(), g4.G4Material.GetMaterial(material)
     particles = (g4.G4ParticleTable.GetParticleTable().FindParticle(name) for name in ("e-", "proton"))
     electron, proton = (lambda energy, p=p: calculator.GetRange(energy, p, found) for p in particles)
