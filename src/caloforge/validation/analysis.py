@@ -130,7 +130,8 @@ def check_background(reference: Showers, background: Showers) -> None:
     """Reject background showers that cannot be compared with the reference.
 
     Raises:
-        InputError: the detector or spectrum differs, the particle does not, there are too few showers, or values are invalid.
+        InputError: the detector or spectrum differs, the particle does not, there are too few showers, or values are
+            invalid.
     """
     check_values("background", background)
     if background.detector != reference.detector:
