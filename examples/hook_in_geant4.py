@@ -3,7 +3,7 @@
 
     python examples/hook_in_geant4.py                         full simulation
     python examples/hook_in_geant4.py --fast gflash           particles above 1 GeV by a fast simulation
-    python examples/hook_in_geant4.py --fast model.onnx --particle e+      ... by a trained network, of its particle
+    python examples/hook_in_geant4.py --fast model.onnx         ... by a trained network, with a particle that it knows
 
 A lead and liquid argon calorimeter, 480 mm deep, whose hits are energies per pair of plates.
 """
@@ -22,7 +22,8 @@ os.environ.update(environment())  # Geant4's data sets, if your environment does
 import geant4_pybind as g4
 
 from caloforge.detector import Detector  # 1
-from caloforge.simulators import create  # 2
+from caloforge.particles import particle_name
+from caloforge.simulators import Simulator, create  # 2
 from caloforge.simulators.geant4.hook import FastHits, Hook, Placement, Trigger, entrance_slab  # 3
 
 PAIRS, HALF, FRONT = 80, 240.0, -240.0  # pairs of plates, half width and front face [mm]
@@ -117,14 +118,21 @@ class Actions(g4.G4VUserActionInitialization):
         self.SetUserAction(kept[-1])
 
 
+def known_particle(simulator: Simulator) -> str:
+    """e-, or the first particle of a simulator that takes no electrons."""
+    codes = simulator.particles or (11,)
+    return particle_name(11 if 11 in codes else codes[0])
+
+
 parser = argparse.ArgumentParser()
-parser.add_argument("--particle", default="e-", help="what is shot, by Geant4's name; default: e-")
+parser.add_argument("--particle", help="what is shot, by Geant4's name; default: e-, or what the simulator knows")
 parser.add_argument("--fast", help="what replaces tracking above 1 GeV: gflash, model.onnx, showers.h5, ...")
 arguments = parser.parse_args()
-fast, particle = arguments.fast, arguments.particle
+fast, particle = arguments.fast, arguments.particle or "e-"
 hits, hook = Hits(), None
 if fast:
     simulator = create(fast, Detector.load("calogan-ecal"))  # 4
+    particle = arguments.particle or known_particle(simulator)
     trigger = Trigger(particles=("e-", "e+", "gamma"), energy=(1000.0, np.inf))  # 5
     placement = Placement.at((0, 0, FRONT))  # 6
     hook = Hook(simulator, hits.add_fast, trigger=trigger, placement=placement, seed=1, batch_events=50)  # 7

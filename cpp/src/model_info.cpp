@@ -30,6 +30,13 @@ Ranges read_ranges(const Json& ranges) {
           interval(member(ranges, "phi"), "phi"), interval(position[0], "position"), interval(position[1], "position")};
 }
 
+/// Particle codes, separated by commas.
+std::string listed(const std::vector<std::int64_t>& pdgs) {
+  std::string text;
+  for (const std::int64_t pdg : pdgs) text += (text.empty() ? "" : ", ") + std::to_string(pdg);
+  return text;
+}
+
 /// Limits of a file of schema 1, which holds the ranges without the tolerances.
 Limits limits_of(const Ranges& in) {
   constexpr double energy = 1e-6, angle = 1e-3, position = 0.1;  // relative, rad, mm
@@ -83,7 +90,7 @@ ModelInfo ModelInfo::parse(const std::string& json) {
 std::string ModelInfo::outside(const Incident& i) const {
   const bool any_particle = pdgs == std::vector<std::int64_t>{0};  // the particle of the training showers is unknown
   if (!any_particle && std::find(pdgs.begin(), pdgs.end(), i.pdg) == pdgs.end())
-    return "particle " + std::to_string(i.pdg) + " is not one the model was trained on";
+    return "particle " + std::to_string(i.pdg) + " is not one the model was trained on: " + listed(pdgs);
   if (!inside(i.energy, limits.energy)) return said("energy", i.energy, ranges.energy, " MeV");
   if (!inside(i.theta, limits.theta)) return said("theta", i.theta, ranges.theta, " rad");
   if (!(i.theta <= limits.phi_above || inside(limits.turned(i.phi), limits.phi)))

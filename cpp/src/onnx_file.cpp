@@ -5,7 +5,9 @@
 
 #include <caloforge/error.hpp>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 
 namespace caloforge {
@@ -19,7 +21,8 @@ constexpr std::size_t digest_size = 64;
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file ? static_cast<std::streamoff>(file.tellg()) : -1;
+  if (!file) throw Error(std::string("it cannot be opened: ") + std::strerror(errno));
+  const std::streamoff size = file.tellg();
   // A folder opens like a file and then has an absurd size.
   if (size < 0 || size > std::streamoff{1} << 31) throw Error("it cannot be read as a file of up to 2 GiB");
   std::string content(static_cast<std::size_t>(size), '\0');

@@ -173,6 +173,8 @@ def test_a_missing_extra_is_named(tmp_path):
          "torch, sklearn are not installed; install caloforge[train,report]"),
         (["onnx"], ["train", "run.toml"], "onnx is not installed; install caloforge[train]"),
         (["geant4_pybind"], ["run", "quickstart"], "geant4_pybind is not installed; install caloforge[geant4]"),
+        (["geant4_pybind"], [word for word in PRODUCE if word not in ("--simulator", "gflash")],
+         "geant4_pybind is not installed; install caloforge[geant4]"),
     ],
 )  # fmt: skip
 def test_missing_extras_are_told_before_any_work(tmp_path, absent, verb, said):
@@ -181,6 +183,7 @@ def test_missing_extras_are_told_before_any_work(tmp_path, absent, verb, said):
     result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr.splitlines() == [f"error: {said}"]
+    assert not result.stdout
     assert not list(tmp_path.iterdir())
 
 

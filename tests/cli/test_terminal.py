@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from caloforge.cli.judge import _say
 from caloforge.processes import undisturbed
 from caloforge.showers import read
 
@@ -49,6 +50,11 @@ def test_plain_characters_where_the_terminal_has_no_others(tmp_path, words):
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
     assert result.stdout
+
+
+def test_brackets_are_no_markup(capsys):
+    _say("install caloforge[geant4]")
+    assert capsys.readouterr().out == "install caloforge[geant4]\n"
 
 
 def test_symbols_are_spelt_out(tmp_path):

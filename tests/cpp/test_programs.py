@@ -191,4 +191,9 @@ def test_an_outside_project_finds_the_installed_package(
     assert int(cells) == 504
     assert float(total) == pytest.approx(python, rel=1e-4)
     assert "ms per shower" in run_program(examples / "showers", model, 11, 10000, 20)
-    assert "nothing.onnx" in run_program(examples / "shower_c", tmp_path / "nothing.onnx", expect=1)
+    assert "MeV in 504 cells" in run_program(examples / "shower_c", model, 22)
+    assert "particle 13 is not one the model was trained on: 11, 22" in run_program(
+        examples / "shower_c", model, 13, expect=1
+    )
+    missing = run_program(examples / "shower_c", tmp_path / "nothing.onnx", expect=1)
+    assert "nothing.onnx: it cannot be opened: No such file or directory" in missing

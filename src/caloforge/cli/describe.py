@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from caloforge.cli import complete
@@ -102,10 +101,10 @@ def models(as_json: AsJson = False) -> None:
             default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
             table.add_row(key, default)
         for key, value in training_defaults(name).items():
-            table.add_row(f"[training] {key}".replace("[", r"\["), repr(value))
+            table.add_row(f"[training] {key}", repr(value))
         console.print(table)
     for said in broken("models"):
-        console.print(said, markup=False)
+        console.print(said)
 
 
 def physics(as_json: AsJson = False) -> None:
@@ -121,5 +120,5 @@ def physics(as_json: AsJson = False) -> None:
         data.add_row(row["variable"], row["state"], f"{row['folder']} {row['remark']}".strip())
     lists = Table("physics list", "usable", title="Physics lists", title_justify="left")
     for row in found["lists"]:
-        lists.add_row(row["name"], escape(f"no: {', '.join(row['missing'])} missing") if row["missing"] else "yes")
+        lists.add_row(row["name"], f"no: {', '.join(row['missing'])} missing" if row["missing"] else "yes")
     console.print(data, lists, found["how"], physics_line(), sep="\n")

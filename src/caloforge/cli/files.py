@@ -109,7 +109,7 @@ def convert(
         formats = f"{known.name} to {target.name}"
         console.print(f"{output}: {made} in {table.detector.name}, {formats}; {size:.1f} MiB")  # fmt: skip
         for note in done.notes:
-            console.print(f"note: {note}", markup=False)
+            console.print(f"note: {note}")
 
 
 def _paths(detector: str | None) -> list[Path]:
@@ -153,9 +153,9 @@ def info(
         print(json.dumps(values))  # noqa: T201
         return
     for line in _lines(name, values):
-        console.print(line, markup=False)
+        console.print(line)
     if place is not None and "layers_MeV" in values:
-        console.print(*sketch(place, np.array(values["layers_MeV"])), sep="\n", markup=False)
+        console.print(*sketch(place, np.array(values["layers_MeV"])), sep="\n")
 
 
 def _showers(

@@ -243,7 +243,7 @@ def bench(
 
 
 def _say(text: str) -> None:
-    console.print(f"[dim]{text}[/dim]")
+    console.print(text, style="dim")
 
 
 def _say_nothing(text: str) -> None:  # noqa: ARG001

@@ -12,7 +12,7 @@ from caloforge.cli import complete
 if TYPE_CHECKING:
     from caloforge.simulators.geant4 import Physics
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)  # names and messages may hold brackets
 
 BEAM, GEANT4, WORK, OUTPUT = "Incidents", "Geant4", "How it runs", "Output"  # groups of options in --help
 FAST, SOURCE, JUDGING = "Fast simulation", "Files that are read", "Judging"

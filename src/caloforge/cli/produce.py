@@ -35,6 +35,7 @@ from caloforge.cli.options import (
 )
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.extras import check_installed
 from caloforge.files import check_output
 from caloforge.limits import check_batch
 from caloforge.particles import particle_name
@@ -110,6 +111,7 @@ def produce(
 
 
 def _physics_line(physics: Physics, detector: Detector) -> str:
+    check_installed("geant4_pybind")
     physics.check(detector)
     return physics_line(physics)
 

@@ -53,7 +53,7 @@ def runs(
         return
     words = [(row["name"], row["detector"], row["incidents"], row["model"], " + ".join(map(str, row["showers"])))
              for row in rows]  # fmt: skip
-    console.print(*aligned([TITLES, *words]), sep="\n", markup=False)
+    console.print(*aligned([TITLES, *words]), sep="\n")
     console.print("showers: for training, to select the weights, for the test; `run` and `train` take the names")
 
 

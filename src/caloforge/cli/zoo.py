@@ -41,11 +41,10 @@ def models(
     elif as_json:
         print(json.dumps([_entry(one) for one in ([name] if name else zoo.names())]))  # noqa: T201
     elif name is None:
-        console.print(*_list(), sep="\n", markup=False)
-        console.print("`caloforge models NAME` prints a card, `caloforge models --kinds` what can be trained.",
-                      markup=False)  # fmt: skip
+        console.print(*_list(), sep="\n")
+        console.print("`caloforge models NAME` prints a card, `caloforge models --kinds` what can be trained.")
     else:
-        console.print(*_card(name), sep="\n", markup=False)
+        console.print(*_card(name), sep="\n")
 
 
 def _read(name: str) -> tuple[ModelCard, Row]:

@@ -26,7 +26,7 @@ INK, BAND = "#1b1d22", "#8a919c"
 PALETTE = ("#2a78d6", "#e2703a", "#12a07a", "#a952c8", "#c99700", "#0e9bb0", "#db4a7e", "#7a8b2a")
 DASHED = (0, (3, 2))
 WIDTH, HEIGHT = 10.0, 8.2  # inches of a panel with its ratio; the page scales them down, the fonts of ROOT's style too
-LEFT, RIGHT = 0.17, 0.97  # shares of the width
+LEFT, RIGHT = 0.17, 0.955  # shares of the width; half of a tick's label fits beside the axes
 BOTTOM, POWER = 1.03, 0.45  # inches below, and above for the power of ten of the ticks
 LARGEST, LEGIBLE, MOST_LETTERS = 21.0, 15.0, 30  # sizes [pt] and number of the letters of a sample's name
 LETTER, MARKER = 0.62, 3.2  # width of a letter, and of a line with its gaps, in sizes of letters
@@ -41,6 +41,7 @@ STYLE: Any = {
     "axes.linewidth": 1.5,
     "axes.labelsize": "small",
     "axes.labelpad": 10,
+    "xtick.major.pad": 10,  # else the first label meets that of the lowest tick in y
     **dict.fromkeys(("xtick.minor.visible", "ytick.minor.visible"), False),  # half of the time to draw
     "axes.titley": 1.0,  # else matplotlib measures all labels once more
 }

@@ -48,7 +48,7 @@ class Run:
         self.given, self.folder, self.workers, self.devices = config, folder, workers, devices
         shared = config.showers.folder
         self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False, soft_wrap=True, markup=False)
         self.manifest = Manifest(folder)
         detector = detector_of(config.detector, config.showers.particle)
         assert detector is not None

@@ -49,7 +49,7 @@ def _is_done(step: Step, manifest: Manifest, console: Console) -> bool:
     damaged = manifest.damaged(step.results)
     for file in damaged:
         how = "damaged" if file.exists() else "missing"
-        console.print(f"{file} is {how}: {step.title} is done again", markup=False)
+        console.print(f"{file} is {how}: {step.title} is done again")
         file.unlink(missing_ok=True)
     return not damaged and manifest.has(step.results)
 

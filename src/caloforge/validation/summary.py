@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich.table import Table
+from rich.text import Text
 
 Metrics = dict[str, Any]
 Verdict = Literal["floor", "good", "near", "far", "plain"]
@@ -263,18 +264,18 @@ def summary_table(metrics: Metrics) -> Table:
     for name in rows:
         table.add_column(name, justify="right")
     verdicts = [overall(metrics, found) for found in metrics["candidates"].values()]
-    table.add_row("verdict", "", *(f"[{STYLES[one.verdict]}]{one.word}[/]" for one in verdicts))
+    table.add_row("verdict", "", *(Text(one.word, STYLES[one.verdict]) for one in verdicts))
     for i, column in enumerate(columns):
         table.add_row(column.label, *(_shown(row[i]) for row in rows.values()))
         if column.key == "auc":
             samples = (metrics["floor"], *metrics["candidates"].values())
-            table.add_row("told apart at, showers", *(f"[dim]{told_apart(found)}[/]" for found in samples))
+            table.add_row("told apart at, showers", *(Text(told_apart(found), "dim") for found in samples))
     return table
 
 
-def _shown(cell: Cell) -> str:
-    note = f"\n[dim]{cell.note}[/]" if cell.note else ""
-    return f"[{STYLES[cell.verdict]}]{cell.text}[/]{note}"
+def _shown(cell: Cell) -> Text:
+    note = [(f"\n{cell.note}", "dim")] if cell.note else []
+    return Text.assemble((cell.text, STYLES[cell.verdict]), *note)
 
 
 def where_it_shows(metrics: Metrics) -> list[str]:

@@ -159,12 +159,15 @@ def test_a_field_that_is_set_after_the_hook_is_told_once(play):
     assert "magnetic field" not in play("two").said
 
 
-def test_the_example_speeds_up_an_application_in_ten_lines():
+@pytest.mark.parametrize(("fast", "particle"), [("gflash", "e-"), ("wgan-gp-calogan-small", "e+")])
+def test_the_example_speeds_up_an_application_in_ten_lines(fast, particle):
+    """It shoots what the simulator knows."""
     example = Path(__file__).parents[3] / "examples" / "hook_in_geant4.py"
     marks = re.findall(r"  # (\d+)$", example.read_text(), re.MULTILINE)
     assert sorted(map(int, marks)) == list(range(1, 11))
-    command = [sys.executable, example, "--fast", "gflash"]
+    command = [sys.executable, example, "--fast", fast]
     done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
     energy, share = re.search(r"([\d.]+) MeV per event, (\d+)% of it fast", done.stdout).groups()
+    assert f" {particle} of 5000 MeV" in done.stdout
     assert 4900 < float(energy) < 5000
     assert share == "100"
