@@ -30,20 +30,32 @@ from caloforge.simulators import GEANT4, candidate, create, labelled
 from caloforge.simulators.geant4 import Physics
 
 if TYPE_CHECKING:
+    from caloforge.training import Listener
     from caloforge.training.run import RunFolder
 
 
 class Run:
     """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
 
+    Args:
+        config: of the run.
+        folder: the run directory.
+        workers: parallel workers of Geant4; all cores by default.
+        listener: called with the losses of each evaluation of the training.
+
     Raises:
         InputError: the configuration is inconsistent.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None) -> None:
-        from caloforge.training import TrainingConfig
-
-        self.given, self.folder, self.workers = config, folder, workers
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        *,
+        workers: int | None = None,
+        listener: "Listener | None" = None,
+    ) -> None:
+        self.given, self.folder, self.workers, self.listener = config, folder, workers, listener
         shared = config.showers.folder
         self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
         self.console = Console(highlight=False, soft_wrap=True)
@@ -54,12 +66,7 @@ class Run:
         self.own = OwnShowers(config.showers, detector) if config.showers.from_files else None
         self.config = config = self.own.complete(config) if self.own else config
         self.source = Source.from_config(config.beam, self.detector)
-        learning = {
-            "model": config.model,
-            "training": {"seed": config.seed, **config.training},
-            "teacher": config.teacher,
-        }
-        self.learning = TrainingConfig.build(learning, config.name)
+        self.learning = config.learning()
         config.physics.check(self.detector)
         preflight.check_steps(config, self.learning, self.detector, self.source, drawn=self.own is None)
 
@@ -92,8 +99,9 @@ class Run:
 
     @cached_property
     def wanted(self) -> dict[str, Any]:
-        """The config in its saved form."""
-        return self.given.model_dump(mode="json", exclude_none=True)
+        """The config in its saved form; the timing of a run from files, which they decide, only where it is given."""
+        decided = {"bench"} if self.own and "bench" not in self.given.model_fields_set else set()
+        return self.given.model_dump(mode="json", exclude_none=True, exclude={"search", *decided})
 
     def open(self, *, resume: bool, force: bool) -> None:
         """Make the run directory, or continue in an existing one.
@@ -115,7 +123,7 @@ class Run:
                 self.manifest.clear()
             self.paths.showers_folder.mkdir(parents=True, exist_ok=True)
             results = (file for step in self.steps for file in step.results)
-            self.manifest.begin([self.paths.config, self.training.best_file, *results])
+            self.manifest.begin([self.paths.config, self.paths.selection, self.training.best_file, *results])
             write_text(self.paths.config, tomli_w.dumps(self.wanted))
 
     def _check_folder(self, *, resume: bool, force: bool) -> None:
@@ -198,7 +206,7 @@ class Run:
         whole = self.learning.training.buffer is None
         with open_showers(self.paths.showers("train"), self.detector, whole=whole) as training:
             summary = train(self.learning, training, self.showers("select"), self.paths.training,
-                            scorer=scorer, resume=True)  # fmt: skip
+                            scorer=scorer, listener=self.listener, resume=True, quiet=self.console.quiet)  # fmt: skip
         self.console.print(summary.line)
         if summary.remark:
             self.console.print(f"Warning: {summary.remark}")

@@ -15,7 +15,7 @@ from caloforge.training.picking import Scorer
 from caloforge.training.run import RunFolder, load_state
 from caloforge.training.separation import check_separate, fingerprint
 from caloforge.training.summary import TrainingSummary
-from caloforge.training.trainer import Trainer
+from caloforge.training.trainer import Listener, Trainer
 
 
 def train(
@@ -25,6 +25,7 @@ def train(
     run: Path,
     *,
     scorer: Scorer | None = None,
+    listener: Listener | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
@@ -38,6 +39,8 @@ def train(
         selection: other showers of the same detector; their loss picks the weights.
         run: folder to make, or to continue with `resume`.
         scorer: judge that `select = "auc"` asks for.
+        listener: called with each line of losses.jsonl once its checkpoint is written. What it raises ends the
+            training, which a resumed one continues.
         resume: continue from the last checkpoint, if there is one.
         quiet: show no progress bar.
 
@@ -53,7 +56,7 @@ def train(
     run.mkdir(exist_ok=True)
     with claim(run):
         folder = _open(config, training, selection, run, resume=resume)
-        trainer = Trainer(config, training, selection, folder, scorer)
+        trainer = Trainer(config, training, selection, folder, scorer, listener)
         try:
             if resume and folder.has_begun:
                 trainer.restore(load_state(folder.checkpoint_file))
