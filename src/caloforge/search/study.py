@@ -207,8 +207,7 @@ class SharedStudy:
         return Path(self.space.given.showers.folder or self.folder / "showers").absolute()
 
     def _set_sampler(self, number: int) -> None:
-        with quiet():
-            self.study.sampler = sampler(self.space.search, self.space.given.seed, number)
+        self.study.sampler = sampler(self.space.search, self.space.given.seed, number)
 
     def leave(self, taken: Taken) -> None:
         """Let another process, or a resumed search, go on with a trial that this one was told to stop."""
@@ -244,7 +243,8 @@ def sampler(search: SearchConfig, seed: int, number: int) -> "optuna.samplers.Ba
     word = int(sequence(seed, number, "search").generate_state(1)[0])
     if search.sampler == "random":
         return optuna.samplers.RandomSampler(seed=word)
-    return optuna.samplers.TPESampler(seed=word, n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
+    with quiet():
+        return optuna.samplers.TPESampler(seed=word, n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
 
 
 def pruner(search: SearchConfig) -> "optuna.pruners.BasePruner":
