@@ -1,6 +1,6 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; all steps resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from rich.console import Console
 
 from caloforge import units
 from caloforge.claims import claim
-from caloforge.config import read_file
+from caloforge.config import parse_toml
 from caloforge.errors import InputError
-from caloforge.files import check_lengths, check_writable, write_text
+from caloforge.files import check_lengths, check_writable, read_text, write_text
 from caloforge.production import Order, Source, produce
 from caloforge.runs import preflight
 from caloforge.runs.config import NAMES, RunConfig
@@ -48,12 +48,7 @@ class Run:
     """
 
     def __init__(
-        self,
-        config: RunConfig,
-        folder: Path,
-        *,
-        workers: int | None = None,
-        listener: "Listener | None" = None,
+        self, config: RunConfig, folder: Path, *, workers: int | None = None, listener: "Listener | None" = None
     ) -> None:
         self.given, self.folder, self.workers, self.listener = config, folder, workers, listener
         shared = config.showers.folder
@@ -113,12 +108,12 @@ class Run:
         if force or not self.training.model_file.exists():
             preflight.check_teacher(self.config, self.learning)
         check_lengths(self.paths.report / self.paths.model.name)
-        self._check_folder(resume=resume, force=force)
+        self.check_folder(resume=resume, force=force)
         for folder in (self.folder, self.paths.showers_folder):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
         self.folder.mkdir(parents=True, exist_ok=True)
         with claim(self.folder):
-            self._check_folder(resume=resume, force=force)
+            self.check_folder(resume=resume, force=force)
             if force:
                 self.manifest.clear()
             self.paths.showers_folder.mkdir(parents=True, exist_ok=True)
@@ -126,8 +121,12 @@ class Run:
             self.manifest.begin([self.paths.config, self.paths.selection, self.training.best_file, *results])
             write_text(self.paths.config, tomli_w.dumps(self.wanted))
 
-    def _check_folder(self, *, resume: bool, force: bool) -> None:
-        """Check that the run directory may be made, replaced or continued; later steps may have been changed."""
+    def check_folder(self, *, resume: bool, force: bool) -> None:
+        """Check that the run directory may be made, replaced or continued; later steps may have been changed.
+
+        Raises:
+            InputError: it may not.
+        """
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file; give a folder with --out")
         if not self.folder.exists() or not any(path.suffix != ".lock" for path in self.folder.iterdir()):
@@ -286,12 +285,14 @@ def load(
     out: Path | None,
     workers: int | None = None,
     change: Callable[[Physics], Physics] = lambda physics: physics,
+    absent: Mapping[str, Any] | None = None,
 ) -> Run:
-    """A run from its config file, in `out` or runs/NAME, with its physics changed.
+    """A run from its config file, in `out` or runs/NAME, with its physics changed, and with tables that are `absent`.
 
     Raises:
         InputError: the config is inconsistent.
     """
-    found: RunConfig = read_file(RunConfig, config)
+    values = parse_toml(read_text(config), str(config))
+    found: RunConfig = RunConfig.build({**(absent or {}), **values}, str(config))
     found = found.model_copy(update={"physics": change(found.physics)})
     return Run(found, out or Path("runs") / found.name, workers=workers)

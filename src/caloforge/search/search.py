@@ -78,7 +78,7 @@ class Search:
             InputError: too few selection showers; a folder that holds another search, or other files, or one that is
                 not to be resumed; a storage that cannot be opened or holds another search; or changed showers.
         """
-        check_selection(self._default_run, self.space.search)
+        check_selection(self._default_run, self.space.search.recipe)
         check_lengths(self.study.trial_folder(0) / self._default_run.paths.model.name)
         if not (begun := self._check_folder(resume=resume)):
             self.study.check_free()

@@ -14,7 +14,6 @@ from caloforge.errors import InputError
 from caloforge.files import write_text
 from caloforge.runs import Run
 from caloforge.runs.config import RunConfig
-from caloforge.search.config import SearchConfig
 from caloforge.seeds import next_seed
 from caloforge.simulators import candidate, create
 from caloforge.training import Listener
@@ -50,15 +49,15 @@ SCORES: dict[str, Callable[[Outcome], float]] = {
 """Objectives, which are minimised."""
 
 
-def check_selection(run: Run, search: SearchConfig) -> None:
+def check_selection(run: Run, recipe: str) -> None:
     """Check that the judge of a search has showers enough.
 
     Raises:
         InputError: an unknown recipe, or too few selection showers.
     """
-    least = find_recipe(search.recipe).folds * FEWEST
+    least = find_recipe(recipe).folds * FEWEST
     if (n := run.config.showers.sizes[1]) < least:
-        raise InputError(f"[search] judges on the selection showers: [showers] select = {least} or more, not {n}")
+        raise InputError(f"a search judges on the selection showers: [showers] select = {least} or more, not {n}")
 
 
 def prepared(config: RunConfig, folder: Path, listener: Listener | None = None) -> Run:
@@ -72,8 +71,12 @@ def prepared(config: RunConfig, folder: Path, listener: Listener | None = None) 
     return run
 
 
-def do(run: Run, search: SearchConfig) -> Outcome:
+def do(run: Run, recipe: str) -> Outcome:
     """Train, export, judge and time; what an earlier process has finished of it is kept.
+
+    Args:
+        run: of the trial.
+        recipe: whose judge tells drawn showers from the selection showers.
 
     Raises:
         InputError: the folder is of another config.
@@ -83,18 +86,18 @@ def do(run: Run, search: SearchConfig) -> Outcome:
     run.open(resume=True, force=False)
     run.execute(last=LAST)
     with claim(run.folder):
-        found = _judge(run, search)
+        found = _judge(run, recipe)
         ms = _time(run)
         outcome = Outcome(*found, ms, time.perf_counter() - begin)
         write_text(run.paths.selection, json.dumps(outcome.__dict__, indent=1))
     return outcome
 
 
-def _judge(run: Run, search: SearchConfig) -> tuple[float, float, str]:
+def _judge(run: Run, recipe: str) -> tuple[float, float, str]:
     """AUC, error and strongest member on the selection showers."""
-    recipe, seed, reference = find_recipe(search.recipe), run.config.seed, run.showers("select")
+    chosen, seed, reference = find_recipe(recipe), run.config.seed, run.showers("select")
     drawn = candidate(str(run.paths.model), reference, next_seed(seed))
-    verdict = judge(reference, drawn, seed=seed, folds=recipe.folds, members=recipe.judges, curve=())
+    verdict = judge(reference, drawn, seed=seed, folds=chosen.folds, members=chosen.judges, curve=())
     return float(verdict.auc.mean), float(verdict.auc.error), verdict.auc.member
 
 

@@ -58,7 +58,7 @@ def _do(study: SharedStudy, taken: Taken, say: Say) -> None:
         _fail(study, taken, str(error), say)
         return
     try:
-        outcome = do(run, study.space.search)
+        outcome = do(run, study.space.search.recipe)
     except _Pruned:
         study.prune(taken)
         say(f"trial {taken.number}: pruned")
