@@ -16,7 +16,7 @@ from caloforge.cli import app, main
 from caloforge.errors import InputError, RunError
 from caloforge.runs.config import RunConfig
 from caloforge.runs.listing import find_runs
-from caloforge.search import worker
+from caloforge.search import study, worker
 from caloforge.search.schema import SearchFile
 from caloforge.search.search import Search
 from caloforge.search.study import MOST_LOST
@@ -93,15 +93,15 @@ def test_the_best_are_those_that_no_other_beats(config, tmp_path):
 
 
 def test_a_trial_whose_process_died_is_taken_up_again(config, tmp_path):
-    study = search(config, tmp_path / "out").study
-    first = study.take(3)
+    mine = search(config, tmp_path / "out").study
+    first = mine.take(3)
     assert (first.number, first.again) == (0, False)
-    second = study.take(3)  # the first is in living hands
+    second = mine.take(3)  # the first is in living hands
     assert second.number == 1
     first.claim.release()  # as a killed process's
-    again = study.take(3)
+    again = mine.take(3)
     assert (again.number, again.again, again.values) == (0, True, first.values)
-    study.finish(again, [0.1, 1.0], {"auc": 0.6, "auc_error": 0.01, "ms": 1.0})
+    mine.finish(again, [0.1, 1.0], {"auc": 0.6, "auc_error": 0.01, "ms": 1.0})
     second.claim.release()
     found = search(config, tmp_path / "out", resume=True).run(3, silent)
     assert (found.ended, found.lost, found.retried) == (3, 2, 2)
@@ -109,14 +109,38 @@ def test_a_trial_whose_process_died_is_taken_up_again(config, tmp_path):
     assert [trial.state for trial in found.trials] == ["complete"] * 3
 
 
+def test_a_trial_that_ends_at_this_moment_is_not_lost(config, tmp_path, monkeypatch):
+    found = search(config, tmp_path / "out").study
+    first = found.take(2)
+
+    def ends(_):
+        found.finish(first, [0.1, 1.0], {})
+        return False
+
+    monkeypatch.setattr(study, "is_held", ends)
+    assert found.take(2).number == 1
+    assert "lost" not in found.trials()[0].user_attrs
+
+
+def test_a_study_of_others_is_left_alone(config, tmp_path):
+    """Also where it has the name of the search and none of its marks."""
+    optuna = pytest.importorskip("optuna")
+    url = f"sqlite:///{tmp_path / 'theirs.db'}"
+    theirs = optuna.create_study(study_name="tiny", storage=url)
+    theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    with pytest.raises(InputError, match="holds another search called 'tiny'"):
+        search(config, tmp_path / "out", url)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_trial_that_kills_every_process_ends(config, tmp_path):
-    study = search(config, tmp_path / "out").study
+    mine = search(config, tmp_path / "out").study
     for _ in range(MOST_LOST):
-        taken = study.take(2)
+        taken = mine.take(2)
         assert taken.number == 0
         taken.claim.release()
-    assert study.take(2).number == 1
-    assert study.trials()[0].user_attrs["reason"] == f"{MOST_LOST} processes died in it"
+    assert mine.take(2).number == 1
+    assert mine.trials()[0].user_attrs["reason"] == f"{MOST_LOST} processes died in it"
 
 
 def test_a_stopped_trial_is_not_a_lost_one(config, tmp_path, monkeypatch):

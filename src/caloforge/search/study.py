@@ -91,9 +91,9 @@ class SharedStudy:
                 self.study = optuna.create_study(storage=storage, study_name=self.name, directions=directions,
                                                  pruner=pruner(self.space.search))  # fmt: skip
         found = self.study.user_attrs
-        if not found:
-            self.study.set_user_attr(FINGERPRINT, identity)
+        if FINGERPRINT not in found and not self.study.get_trials(deepcopy=False):
             self.study.set_user_attr(SHOWERS, showers)
+            self.study.set_user_attr(FINGERPRINT, identity)
         elif found.get(FINGERPRINT) != identity:
             raise InputError(self._taken)
         elif showers not in (None, found.get(SHOWERS)):
@@ -150,8 +150,9 @@ class SharedStudy:
     def take(self, total: int) -> Taken | None:
         """Take up a lost trial, or begin a new one; None if all of `total` have begun and are in living hands."""
         with self.claimed():
-            for one in self.running():
-                if not is_held(self._claim_of(one.number)) and (taken := self._take_again(one)):
+            free = {one.number for one in self.running() if not is_held(self._claim_of(one.number))}
+            for one in self.running():  # read anew: a trial that has just ended was released after that
+                if one.number in free and (taken := self._take_again(one)):
                     return taken
             return self._take_new() if len(self.trials()) < total else None
 
