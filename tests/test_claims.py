@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from caloforge import claims
-from caloforge.claims import claim
+from caloforge.claims import claim, is_held
 from caloforge.errors import InputError, RunError
 from caloforge.files import lock_name
 
@@ -184,3 +184,16 @@ def test_what_a_killed_taker_left_does_not_stop_the_next(path):
     lock_name(path).with_suffix(".takeover").touch()
     claim(path, say=lambda _: None).release()
     assert not everything(path)
+
+
+def test_whether_a_claim_is_held_is_told_at_once(path):
+    assert not is_held(path)
+    with claim(path):
+        assert is_held(path)
+    assert not is_held(path)
+    killed(path)
+    assert not is_held(path)
+    lock_name(path).write_text(json.dumps(ELSEWHERE))
+    assert is_held(path)
+    time.sleep(1.2)  # without a heartbeat
+    assert not is_held(path)

@@ -97,6 +97,17 @@ def test_from_a_file_to_a_judged_model(folder, tmp_path, monkeypatch):
     again.execute()
 
 
+def test_the_saved_config_is_one_of_the_same_run(folder, tmp_path, small, toy):
+    """Files decide at which energy the model is timed, so that no other energy is saved."""
+    showers = toy(small, N, seed=1)
+    cold = replace(showers, incidents=replace(showers.incidents, energy=showers.incidents.energy / 100))
+    write(tmp_path / "cold.h5", replace(cold, energies=cold.energies / 100))
+    text = (folder / "run.toml").read_text().replace('competitors = ["gflash"]', "")
+    (tmp_path / "run.toml").write_text(text.replace(str(folder / "mine.hdf5"), str(tmp_path / "cold.h5")))
+    quiet(runs.load(tmp_path / "run.toml", tmp_path / "run")).open(resume=False, force=False)
+    quiet(runs.load(tmp_path / "run" / "config.toml", tmp_path / "run")).open(resume=True, force=False)
+
+
 def test_a_changed_file_is_noticed(folder, tmp_path, small, toy):
     write(tmp_path / "a.h5", toy(small, N, seed=1))
     text = (folder / "run.toml").read_text().replace(str(folder / "mine.hdf5"), str(tmp_path / "a.h5"))

@@ -9,6 +9,7 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from caloforge.errors import InputError
 from caloforge.processes import Process
 from caloforge.production import Source, SourceConfig
 from caloforge.runs import RunConfig
+from caloforge.runs.learning import area
 from caloforge.showers import read, write
 from caloforge.simulators import create
 from caloforge.validation.recipes import RECIPES
@@ -99,9 +101,9 @@ def test_what_the_last_steps_would_refuse_is_refused_first(config, tmp_path, old
         runs.load(tmp_path / "run.toml", tmp_path / "run")
 
 
-def test_the_judge_that_picks_weights_tells_showers_apart(config, tmp_path, toy, small):
+def test_the_judge_that_picks_weights_tells_showers_apart(toy, small):
     """Equal samples within five errors of one half, lost hits plainly; the same when asked again."""
-    judge = runs.load(config, tmp_path).area
+    judge = partial(area, 1)
     reference, same = toy(small, 300, seed=1), toy(small, 300, seed=2)
     cut = replace(same, energies=np.where(same.energies > 1, same.energies, 0).astype(np.float32))
     assert judge(reference, same) == pytest.approx(0.5, abs=0.12)

@@ -111,6 +111,14 @@ def claim(path: Path, *, wait: bool = False, say: Callable[[str], None] = _to_st
     return Claim(path, lock, descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process that is not known to be dead has claimed an output or a folder."""
+    path = path.absolute()
+    lock = lock_name(path.parent.resolve() / path.name)
+    owner = _owner(lock)
+    return owner is not None and not _is_gone(owner, lock)
+
+
 def _acquire(path: Path, lock: Path, wait: bool, say: Callable[[str], None]) -> int:
     told, first_beat = False, None
     while (descriptor := _create(path, lock)) is None:

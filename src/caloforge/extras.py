@@ -18,6 +18,7 @@ EXTRAS = {
     "jinja2": "report",
     "hist": "report",
     "distributed": "cluster",
+    "optuna": "search",
     "openvino": "cpp",
     "uproot": "files",
     "awkward": "files",
@@ -26,6 +27,7 @@ EXTRAS = {
 }
 VALIDATION = ("torch", "sklearn", "lightgbm", "matplotlib", "mplhep", "jinja2")
 TRAINING = ("torch", "onnx", "onnxscript")
+SEARCH = ("optuna",)
 ROOT_FILES = ("uproot", "awkward")
 GEANT4 = ("geant4_pybind", "xraydb")
 

@@ -14,7 +14,7 @@ from caloforge.simulators import GEANT4, create
 CHAIN = 3.8  # time of the quickstart's whole chain over that of its Geant4 showers
 SHARE = 0.9  # share of the minutes that is planned
 WARMING, TIMED = 2, 10  # showers per worker
-FEWEST = {"train": 400, "select": 100, "test": 400}
+FEWEST = {"train": 400, "select": 120, "test": 400}  # 120: a judge of three folds
 FEWEST_STEPS = 200
 
 Say = Callable[[str], None]

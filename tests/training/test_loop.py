@@ -216,3 +216,25 @@ def test_two_trainings_in_one_folder_are_told_apart(samples, tmp_path, monkeypat
     monkeypatch.setattr(Trainer, "_train_step", rivalling_step)
     train(config(steps=2), *samples, tmp_path / "run", quiet=True)
     assert "is being written by process" in refused[0]
+
+
+def test_a_listener_hears_every_evaluation_and_may_end_the_training(samples, unbroken, tmp_path):
+    """It hears an evaluation once its checkpoint is written, so that a resumed training goes on after it."""
+    heard = []
+
+    class EndedError(Exception):
+        pass
+
+    def listen(line):
+        heard.append(line["step"])
+        if len(heard) == 2:
+            raise EndedError
+
+    run = tmp_path / "run"
+    with pytest.raises(EndedError):
+        train(config(), *samples, run, listener=listen, quiet=True)
+    assert heard == [7, 14]
+    assert load_state(run / "checkpoint.pt")["step"] == 14
+    train(config(), *samples, run, listener=listen, resume=True, quiet=True)
+    assert heard == [7, 14, 21]
+    assert same(load_state(run / "model.pt"), load_state(unbroken[0] / "model.pt"))

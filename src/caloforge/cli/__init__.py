@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from caloforge import __version__, terminal
-from caloforge.cli import describe, files, judge, learn, produce, run, study, zoo
+from caloforge.cli import describe, files, judge, learn, produce, run, search, study, zoo
 from caloforge.errors import InputError, RunError
 from caloforge.extras import EXTRAS, missing
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     epilog="Example: `caloforge run quickstart`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, produce, learn, judge, study, files, zoo, describe):
+for module in (run, search, produce, learn, judge, study, files, zoo, describe):
     module.register(app)
 
 

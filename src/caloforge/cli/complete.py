@@ -52,6 +52,13 @@ def configs(incomplete: str) -> list[str]:
     return _begins(incomplete, [*run_names(), *_files(incomplete, ".toml")])
 
 
+def searches(incomplete: str) -> list[str]:
+    """Named searches, and TOML files of this folder."""
+    from caloforge.named_runs import SEARCHES, run_names
+
+    return _begins(incomplete, [*run_names(SEARCHES), *_files(incomplete, ".toml")])
+
+
 def recipes(incomplete: str) -> list[str]:
     """Recipes of the classifiers."""
     from caloforge.validation.recipes import RECIPES

@@ -55,6 +55,7 @@ def train(
     """Train a run's model; produce its showers first if they are missing."""
     check_installed(*TRAINING)
     from caloforge import runs
+    from caloforge.runs import learning
     from caloforge.training.devices import available, check_devices, follows
     from caloforge.training.threads import use_threads
 
@@ -63,7 +64,7 @@ def train(
         use_threads(threads if threads is not None else max(1, available() // devices))
     whole = runs.load(config_file(config), out, workers, devices)
     if follows():
-        whole.follow()
+        learning.follow(whole)
         return
     whole.open(resume=resume, force=force)
     whole.execute(last="training")

@@ -1,6 +1,7 @@
 """`run`: run the whole chain from a config."""
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from caloforge.cli.options import (
 )
 from caloforge.cli.runs import show_runs
 from caloforge.config import read_file
+from caloforge.errors import InputError
 from caloforge.extras import GEANT4, TRAINING, VALIDATION, check_installed
 from caloforge.named_runs import config_file, run_names
 
@@ -77,6 +79,14 @@ def run(
         float | None,
         typer.Option(min=1, help="Make fewer showers and steps if the run would take longer.", rich_help_panel=WORK),
     ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto",
+            rich_help_panel=WORK,
+            help="With --minutes: choose the model among few by short trainings; [model] may be left out.",
+        ),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -89,13 +99,19 @@ def run(
     from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
-    whole = runs.load(config_file(config), out, workers, change=lambda base: chosen_physics(physics, cut, base))
+    begun, absent = time.monotonic(), _absent(search, minutes)
+    whole = runs.load(config_file(config), out, workers,
+                      change=lambda base: chosen_physics(physics, cut, base), absent=absent)  # fmt: skip
     if whole.own is None:
         check_installed(*GEANT4)
     if minutes is not None:
         whole = fit_to_minutes(whole, minutes, console.print, anew=force)
     if whole.own is None:
         console.print(physics_line(whole.config.physics))
+    if search is not None and minutes is not None:
+        from caloforge.search.auto import chosen
+
+        whole = chosen(whole, minutes, begun, console.print, resume=resume, force=force)
     whole.open(resume=resume, force=force)
     whole.execute()
     paths = whole.paths
@@ -104,3 +120,16 @@ def run(
     if whole.own is None:
         console.print(whole.inside_line())
     console.print(f"model: {paths.model}\nreport: {paths.page}")
+
+
+def _absent(search: str | None, minutes: float | None) -> dict[str, Any] | None:
+    """Tables that a config may leave out."""
+    if search is None:
+        return None
+    if search != "auto":
+        raise InputError(f"--search {search}: the one built-in search is 'auto'; others are for `caloforge search`")
+    if minutes is None:
+        raise InputError("--search auto needs --minutes, the time for everything")
+    from caloforge.search.auto import FIRST
+
+    return {"model": FIRST}

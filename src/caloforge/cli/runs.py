@@ -39,18 +39,24 @@ def table(found: "list[Found]", keys: list[str]) -> Table:
     drawn.add_column("run", overflow="fold")
     for head in ("model", *keys):
         drawn.add_column(head, overflow="fold")
-    for head in ("steps", "held-out loss", "AUC", "ms, batch 1", "x Geant4", "training [min]"):
+    searched = any(run.selection_auc is not None for run in found)
+    heads = ("steps", "held-out loss", "AUC", "ms, batch 1", "x Geant4", "training [min]")
+    for head in (*heads, *(("AUC, selection",) if searched else ())):
         drawn.add_column(head, justify="right")
     for run in found:
-        drawn.add_row(run.path, run.kind, *(_text(run.config.get(key)) for key in keys), *_figures(run))
+        last = [_area(run.selection_auc, run.selection_error)] if searched else []
+        drawn.add_row(run.path, run.kind, *(_text(run.config.get(key)) for key in keys), *_figures(run), *last)
     return drawn
 
 
 def _figures(run: "Found") -> list[str]:
     steps = "-" if run.steps is None else f"{run.steps}{'' if run.trained else ' so far'}"
-    auc = "-" if run.auc is None else f"{run.auc:.3f} +- {run.auc_error:.3f}"
     factor = f"{run.geant4_ms / run.ms:.3g}" if run.geant4_ms and run.ms else "-"
-    return [steps, _text(run.held_out), auc, _text(run.ms), factor, _text(run.minutes)]
+    return [steps, _text(run.held_out), _area(run.auc, run.auc_error), _text(run.ms), factor, _text(run.minutes)]
+
+
+def _area(auc: float | None, error: float | None) -> str:
+    return "-" if auc is None else f"{auc:.3f} +- {error:.3f}"
 
 
 def _text(value: Any) -> str:

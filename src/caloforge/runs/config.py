@@ -1,14 +1,18 @@
 """The config of a named run."""
 
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from caloforge.config import PositiveEnergy, Strict
 from caloforge.limits import MAX_SHOWERS
 from caloforge.production import SourceConfig
+from caloforge.search.config import SearchConfig
 from caloforge.seeds import SEED_LIMIT
 from caloforge.simulators.geant4 import Physics
+
+if TYPE_CHECKING:
+    from caloforge.training import TrainingConfig
 
 Count = Annotated[int, Field(ge=1, le=MAX_SHOWERS)]
 File = Annotated[str, Field(min_length=1)]
@@ -117,6 +121,7 @@ class RunConfig(Strict):
         validation: validation of the exported model.
         inside: the model inside Geant4.
         bench: timing.
+        search: what `caloforge search` varies; a run does not read it.
         teacher: run directory of the trained model that a student learns from.
     """
 
@@ -132,6 +137,7 @@ class RunConfig(Strict):
     validation: ValidationConfig = ValidationConfig()
     inside: InsideConfig = InsideConfig()
     bench: BenchConfig = BenchConfig()
+    search: SearchConfig | None = None
 
     @model_validator(mode="after")
     def _incidents_are_known(self) -> Self:
@@ -145,3 +151,14 @@ class RunConfig(Strict):
         """The incidents; a run from files knows them once it has read the files."""
         assert self.incidents is not None
         return self.incidents
+
+    def learning(self) -> "TrainingConfig":
+        """Model and schedule with all defaults.
+
+        Raises:
+            InputError: a table `[model]` or `[training]` that does not fit.
+        """
+        from caloforge.training import TrainingConfig
+
+        tables = {"model": self.model, "training": {"seed": self.seed, **self.training}, "teacher": self.teacher}
+        return TrainingConfig.build(tables, self.name)

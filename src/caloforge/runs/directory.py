@@ -55,6 +55,11 @@ class RunDirectory:
         return self.path / "bench.json"
 
     @property
+    def selection(self) -> Path:
+        """Judgement on the selection showers, of a trial of a search."""
+        return self.path / "selection.json"
+
+    @property
     def report(self) -> Path:
         """Folder of the validation."""
         return self.path / "report"

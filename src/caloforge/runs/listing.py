@@ -32,6 +32,7 @@ class Found:
         minutes: of training.
         trained: whether the training has ended.
         auc, auc_error: headline on the test showers.
+        selection_auc, selection_error: headline on the selection showers, of a trial of a search.
         ms: per shower at batch 1.
         geant4_ms: of Geant4 at the first energy of the timing.
     """
@@ -46,6 +47,8 @@ class Found:
     trained: bool = False
     auc: float | None = None
     auc_error: float | None = None
+    selection_auc: float | None = None
+    selection_error: float | None = None
     ms: float | None = None
     geant4_ms: float | None = None
 
@@ -83,6 +86,7 @@ def read_run(folder: Path) -> Found | None:
         return None
     paths = RunDirectory(folder, name)
     told = _training(paths.training) | _timing(paths.bench, name) | _verdict(paths.metrics, name)
+    told |= _selection(paths.selection)
     return Found(str(folder), name, kind, flat(config), **told)
 
 
@@ -113,6 +117,13 @@ def _verdict(file: Path, name: str) -> Values:
     with suppress(InputError, ValueError, KeyError, TypeError):
         found = json.loads(read_text(file))["candidates"][name]["auc"]
         return {"auc": found["mean"], "auc_error": found["error"]}
+    return {}
+
+
+def _selection(file: Path) -> Values:
+    with suppress(InputError, ValueError, KeyError, TypeError):
+        found = json.loads(read_text(file))
+        return {"selection_auc": found["auc"], "selection_error": found["auc_error"]}
     return {}
 
 

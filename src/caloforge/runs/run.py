@@ -1,6 +1,6 @@
 """A named run: showers, training, export, Geant4 with the model inside, timing and report; all steps resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from rich.console import Console
 
 from caloforge import units
 from caloforge.claims import claim
-from caloforge.config import read_file
+from caloforge.config import parse_toml
 from caloforge.errors import InputError
-from caloforge.files import check_lengths, check_writable, write_text
+from caloforge.files import check_lengths, check_writable, read_text, write_text
 from caloforge.production import Order, Source, produce
 from caloforge.runs import preflight
 from caloforge.runs.config import NAMES, RunConfig
@@ -25,27 +25,38 @@ from caloforge.runs.steps import Step, execute
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers, read
 from caloforge.showers.foreign import detector_of
-from caloforge.showers.stored import open_showers
 from caloforge.simulators import GEANT4, candidate, create, labelled
 from caloforge.simulators.geant4 import Physics
 
 if TYPE_CHECKING:
-    from caloforge.training import TrainingSummary
-    from caloforge.training.devices import Group
+    from caloforge.training import Listener
     from caloforge.training.run import RunFolder
 
 
 class Run:
     """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
 
+    Args:
+        config: of the run.
+        folder: the run directory.
+        workers: parallel workers of Geant4; all cores by default.
+        listener: called with the losses of each evaluation of the training.
+
     Raises:
         InputError: the configuration is inconsistent.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, *, workers: int | None = None, devices: int = 1) -> None:
-        from caloforge.training import TrainingConfig
-
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        *,
+        workers: int | None = None,
+        devices: int = 1,
+        listener: "Listener | None" = None,
+    ) -> None:
         self.given, self.folder, self.workers, self.devices = config, folder, workers, devices
+        self.listener = listener
         shared = config.showers.folder
         self.paths = RunDirectory(folder, config.name, Path(shared) if shared else None)
         self.console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -56,12 +67,7 @@ class Run:
         self.own = OwnShowers(config.showers, detector) if config.showers.from_files else None
         self.config = config = self.own.complete(config) if self.own else config
         self.source = Source.from_config(config.beam, self.detector)
-        learning = {
-            "model": config.model,
-            "training": {"seed": config.seed, **config.training},
-            "teacher": config.teacher,
-        }
-        self.learning = TrainingConfig.build(learning, config.name)
+        self.learning = config.learning()
         config.physics.check(self.detector)
         preflight.check_steps(config, self.learning, self.detector, self.source, drawn=self.own is None)
 
@@ -94,8 +100,9 @@ class Run:
 
     @cached_property
     def wanted(self) -> dict[str, Any]:
-        """The config in its saved form."""
-        return self.given.model_dump(mode="json", exclude_none=True)
+        """The config in its saved form; the timing of a run from files, which they decide, only where it is given."""
+        decided = {"bench"} if self.own and "bench" not in self.given.model_fields_set else set()
+        return self.given.model_dump(mode="json", exclude_none=True, exclude={"search", *decided})
 
     def open(self, *, resume: bool, force: bool) -> None:
         """Make the run directory, or continue in an existing one.
@@ -107,21 +114,25 @@ class Run:
         if force or not self.training.model_file.exists():
             preflight.check_teacher(self.config, self.learning)
         check_lengths(self.paths.report / self.paths.model.name)
-        self._check_folder(resume=resume, force=force)
+        self.check_folder(resume=resume, force=force)
         for folder in (self.folder, self.paths.showers_folder):
             check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
         self.folder.mkdir(parents=True, exist_ok=True)
         with claim(self.folder):
-            self._check_folder(resume=resume, force=force)
+            self.check_folder(resume=resume, force=force)
             if force:
                 self.manifest.clear()
             self.paths.showers_folder.mkdir(parents=True, exist_ok=True)
             results = (file for step in self.steps for file in step.results)
-            self.manifest.begin([self.paths.config, self.training.best_file, *results])
+            self.manifest.begin([self.paths.config, self.paths.selection, self.training.best_file, *results])
             write_text(self.paths.config, tomli_w.dumps(self.wanted))
 
-    def _check_folder(self, *, resume: bool, force: bool) -> None:
-        """Check that the run directory may be made, replaced or continued; later steps may have been changed."""
+    def check_folder(self, *, resume: bool, force: bool) -> None:
+        """Check that the run directory may be made, replaced or continued; later steps may have been changed.
+
+        Raises:
+            InputError: it may not.
+        """
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file; give a folder with --out")
         if not self.folder.exists() or not any(path.suffix != ".lock" for path in self.folder.iterdir()):
@@ -191,37 +202,9 @@ class Run:
 
     def train(self) -> None:
         """Train the model on its devices, resuming from its checkpoint."""
-        from caloforge.training.devices import leading, own_command
+        from caloforge.runs.learning import train
 
-        with leading(self.devices, own_command(self.paths.config, self.folder)) as group:
-            summary = self._train(group)
-        self.console.print(summary.line)
-        if summary.remark:
-            self.console.print(f"Warning: {summary.remark}")
-
-    def follow(self) -> None:
-        """Take part in the training that another process leads."""
-        from caloforge.training.devices import joined
-
-        with joined() as group:
-            self._train(group)
-
-    def _train(self, group: "Group") -> "TrainingSummary":
-        from caloforge.training import train
-
-        group.agree(1)  # the showers are there when the leader comes here
-        scorer = self.area if self.learning.training.select == "auc" else None
-        whole = self.learning.training.buffer is None
-        with open_showers(self.paths.showers("train"), self.detector, whole=whole) as training:
-            return train(self.learning, training, self.showers("select"), self.paths.training,
-                         scorer=scorer, group=group, resume=True)  # fmt: skip
-
-    def area(self, reference: Showers, drawn: Showers) -> float:
-        """AUC of boosted trees on features that tell generated showers from Geant4's."""
-        from caloforge.validation.judges import judge
-
-        members, folds = ("trees_features",), preflight.SELECTION_FOLDS
-        return judge(reference, drawn, seed=self.config.seed, folds=folds, members=members, curve=()).auc.mean
+        train(self)
 
     def export(self) -> None:
         """Export the trained model to ONNX."""
@@ -291,12 +274,14 @@ def load(
     workers: int | None = None,
     devices: int = 1,
     change: Callable[[Physics], Physics] = lambda physics: physics,
+    absent: Mapping[str, Any] | None = None,
 ) -> Run:
-    """A run from its config file, in `out` or runs/NAME, with its physics changed.
+    """A run from its config file, in `out` or runs/NAME, with its physics changed, and with tables that are `absent`.
 
     Raises:
         InputError: the config is inconsistent.
     """
-    found: RunConfig = read_file(RunConfig, config)
+    values = parse_toml(read_text(config), str(config))
+    found: RunConfig = RunConfig.build({**(absent or {}), **values}, str(config))
     found = found.model_copy(update={"physics": change(found.physics)})
     return Run(found, out or Path("runs") / found.name, workers=workers, devices=devices)

@@ -17,7 +17,7 @@ from caloforge.training.picking import Scorer
 from caloforge.training.run import RunFolder, load_state
 from caloforge.training.separation import check_separate, fingerprint
 from caloforge.training.summary import TrainingSummary
-from caloforge.training.trainer import Trainer
+from caloforge.training.trainer import Listener, Trainer
 
 
 def train(
@@ -28,6 +28,7 @@ def train(
     *,
     scorer: Scorer | None = None,
     group: Group = ALONE,
+    listener: Listener | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainingSummary:
@@ -42,6 +43,8 @@ def train(
         run: folder that is created, or continued with `resume`.
         scorer: judge for `select = "auc"`.
         group: processes that train together, each of which is given the same showers.
+        listener: called with each line of losses.jsonl once its checkpoint is written. An exception that it raises ends
+            the training, which a resumed one continues.
         resume: whether to continue from the last checkpoint, if there is one.
         quiet: whether to hide the progress bar.
 
@@ -61,7 +64,7 @@ def train(
             _open(config, training, selection, run, resume=resume)
         group.agree(1)  # the others wait until the folder describes the training
         folder = RunFolder(run)
-        trainer = Trainer(config, training, selection, folder, scorer, group)
+        trainer = Trainer(config, training, selection, folder, scorer, group, listener)
         try:
             if resume and folder.has_begun:
                 trainer.restore(load_state(folder.checkpoint_file))

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,9 @@ from caloforge.training.run import RunFolder, save_state
 from caloforge.training.seeding import seeded
 from caloforge.training.summary import TrainingSummary
 
+Listener = Callable[[Mapping[str, float]], None]
+"""It is told step, seconds, loss and held-out figures of an evaluation."""
+
 HELD_OUT = 2000  # largest number of validation showers per evaluation
 
 
@@ -44,6 +48,7 @@ class Trainer:
         folder: RunFolder,
         scorer: Scorer | None = None,
         group: Group = ALONE,
+        listener: Listener | None = None,
     ) -> None:
         self.folder = folder
         self.schedule = config.training
@@ -62,7 +67,7 @@ class Trainer:
         taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
         self.optimiser_steps = taught or self.model.optimiser_steps()
         self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
-        self.selection, self.scorer = selection[:HELD_OUT], scorer
+        self.selection, self.scorer, self.listener = selection[:HELD_OUT], scorer, listener
         self.held_out = Batch.of(self.selection).to(self.device)
         permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
         self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
@@ -192,6 +197,8 @@ class Trainer:
         if self.board is not None:
             self.board.tell(line, self._rates(), self.average)
         save_state(self.folder.checkpoint_file, self.state())
+        if self.listener is not None:
+            self.listener(line)
 
     def _rates(self) -> dict[str, float]:
         """Learning rate, and showers per second since the training began."""

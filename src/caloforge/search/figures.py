@@ -1,0 +1,162 @@
+"""Figures of a search: the objectives of its trials, importances of the fields, and parallel coordinates."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from caloforge.report.style import BAND, HEIGHT, INK, PALETTE, WIDTH, Figure, Labels, finish, plain, styled
+from caloforge.search.schema import SearchFile, TrialResult
+from caloforge.search.space import label
+
+NAMES = {"auc": "AUC, distance from 0.5", "ms": "ms per shower, batch 1"}
+DEFAULT = PALETTE[1]  # the config as given
+BEST = PALETTE[0]
+LETTERS = 15  # size of small letters [pt]
+WIDE = 2.0  # width of the parallel coordinates over that of other figures
+SPREAD = 20.0  # highest over lowest value of an axis that is logarithmic
+
+Values = dict[str, Any]
+
+
+class Look(NamedTuple):
+    """How a line is drawn: colour, width [pt], order."""
+
+    colour: str
+    width: float
+    order: float
+
+
+def all_figures(found: SearchFile) -> list[Figure]:
+    """The figures of a search with at least one complete trial; none without."""
+    complete = [trial for trial in found.trials if trial.state == "complete"]
+    if not complete:
+        return []
+    with styled():
+        scatter = [front(found, complete)] if len(found.objectives) > 1 else [history(found, complete)]
+        bars = [importances(name, shares) for name, shares in found.importances.items() if shares]
+        return [*scatter, *bars, parallel(found, complete)]
+
+
+def score(trial: TrialResult, objective: str) -> float:
+    """Value of an objective of a complete trial."""
+    if objective == "auc":
+        assert trial.auc is not None
+        return abs(trial.auc - 0.5)
+    value = getattr(trial, objective)
+    return float(value)
+
+
+def front(found: SearchFile, complete: list[TrialResult]) -> Figure:
+    """The trials in the plane of two objectives, with the Pareto set joined."""
+    x_name, y_name = found.objectives[1], found.objectives[0]
+    points = {trial.number: (score(trial, x_name), score(trial, y_name)) for trial in complete}
+    canvas, axes = _canvas()
+    axes.plot(*np.array(list(points.values())).T, "o", color=BAND, markersize=9, label="trials")
+    best = sorted(points[number] for number in found.best)
+    axes.step(*np.array(best).T, where="post", color=BEST, linewidth=3)
+    axes.plot(*np.array(best).T, "o", color=BEST, markersize=13, label="Pareto set")
+    _mark_default(axes, points)
+    for number in found.best:
+        axes.annotate(str(number), points[number], (7, 7), textcoords="offset points", fontsize=LETTERS)
+    axes.set_xlabel(NAMES[x_name], fontsize="small")
+    axes.set_ylabel(NAMES[y_name], fontsize="small")
+    _finish_axes(axes)
+    data = {"trial": list(points), x_name: [p[0] for p in points.values()], y_name: [p[1] for p in points.values()]}
+    return finish(canvas, Labels("pareto", "Pareto front", "objectives"), data)
+
+
+def history(found: SearchFile, complete: list[TrialResult]) -> Figure:
+    """The one objective against the number of the trial, and the best so far."""
+    name = found.objectives[0]
+    points = {trial.number: (trial.number, score(trial, name)) for trial in complete}
+    canvas, axes = _canvas()
+    numbers, values = np.array(list(points.values())).T
+    axes.plot(numbers, values, "o", color=BAND, markersize=9, label="trials")
+    axes.step(numbers, np.minimum.accumulate(values), where="post", color=BEST, linewidth=3, label="best so far")
+    _mark_default(axes, points)
+    axes.set_xlabel("trial", fontsize="small")
+    axes.set_ylabel(NAMES[name], fontsize="small")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    _finish_axes(axes)
+    data = {"trial": numbers.astype(int).tolist(), name: values.tolist()}
+    return finish(canvas, Labels("history", "objective by trial", "objectives"), data)
+
+
+def importances(objective: str, shares: dict[str, float]) -> Figure:
+    """Shares of the fields in the variance of an objective."""
+    fields = sorted(shares, key=lambda field: shares[field])
+    canvas = Canvas(figsize=(WIDTH, HEIGHT))
+    axes = canvas.add_axes((0.42, 0.13, 0.54, 0.82))
+    axes.barh(range(len(fields)), [shares[field] for field in fields], color=BEST)
+    axes.set_yticks(range(len(fields)), [plain(field) for field in fields], fontsize=LETTERS)
+    axes.set_xlabel("share of the variance", fontsize="small")
+    axes.set_xlim(0, 1)
+    axes.minorticks_off()
+    labels = Labels(f"importances_{objective}", f"importances for {NAMES[objective].split(',')[0]}", "importances")
+    return finish(canvas, labels, shares)
+
+
+def parallel(found: SearchFile, complete: list[TrialResult]) -> Figure:
+    """A line for each trial through the values of its fields and objectives, coloured by the first objective."""
+    fields = list(found.trials[0].values)
+    columns = {field: [trial.values[field] for trial in complete] for field in fields}
+    columns |= {NAMES[name]: [score(trial, name) for trial in complete] for name in found.objectives}
+    canvas = Canvas(figsize=(WIDE * WIDTH, HEIGHT))
+    axes = canvas.add_axes((0.08, 0.28, 0.90, 0.66))
+    places = {name: _places(axes, x, values) for x, (name, values) in enumerate(columns.items())}
+    heights = np.array(list(places.values())).T
+    first = places[NAMES[found.objectives[0]]]
+    for trial, line, shade in zip(complete, heights, first, strict=True):
+        given = trial.number == 0
+        look = Look(DEFAULT, 4, 3.5) if given else Look(BEST, 4, 3) if trial.best else Look(BAND, 2.5, 2)
+        axes.plot(line, color=look.colour, linewidth=look.width, zorder=look.order,
+                  alpha=1.0 if given or trial.best else float(1 - 0.75 * shade))  # fmt: skip
+    for x in range(len(columns)):
+        axes.axvline(x, color=INK, linewidth=1)
+    axes.set_xticks(range(len(columns)), [plain(name) for name in columns], fontsize=LETTERS, rotation=25, ha="right")
+    axes.set(xlim=(-0.1, len(columns) - 0.4), ylim=(-0.08, 1.08), yticks=[])
+    axes.minorticks_off()
+    for side in ("left", "right", "top", "bottom"):
+        axes.spines[side].set_visible(False)
+    data = {"trial": [trial.number for trial in complete], **columns}
+    return finish(canvas, Labels("parallel", "fields and objectives of each trial", "coordinates"), data)
+
+
+def _places(axes: Axes, x: int, values: list[Any]) -> list[float]:
+    """Heights from 0 to 1 of the values on an axis of parallel coordinates, whose ends or choices are written at it."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if numbers:
+        ends = (min(values), max(values))
+        scale = math.log if ends[0] > 0 and ends[1] > SPREAD * ends[0] else float
+        low, high = map(scale, ends)
+        heights = [(scale(value) - low) / (high - low) if high > low else 0.5 for value in values]
+        marks = {f"{ends[0]:.3g}": 0.0, f"{ends[1]:.3g}": 1.0} if high > low else {f"{ends[0]:.3g}": 0.5}
+    else:
+        words = sorted({label(value) for value in values})
+        marks = {word: k / max(1, len(words) - 1) if len(words) > 1 else 0.5 for k, word in enumerate(words)}
+        heights = [marks[label(value)] for value in values]
+    for text, height in marks.items():
+        shown = text if len(text) <= 24 else f"{text[:22]}…"
+        axes.annotate(plain(shown), (x, height), (5, 3), textcoords="offset points", fontsize=LETTERS - 2)
+    return heights
+
+
+def _canvas() -> tuple[Canvas, Axes]:
+    canvas = Canvas(figsize=(WIDTH, HEIGHT))
+    return canvas, canvas.add_axes((0.17, 0.13, 0.79, 0.83))
+
+
+def _mark_default(axes: Axes, points: Mapping[int, tuple[float, float]]) -> None:
+    if 0 in points:
+        axes.plot(*points[0], "D", color=DEFAULT, markersize=12, label="config as given")
+
+
+def _finish_axes(axes: Axes) -> None:
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper right", fontsize=18, frameon=False)

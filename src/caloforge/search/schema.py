@@ -1,0 +1,89 @@
+"""The content of search.json."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrialResult(_Result):
+    """One trial.
+
+    Attributes:
+        number: its number and the name of its run directory; 0 is the config as given.
+        state: how it ended, or that it has not.
+        values: of the searched fields, by dotted path.
+        auc, auc_error: headline of the judge on the selection showers, and its standard error.
+        member: the strongest classifier of the judge.
+        ms: least time per shower at batch 1 on one thread.
+        seconds: of the process that ended it.
+        lost: processes that died while they worked on it.
+        reason: why it failed.
+        best: whether no other trial is better in one objective and as good in the others.
+    """
+
+    number: int
+    state: Literal["complete", "pruned", "failed", "running"]
+    values: dict[str, Any]
+    auc: float | None = None
+    auc_error: float | None = None
+    member: str | None = None
+    ms: float | None = None
+    seconds: float | None = None
+    lost: int = 0
+    reason: str | None = None
+    best: bool = False
+
+
+class Validated(_Result):
+    """The winner on the test showers.
+
+    Attributes:
+        trial: its number.
+        auc, error: headline of the judge, and its standard error.
+        report: the page of its validation, from the folder of the search.
+    """
+
+    trial: int
+    auc: float
+    error: float
+    report: str
+
+
+class SearchFile(_Result):
+    """Results of a search.
+
+    Attributes:
+        version: of caloforge.
+        name: of the run.
+        seed: of the search.
+        objectives: what is minimised.
+        sampler: what suggested the values.
+        prune: whether trials were ended early.
+        recipe: whose judge compared the trials.
+        ended: trials that have ended in any way.
+        lost: processes that died while they worked on a trial.
+        retried: trials that had lost a process and ended complete or pruned.
+        best: numbers of the best trials: the Pareto set, or the one best.
+        importances: share of each field in the variance of an objective, by objective; empty for few trials.
+        validated: the winner on the test showers, once the search has ended.
+        trials: all, by number.
+    """
+
+    version: str
+    name: str
+    seed: int
+    objectives: list[str]
+    sampler: str
+    prune: bool
+    recipe: str
+    ended: int
+    lost: int
+    retried: int
+    best: list[int]
+    importances: dict[str, dict[str, float]]
+    validated: Validated | None
+    trials: list[TrialResult]
