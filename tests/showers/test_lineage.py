@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from caloforge.errors import InputError
-from caloforge.showers.lineage import drawn_ranges, learned_from
+from caloforge.files import digest
+from caloforge.showers.lineage import drawn_ranges, learned_from, with_file
 from caloforge.showers.share import in_share
 from caloforge.validation.samples import check_unseen
 
@@ -50,6 +51,27 @@ def test_shares_of_one_file_share_no_showers(reference):
     for broken in ("all", [0.1], [None, 1.0]):
         model = {"training": {"showers": made(n=200) | {"source_file": {"share": broken}}}}
         assert learned_from(model, reference) == 50
+
+
+def test_showers_of_files_are_known_by_the_digest(reference, tmp_path):
+    """A run on files that tell no order knows the file, its share and the ids."""
+    path = tmp_path / "theirs.hdf5"
+    path.write_bytes(b"showers")
+    ids = reference.incidents.shower_id
+    plain = with_file(replace(reference, provenance={"simulator": "file"}), path)
+    file = plain.provenance["source_file"]
+    assert file == {"file": "theirs.hdf5", "sha256": digest(path)}
+    model = {"training": {"showers": {"source_file": file | {"share": [0.0, 0.8]}}}}
+    learned = in_share(ids, (0.0, 0.8))
+    assert 5 < learned.sum() < 45
+    assert learned_from(model, plain) == learned.sum()
+    assert learned_from(model, plain[~learned]) == 0
+    assert learned_from({"training": {"showers": {"source_file": file | {"sha256": "other"}}}}, plain) == 0
+    assert learned_from({"training": {"showers": {}}}, replace(reference, provenance={})) == 0
+    candidate = replace(reference, provenance=model)
+    with pytest.raises(InputError, match=r"of the 50 reference showers \(of theirs\.hdf5\); take showers of another"):
+        check_unseen(plain, {"model": candidate})
+    assert with_file(reference, path) is reference
 
 
 def test_showers_of_unknown_origin_are_no_training_showers(reference):

@@ -184,7 +184,7 @@ def test_trainings_record_the_unmatched_response(samples, tiny_configs, tmp_path
 
 def test_each_kind_has_defaults_of_its_own_where_a_config_says_nothing():
     vae = TrainingConfig.read("[model]\nkind = 'vae'\n[training]\nbatch = 7", "test").training
-    assert (vae.batch, vae.clip, vae.average) == (7, 10.0, 0.995)
+    assert (vae.batch, vae.clip, vae.average) == (7, 1e-3, 0.995)
     gan = TrainingConfig.read("[model]\nkind = 'wgan-gp'", "test").training
     assert (gan.batch, gan.learning_rate, gan.clip) == (64, 5e-4, 1000.0)
     flow = TrainingConfig.read("[model]\nkind = 'coupling-flow'", "test").training

@@ -12,6 +12,7 @@ from caloforge.errors import InputError
 from caloforge.production import SourceConfig
 from caloforge.seeds import next_seed
 from caloforge.showers import Showers
+from caloforge.showers.lineage import with_file
 from caloforge.simulators import Simulator, candidate, create, labelled
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def validate(
     from caloforge.report import validate as judge
 
     true = read(reference)
+    if isinstance(reference, str | Path):
+        true = with_file(true, Path(reference))
     options = {"progress": False, **options}
     own = next_seed(options.get("seed", 0))
     judged = {name: _showers_of(value, true, own) for name, value in _named(candidates).items()}

@@ -33,6 +33,7 @@ from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
 from caloforge.seeds import check_seed, next_seed
 from caloforge.showers import Showers, foreign
+from caloforge.showers.lineage import with_file
 from caloforge.showers.physics import check_like
 from caloforge.simulators import GEANT4, Simulator, candidate, create, file_of, is_sample, labelled
 
@@ -117,7 +118,7 @@ def validate(
     found = foreign.detector_of(detector)
     others = [path for path in (floor, training, background) if path]
     check_folder(output, [reference, timings, *others, *map(file_of, candidates)], force=force)
-    true = foreign.read(reference, found, layout=layout)
+    true = with_file(foreign.read(reference, found, layout=layout), reference)
     extra = {path: foreign.read(path, true.detector, layout=layout) for path in others}
     if not other_physics:
         made = {str(path): showers.provenance for path, showers in extra.items()}

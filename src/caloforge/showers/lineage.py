@@ -1,17 +1,21 @@
 """What the provenance of showers says of their origin: the ranges of their incidents, and the showers behind them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from caloforge.files import digest
 from caloforge.showers.container import Provenance, Showers
 from caloforge.showers.share import in_share
 
 RANGES = "ranges"
 """Entry of a provenance: the ranges that incidents were drawn from, energy [MeV], theta, phi [rad], x, y [mm]."""
 SOURCE_FILE = "source_file"
-"""Entry of a provenance: the file that showers were taken from, and which share of it."""
+"""Entry of a provenance: the file that showers were taken from, its SHA-256, and which share of it."""
 EARLIER = (
     ("order", "source"),
     (SOURCE_FILE, RANGES),
@@ -27,25 +31,48 @@ def drawn_ranges(provenance: Provenance) -> list[Provenance]:
 def learned_from(candidate: Provenance, showers: Showers) -> int:
     """Count the showers that a candidate's model or library was made from.
 
-    Shower i of an order is the same in every file, so orders and shower ids are compared, not cells.
+    Shower i of an order, or of a file, is the same everywhere, so orders, digests of files and shower ids are compared,
+    not cells.
 
     Args:
         candidate: provenance of the candidate's showers.
         showers: N showers that the candidate should not know.
 
     Returns:
-        The number of showers, 0 to N, with the order and an id of the candidate's training or library showers.
+        The number of showers, 0 to N, with the order or file and an id of the candidate's training or library showers.
     """
-    order = showers.provenance.get("order")
-    if not isinstance(order, dict):
-        return 0
     seen = np.zeros(len(showers), bool)
     for ancestor in _ancestors(candidate):
-        theirs, first, n = (ancestor.get(key) for key in ("order", "first_id", "n"))
-        if isinstance(theirs, dict) and isinstance(first, int) and isinstance(n, int) and _same(order, theirs):
-            ids = showers.incidents.shower_id
-            seen |= (ids >= first) & (ids < first + n) & in_share(ids, _share(ancestor))
+        seen |= _are_of(showers, ancestor) & in_share(showers.incidents.shower_id, _share(ancestor))
     return int(seen.sum())
+
+
+def _are_of(showers: Showers, ancestor: Provenance) -> NDArray[np.bool_]:
+    """Which showers (N,) are of the same order and in the range of its ids, or come from the same file."""
+    own, ids = showers.provenance, showers.incidents.shower_id
+    order, theirs, first, n = own.get("order"), *(ancestor.get(key) for key in ("order", "first_id", "n"))
+    if isinstance(order, dict) and isinstance(theirs, dict) and isinstance(first, int) and isinstance(n, int):
+        return np.logical_and(ids >= first, ids < first + n) & _same(order, theirs)
+    files = {_file(own), _file(ancestor)}
+    return np.full(len(ids), len(files) == 1 and None not in files)
+
+
+def _file(provenance: Provenance) -> str | None:
+    """SHA-256 of the file that showers were taken from; None where it is not told."""
+    found = next((one.get("sha256") for one in _at(provenance, SOURCE_FILE)), None)
+    return found if isinstance(found, str) else None
+
+
+def with_file(showers: Showers, path: Path) -> Showers:
+    """Showers whose provenance tells the file they were read from, if it tells neither order nor file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if not {"order", SOURCE_FILE}.isdisjoint(showers.provenance):
+        return showers
+    made = {"file": path.name, "sha256": digest(path)}
+    return replace(showers, provenance=showers.provenance | {SOURCE_FILE: made})
 
 
 def _share(provenance: Provenance) -> tuple[float, float]:

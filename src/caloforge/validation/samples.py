@@ -10,7 +10,7 @@ from caloforge.errors import InputError
 from caloforge.particles import particle_name
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.digests import common
-from caloforge.showers.lineage import learned_from
+from caloforge.showers.lineage import SOURCE_FILE, learned_from
 from caloforge.showers.values import notes as read_notes
 from caloforge.units import counted, show_energy
 from caloforge.validation.moments import Floats, chunks
@@ -93,13 +93,14 @@ def check_unseen(reference: Showers, candidates: dict[str, Showers]) -> None:
     """Reject a reference whose showers, by their provenance, trained a candidate's model or are in its library.
 
     Raises:
-        InputError: a candidate has seen showers; the message names it, the number of showers and the seed.
+        InputError: the message names the candidate, the number of showers, and the seed or the file.
     """
     for name, showers in candidates.items():
         if seen := learned_from(showers.provenance, reference):
-            seed = reference.provenance["order"]["seed"]
-            raise InputError(f"'{name}' has learned from {seen} of the {len(reference)} reference showers "
-                             f"(seed {seed}); make a reference with another --seed")  # fmt: skip
+            order, file = (reference.provenance.get(key, {}) for key in ("order", SOURCE_FILE))
+            known = f"(seed {order['seed']}); make a reference with another --seed" if "seed" in order else (
+                f"(of {file.get('file')}); take showers of another file, or a run's showers/test.h5")  # fmt: skip
+            raise InputError(f"'{name}' has learned from {seen} of the {len(reference)} reference showers {known}")
 
 
 def unordered(showers: Showers, seed: int) -> Showers:

@@ -33,7 +33,7 @@ class VAEConfig(Strict):
         weights: weights of the terms of the loss.
     """
 
-    training: ClassVar[Defaults] = {"batch": 100, "clip": 10.0, "average": 0.995}
+    training: ClassVar[Defaults] = {"batch": 100, "clip": 1e-3, "average": 0.995}
 
     kind: Literal["vae"] = "vae"
     network: ClassVar[str] = "caloforge.models.vae.model:VAEModel"
