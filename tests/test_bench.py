@@ -115,3 +115,20 @@ class Seen:
     def simulate(self, incidents, seed):
         self.incidents = incidents
         return self.inner.simulate(incidents, seed)
+
+
+def test_processor_time_does_not_count_waiting(small):
+    """As a call waits while other processes keep the machine busy."""
+
+    class Waiting:
+        name = "waiting"
+
+        def simulate(self, *_):
+            bench_module.time.sleep(0.05)
+
+    report = bench(
+        small, {"waiting": Waiting()}, SourceConfig(particle="e-"), ["1 GeV"], str, batches=(1,), with_geant4=False
+    )
+    row = report["simulators"]["waiting"]["1"]
+    assert row["min"] >= 50
+    assert 0 <= row["cpu_min"] < 25

@@ -14,9 +14,10 @@ from caloforge.errors import InputError
 from caloforge.named_runs import SEARCHES, config_file, run_names
 from caloforge.runs.config import RunConfig
 from caloforge.search.config import SearchConfig
+from caloforge.search.objectives import OBJECTIVES
 from caloforge.search.space import Space, replaced
 from caloforge.search.study import sampler
-from caloforge.search.trial import SCORES, Outcome
+from caloforge.search.trial import Outcome
 
 CONFIG = """
 name = "tiny"
@@ -135,11 +136,11 @@ def test_places_of_lists():
 
 def test_scores_are_least_where_showers_cannot_be_told_apart():
     def of(auc):
-        return SCORES["auc"](Outcome(auc, 0.01, "trees_features", 2.0, 1.0))
+        return OBJECTIVES["auc"].score(Outcome(auc, 0.01, "trees_features", 2.0, 1.0))
 
     assert of(0.45) == pytest.approx(of(0.55))
     assert of(0.55) < of(0.6)
-    assert SCORES["ms"](Outcome(0.5, 0.01, "trees_features", 2.0, 1.0)) == 2.0
+    assert OBJECTIVES["ms"].score(Outcome(0.5, 0.01, "trees_features", 2.0, 1.0)) == 2.0
 
 
 @pytest.mark.parametrize("kind", ["tpe", "random"])

@@ -7,7 +7,8 @@ from caloforge.config import read_file
 from caloforge.errors import InputError, RunError
 from caloforge.runs import Run
 from caloforge.runs.config import RunConfig, ShowerCounts
-from caloforge.search.trial import SCORES, Outcome, check_selection, do, prepared
+from caloforge.search.objectives import distance
+from caloforge.search.trial import Outcome, check_selection, do, prepared
 from caloforge.search.worker import Say
 
 RECIPE = "quick"
@@ -111,7 +112,7 @@ class _Halving:
         """Train and judge the models; their names, the best first, without those that failed."""
         self.say(f"round {number}: {', '.join(names)}, {minutes:.2g} minutes of training each")
         outcomes = {name: found for name in names if (found := self._outcome(number, name, minutes))}
-        return sorted(outcomes, key=lambda name: SCORES["auc"](outcomes[name]))
+        return sorted(outcomes, key=lambda name: distance(outcomes[name].auc))
 
     def _outcome(self, number: int, name: str, minutes: float) -> Outcome | None:
         """What a model reaches; None if it is not for this detector, or its training failed."""

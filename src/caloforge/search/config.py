@@ -72,7 +72,7 @@ class SearchConfig(Strict):
     Attributes:
         space: fields of `[model]` and `[training]` by dotted path, each with a range or with choices.
         objectives: what is minimised: "auc", the distance of the judge's headline AUC from one half on the selection
-            showers; "ms", the least time per shower of the exported model at batch 1 on one thread.
+            showers; "ms", the least processor time per shower of the exported model at batch 1 on one thread.
         prune: end trials early whose score on the selection showers is worse than the median at the same step; for the
             one objective "auc".
         sampler: what suggests values: "tpe", which learns from the trials before, or "random".

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from caloforge.report.style import BAND, HEIGHT, INK, PALETTE, WIDTH, Figure, Labels, finish, plain, styled
+from caloforge.search.objectives import OBJECTIVES
 from caloforge.search.schema import SearchFile, TrialResult
 from caloforge.search.space import label
 
-NAMES = {"auc": "AUC, distance from 0.5", "ms": "ms per shower, batch 1"}
 DEFAULT = PALETTE[1]  # the config as given
 BEST = PALETTE[0]
 LETTERS = 15  # size of small letters [pt]
@@ -42,19 +42,10 @@ def all_figures(found: SearchFile) -> list[Figure]:
         return [*scatter, *bars, parallel(found, complete)]
 
 
-def score(trial: TrialResult, objective: str) -> float:
-    """Value of an objective of a complete trial."""
-    if objective == "auc":
-        assert trial.auc is not None
-        return abs(trial.auc - 0.5)
-    value = getattr(trial, objective)
-    return float(value)
-
-
 def front(found: SearchFile, complete: list[TrialResult]) -> Figure:
     """The trials in the plane of two objectives, with the Pareto set joined."""
     x_name, y_name = found.objectives[1], found.objectives[0]
-    points = {trial.number: (score(trial, x_name), score(trial, y_name)) for trial in complete}
+    points = {trial.number: (OBJECTIVES[x_name].score(trial), OBJECTIVES[y_name].score(trial)) for trial in complete}
     canvas, axes = _canvas()
     axes.plot(*np.array(list(points.values())).T, "o", color=BAND, markersize=9, label="trials")
     best = sorted(points[number] for number in found.best)
@@ -63,8 +54,8 @@ def front(found: SearchFile, complete: list[TrialResult]) -> Figure:
     _mark_default(axes, points)
     for number in found.best:
         axes.annotate(str(number), points[number], (7, 7), textcoords="offset points", fontsize=LETTERS)
-    axes.set_xlabel(NAMES[x_name], fontsize="small")
-    axes.set_ylabel(NAMES[y_name], fontsize="small")
+    axes.set_xlabel(OBJECTIVES[x_name].label, fontsize="small")
+    axes.set_ylabel(OBJECTIVES[y_name].label, fontsize="small")
     _finish_axes(axes)
     data = {"trial": list(points), x_name: [p[0] for p in points.values()], y_name: [p[1] for p in points.values()]}
     return finish(canvas, Labels("pareto", "Pareto front", "objectives"), data)
@@ -73,14 +64,14 @@ def front(found: SearchFile, complete: list[TrialResult]) -> Figure:
 def history(found: SearchFile, complete: list[TrialResult]) -> Figure:
     """The one objective against the number of the trial, and the best so far."""
     name = found.objectives[0]
-    points = {trial.number: (trial.number, score(trial, name)) for trial in complete}
+    points = {trial.number: (trial.number, OBJECTIVES[name].score(trial)) for trial in complete}
     canvas, axes = _canvas()
     numbers, values = np.array(list(points.values())).T
     axes.plot(numbers, values, "o", color=BAND, markersize=9, label="trials")
     axes.step(numbers, np.minimum.accumulate(values), where="post", color=BEST, linewidth=3, label="best so far")
     _mark_default(axes, points)
     axes.set_xlabel("trial", fontsize="small")
-    axes.set_ylabel(NAMES[name], fontsize="small")
+    axes.set_ylabel(OBJECTIVES[name].label, fontsize="small")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     _finish_axes(axes)
     data = {"trial": numbers.astype(int).tolist(), name: values.tolist()}
@@ -97,7 +88,8 @@ def importances(objective: str, shares: dict[str, float]) -> Figure:
     axes.set_xlabel("share of the variance", fontsize="small")
     axes.set_xlim(0, 1)
     axes.minorticks_off()
-    labels = Labels(f"importances_{objective}", f"importances for {NAMES[objective].split(',')[0]}", "importances")
+    short = OBJECTIVES[objective].label.split(",")[0]
+    labels = Labels(f"importances_{objective}", f"importances for {short}", "importances")
     return finish(canvas, labels, shares)
 
 
@@ -105,12 +97,14 @@ def parallel(found: SearchFile, complete: list[TrialResult]) -> Figure:
     """A line for each trial through the values of its fields and objectives, coloured by the first objective."""
     fields = list(found.trials[0].values)
     columns = {field: [trial.values[field] for trial in complete] for field in fields}
-    columns |= {NAMES[name]: [score(trial, name) for trial in complete] for name in found.objectives}
+    columns |= {
+        OBJECTIVES[name].label: [OBJECTIVES[name].score(trial) for trial in complete] for name in found.objectives
+    }
     canvas = Canvas(figsize=(WIDE * WIDTH, HEIGHT))
     axes = canvas.add_axes((0.08, 0.28, 0.90, 0.66))
     places = {name: _places(axes, x, values) for x, (name, values) in enumerate(columns.items())}
     heights = np.array(list(places.values())).T
-    first = places[NAMES[found.objectives[0]]]
+    first = places[OBJECTIVES[found.objectives[0]].label]
     for trial, line, shade in zip(complete, heights, first, strict=True):
         given = trial.number == 0
         look = Look(DEFAULT, 4, 3.5) if given else Look(BEST, 4, 3) if trial.best else Look(BAND, 2.5, 2)

@@ -18,7 +18,7 @@ class TrialResult(_Result):
         values: of the searched fields, by dotted path.
         auc, auc_error: headline of the judge on the selection showers, and its standard error.
         member: the strongest classifier of the judge.
-        ms: least time per shower at batch 1 on one thread.
+        ms: least processor time per shower at batch 1 on one thread.
         seconds: of the process that ended it.
         lost: processes that died while they worked on it.
         reason: why it failed.

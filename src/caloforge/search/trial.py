@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,7 @@ class Outcome:
     Attributes:
         auc, auc_error: headline of the judge on the selection showers.
         member: the strongest classifier of the judge.
-        ms: least time per shower at batch 1 on one thread.
+        ms: least processor time per shower at batch 1 on one thread.
         seconds: of this process.
     """
 
@@ -40,13 +39,6 @@ class Outcome:
     member: str
     ms: float
     seconds: float
-
-
-SCORES: dict[str, Callable[[Outcome], float]] = {
-    "auc": lambda outcome: abs(outcome.auc - 0.5),
-    "ms": lambda outcome: outcome.ms,
-}
-"""Objectives, which are minimised."""
 
 
 def check_selection(run: Run, recipe: str) -> None:
@@ -102,10 +94,10 @@ def _judge(run: Run, recipe: str) -> tuple[float, float, str]:
 
 
 def _time(run: Run) -> float:
-    """Least ms per shower at batch 1, since other trials may keep the machine busy."""
+    """Least processor time [ms] per shower at batch 1; other trials may keep the machine busy meanwhile."""
     config, name = run.config, run.config.name
     with create(str(run.paths.model), run.detector) as simulator:
         report = bench(run.detector, {name: simulator}, config.beam, config.bench.energies[:1], lambda _: None,
                        batches=(1,), physics=config.physics, with_geant4=False)  # fmt: skip
     write_report(report, run.paths.bench)
-    return float(report["simulators"][name]["1"]["min"])
+    return float(report["simulators"][name]["1"]["cpu_min"])

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 from caloforge.errors import InputError, RunError
 from caloforge.limits import cores
 from caloforge.processes import end_with_writer
+from caloforge.search.objectives import OBJECTIVES, distance
 from caloforge.search.study import SharedStudy, Taken
-from caloforge.search.trial import SCORES, do, prepared
+from caloforge.search.trial import do, prepared
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -71,7 +72,7 @@ def _do(study: SharedStudy, taken: Taken, say: Say) -> None:
         taken.claim.release()  # it counts as lost, so that a trial which breaks every process ends
         raise
     else:
-        scores = [SCORES[name](outcome) for name in study.space.search.objectives]
+        scores = [OBJECTIVES[name].score(outcome) for name in study.space.search.objectives]
         study.finish(taken, scores, outcome.__dict__)
         say(f"trial {taken.number}: AUC {outcome.auc:.3f} +- {outcome.auc_error:.3f}, {outcome.ms:.3g} ms, "
             f"{outcome.seconds:.0f} s")  # fmt: skip
@@ -90,7 +91,7 @@ def _listener(study: SharedStudy, taken: Taken) -> "Listener | None":
     trial, known = taken.trial, set(study.study.get_trials(deepcopy=False)[taken.number].intermediate_values)
 
     def listen(line: Mapping[str, float]) -> None:
-        score = abs(line["auc"] - 0.5) if "auc" in line else line["held_out"]
+        score = distance(line["auc"]) if "auc" in line else line["held_out"]
         step = int(line["step"])
         if step not in known:
             trial.report(score, step)
