@@ -8,6 +8,7 @@ import pytest
 WRAPPED = """
 import os, signal, sys, time
 from caloforge import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells take from jobs in the background
 def verb():
     try:
         os.kill(os.getpid(), signal.{name})
@@ -33,6 +34,7 @@ def test_a_signal_stays_one_whatever_a_library_makes_of_it(name, code):
 def test_ctrl_c_while_modules_are_imported():
     script = """
 import importlib.abc, os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells take from jobs in the background
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name == "caloforge.cli":

@@ -102,7 +102,20 @@ def check_pip(words):
         assert set(asked.split(",")) <= set(extras)
 
 
-CHECKS = {"caloforge": check_caloforge, "python": check_script, "make": check_make, "pip": check_pip}
+def check_torchrun(words):
+    """The command that torchrun starts."""
+    place = words.index("-m")
+    assert words[place + 1] == "caloforge"
+    check_caloforge(words[place + 2 :])
+
+
+CHECKS = {
+    "caloforge": check_caloforge,
+    "python": check_script,
+    "make": check_make,
+    "pip": check_pip,
+    "torchrun": check_torchrun,
+}
 
 
 PARSED = [pytest.param(block.values[2], id=block.id) for block in blocks()

@@ -293,7 +293,7 @@ def test_the_command_tells_what_it_has_found(config, tmp_path):
 
 
 def test_runs_of_trials_tell_the_area_on_selection_showers(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
     folder = tmp_path / "trials" / "0000"
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text('name = "tiny"\n[model]\nkind = "vae"\n')

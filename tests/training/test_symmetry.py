@@ -4,6 +4,7 @@ from caloforge.detector import symmetries
 from caloforge.showers import Incidents, Showers
 from caloforge.training import TrainingConfig
 from caloforge.training.loop import _open
+from caloforge.training.run import RunFolder
 from caloforge.training.seeding import seeded
 from caloforge.training.trainer import Trainer
 
@@ -13,7 +14,8 @@ TOML = 'model = {kind = "coupling-flow", cells = {blocks = 1, hidden = 4}}\ntrai
 def trainer(showers, selection, run):
     config = TrainingConfig.read(TOML, "toy")
     run.mkdir(exist_ok=True)
-    return Trainer(config, showers, selection, _open(config, showers, selection, run, resume=False))
+    _open(config, showers, selection, run, resume=False)
+    return Trainer(config, showers, selection, RunFolder(run))
 
 
 def test_batches_show_every_symmetry(small, toy, tmp_path):

@@ -99,7 +99,9 @@ class _Halving:
             InputError: it holds something already.
         """
         if self.folder.exists() and not resume:
-            raise InputError(f"{self.folder} exists; --resume continues the search there, or remove it")
+            raise InputError(
+                f"{self.folder} exists; --resume continues the search there, another --out begins one anew"
+            )
 
     def config(self, name: str, minutes: float) -> RunConfig:
         """Config of a model that trains for so many minutes, on the showers of all."""
