@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("optuna")
 
 from caloforge.cli import app, main
+from caloforge.cli.options import console
 from caloforge.errors import InputError, RunError
 from caloforge.runs.config import RunConfig
 from caloforge.runs.listing import find_runs

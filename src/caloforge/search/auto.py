@@ -100,7 +100,7 @@ class _Halving:
         """
         if self.folder.exists() and not resume:
             raise InputError(
-                f"{self.folder} exists; --resume continues the search there, another --out begins one anew"
+                f"{self.folder} exists; --resume continues its search, another --out begins anew"
             )
 
     def config(self, name: str, minutes: float) -> RunConfig:
