@@ -50,7 +50,7 @@ def curve(run):
 def test_parts_one_after_the_other_are_the_whole_batch(kind, tiny_configs, detector_for, toy, tmp_path):
     showers = toy(detector_for(kind), 200, seed=1)
     for parts in (1, 4):
-        schedule = {"steps": 50, "batch": 32, "evaluate_every": 10, "accumulate": parts, "learning_rate": 1e-3}
+        schedule = {"steps": 50, "batch": 32, "evaluate_every": 25, "accumulate": parts, "learning_rate": 1e-3}
         config = TrainingConfig.build({"model": tiny_configs[kind].model_dump(), "training": schedule}, kind)
         train(config, showers[:150], showers[150:], tmp_path / str(parts), quiet=True)
     np.testing.assert_allclose(curve(tmp_path / "4"), curve(tmp_path / "1"), rtol=1e-5, atol=1e-5)
