@@ -99,9 +99,7 @@ class _Halving:
             InputError: it holds something already.
         """
         if self.folder.exists() and not resume:
-            raise InputError(
-                f"{self.folder} exists; --resume continues its search, another --out begins anew"
-            )
+            raise InputError(f"{self.folder} exists; --resume continues its search, another --out begins anew")
 
     def config(self, name: str, minutes: float) -> RunConfig:
         """Config of a model that trains for so many minutes, on the showers of all."""
