@@ -289,7 +289,7 @@ def test_the_command_tells_what_it_has_found(config, tmp_path):
     words = ["search", str(config), "--out", str(tmp_path / "out"), "--trials", "3"]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0
-    assert "3 of 3 trials have ended: 3 complete; 0 processes were lost" in result.stdout
+    assert "3 of 3 trials have ended: 3 complete; processes lost: 0" in result.stdout
     assert "best: trial" in result.stdout
 
 

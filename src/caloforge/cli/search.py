@@ -68,8 +68,8 @@ def search(
     found = whole.run(trials, lambda text: console.print(text, markup=False), workers=workers, timeout=timeout)
     states = [trial.state for trial in found.trials]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    console.print(f"{found.ended} of {trials} trials have ended: {told}; {found.lost} processes were lost, "
-                  f"{found.retried} trials tried again and ended")  # fmt: skip
+    console.print(f"{found.ended} of {trials} trials have ended: {told}; processes lost: {found.lost}, "
+                  f"trials tried again that ended: {found.retried}")  # fmt: skip
     for number in found.best:
         best = found.trials[number]
         console.print(f"best: trial {number}, AUC {best.auc:.3f} +- {best.auc_error:.3f} on the selection showers, "

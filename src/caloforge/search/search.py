@@ -174,6 +174,7 @@ class Search:
                 results.write(None)
                 raise RunError("no trial has succeeded; search.json tells why")
             else:
+                results.write(winner)  # the validation takes minutes
                 self._validate(winner, say)
             return results.write(winner)
 
