@@ -152,5 +152,5 @@ def _mark_default(axes: Axes, points: Mapping[int, tuple[float, float]]) -> None
 
 def _finish_axes(axes: Axes) -> None:
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    axes.margins(y=0.12)
     axes.legend(loc="upper right", fontsize=18, frameon=False)
