@@ -82,10 +82,10 @@ def test_cards_tell_data_range_figures_and_command():
     for words in (
         "gamma of 1 GeV to 260 GeV",
         "2400 showers",
-        "Geant4's em",
-        "0.786 ± 0.032, floor 0.441 ± 0.052",
+        "Geant4's FTFP_BERT",
+        "0.981 ± 0.004, floor 0.456 ± 0.018",
         "500 showers per side",
-        "limit: It learned from the physics list em",
+        "limit: The strips have twice as many hits without a hit neighbour",
         "caloforge run configs/vae-small",
     ):
         assert words in card  # fmt: skip
