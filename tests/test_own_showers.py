@@ -1,6 +1,7 @@
 """A run on the user's own showers: split, trained, exported, judged; Geant4 has no part in it."""
 
 import json
+import tomllib
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -105,7 +106,9 @@ def test_the_saved_config_is_one_of_the_same_run(folder, tmp_path, small, toy):
     text = (folder / "run.toml").read_text().replace('competitors = ["gflash"]', "")
     (tmp_path / "run.toml").write_text(text.replace(str(folder / "mine.hdf5"), str(tmp_path / "cold.h5")))
     quiet(runs.load(tmp_path / "run.toml", tmp_path / "run")).open(resume=False, force=False)
-    quiet(runs.load(tmp_path / "run" / "config.toml", tmp_path / "run")).open(resume=True, force=False)
+    again = quiet(runs.load(tmp_path / "run" / "config.toml", tmp_path / "run"))
+    again.open(resume=True, force=False)
+    assert again.wanted == tomllib.loads((tmp_path / "run" / "config.toml").read_text())
 
 
 def test_a_changed_file_is_noticed(folder, tmp_path, small, toy):

@@ -81,6 +81,9 @@ def test_command(compared, tmp_path):
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert "first moment in depth" in result.stdout
     assert (tmp_path / "out" / "moments.md").is_file()
+    seen = CliRunner().invoke(app, [*words[:-1], str(tmp_path / "new"), "--training", str(tmp_path / "geant4.h5")])
+    assert "training" in str(seen.exception)
+    assert not (tmp_path / "new").exists()
     again = CliRunner().invoke(app, words)
     assert "--force to replace the study" in str(again.exception)
 

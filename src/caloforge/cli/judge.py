@@ -38,6 +38,19 @@ from caloforge.showers.physics import check_like
 from caloforge.simulators import GEANT4, Simulator, candidate, create, file_of, is_sample, labelled
 
 ELECTRON = 11
+Reference = Annotated[Path, typer.Argument(help="Showers to compare with, usually Geant4's.")]
+Candidates = Annotated[
+    list[str],
+    typer.Argument(metavar="CANDIDATE...", help="Files or names of simulators.", autocompletion=complete.simulators),
+]
+OtherPhysics = Annotated[
+    bool,
+    typer.Option(
+        "--other-physics",
+        help="Compare samples of another physics list, cut or tables, too.",
+        rich_help_panel=SOURCE,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,13 +62,8 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    reference: Annotated[Path, typer.Argument(help="Showers to compare with, usually Geant4's.")],
-    candidates: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="CANDIDATE...", help="Files or names of simulators.", autocompletion=complete.simulators
-        ),
-    ],
+    reference: Reference,
+    candidates: Candidates,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", metavar="DIR", help="Folder for report and metrics.", rich_help_panel=OUTPUT),
@@ -91,14 +99,7 @@ def validate(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Print the report into report.pdf, by a browser.", rich_help_panel=OUTPUT)
     ] = False,
-    other_physics: Annotated[
-        bool,
-        typer.Option(
-            "--other-physics",
-            help="Compare samples of another physics list, cut or tables, too.",
-            rich_help_panel=SOURCE,
-        ),
-    ] = False,
+    other_physics: OtherPhysics = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:

@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from caloforge.errors import InputError
 from caloforge.models import Batch
-from caloforge.training.devices import ALONE, Group
+from caloforge.training.devices import Group
 
 LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
 
@@ -53,11 +53,6 @@ class Parts:
             total += value.detach()
         self.group.add_up([total, *(p.grad for p in parameters if p.grad is not None)])
         return total
-
-
-def alone(batch: int) -> Parts:
-    """The whole batch as one part."""
-    return Parts(ALONE, 1, batch)
 
 
 class _NoiseOfPart(TorchFunctionMode):

@@ -1,6 +1,6 @@
 """Recipes: named settings of a validation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from caloforge.errors import InputError, nearest
@@ -61,6 +61,22 @@ class Recipe:
 # splits of CaloChallenge's data sets 1 (photons, pions); its data sets 2 and 3 are split 60 : 20 : 20, as by default
 PUBLISHED_SPLITS = {121_000: (80_000, 20_000, 21_000), 120_800: (80_000, 20_000, 20_800)}
 
+CALOCHALLENGE = Recipe(
+    name="calochallenge",
+    hidden=(2048, 2048, 2048),
+    learning_rate=2e-4,
+    batch=1000,
+    epochs=50,
+    patience=None,
+    standardise=False,
+    precise=True,
+    select="accuracy",
+    weight_decay=0.0,
+    calibrated=True,
+    as_published=True,
+    largest=None,
+)
+
 RECIPES = {
     "default": Recipe(name="default"),
     "quick": Recipe(
@@ -73,33 +89,14 @@ RECIPES = {
         folds=3,
         curve=(1 / 2,),
     ),
-    "calochallenge": Recipe(
-        name="calochallenge",
-        hidden=(2048, 2048, 2048),
-        learning_rate=2e-4,
-        batch=1000,
-        epochs=50,
-        patience=None,
-        standardise=False,
-        precise=True,
-        select="accuracy",
-        weight_decay=0.0,
-        calibrated=True,
-        as_published=True,
-        largest=None,
-    ),
-    "caloflow": Recipe(
+    "calochallenge": CALOCHALLENGE,
+    "caloflow": replace(
+        CALOCHALLENGE,
         name="caloflow",
         hidden=(512, 512, 512),
-        learning_rate=2e-4,
-        batch=1000,
         epochs=150,
-        patience=None,
-        standardise=False,
-        precise=True,
-        select="accuracy",
-        weight_decay=0.0,
-        calibrated=True,
+        as_published=False,
+        largest=5000,
         inputs="caloflow",
     ),
 }
