@@ -27,7 +27,7 @@ except ImportError:
     raise InputError("the report needs jinja2; install the extra: caloforge[report]") from None
 
 TEMPLATES = files("caloforge.report") / "templates"
-PARTS = ("report.html", "style.css", "page.js", "display.js")
+PARTS = ("report.html", "head.html", "figure.html", "style.css", "page.js", "display.js")
 SECTIONS = ("where it shows", "classifiers", "average showers", "energy", "longitudinal", "layers", "lateral", "cells",
             "photon identification", "memorisation", "analysis", "training")  # fmt: skip
 TITLES = {"energy": "Response and resolution", "cells": "Cells", "lateral": "Lateral shape", "layers": "Layers"}

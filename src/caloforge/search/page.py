@@ -11,7 +11,7 @@ from caloforge.search.figures import all_figures
 from caloforge.search.schema import SearchFile
 from caloforge.search.space import label
 
-PARTS = ("search.html", "style.css", "page.js")
+PARTS = ("search.html", "head.html", "figure.html", "style.css", "page.js")
 
 
 def write_page(path: Path, found: SearchFile) -> None:
