@@ -1,9 +1,11 @@
-"""Every code block of README and docs: commands and Python are run, with at most four showers, and TOML is loaded.
+"""Every code block of the Markdown pages: commands and Python are run, with at most four showers, and TOML is loaded.
 
 A block that is not run says why above it: `<!-- not run: REASON -->`; its commands are parsed as `caloforge` does.
-Lines of `pip` and `make`, which make environments, are only checked: extras and targets exist.
+Lines that make environments (`pip`, `make`, `nox`, `pre-commit`) are only checked: extras, targets and sessions exist.
+Commands within the text are parsed as well.
 """
 
+import ast
 import json
 import re
 import shlex
@@ -22,8 +24,11 @@ from caloforge.runs.config import RunConfig
 from caloforge.simulators.geant4.physics import Physics
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS = ("docs", "examples", "benchmarks")
+PAGES = [*sorted(ROOT.glob("*.md")), *(page for folder in FOLDERS for page in sorted((ROOT / folder).rglob("*.md")))]
 BLOCK = re.compile(r"(?P<above>[^\n]*\n)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:caloforge|python|make|nox|pre-commit|pip) [^`]+)`")
+SHAPE = re.compile(r"\(\d+,[\d, ]*\)")  # the shape of an array, in a comment
 NOT_RUN = re.compile(r"<!-- not run: (\S.{9,}) -->")
 MODEL = zoo.path_of("wgan-gp-calogan-small")
 
@@ -66,6 +71,12 @@ def commands(text):
     return [one for one in words if one]
 
 
+def check_options(command, words):
+    """A command has the options that it is shown with."""
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
 def check_caloforge(words):
     """Parse a command as `caloforge` does, without doing it; configs that it names exist."""
     group = typer.main.get_command(app)
@@ -73,8 +84,7 @@ def check_caloforge(words):
         return
     command = group.commands[words[0]]
     if "..." in words:
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("-")} <= known
+        check_options(command, words[1:])
     else:
         command.make_context(words[0], words[1:])
     for word in words:
@@ -83,7 +93,9 @@ def check_caloforge(words):
 
 
 def check_script(words):
-    """A script of this repository exists and knows the options."""
+    """A script or module of this repository exists and knows the options."""
+    if words[0] == "-m":
+        words = [words[1].replace(".", "/") + ".py", *words[2:]]
     source = (ROOT / words[0]).read_text(encoding="utf-8")
     for word in words[1:]:
         if word.startswith("--"):
@@ -109,14 +121,29 @@ def check_torchrun(words):
     check_caloforge(words[place + 2 :])
 
 
+def check_nox(words):
+    """Sessions exist."""
+    sessions = re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {word for word in words if not word.startswith("-")} <= set(sessions)
+
+
+def check_pre_commit(words):
+    assert words == ["install"]
+    assert (ROOT / ".pre-commit-config.yaml").is_file()
+
+
 CHECKS = {
     "caloforge": check_caloforge,
+    "nox": check_nox,
+    "pre-commit": check_pre_commit,
     "python": check_script,
     "make": check_make,
     "pip": check_pip,
     "torchrun": check_torchrun,
 }
 
+
+ONLY_CHECKED = ("pip", "make", "nox", "pre-commit")
 
 PARSED = [pytest.param(block.values[2], id=block.id) for block in blocks()
           if block.values[1] in ("bash", "sh") and "docs/cpp.md" not in block.id]  # fmt: skip
@@ -134,6 +161,24 @@ def test_commands_are_those_of_the_command_line(text):
             CHECKS[rest[0]](rest[1:])
 
 
+def inline_commands():
+    """Commands within the text of the pages, in words."""
+    for page in PAGES:
+        text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+        for found in INLINE.finditer(re.sub(r"\$\([^)]*\)", "NAME", text)):
+            yield pytest.param(shlex.split(found[1]), id=f"{page.relative_to(ROOT)}:{found[1][:60]}")
+
+
+@pytest.mark.parametrize("words", list(inline_commands()))
+def test_commands_within_the_text_exist(words):
+    """Verbs, options and scripts that the text names; it need not name the arguments."""
+    if words[0] == "caloforge":
+        group = typer.main.get_command(app)
+        check_options(group if words[1].startswith("-") else group.commands[words[1]], words[1:])
+    else:
+        CHECKS[words[0]](words[1:])
+
+
 @pytest.mark.parametrize("page", sorted({block.values[0] for block in of_language("bash", "sh")}),
                          ids=lambda page: page.stem)  # fmt: skip
 def test_commands_run(page, folder, monkeypatch):
@@ -142,7 +187,7 @@ def test_commands_run(page, folder, monkeypatch):
     for block in of_language("bash", "sh"):
         if block.values[0] == page:
             for words in commands(block.values[2]):
-                assert words[0] in ("caloforge", "pip", "make"), f"{block.id} needs a reason why it is not run"
+                assert words[0] in (*ONLY_CHECKED, "caloforge"), f"{block.id} needs a reason why it is not run"
                 if words[0] == "caloforge":
                     run_caloforge([*words[1:], *(["--force"] if "-o" in words else [])])
 
@@ -192,17 +237,40 @@ def folder(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize(
-    "page", sorted({block.values[0] for block in of_language("python")}), ids=lambda page: page.stem
-)
-def test_python_runs(page, folder, monkeypatch):
-    """Blocks of a page run one after the other, as a reader would type them."""
+def told(text):
+    """Expressions of a block that a comment behind them describes: the code and the comment."""
+    lines = text.splitlines()
+    for node in ast.parse(text).body:
+        comment = lines[node.end_lineno - 1][node.end_col_offset :].strip()
+        if isinstance(node, ast.Expr) and comment.startswith("# "):
+            yield ast.unparse(node), comment.removeprefix("# ")
+
+
+PYTHON = sorted({block.values[0] for block in of_language("python")})
+
+
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.stem)
+def test_python_runs_and_gives_what_its_comments_say(page, folder, monkeypatch):
+    """Blocks of a page run one after the other, as a reader would type them; shapes and texts in comments are true."""
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(ROOT / "examples" / "plugin")
     names = {}
     for block in of_language("python"):
         if block.values[0] == page:
             exec(compile(block.values[2], block.id, "exec"), names)
+            for code, comment in told(block.values[2]):
+                value = eval(code, names)
+                if shape := SHAPE.match(comment):
+                    assert value.shape == ast.literal_eval(shape[0]), code
+                elif comment.startswith("Showers("):
+                    assert repr(value) == comment
+    assert set(names) > {"__builtins__"}
+
+
+def test_comments_tell_shapes():
+    """The test above has something to compare."""
+    comments = [comment for block in of_language("python") for _, comment in told(block.values[2])]
+    assert sum(bool(SHAPE.match(comment)) for comment in comments) >= 5
 
 
 def test_the_page_on_parts_shows_the_example():
@@ -213,6 +281,13 @@ def test_the_page_on_parts_shows_the_example():
     shown = [part.strip() for part in parts if part.startswith(("class MeanShower", "def mean_energy"))]
     assert len(shown) == 2
     assert all(part in page for part in shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_fence_belongs_to_a_block(page):
+    """No block escapes these tests, for example within a list."""
+    fences = re.findall(r"^\s*(?:```|~~~)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(fences) == 2 * sum(block.values[0] == page for block in blocks())
 
 
 def test_blocks_that_are_not_run_are_few_and_say_why():
