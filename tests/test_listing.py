@@ -49,6 +49,9 @@ def test_runs_tell_what_they_have(folder):
 
 def test_the_table_and_json(folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
+    table = CliRunner().invoke(app, ["runs", str(folder)]).stdout
+    assert "model.hidden" in table
+    assert "0.750" in table
     result = CliRunner().invoke(app, ["runs", str(folder), "--json"])
     rows = json.loads(result.stdout)
     assert [row["config"] for row in rows] == [{"model.hidden": [8]}, {"model.hidden": [16]}]

@@ -82,7 +82,7 @@ def test_parts_of_the_example_are_found_by_name(site):  # noqa: ARG001
         create("pencl", "toy-block")
 
 
-def test_a_broken_part_is_told_in_one_line(site):  # noqa: ARG001
+def test_a_broken_part_is_reported_in_one_line(site):  # noqa: ARG001
     said = "^plugin 'failing' of failing 0.1 is broken: RuntimeError: no luck at all$"
     with pytest.raises(InputError, match=said):
         Detector.load("failing")
@@ -118,7 +118,7 @@ read_file(TrainingConfig, Path(sys.argv[1]))
     assert "plugin 'failing' of failing 0.1 is broken: RuntimeError: no luck at all" in done.stderr
 
 
-def test_the_example_lives_a_whole_life(site, tmp_path):
+def test_the_example_is_produced_trained_and_exported(site, tmp_path):
     """Its detector, simulator and model: showers, training, ONNX."""
     pytest.importorskip("torch")
     code = f"import sys; sys.path.insert(0, {str(site)!r})\n" + LIVES

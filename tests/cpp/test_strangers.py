@@ -80,7 +80,7 @@ print("opens" if library.caloforge_open(*map(str.encode, sys.argv[2:4])) else li
 
 @pytest.fixture
 def opened_by(build: Path, run_program: Callable[..., str]) -> Callable[..., str]:
-    """What a host of its own, which does something before, says of a file."""
+    """Message of a host that runs some lines first and then opens a file."""
 
     def start(path: Path, *, before: str = "", options: str = "", library: Path | None = None, expect: int = 0) -> str:
         library = library or build / "libcaloforge.so"

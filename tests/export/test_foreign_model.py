@@ -64,7 +64,7 @@ WEIGHTS = {name: rng.standard_normal((n, 24)).astype(np.float32) for name, n in 
 
 
 def write_network(path: Path, opset: int = 13, extra: tuple[onnx.NodeProto, ...] = ()) -> Path:
-    """image (N, x, y, layer) = flat z W + label V + log_energy - kind, with a second output that nobody wants."""
+    """image (N, x, y, layer) = flat z W + label V + log_energy - kind, with a second output that is not used."""
     nodes = [
         helper.make_node("Flatten", ["z"], ["flat"], axis=1),
         helper.make_node("MatMul", ["flat", "z_w"], ["a"]),
@@ -170,8 +170,8 @@ def test_every_input_must_be_described(folder: Path) -> None:
         wrapped(folder, head + "[output]" + tail.split("[output]")[1])
 
 
-def test_what_is_not_a_number_is_no_empty_cell(folder: Path) -> None:
-    """The logarithm of negative numbers; the threshold must not hide it."""
+def test_nan_is_refused_and_is_no_empty_cell(folder: Path) -> None:
+    """The network takes the logarithm of negative numbers; the threshold must not hide the NaN."""
     model = onnx.load(folder / "net.onnx")
     place = next(k for k, node in enumerate(model.graph.node) if node.op_type == "Reshape")
     model.graph.node[place].input[0] = "logged"
@@ -181,7 +181,7 @@ def test_what_is_not_a_number_is_no_empty_cell(folder: Path) -> None:
         wrapped(folder, SPEC)
 
 
-def test_a_fixed_batch_is_told(folder: Path) -> None:
+def test_a_fixed_batch_is_refused(folder: Path) -> None:
     model = onnx.load(folder / "net.onnx")
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     (folder / "net.onnx").write_bytes(model.SerializeToString())

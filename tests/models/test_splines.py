@@ -46,7 +46,7 @@ def test_inverse_at_knots():
     assert (splines.spline(x, parameters, BOUND_HERE) - y).abs().max() < 1e-8
 
 
-def test_slope_against_autograd():
+def test_log_derivative_against_autograd():
     y = whole_domain(300, 4, torch.float64).requires_grad_()
     x, log_slope = splines.inverse_spline(y, random_spline(300, 7, 4, torch.float64), BOUND_HERE)
     (slope,) = torch.autograd.grad(x.sum(), y)

@@ -12,7 +12,7 @@ WRONG = """<style>body { margin: 0; font: 16px sans-serif } .box { width: 80px; 
 
 def faults(browser, page, width):
     tab = browser.new_page(viewport={"width": width, "height": 900})
-    tab.set_default_timeout(0)  # a busy machine takes minutes
+    tab.set_default_timeout(0)  # none, since a busy machine takes minutes
     tab.goto(page.as_uri())
     found = tab.evaluate(FAULTS)
     tab.close()

@@ -33,7 +33,7 @@ def outcome(run):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Trials train nothing; the winner is validated by nobody."""
+    """Trials train nothing, and the winner is not validated."""
     monkeypatch.setattr(worker, "do", lambda run, _: outcome(run))
     monkeypatch.setattr(worker, "LOOK", 0.05)
     monkeypatch.setattr(Search, "_validate", lambda *_: None)
@@ -97,9 +97,9 @@ def test_a_trial_whose_process_died_is_taken_up_again(config, tmp_path):
     mine = search(config, tmp_path / "out").study
     first = mine.take(3)
     assert (first.number, first.again) == (0, False)
-    second = mine.take(3)  # the first is in living hands
+    second = mine.take(3)  # a living process holds the first
     assert second.number == 1
-    first.claim.release()  # as a killed process's
+    first.claim.release()  # as if its process had been killed
     again = mine.take(3)
     assert (again.number, again.again, again.values) == (0, True, first.values)
     mine.finish(again, [0.1, 1.0], {"auc": 0.6, "auc_error": 0.01, "ms": 1.0})

@@ -81,15 +81,15 @@ def showers_of(model, n=300):
 
 
 def test_the_student_becomes_its_teacher_on_the_teachers_showers(teacher_run, student_run):
-    """Same noise, same shower, to a twentieth of the spread of showers; far from it before the lessons."""
+    """From the same noise both draw the same shower, to a twentieth of the spread; an untrained student does not."""
     teacher, student = load_model(teacher_run), load_model(student_run)
-    untaught = load_model(student_run)
+    untrained = load_model(student_run)
     torch.manual_seed(4)
-    for parameter in untaught.cell_flow.parameters():
+    for parameter in untrained.cell_flow.parameters():
         torch.nn.init.normal_(parameter, std=0.03)
     truth = showers_of(teacher)
     scale = truth.std(0)
-    after, before = (((showers_of(model) - truth) / scale).square().mean().sqrt() for model in (student, untaught))
+    after, before = (((showers_of(model) - truth) / scale).square().mean().sqrt() for model in (student, untrained))
     assert after < 0.05
     assert after < before / 5
 
@@ -99,14 +99,14 @@ def test_the_held_out_loss_falls(student_run):
     assert losses[-1] < losses[0] / 3
 
 
-def test_both_passes_teach(teacher_run, samples):
-    """Where student and teacher agree nothing is left to learn; the loss of a stranger is what its ways differ by."""
+def test_both_passes_contribute_to_the_loss(teacher_run, samples):
+    """The loss is the mean of both passes, each has a gradient, and the difference of equal passes is zero."""
     teacher = load_model(teacher_run)
     student = Trainer(config("caloflow-student", teacher=teacher_run), *samples, RunFolder(teacher_run)).model
-    lessons = Distillation(teacher, student)
+    distillation = Distillation(teacher, student)
     batch = Batch.of(samples[0][:50])
     torch.manual_seed(5)
-    loss = lessons.loss(student, batch)
+    loss = distillation.loss(student, batch)
     torch.manual_seed(5)
     columns, conditions = teacher.features(batch)
     taught = teacher.to_latent(columns, conditions)

@@ -39,8 +39,8 @@ def student_run(samples, teacher_run, tmp_path_factory):
     return run
 
 
-def test_without_lessons_the_student_starts_from_the_noise_of_the_same_cells(samples, teacher_run, tmp_path):
-    """An untaught student leaves the noise nearly as it is; a flow's cells resemble that noise in the data's order."""
+def test_before_training_the_student_starts_from_the_noise_of_the_same_cells(samples, teacher_run, tmp_path):
+    """An untrained student nearly keeps the noise, and each cell of the flow is correlated with its own noise."""
     train(config(STUDENT, teacher_run, steps=1, learning_rate=1e-9), *samples, tmp_path / "run", quiet=True)
     teacher, student = load_model(teacher_run), load_model(tmp_path / "run")
     noise = torch.randn(500, student.noise_size)
@@ -48,12 +48,12 @@ def test_without_lessons_the_student_starts_from_the_noise_of_the_same_cells(sam
         conditions = teacher.cell_conditions(noise, **_incidents(student, samples[0], 500))
         scores = teacher.cell_scores(noise[:, -26:], conditions)
         ordered = noise[:, -26:][:, student.cell_network.places]
-    alike = [float(torch.corrcoef(torch.stack([a, b]))[0, 1]) for a, b in zip(scores.T, ordered.T, strict=True)]
-    assert min(alike) > 0.5  # of another cell: 0 within 0.15
+    correlations = [float(torch.corrcoef(torch.stack([a, b]))[0, 1]) for a, b in zip(scores.T, ordered.T, strict=True)]
+    assert min(correlations) > 0.5  # with the noise of another cell: 0 within 0.15
 
 
 def test_same_noise_same_cells(teacher_run, student_run, samples):
-    """After the lessons the student's scores miss the teacher's by a fifth of what the bare noise does, or less."""
+    """After training, the squared error of the student's scores is below a fifth of that of the bare noise."""
     teacher, student = load_model(teacher_run), load_model(student_run)
     noise = torch.randn(300, student.noise_size, generator=torch.Generator().manual_seed(1))
     incidents = _incidents(student, samples[1], 300)
@@ -76,7 +76,7 @@ def test_layers_are_exactly_the_teachers(teacher_run, student_run, samples, smal
 
 
 def test_the_energy_score_prefers_the_truth(student_run, samples):
-    """Of the student as it is and with its cells' noise halved, the first has the better score on held-out showers."""
+    """A student whose noise is scaled by 0.3 has a worse score on held-out showers than the student as it is."""
     student = load_model(student_run)
     batch = Batch.of(samples[1])
     torch.manual_seed(5)
