@@ -1,6 +1,6 @@
-"""The tables of docs/detectors.md: Geant4's showers in each preset, and checks of electromagnetic showers.
+"""The tables of benchmarks/results/presets.md: Geant4's showers in each preset, and checks of electromagnetic showers.
 
-python benchmarks/presets.py --cache FOLDER [--showers 12] [--pions 24] [-o FILE.json] [--docs docs/detectors.md]
+python benchmarks/presets.py --cache FOLDER [--showers 12] [--pions 24] [-o FILE.json] [--docs FILE.md]
 
 Each point takes two runs. The preset gives response, resolution and CPU time. Its plates as discs, with one readout
 layer per unit of plates and cells in rings, give both profiles. Errors are jackknife estimates over showers.

@@ -100,7 +100,7 @@ def test_absorption_up_to_140_mev_is_the_sum_rule_with_its_enhancement(z):
 def test_integrals_beside_measured_ones(z, low, high, measured, ratio):
     """Lorentzians of V. A. Plujko et al., At. Data Nucl. Data Tables 123-124 (2018) 1, and quasi-deuterons [MeV barn].
 
-    The ratios stand in docs/physics.md, with the measurements.
+    benchmarks/results/physics.md lists the ratios and the measurements.
     """
     assert integral(z, low, high)[0] / measured == pytest.approx(ratio, abs=0.006)
 
