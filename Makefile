@@ -30,7 +30,7 @@ test-lowest:
 	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct $(UV_FLAGS) -e ".[all,dev]"
 	$(LOWEST)/bin/pytest -q -W ignore::DeprecationWarning $(TESTS)
 
-# Hours: the long forms of the attacks in tests/attack/, seeded; docs/reliability.md shows the figures.
+# Hours: the long forms of the attacks in tests/attack/, seeded; benchmarks/results/reliability.md shows the figures.
 attack: $(VENV)/installed
 	$(BIN)/python -m tests.attack.kills $(KILLS)
 	$(BIN)/python -m tests.attack.cluster

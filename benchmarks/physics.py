@@ -2,8 +2,8 @@
 
     python benchmarks/physics.py [--part response energies pions cost] [--showers 1000]
 
-The program prints the tables of benchmarks/results/physics.md. Showers of both lists alternate, so that other work of the machine
-slows both.
+The program prints the tables of benchmarks/results/physics.md. Showers of both lists alternate, so that other work of
+the machine slows both.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""What the site is made of beside the pages of this folder: README, DESIGN, and tables of the keys of configs.
+"""The site beside the pages of this folder: README, DESIGN, measurements, and tables of the keys of configs.
 
 `make docs` runs it; a page asks for a table of keys by the line `<!-- keys: module.Class -->`.
 """
 
 import inspect
 import json
+import posixpath
 import re
 from importlib import import_module
 from pathlib import Path
@@ -18,45 +19,51 @@ KEYS = re.compile(r"^<!-- keys: ([\w.]+) -->$", re.MULTILINE)
 SCHEMA = re.compile(r"^<!-- schema: ([\w.]+) -->$", re.MULTILINE)
 COMMANDS = re.compile(r"^<!-- commands -->$", re.MULTILINE)
 ATTRIBUTE = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
-OUTSIDE = re.compile(r"\]\((?!https?:|#)([^)]+)\)")
+LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 NAMES = {int: "whole number", float: "number", bool: "true or false", str: "text"}
-ADDED = {"README.md": "index.md", "DESIGN.md": "design.md"}
+RESULTS = sorted(path.name for path in (ROOT / "benchmarks" / "results").glob("*.md"))
+ADDED = {"README.md": "index.md", "DESIGN.md": "design.md"} | {
+    f"benchmarks/results/{name}": f"results/{name}" for name in RESULTS
+}  # by path from the root; the others are those of this folder
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add README and DESIGN, whose links are those of the site."""
+    """Add README, DESIGN and the measurements."""
     from mkdocs.structure.files import File
 
     for source, target in ADDED.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        files.append(File.generated(config, target, content=OUTSIDE.sub(_from_root, text)))
+        files.append(File.generated(config, target, content=with_links(text, source, target)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Fill in the tables of keys, and lead links to README and DESIGN to their pages."""
-    depth = page.file.src_uri.count("/")
+    """Fill in the tables of keys, and lead links to pages that are added."""
+    place = page.file.src_uri
+    if place not in ADDED.values():
+        markdown = with_links(markdown, f"docs/{place}", place)
     markdown = KEYS.sub(lambda found: keys_table(found[1]), markdown)
     markdown = SCHEMA.sub(lambda found: schema_tables(found[1]), markdown)
-    markdown = COMMANDS.sub(lambda _: commands(), markdown)
-    return OUTSIDE.sub(lambda found: _from_page(found, depth), markdown)
+    return COMMANDS.sub(lambda _: commands(), markdown)
 
 
-def _from_root(found: re.Match[str]) -> str:
-    """A link of README or DESIGN as one of the site; a link to a file that is no page becomes code."""
-    target = found[1].removeprefix("docs/")
-    if target in ADDED:
-        return f"]({ADDED[target]})"
-    return f"]({target})" if found[1].startswith("docs/") else "](#)"
+def with_links(text: str, source: str, place: str) -> str:
+    """A page whose links are those of the site; a link to a file that is no page becomes the name of the file.
 
+    Args:
+        text: the page.
+        source: its path from the root of the repository.
+        place: its path on the site.
+    """
 
-def _from_page(found: re.Match[str], depth: int) -> str:
-    """A link of a page that leaves the folder of the docs."""
-    up = "../" * (depth + 1)
-    if not found[1].startswith(up):
-        return found[0]
-    name, _, anchor = found[1].removeprefix(up).partition("#")
-    return f"]({'../' * depth}{ADDED[name]}{'#' + anchor if anchor else ''})" if name in ADDED else "](#)"
+    def link(found: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[2]))
+        target = ADDED.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
+        if target is None:
+            return found[1] if path in found[1] else f"{found[1]} (`{path}`)"
+        return f"[{found[1]}]({posixpath.relpath(target, posixpath.dirname(place) or '.')}{found[3] or ''})"
+
+    return LINK.sub(link, text)
 
 
 def keys_table(name: str) -> str:

@@ -66,11 +66,21 @@ def test_results_within_metrics_have_tables_of_their_own():
         assert f"## {target}\n" in page.lower()
 
 
+def test_links_lead_to_pages_of_the_site_and_files_become_their_names():
+    text = "[a](../../docs/cpp.md#build) [b](hook.md) ![c](../../docs/images/c.png) [e](../../README.md) [d](x.json)"
+    there = "[a](../cpp.md#build) [b](hook.md) ![c](../images/c.png) [e](../index.md) d (`benchmarks/results/x.json`)"
+    assert SITE.with_links(text, "benchmarks/results/cpp.md", "results/cpp.md") == there
+    home = SITE.with_links("[cpp](docs/cpp.md) [`LICENSE`](LICENSE)", "README.md", "index.md")
+    assert home == "[cpp](cpp.md) `LICENSE`"
+
+
 def test_every_page_is_in_the_menu_and_every_link_leads_somewhere():
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):
         assert f": {page.relative_to(ROOT / 'docs').as_posix()}" in menu, page
-    for page in [ROOT / "README.md", ROOT / "DESIGN.md", *(ROOT / "docs").rglob("*.md")]:
+    results = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
+    assert all(f": results/{page.name}" in menu for page in results)
+    for page in [*ROOT.glob("*.md"), *results, *(ROOT / "docs").rglob("*.md")]:
         text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if not target.startswith(("http", "#")):
