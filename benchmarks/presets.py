@@ -259,7 +259,7 @@ def check(stack: Stack, points: list[dict[str, Any]]) -> str:
 
 
 def judge(offs: Floats, errors: Floats, tolerance: float) -> str:
-    """Verdict: all values are within the tolerance, outside it by statistics only, or outside it."""
+    """Verdict: all values are within the tolerance, or one is outside it, within its errors or beyond them."""
     if np.all(np.abs(offs) <= tolerance):
         return "pass"
     return "pass within errors" if np.all(np.abs(offs) <= tolerance + SIGMAS * errors) else "FAIL"

@@ -1,11 +1,11 @@
 # ruff: noqa: N802, T201
-"""An application in geant4_pybind as many have one, and the ten lines (marked with their number) that speed it up.
+"""A typical application in geant4_pybind, and the ten lines, marked with their numbers, that add a fast simulation.
 
     python examples/hook_in_geant4.py                         full simulation
-    python examples/hook_in_geant4.py --fast gflash           particles above 1 GeV by a fast simulation
-    python examples/hook_in_geant4.py --fast model.onnx         ... by a trained network, with a particle that it knows
+    python examples/hook_in_geant4.py --fast gflash           GFlash makes the showers of particles above 1 GeV
+    python examples/hook_in_geant4.py --fast model.onnx       a trained network makes them, for a particle that it knows
 
-A lead and liquid argon calorimeter, 480 mm deep, whose hits are energies per pair of plates.
+The calorimeter is a stack of lead and liquid argon, 480 mm deep, whose hits are energies per pair of plates.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Hits:
         self.fast = np.zeros((EVENTS, PAIRS))
 
     def add_fast(self, hits: FastHits) -> None:
-        """Fast-simulated deposits, which stand at the centres of the model's cells."""
+        """Add fast-simulated deposits, which are at the centres of the model's cells."""
         for hit in hits.records():
             self.fast[hit["event"], int((hit["position"][2] - FRONT) // 6.0)] += hit["energy"]
 
@@ -48,7 +48,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
     """80 pairs of 2 mm lead and 4 mm argon."""
 
     def Construct(self) -> g4.G4VPhysicalVolume:
-        """World, pairs, plates."""
+        """Build the world, the pairs and their plates."""
         world = self.box("world", 1000.0, 1000.0, "G4_Galactic")
         stack = self.box("stack", HALF, 240.0, "G4_Galactic")
         pair = self.box("pair", HALF, 3.0, "G4_Galactic")
@@ -63,7 +63,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         return kept[-1]
 
     def ConstructSDandField(self) -> None:
-        """Deposited energy by pair."""
+        """Score the deposited energy of each pair."""
         detector = g4.G4MultiFunctionalDetector("stack")
         g4.G4SDManager.GetSDMpointer().AddNewDetector(detector)
         scorer = g4.G4PSEnergyDeposit("E", 1)
@@ -90,7 +90,7 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):
         self.gun = g4.G4ParticleGun(1)
 
     def GeneratePrimaries(self, event: g4.G4Event) -> None:
-        """One particle."""
+        """Shoot one particle."""
         self.gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(particle))
         self.gun.SetParticleEnergy(ENERGY)
         self.gun.SetParticlePosition(g4.G4ThreeVector(0, 0, FRONT - 1))
@@ -102,7 +102,7 @@ class Reader(g4.G4UserEventAction):
     """Reads the scorer into the hits."""
 
     def EndOfEventAction(self, event: g4.G4Event) -> None:
-        """One event."""
+        """Store the energies of one event."""
         collection = g4.G4SDManager.GetSDMpointer().GetCollectionID("stack/E")
         for pair, energy in dict(event.GetHCofThisEvent().GetHC(collection)).items():
             hits.tracked[event.GetEventID(), pair] = energy
@@ -112,7 +112,7 @@ class Actions(g4.G4VUserActionInitialization):
     """Gun and reader."""
 
     def Build(self) -> None:
-        """Geant4 wants them made after the physics list."""
+        """Make both, after the physics list, as Geant4 requires."""
         kept.extend([Gun(), Reader()])
         self.SetUserAction(kept[-2])
         self.SetUserAction(kept[-1])
@@ -146,8 +146,8 @@ manager.SetUserInitialization(physics)
 kept.append(Actions())
 manager.SetUserInitialization(kept[-1])
 settings = (
-    "/process/msc/StepLimit UseSafety",  # with these two, and FTFP_BERT or option1 alone, the models of caloforge
-    "/process/msc/RangeFactor 0.04",  # have learned; option1's own lose 15 % of the energy that thin gaps see
+    "/process/msc/StepLimit UseSafety",  # caloforge's models learn from showers with these settings; the defaults of
+    "/process/msc/RangeFactor 0.04",  # option1 lose 15 % of the visible energy of thin gaps
     "/process/em/fluo false",
     "/process/em/verbose 0",
     "/run/verbose 0",

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc 
 
 
 @pytest.mark.parametrize(("kind", "kills", "needs"), [("production", 4, "caloforge"), ("geant4", 2, "geant4_pybind")])
-def test_kills_cost_nothing_but_time(kind, kills, needs):
+def test_killed_work_is_resumed_with_the_same_results(kind, kills, needs):
     if not find_spec(needs):
         pytest.skip(f"needs {needs}")
     words = [sys.executable, "-m", "tests.attack.kills", str(kills), "5", kind]

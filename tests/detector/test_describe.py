@@ -1,4 +1,4 @@
-"""What `caloforge detectors NAME` says and draws."""
+"""Text and pictures of `caloforge detectors NAME`."""
 
 import io
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""Plates are as wide as said in x and in y."""
+"""Plates have the widths in x and in y that the detector names."""
 
 import numpy as np
 import pytest

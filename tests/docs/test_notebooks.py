@@ -1,4 +1,4 @@
-"""The notebooks of examples/ run, keep no outputs, and say what is true."""
+"""The notebooks of examples/ run, hold no outputs, and their statements are true."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ PACKAGES = ("awkward", "pandas", "uproot", "hist", "matplotlib")
 
 
 def run(path):
-    """Names that the code cells of a notebook leave."""
+    """Variables that the code cells of a notebook define."""
     names: dict = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
@@ -21,7 +21,7 @@ def run(path):
 
 @pytest.fixture(scope="module")
 def left():
-    """What each notebook leaves."""
+    """Variables of each notebook, by its name."""
     for package in PACKAGES:
         pytest.importorskip(package, reason="needs the extras files and report")
     return {path.stem: run(path) for path in NOTEBOOKS}

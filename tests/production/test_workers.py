@@ -1,4 +1,4 @@
-"""Each thread has one simulator of one job, and no others for ever."""
+"""Each worker thread keeps the simulator of one job, and drops it when it takes another job."""
 
 import gc
 import weakref
@@ -7,7 +7,7 @@ from caloforge.production.workers import Job
 from caloforge.simulators import create
 
 
-def test_a_thread_that_changes_jobs_lets_the_old_simulator_go(small):
+def test_a_thread_that_changes_jobs_drops_the_old_simulator(small):
     made = []
 
     def make():

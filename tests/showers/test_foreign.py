@@ -1,4 +1,4 @@
-"""Files of others: what they hold comes back in MeV, in our order of cells; each layout with a file made here."""
+"""Files of other groups are read in MeV and in our order of cells; each layout has a file that is made here."""
 
 import tracemalloc
 

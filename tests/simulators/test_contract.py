@@ -1,4 +1,4 @@
-"""The contract of every Simulator: what any of them promises, whatever is behind it."""
+"""Every Simulator keeps this contract."""
 
 import importlib.util
 import json
@@ -83,7 +83,7 @@ def case(request):
 
 @pytest.fixture(scope="module")
 def folder(case, request, tmp_path_factory):
-    """What the simulator may need."""
+    """Scratch folder with the files that the simulator may need."""
     folder = tmp_path_factory.mktemp("simulator")
     if case.model:
         shutil.copy(request.getfixturevalue("tiny_onnx")(case.model), folder / "tiny.onnx")

@@ -25,7 +25,7 @@ def incidents():
 
 
 def close(a, b, threshold):
-    """Equality of INTERFACES for learned showers: cells may flip only close to the threshold."""
+    """Equality up to rounding, as docs/production.md says; only cells near the threshold may become empty or hit."""
     near = np.maximum(a, b) < threshold * (1 + 1e-4)
     return bool((near | (np.abs(a - b) <= 1e-5 * np.abs(a) + 1e-3)).all())
 

@@ -1,4 +1,4 @@
-"""What simulators are called in tables."""
+"""Names of simulators in tables."""
 
 from pathlib import Path
 

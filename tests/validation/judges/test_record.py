@@ -17,7 +17,7 @@ def cut(sparse, small, with_energies):
     return json.loads(json.dumps(finite(record(verdict))))
 
 
-def test_the_headline_is_as_the_interface_says(cut):
+def test_the_headline_has_its_keys_and_ends_its_curve(cut):
     assert set(cut["auc"]) >= {"mean", "error", "member", "n", "curve", "told_apart_at"}
     assert cut["auc"]["member"] == "trees_shapes"
     assert cut["auc"]["n"] == 300
