@@ -28,7 +28,6 @@ from caloforge.detector.neighbours import neighbours
 from caloforge.errors import RunError
 from caloforge.export import export
 from caloforge.production import Source, SourceConfig
-from caloforge.report.maps import cell_corners
 from caloforge.showers import Incidents, Showers, write
 from caloforge.simulators import create
 from caloforge.simulators.geant4 import HookedGeant4
@@ -138,7 +137,7 @@ def geometry(name: str) -> Found:
     yield "cells", digest(one.cell_centres, one.cell_volumes, one.cell_layer, one.thresholds)
     yield "symmetries", digest(symmetries(one))
     yield "neighbours", digest(neighbours(one))
-    yield "corners", text([cell_corners(layer) for layer in one.layers])
+    yield "corners", text([layer.cells.corners() for layer in one.layers])
     yield "names", text(judge_inputs.cell_names(one))
     console = Console(file=io.StringIO(), width=200)
     console.print(describe(one))

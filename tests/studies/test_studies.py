@@ -85,7 +85,7 @@ def test_command(compared, tmp_path):
     assert "training" in str(seen.exception)
     assert not (tmp_path / "new").exists()
     again = CliRunner().invoke(app, words)
-    assert "--force to replace the study" in str(again.exception)
+    assert "holds a study already" in str(again.exception)
 
 
 def test_help_names_every_study():

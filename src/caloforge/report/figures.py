@@ -26,7 +26,7 @@ from caloforge.validation.table import Observable, Table, bin_edges, defined, ob
 
 Metrics = dict[str, Any]
 SHOWN_LAYERS = 3
-FEWEST_EDGES = 6  # of a lateral profile worth drawing
+FEWEST_EDGES = 6  # least number of bin edges of a lateral profile that is drawn
 MOST_BINS = 50
 PER_LAYER = ("energy", "fraction", "centre_x", "centre_y", "width_x", "width_y", "width_r", "sparsity")
 

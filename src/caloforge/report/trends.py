@@ -20,11 +20,11 @@ class Against:
     """The quantity on the horizontal axis.
 
     Attributes:
-        name: for the names of files.
-        label: of the axis.
-        values: of each shower (N,), by sample.
+        name: part of the names of files.
+        label: label of the axis.
+        values: value of each shower (N,), by sample.
         bins: lowest and highest value of each bin.
-        scale: of the axis over the values.
+        scale: factor from the values to the axis.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Losses of trainings: on what the model learns from, and on showers that it never sees."""
+"""Losses of trainings, on the training showers and on the selection showers."""
 
 import numpy as np
 
