@@ -21,8 +21,8 @@ class StoredShowers:
 
     Attributes:
         detector: the detector.
-        incidents: of all showers.
-        provenance: of the first file.
+        incidents: incidents of all showers.
+        provenance: provenance of the first file.
 
     Raises:
         InputError: no file, a file that cannot be read, or files of different detectors.

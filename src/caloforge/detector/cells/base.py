@@ -50,9 +50,9 @@ class Operation:
     permutation: Callable[[], Indices]
 
     def keeps(self, field: tuple[float, float, float]) -> bool:
-        """Whether a magnetic field is invariant: it turns with space, and mirrors change its sign."""
-        turned = np.append(self.matrix @ field[:2], field[2]) * np.linalg.det(self.matrix)
-        return bool(np.allclose(turned, field, rtol=0, atol=1e-9))
+        """Whether a magnetic field is invariant: rotations rotate it, and mirrors also change its sign."""
+        rotated = np.append(self.matrix @ field[:2], field[2]) * np.linalg.det(self.matrix)
+        return bool(np.allclose(rotated, field, rtol=0, atol=1e-9))
 
 
 class Grid(Strict, ABC):
@@ -169,7 +169,7 @@ class Grid(Strict, ABC):
 
     @abstractmethod
     def symmetries(self) -> list[Operation]:
-        """Turns and mirrors about the axis that map cells onto cells, the identity first."""
+        """Rotations and mirrors about the axis that map cells onto cells, the identity first."""
 
     @abstractmethod
     def neighbours(self) -> Indices:

@@ -219,8 +219,8 @@ class ResponseMatch(nn.Module):
         """
         given = self._given(incidents)
         drawn = _log_response(totals, given[0])
-        wanted = self.real.inverse(self.drawn(drawn, *given), *given)
-        return (self.matched * (wanted - drawn)).exp()
+        target = self.real.inverse(self.drawn(drawn, *given), *given)
+        return (self.matched * (target - drawn)).exp()
 
 
 def _log_response(totals: Tensor, energy: Tensor) -> Tensor:
