@@ -145,7 +145,7 @@ def geometry(name: str) -> Found:
     yield "toml", text(one.toml)
 
 
-def judged(showers: Showers) -> Found:
+def judge_inputs_of(showers: Showers) -> Found:
     """Digests of the judges' inputs."""
     table = observable_table(showers)
     yield "observables", digest(*(table[key].values for key in sorted(table)))
@@ -169,7 +169,7 @@ def _simulated(name: str, folder: Path, ways: dict[str, str]) -> Found:
     with create("gflash", detector(name)) as simulator:
         fast = simulator.simulate(many, 3)
     yield "gflash", digest(fast.energies)
-    yield from ((f"gflash, {key}", value) for key, value in judged(fast))
+    yield from ((f"gflash, {key}", value) for key, value in judge_inputs_of(fast))
     write(folder / "library.h5", fast)
     for kind in ("frozen", "replay"):
         with create(f"{kind}={folder / 'library.h5'}", detector(name)) as simulator:

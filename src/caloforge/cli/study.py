@@ -48,7 +48,7 @@ def study(
 ) -> None:
     """Draw one study of candidates against Geant4: average showers, cells, losses, moments, nearest neighbours."""
     check_installed("matplotlib", "mplhep")
-    from caloforge.studies import Compared, find_study
+    from caloforge.studies import StudySamples, find_study
     from caloforge.validation.samples import check_apart, check_unseen
 
     draw = find_study(name)
@@ -58,9 +58,9 @@ def study(
     files = {"training": training}
     true, others = read_samples(reference, files, candidates, detector, layout, other_physics=other_physics)
     check_apart(true, others)
-    compared = candidate_showers(candidates, true, seed, layout)
-    check_unseen(true, compared)
-    result = draw(Compared(true, compared, others.get("training")))
+    samples = candidate_showers(candidates, true, seed, layout)
+    check_unseen(true, samples)
+    result = draw(StudySamples(true, samples, others.get("training")))
     written = result.write(output, name)
     if not quiet:
         console.print(result.markdown, markup=False)

@@ -90,7 +90,7 @@ def is_binning(detector: Detector) -> bool:
 
 
 def particle_of(detector: Detector) -> int:
-    """PDG code of the particle that a binning was made for; 0 where it is not known."""
+    """PDG code of the particle that a binning was made for; 0 if it is unknown."""
     name = detector.name.removeprefix(NAME)
     return DATA_SETS[name][0] if is_binning(detector) and name in DATA_SETS else 0
 

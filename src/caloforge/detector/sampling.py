@@ -84,7 +84,7 @@ class Unit:
 
     @property
     def relative_response(self) -> float:
-        """Ratio of e / mip in the counted plates to e / mip in the others; 1 where all count."""
+        """Ratio of e / mip in the counted plates to e / mip in the others; 1 if all plates count."""
         if not self.passive:
             return 1.0
         visible = self.visible_fraction()

@@ -66,7 +66,7 @@ class IncidentSource(Protocol):
 
     @property
     def ranges(self) -> dict[str, Any]:
-        """Ranges that incidents are drawn from, by name; empty where they are given one by one."""
+        """Ranges that incidents are drawn from, by name; empty if they are given one by one."""
         ...
 
     @property

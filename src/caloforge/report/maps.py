@@ -1,4 +1,4 @@
-"""Average showers as heat maps, correlations, and the classifier scores at a glance."""
+"""Average showers as heat maps, correlations, and classifier scores of all views and samples."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -102,7 +102,7 @@ def member_labels(floor: Metrics) -> Metrics:
 
 
 def _one_by_one(detector: Detector, layers: Sequence[int]) -> str:
-    """A sentence on the layers that are shown; empty where all are."""
+    """A sentence on the layers that are shown; empty if all layers are."""
     n = len(detector.layers)
     if len(layers) == n:
         return ""

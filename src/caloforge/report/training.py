@@ -12,7 +12,7 @@ LINES = ("loss", "held_out")
 
 
 def training_record(provenance: Record) -> Record:
-    """Record of the training in the provenance of a candidate's showers; empty where there is none."""
+    """Record of the training in the provenance of a candidate's showers; empty if there is none."""
     training = provenance.get("training")
     record = training.get("record") if isinstance(training, dict) else None
     return record if isinstance(record, dict) else {}

@@ -16,7 +16,7 @@ Metrics = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Against:
+class TrendAxis:
     """The quantity on the horizontal axis.
 
     Attributes:
@@ -42,7 +42,7 @@ class Against:
 def trend(
     tables: dict[str, Table],
     name: str,
-    against: Against,
+    against: TrendAxis,
     kind: Literal["mean", "resolution"],
     fits: dict[str, Resolution] | None = None,
 ) -> Figure:

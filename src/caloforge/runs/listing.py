@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Found:
+class RunSummary:
     """One run.
 
     Attributes:
@@ -54,7 +54,7 @@ class Found:
     geant4_ms: float | None = None
 
 
-def find_runs(folder: Path) -> list[Found]:
+def find_runs(folder: Path) -> list[RunSummary]:
     """Run directories in a folder and below, by path.
 
     Raises:
@@ -78,7 +78,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
                     yield from _folders(entry, depth + 1)
 
 
-def read_run(folder: Path) -> Found | None:
+def read_run(folder: Path) -> RunSummary | None:
     """Config and results of a run directory; None if its config cannot be read."""
     try:
         config = parse_toml(read_text(folder / CONFIG), str(folder))
@@ -87,7 +87,7 @@ def read_run(folder: Path) -> Found | None:
         return None
     paths = RunDirectory(folder, name)
     figures = _training(TrainingPaths(paths.training)) | _timing(paths.bench, name) | _verdict(paths.metrics, name)
-    return Found(str(folder), name, kind, flat(config), **figures, **_selection(paths.selection))
+    return RunSummary(str(folder), name, kind, flat(config), **figures, **_selection(paths.selection))
 
 
 def _training(paths: TrainingPaths) -> Values:
@@ -137,13 +137,13 @@ def flat(values: Any, above: str = "") -> Values:
     }
 
 
-def differing(runs: list[Found]) -> list[str]:
+def differing(runs: list[RunSummary]) -> list[str]:
     """Keys of configs that are not the same in all runs, in the order of the configs."""
     keys = dict.fromkeys(key for run in runs for key in run.config if key not in OWN)
     return [key for key in keys if any(run.config.get(key) != runs[0].config.get(key) for run in runs)]
 
 
-def as_json(runs: list[Found]) -> str:
+def as_json(runs: list[RunSummary]) -> str:
     """Runs as JSON: figures, and the keys in which their configs differ."""
     keys = differing(runs)
     rows = [asdict(run) | {"config": {key: run.config.get(key) for key in keys}} for run in runs]

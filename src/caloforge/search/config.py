@@ -88,7 +88,7 @@ class SearchConfig(Strict):
     @field_validator("space", mode="before")
     @classmethod
     def _by_dotted_path(cls, space: Any) -> Any:
-        """Join the parts of paths that TOML has read as tables, where a path is not quoted."""
+        """Join the parts of paths that TOML has read as tables because they are not quoted."""
         return dict(_leaves(space)) if isinstance(space, dict) else space
 
     @field_validator("objectives")

@@ -156,7 +156,7 @@ def with_value(tree: Any, path: list[str], value: Any) -> Any:
 
 
 def value_at(tree: Any, path: list[str]) -> Any:
-    """The value at a path; None where there is none."""
+    """The value at a path; None if there is none."""
     for part in path:
         if isinstance(tree, list) and part.isdecimal() and int(part) < len(tree):
             tree = tree[int(part)]

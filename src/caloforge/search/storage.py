@@ -36,7 +36,7 @@ def storage_name(storage: str | None, folder: Path) -> str:
 
 
 def open_storage(storage: str | None, folder: Path) -> "BaseStorage":
-    """Open a storage, and make it where there is none.
+    """Open a storage, and create it if there is none.
 
     Args:
         storage: file or URL; None for the journal in the folder of the search.

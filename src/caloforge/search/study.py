@@ -69,7 +69,7 @@ class SharedStudy:
         return self.space.given.name
 
     def open(self, identity: str, showers: str | None) -> None:
-        """Open the study, and make it where there is none.
+        """Open the study, and create it if there is none.
 
         Args:
             identity: identity of the search, which no other search has.

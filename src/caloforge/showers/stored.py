@@ -84,7 +84,7 @@ AnyShowers = Showers | StoredShowers
 
 
 def chunks(showers: AnyShowers) -> Iterator[Showers]:
-    """Showers in order, all at once where they are in memory."""
+    """Showers in order; showers in memory come as one part."""
     return showers.chunks() if isinstance(showers, StoredShowers) else iter([showers])
 
 

@@ -12,7 +12,7 @@ from caloforge.showers import Showers
 
 
 @dataclass(frozen=True)
-class Compared:
+class StudySamples:
     """Samples of a study.
 
     Attributes:

@@ -7,7 +7,7 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.report.plots import Histograms, distributions
 from caloforge.report.style import Figure, Labels, styled
-from caloforge.studies.base import Compared, Result
+from caloforge.studies.base import Result, StudySamples
 from caloforge.validation.features import lowest
 from caloforge.validation.moments import Energies, Floats
 
@@ -28,7 +28,7 @@ class Cell:
         return f"layer {self.layer}, {self.distance:.0f} mm from the axis"
 
 
-def cells(compared: Compared) -> Result:
+def cells(compared: StudySamples) -> Result:
     """Draw the energy spectra of nine cells, in three depths and at three distances from the core.
 
     Source: S. Vallecorsa for the GeantV team, "GeantV GANs": single-cell response.

@@ -6,14 +6,14 @@ from caloforge.errors import InputError
 from caloforge.report.maps import average_showers
 from caloforge.report.style import REFERENCE, Figure, styled
 from caloforge.showers import Showers
-from caloforge.studies.base import Compared, Result
+from caloforge.studies.base import Result, StudySamples
 from caloforge.validation.manifold import distance_blocks, neighbour_distances, shape
 
 SHOWN = 3
 QUANTILES = (0.1, 0.5, 0.9)
 
 
-def neighbours(compared: Compared) -> Result:
+def neighbours(compared: StudySamples) -> Result:
     """Draw generated showers beside their nearest training showers, and tabulate distances of all.
 
     Distances are Euclidean between the square roots of the cells' shares in the shower's energy: 0 for showers of one

@@ -64,8 +64,8 @@ class Trainer:
         self.model = model.to(self.device)
         self.distillation = distillation(config, self.model)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
-        self.optimiser_steps = taught or self.model.optimiser_steps()
+        distilled = self.distillation.optimiser_steps(self.model) if self.distillation else None
+        self.optimiser_steps = distilled or self.model.optimiser_steps()
         self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
         self.selection, self.scorer, self.listener = selection[:HELD_OUT], scorer, listener
         self.held_out = Batch.of(self.selection).to(self.device)

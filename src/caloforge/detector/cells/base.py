@@ -131,7 +131,7 @@ class Grid(Strict, ABC):
 
     @property
     def pitch(self) -> tuple[float, float] | None:
-        """Size of the cells in x and y [mm] where they are equal rectangles, else None."""
+        """Size of the cells in x and y [mm]; None unless they are equal rectangles."""
         return None
 
     @abstractmethod
@@ -160,7 +160,7 @@ class Grid(Strict, ABC):
 
     @property
     def sectors(self) -> Floats | None:
-        """Inner and outer radius [mm], first and last angle [rad] of the cells (n, 4) where they are parts of rings."""
+        """Inner and outer radius [mm], first and last angle [rad] of the cells (n, 4); None unless they are parts of rings."""
         return None
 
     @abstractmethod
@@ -173,7 +173,7 @@ class Grid(Strict, ABC):
 
     @abstractmethod
     def neighbours(self) -> Indices:
-        """Cells that share a wall with each cell (n, k), -1 where there is none: before and after along each axis."""
+        """Cells that share a wall with each cell (n, k), before and after along each axis; -1 for none."""
 
     @abstractmethod
     def rim(self) -> Bools:
@@ -215,6 +215,6 @@ def fractions(distance: Floats, way: Floats) -> Floats:
 
 
 def adjacent(shape: tuple[int, int]) -> list[Indices]:
-    """Cells before and after along both axes of an array, four arrays of its shape; -1 where there is none."""
+    """Cells before and after along both axes of an array, four arrays of its shape; -1 for none."""
     padded = np.pad(np.arange(math.prod(shape)).reshape(shape), 1, constant_values=-1)
     return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]

@@ -163,7 +163,7 @@ class CylindricalCells(Grid):
         return np.roll(np.arange(self.n_cells).reshape(self.n)[::mirror], k, axis=0).ravel()
 
     def neighbours(self) -> Indices:
-        """Cells before and after in phi, before and after in r (n, 4); -1 where there is none.
+        """Cells before and after in phi, before and after in r (n, 4); -1 for none.
 
         Rings are periodic. In a ring of two cells, each has the other as neighbour once; an uncut ring has none.
         """

@@ -103,7 +103,7 @@ class WGANModel(ResponseMatched):
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
         """Cells (N, n_cells) [MeV] of layer energies and cell weights."""
         (weights,) = drawn
-        return self.layers.share_out(weights, energies, self.cut)
+        return self.layers.distribute(weights, energies, self.cut)
 
     def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""

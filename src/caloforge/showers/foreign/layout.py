@@ -81,7 +81,7 @@ class Layout:
 
 
 def is_numeric(file: Any, name: str, ndim: int | None = None) -> bool:
-    """Whether an open file has a data set of numbers, of so many axes."""
+    """Whether an open file has a data set of numbers; with `ndim`, of that number of axes."""
     found = file.get(name)
     return isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and ndim in (None, found.ndim)
 
