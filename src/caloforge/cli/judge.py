@@ -163,8 +163,8 @@ def bench(
             for label, name in labelled(simulator).items()
         }
         incidents = SourceConfig(particle=particle or _particle(simulators), theta=theta, phi=phi, position=position)
-        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say,
-                                 physics=tracked)  # fmt: skip
+        say = (lambda _: None) if quiet else _say
+        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], say, physics=tracked)
     benchmark.write_report(report, output)
     if not quiet:
         console.print(bench_table(report))
@@ -172,10 +172,6 @@ def bench(
 
 def _say(text: str) -> None:
     console.print(text, style="dim")
-
-
-def _say_nothing(text: str) -> None:  # noqa: ARG001
-    return
 
 
 def _particle(simulators: dict[str, Simulator]) -> str:

@@ -13,7 +13,7 @@ from caloforge.report.judges import judge_figures
 from caloforge.report.plots import Curves, Histograms, curves, distributions
 from caloforge.report.style import REFERENCE, Figure, Labels, styled
 from caloforge.report.training import losses_figure, training_record
-from caloforge.report.trends import TrendAxis, resolution_fits, trend
+from caloforge.report.trends import TrendAxis, resolution_fits, results_by_sample, trend
 from caloforge.showers import Incidents, Showers
 from caloforge.units import show_energy
 from caloforge.validation import observables as obs
@@ -58,10 +58,6 @@ class FigureData:
     def bins(self) -> list[tuple[float, float]]:
         """Bins of incident energy [MeV]."""
         return energy_bins(self.showers[REFERENCE].incidents.energy)
-
-    def results(self) -> dict[str, Metrics]:
-        """Metrics of the floor and the candidates, and what the reference says of itself."""
-        return {REFERENCE: self.metrics["reference"], "floor": self.metrics["floor"], **self.metrics["candidates"]}
 
 
 def hottest_layers(showers: Showers) -> list[int]:
@@ -254,7 +250,7 @@ def _regression(data: FigureData) -> Iterator[Figure]:
         return
     for key, y in (("bias", "mean E_{reco} / E_{inc} − 1"),
                    ("resolution", "width of E_{reco} / E_{inc}")):  # fmt: skip
-        values = {name: _column(found["regression"], key) for name, found in data.results().items()}
+        values = {name: _column(found["regression"], key) for name, found in results_by_sample(data.metrics).items()}
         labels = Labels(f"regression_{key}", f"energy regression, {key}", "analysis")
         shown = Curves("E_{inc} [GeV]", y, _middles(data), values)
         yield curves(labels, shown, difference=key == "bias")

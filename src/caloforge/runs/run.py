@@ -171,28 +171,30 @@ class Run:
                 self.own.copy(name, self.paths.showers(name))
 
     def make_showers(self) -> None:
-        """Make the Geant4 showers of training, selection and test from one seed; the test showers have all labels."""
+        """Make the Geant4 showers of training, selection and test from one seed; the test showers have all labels.
+
+        Raises:
+            InputError: a folder of several runs holds other showers.
+        """
+        counts, first = self.config.showers, 0
+        complete = Source.from_config(self.config.beam.complete(), self.detector)
+        samples = zip(NAMES, counts.sizes, (self.source, self.source, complete), strict=True)
         with self._showers_claimed():
-            self._make_showers()
+            for name, n, source in samples:
+                make = partial(create, GEANT4, self.detector, self.config.physics)
+                order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
+                              physics=self.config.physics.identity)  # fmt: skip
+                file = self.paths.showers(name)
+                if not file.exists():
+                    produce(order, file, workers=self.workers, resume=True)
+                elif not order.is_in(file):
+                    raise InputError(f"{file} holds other showers than this run asks for; name another [showers] "
+                                     "folder")  # fmt: skip
+                first += n
 
     def _showers_claimed(self) -> AbstractContextManager[object]:
         """Claim of a folder that several runs share, so that one run at a time fills it."""
         return claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext()
-
-    def _make_showers(self) -> None:
-        counts, first = self.config.showers, 0
-        complete = Source.from_config(self.config.beam.complete(), self.detector)
-        samples = zip(NAMES, counts.sizes, (self.source, self.source, complete), strict=True)
-        for name, n, source in samples:
-            make = partial(create, GEANT4, self.detector, self.config.physics)
-            order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
-                          physics=self.config.physics.identity)  # fmt: skip
-            file = self.paths.showers(name)
-            if not file.exists():
-                produce(order, file, workers=self.workers, resume=True)
-            elif not order.is_in(file):
-                raise InputError(f"{file} holds other showers than this run asks for; name another [showers] folder")
-            first += n
 
     def showers(self, name: str) -> Showers:
         """Sample `train`, `select` or `test`."""

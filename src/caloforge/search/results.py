@@ -5,7 +5,7 @@ import re
 import warnings
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tomli_w
 
@@ -13,7 +13,7 @@ import caloforge
 from caloforge.files import write_text
 from caloforge.runs import RunDirectory
 from caloforge.runs.listing import read_run
-from caloforge.search.schema import SearchFile, TrialResult, Validated
+from caloforge.search.schema import SearchFile, State, TrialResult, Validated
 from caloforge.search.study import LOST, REASON, SharedStudy
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FEWEST = 4  # complete trials that importances need
 MOST_LETTERS = 64  # of the name of a run
 FIGURES = ("auc", "auc_error", "member", "ms", "seconds")
-State = Literal["complete", "pruned", "failed", "running"]
 STATES: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+State = Literal["complete", "pruned", "failed", "running"]
+
 
 class _Result(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,7 +28,7 @@ class TrialResult(_Result):
     """
 
     number: int
-    state: Literal["complete", "pruned", "failed", "running"]
+    state: State
     values: dict[str, Any]
     auc: float | None = None
     auc_error: float | None = None

@@ -160,7 +160,7 @@ class Grid(Strict, ABC):
 
     @property
     def sectors(self) -> Floats | None:
-        """Inner and outer radius [mm], first and last angle [rad] of the cells (n, 4); None unless they are parts of rings."""
+        """Inner and outer radius [mm], first and last angle [rad] of cells (n, 4) that are parts of rings; or None."""
         return None
 
     @abstractmethod
