@@ -96,12 +96,12 @@ def test_the_best_are_those_that_no_other_beats(config, tmp_path):
 def test_a_trial_whose_process_died_is_taken_up_again(config, tmp_path):
     mine = search(config, tmp_path / "out").study
     first = mine.take(3)
-    assert (first.number, first.again) == (0, False)
+    assert (first.number, first.resumed) == (0, False)
     second = mine.take(3)  # the first is in living hands
     assert second.number == 1
     first.claim.release()  # as a killed process's
     again = mine.take(3)
-    assert (again.number, again.again, again.values) == (0, True, first.values)
+    assert (again.number, again.resumed, again.values) == (0, True, first.values)
     mine.finish(again, [0.1, 1.0], {"auc": 0.6, "auc_error": 0.01, "ms": 1.0})
     second.claim.release()
     found = search(config, tmp_path / "out", resume=True).run(3, silent)
