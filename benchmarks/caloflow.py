@@ -32,7 +32,7 @@ from caloforge.production import SourceConfig
 from caloforge.showers import Showers, read
 from caloforge.simulators import Simulator, create
 from caloforge.training import check_trained, load_model
-from caloforge.training.run import RunFolder
+from caloforge.training.run import TrainingFolder
 from caloforge.training.seeding import seeded
 from caloforge.validation.classifier import classify
 from caloforge.validation.classifier_threads import over_seeds, single_threaded
@@ -68,7 +68,7 @@ def simulator_of(path: str, name: str, folder: Path, reference: Showers) -> Simu
 
 def training_row(path: Path, reference: Showers) -> Table:
     """Training of the model of a run directory, and its mean negative log likelihood of held-out showers."""
-    folder = RunFolder(check_trained(path))
+    folder = TrainingFolder(check_trained(path))
     lines = [json.loads(line) for line in folder.losses_file.read_text(encoding="utf-8").splitlines()]
     best = min(lines, key=lambda line: line["held_out"])
     row = {"kind": folder.config.model.kind, "minutes": lines[-1]["seconds"] / 60, "steps": lines[-1]["step"]}

@@ -28,7 +28,6 @@ from caloforge.detector.neighbours import neighbours
 from caloforge.errors import RunError
 from caloforge.export import export
 from caloforge.production import Source, SourceConfig
-from caloforge.report.maps import cell_corners
 from caloforge.showers import Incidents, Showers, write
 from caloforge.simulators import create
 from caloforge.simulators.geant4 import HookedGeant4
@@ -138,7 +137,7 @@ def geometry(name: str) -> Found:
     yield "cells", digest(one.cell_centres, one.cell_volumes, one.cell_layer, one.thresholds)
     yield "symmetries", digest(symmetries(one))
     yield "neighbours", digest(neighbours(one))
-    yield "corners", text([cell_corners(layer) for layer in one.layers])
+    yield "corners", text([layer.cells.corners() for layer in one.layers])
     yield "names", text(judge_inputs.cell_names(one))
     console = Console(file=io.StringIO(), width=200)
     console.print(describe(one))
@@ -146,7 +145,7 @@ def geometry(name: str) -> Found:
     yield "toml", text(one.toml)
 
 
-def judged(showers: Showers) -> Found:
+def judge_inputs_of(showers: Showers) -> Found:
     """Digests of the judges' inputs."""
     table = observable_table(showers)
     yield "observables", digest(*(table[key].values for key in sorted(table)))
@@ -170,7 +169,7 @@ def _simulated(name: str, folder: Path, ways: dict[str, str]) -> Found:
     with create("gflash", detector(name)) as simulator:
         fast = simulator.simulate(many, 3)
     yield "gflash", digest(fast.energies)
-    yield from ((f"gflash, {key}", value) for key, value in judged(fast))
+    yield from ((f"gflash, {key}", value) for key, value in judge_inputs_of(fast))
     write(folder / "library.h5", fast)
     for kind in ("frozen", "replay"):
         with create(f"{kind}={folder / 'library.h5'}", detector(name)) as simulator:

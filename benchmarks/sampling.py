@@ -88,7 +88,7 @@ def rows(stacks: Sequence[dict[str, Any]]) -> list[str]:
     for stack in stacks:
         one = unit(stack)
         name = f"{stack['passive'][3:]} {stack['plate']:g} / {stack['active'][3:]} {stack['gap']:g}"
-        published = one.mip_fraction / (1 + 0.007 * (one.dead[0][0].z_eff - one.counted[0][0].z_eff))
+        published = one.mip_fraction / (1 + 0.007 * (one.passive[0][0].z_eff - one.counted[0][0].z_eff))
         ratio, error = one.visible_fraction() / stack["counted"], stack["error"] / stack["counted"]
         lines.append(
             f"| {name} | {stack['showers']} | {stack['counted'] / one.mip_fraction:.3f} | {one.e_over_mip:.3f} "

@@ -30,7 +30,7 @@ ELSEWHERE = {"host": "there", "machine": "01234567", "pid": os.getpid(), "start"
 def quick(monkeypatch):
     monkeypatch.setattr(claims, "HEARTBEAT", 0.2)
     monkeypatch.setattr(claims, "SILENCE", 1.0)
-    monkeypatch.setattr(claims, "LOOK", 0.02)
+    monkeypatch.setattr(claims, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture(params=["file", "folder"])

@@ -108,7 +108,7 @@ def test_the_saved_config_is_one_of_the_same_run(folder, tmp_path, small, toy):
     quiet(runs.load(tmp_path / "run.toml", tmp_path / "run")).open(resume=False, force=False)
     again = quiet(runs.load(tmp_path / "run" / "config.toml", tmp_path / "run"))
     again.open(resume=True, force=False)
-    assert again.wanted == tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert again.config_table == tomllib.loads((tmp_path / "run" / "config.toml").read_text())
 
 
 def test_a_changed_file_is_noticed(folder, tmp_path, small, toy):

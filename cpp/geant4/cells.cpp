@@ -127,12 +127,12 @@ Point Cells::centre(std::size_t cell) const {
   return {place.x, place.y, (layer.z_min + layer.z_max) / 2};
 }
 
-Incident Cells::asked(Incident incident) const {
+Incident Cells::for_source(Incident incident) const {
   if (frame == "shower") incident.x = incident.y = 0;
   return incident;
 }
 
-bool Cells::hold(const Incident& incident) const {
+bool Cells::windows_fit(const Incident& incident) const {
   if (windows.empty()) return true;
   const Place centre = hit_centre(*this, incident);
   return std::all_of(windows.begin(), windows.end(), [&](const Window& window) {

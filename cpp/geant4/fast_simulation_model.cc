@@ -80,7 +80,7 @@ G4bool FastSimulationModel::Enters(const G4ThreeVector& point, const G4ThreeVect
 }
 
 Incident FastSimulationModel::IncidentOf(const G4FastTrack& track) const {
-  const G4ThreeVector direction = placement_.turn_to_face(track.GetPrimaryTrackLocalDirection());
+  const G4ThreeVector direction = placement_.rotate_to_face(track.GetPrimaryTrackLocalDirection());
   G4ThreeVector point = placement_.to_face(track.GetPrimaryTrackLocalPosition());
   if (!trigger_.inside) point = onto_face(point, direction);
   const G4Track& primary = *track.GetPrimaryTrack();
@@ -92,11 +92,11 @@ G4bool FastSimulationModel::ModelTrigger(const G4FastTrack& track) {
   const G4double energy = track.GetPrimaryTrack()->GetKineticEnergy();
   if (energy < trigger_.min_energy || energy > trigger_.max_energy ||
       !Enters(placement_.to_face(track.GetPrimaryTrackLocalPosition()),
-              placement_.turn_to_face(track.GetPrimaryTrackLocalDirection())))
+              placement_.rotate_to_face(track.GetPrimaryTrackLocalDirection())))
     return false;
   const Incident incident = IncidentOf(track);
   const Cells& cells = source_->cells();
-  return source_->accepts(cells.asked(incident)) && cells.hold(incident);
+  return source_->accepts(cells.for_source(incident)) && cells.windows_fit(incident);
 }
 
 void FastSimulationModel::DoIt(const G4FastTrack& track, G4FastStep& step) {
@@ -113,7 +113,7 @@ void FastSimulationModel::DoIt(const G4FastTrack& track, G4FastStep& step) {
 void FastSimulationModel::Flush() {
   if (queue_.empty()) return;
   std::vector<Incident> incidents;
-  for (const FastShower& shower : queue_) incidents.push_back(source_->cells().asked(shower.incident));
+  for (const FastShower& shower : queue_) incidents.push_back(source_->cells().for_source(shower.incident));
   try {
     const std::vector<float> energies = source_->simulate(incidents, run_seed(seed_, current_run()));
     const std::size_t width = source_->cells().size();

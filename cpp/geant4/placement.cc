@@ -7,9 +7,9 @@ G4ThreeVector onto_face(const G4ThreeVector& point, const G4ThreeVector& directi
 }
 
 G4ThreeVector along_shower(const G4ThreeVector& point, const Incident& incident) {
-  G4ThreeVector turned = point;
-  turned.rotateZ(-incident.phi).rotateY(incident.theta).rotateZ(incident.phi);
-  return turned + G4ThreeVector(incident.x, incident.y, incident.z);
+  G4ThreeVector rotated = point;
+  rotated.rotateZ(-incident.phi).rotateY(incident.theta).rotateZ(incident.phi);
+  return rotated + G4ThreeVector(incident.x, incident.y, incident.z);
 }
 
 }  // namespace caloforge

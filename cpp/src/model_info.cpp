@@ -15,7 +15,7 @@ namespace {
 constexpr const char* old_schema = "caloforge-model-1";
 constexpr const char* schema = "caloforge-model-2";
 constexpr std::int64_t most_cells = 10'000'000, most_noise = 20'000'000;
-constexpr double turn = 2 * 3.14159265358979323846;
+constexpr double full_circle = 2 * 3.14159265358979323846;
 
 Interval interval(const Json& value, const char* what) {
   const std::vector<double> ends = numbers(value, what);
@@ -93,17 +93,17 @@ std::string ModelInfo::outside(const Incident& i) const {
     return "particle " + std::to_string(i.pdg) + " is not one the model was trained on: " + listed(pdgs);
   if (!inside(i.energy, limits.energy)) return said("energy", i.energy, ranges.energy, " MeV");
   if (!inside(i.theta, limits.theta)) return said("theta", i.theta, ranges.theta, " rad");
-  if (!(i.theta <= limits.phi_above || inside(limits.turned(i.phi), limits.phi)))
+  if (!(i.theta <= limits.phi_above || inside(limits.wrapped(i.phi), limits.phi)))
     return said("phi", i.phi, ranges.phi, " rad");
   if (!inside(i.x, limits.x)) return said("x", i.x, ranges.x, " mm");
   if (!inside(i.y, limits.y)) return said("y", i.y, ranges.y, " mm");
   return {};
 }
 
-double Limits::turned(double angle) const {
+double Limits::wrapped(double angle) const {
   if (inside(angle, phi)) return angle;
-  const double above = std::fmod(angle - phi.low, turn);
-  return phi.low + (above < 0 ? above + turn : above);
+  const double above = std::fmod(angle - phi.low, full_circle);
+  return phi.low + (above < 0 ? above + full_circle : above);
 }
 
 }  // namespace caloforge

@@ -66,8 +66,8 @@ class Pcg64 {
     }
     advance();
     const auto folded = static_cast<std::uint64_t>(state_ >> 64) ^ static_cast<std::uint64_t>(state_);
-    const auto turn = static_cast<unsigned>(state_ >> 122);
-    const std::uint64_t word = (folded >> turn) | (folded << (-turn & 63));
+    const auto rotation = static_cast<unsigned>(state_ >> 122);
+    const std::uint64_t word = (folded >> rotation) | (folded << (-rotation & 63));
     half_ = static_cast<Word>(word >> 32);
     has_half_ = true;
     return static_cast<Word>(word);

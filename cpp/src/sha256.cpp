@@ -11,7 +11,7 @@ namespace {
 
 using Word = std::uint32_t;
 
-Word turned(Word value, int bits) { return value >> bits | value << (32 - bits); }
+Word rotated(Word value, int bits) { return value >> bits | value << (32 - bits); }
 
 /// The first 32 bits of the fraction of a prime's root, which are the constants of FIPS 180-4.
 Word fraction(long double root) {
@@ -39,12 +39,12 @@ void mix(std::array<Word, 8>& state, const unsigned char* block, const std::arra
   for (int i = 0; i < 16; ++i)
     w[i] = Word{block[4 * i]} << 24 | Word{block[4 * i + 1]} << 16 | Word{block[4 * i + 2]} << 8 | block[4 * i + 3];
   for (int i = 16; i < 64; ++i)
-    w[i] = w[i - 16] + w[i - 7] + (turned(w[i - 15], 7) ^ turned(w[i - 15], 18) ^ w[i - 15] >> 3) +
-           (turned(w[i - 2], 17) ^ turned(w[i - 2], 19) ^ w[i - 2] >> 10);
+    w[i] = w[i - 16] + w[i - 7] + (rotated(w[i - 15], 7) ^ rotated(w[i - 15], 18) ^ w[i - 15] >> 3) +
+           (rotated(w[i - 2], 17) ^ rotated(w[i - 2], 19) ^ w[i - 2] >> 10);
   auto [a, b, c, d, e, f, g, h] = state;
   for (int i = 0; i < 64; ++i) {
-    const Word t = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + ((e & f) ^ (~e & g)) + rounds[i] + w[i];
-    const Word u = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    const Word t = h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + rounds[i] + w[i];
+    const Word u = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g, g = f, f = e, e = d + t, d = c, c = b, b = a, a = t + u;
   }
   const std::array<Word, 8> added = {a, b, c, d, e, f, g, h};

@@ -28,7 +28,7 @@ const Feed feeds[] = {
     {"energy", Element::float32, 1, [](const ModelInfo&, const Incident& i, float* v) { *v = float(i.energy); }},
     {"theta", Element::float32, 1, [](const ModelInfo&, const Incident& i, float* v) { *v = float(i.theta); }},
     {"phi", Element::float32, 1,
-     [](const ModelInfo& m, const Incident& i, float* v) { *v = float(m.limits.turned(i.phi)); }},
+     [](const ModelInfo& m, const Incident& i, float* v) { *v = float(m.limits.wrapped(i.phi)); }},
     {"position", Element::float32, 3,
      [](const ModelInfo&, const Incident& i, float* v) {
        v[0] = float(i.x);

@@ -37,7 +37,7 @@ void print_window(char** arguments) {
   const caloforge::Cells cells = read_cells(arguments[0]);
   const auto number = [&](int i) { return std::atof(arguments[i]); };
   const caloforge::Incident incident{1000, number(1), number(2), number(3), number(4), 0, 22, 0};
-  std::printf("%d\n", cells.hold(incident));
+  std::printf("%d\n", cells.windows_fit(incident));
   const std::vector<caloforge::Place> shifts = cells.shifts(incident);
   std::size_t layer = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -64,7 +64,7 @@ void print_shower(const caloforge::ShowerSource& source, int n, char** arguments
   const auto number = [&](int i) { return i < n ? std::atof(arguments[i]) : 0.0; };
   const caloforge::Incident incident{number(1), 0, 0, number(3), number(4), number(5), std::atoll(arguments[0]),
                                      std::atoll(arguments[2])};
-  for (const float energy : source.simulate({source.cells().asked(incident)}, 7)) std::printf("%.9g\n", energy);
+  for (const float energy : source.simulate({source.cells().for_source(incident)}, 7)) std::printf("%.9g\n", energy);
 }
 
 /// Number of files that `open` accepts without an Error; other exceptions end the program.

@@ -42,7 +42,7 @@ def bench(
     *,
     with_geant4: bool = True,
 ) -> Report:
-    """Time simulators on incidents of the first energy, and Geant4, if wanted and installed, at every energy.
+    """Time simulators on incidents of the first energy, and Geant4, unless excluded or not installed, at every energy.
 
     By default the batches have 1 to 1000 showers. The smallest is timed first. Batches whose four calls would take over
     two minutes are left out.

@@ -25,7 +25,7 @@ from caloforge.processes import Process
 
 HEARTBEAT = 10.0  # [s]
 SILENCE = 120.0  # [s] without a heartbeat; network file systems may show changes a minute late
-LOOK = 0.5  # [s] between looks at another's claim
+POLL_SECONDS = 0.5  # [s] between looks at another's claim
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _acquire(path: Path, lock: Path, wait: bool, say: Callable[[str], None]) -> 
         if not told:
             say(f"{path} is being written by {owner}; waiting" + ("" if near else " for a sign of its life"))
             told = True
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
     return descriptor
 
 
@@ -203,7 +203,7 @@ def _remove_stale(lock: Path, owner: Owner) -> None:
         os.close(os.open(guard, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC))
     except FileExistsError:
         _remove_old(guard)
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
         return
     try:
         found = _owner(lock)

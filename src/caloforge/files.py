@@ -134,6 +134,15 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"cannot write into folder {folder}: {error.strerror}") from None
 
 
+def check_creatable(folder: Path) -> None:
+    """Refuse a folder that cannot be made, or in which no file can be created.
+
+    Raises:
+        InputError: the nearest folder that exists cannot be written.
+    """
+    check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
+
+
 def check_regular(path: Path) -> None:
     """Refuse to replace folders, devices, pipes and links; only regular files may be replaced.
 

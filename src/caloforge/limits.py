@@ -46,7 +46,7 @@ def check_angle(angle: float) -> float:
 
 
 def check_showers(n: int, cells: int) -> None:
-    """Check that a file can hold n showers of so many cells.
+    """Check that a file can hold n showers with that number of cells.
 
     Raises:
         InputError: there are none, or too many for one file.

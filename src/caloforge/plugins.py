@@ -17,8 +17,9 @@ class Plugin:
     """One entry point of a package.
 
     Attributes:
-        name: its name for users.
-        origin: its package and version.
+        name: name for users.
+        origin: package and version.
+        entry: the entry point.
     """
 
     name: str

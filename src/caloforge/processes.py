@@ -26,7 +26,7 @@ class Process:
         host: name of its machine, letters and digits and dashes only.
         machine: digest of the machine's boot and of the process's namespace of numbers.
         pid: its number.
-        start: when it started, in clock ticks after the boot; 0 where the system does not tell.
+        start: time of its start, in clock ticks after the boot; 0 if the system does not tell.
     """
 
     host: str

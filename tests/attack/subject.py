@@ -50,9 +50,9 @@ def checkpoints(path: Path) -> None:
 
 
 def runs(path: Path) -> None:
-    from caloforge.training.run import RunFolder, load_model, load_state
+    from caloforge.training.run import TrainingFolder, load_model, load_state
 
-    folder = RunFolder(path)
+    folder = TrainingFolder(path)
     load_model(path)
     assert isinstance(folder.provenance, dict)
     load_state(folder.checkpoint_file)

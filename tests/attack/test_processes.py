@@ -79,7 +79,7 @@ def test_a_stopped_geant4_is_told_and_given_up(small, monkeypatch, caplog):
     from caloforge.simulators.geant4 import Geant4Simulator
     from caloforge.simulators.geant4.process import parent
 
-    monkeypatch.setattr(parent, "LOOK", 0.1)
+    monkeypatch.setattr(parent, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(parent, "STOPPED", 0.5)
     simulator = Geant4Simulator(small)
     try:

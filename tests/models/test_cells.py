@@ -45,5 +45,5 @@ def test_scores_come_back_as_cells(small, cells):
     transform = CellScores(small)
     transform.fit(cells, torch.arange(small.n_cells))
     cells = torch.where(cells >= small.readout.threshold, cells, 0.0)
-    back = transform.share_out(transform(cells), layer_sums(cells, small))
+    back = transform.distribute(transform(cells), layer_sums(cells, small))
     assert ((back - cells).abs() <= 1e-4 * cells).all()

@@ -120,7 +120,7 @@ def test_hits_stay_hits_where_their_layer_has_another_energy(small):
     layers = layer_sums(drawn, small)
     for factor in (0.8, 1.3):
         wanted = factor * layers
-        cells = transform.share_out(scores, wanted)
+        cells = transform.distribute(scores, wanted)
         roomy = wanted > 0.02 * layer_sums((drawn > 0).float(), small)
         same = layer_sums(((cells > 0) != (drawn > 0)).float(), small) == 0
         assert same[roomy].all()
@@ -135,7 +135,7 @@ def test_a_layer_with_too_little_energy_loses_its_faintest_hits(small):
     scores = torch.full((3, small.n_cells), -6.0)
     scores[:, :8] = transform(torch.full((1, small.n_cells), 0.02), torch.zeros(1, 1))[:, :8]
     scores[:, 3] = 3.0
-    cells = transform.share_out(scores, torch.tensor([[0.05, 0.0, 0.0], [0.004, 0.0, 0.0], [0.9, 0.0, 0.0]]))
+    cells = transform.distribute(scores, torch.tensor([[0.05, 0.0, 0.0], [0.004, 0.0, 0.0], [0.9, 0.0, 0.0]]))
     assert cells[0, 3] == pytest.approx(0.05, rel=1e-4)
     assert (cells[1] == 0).all()
     assert (cells[2] > 0).sum() == 8
@@ -146,7 +146,7 @@ def test_a_layer_without_hits_gives_its_energy_to_one_cell(small):
     transform = fitted(small, faint(small, 4000, 1))
     scores = torch.full((1, small.n_cells), -4.0)
     scores[0, 3] = -2.5
-    cells = transform.share_out(torch.minimum(scores, transform.edge - 0.1), torch.tensor([[5.0, 0.0, 2.0]]))
+    cells = transform.distribute(torch.minimum(scores, transform.edge - 0.1), torch.tensor([[5.0, 0.0, 2.0]]))
     assert float(cells[0, 3]) == pytest.approx(5.0, rel=1e-5)
     assert (cells[0] > 0).sum() == 2
     assert float(cells[0, 17:].sum()) == pytest.approx(2.0, rel=1e-5)

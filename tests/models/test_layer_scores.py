@@ -81,7 +81,7 @@ def test_cells_share_out_their_layers(fitted):
     weights = torch.rand(200, 26, generator=torch.Generator().manual_seed(2)) ** 8
     layers = torch.rand(200, 3, generator=torch.Generator().manual_seed(3)) * 10
     layers[:20, 1] = 0.0
-    cells = fitted.share_out(weights, layers, 0.01)
+    cells = fitted.distribute(weights, layers, 0.01)
     assert ((cells == 0) | (cells >= 0.01)).all()
     assert (cells == 0).float().mean() > 0.1
     assert ((fitted.sums(cells) - layers).abs() <= 1e-5 * layers).all()

@@ -26,14 +26,14 @@ def flow_of(detector, dtype=torch.float32):
 
 def test_neighbourhood_of_a_cell_in_the_middle():
     detector = Detector.load("calogan-ecal")  # 3 x 96, 12 x 12, 12 x 6 cells
-    around = layout(detector).around
+    neighbours = layout(detector).neighbours
     start = detector.layers[1].start
     own = start + 12 * 5 + 7
-    steps = (around[own] - own).tolist()
+    steps = (neighbours[own] - own).tolist()
     assert steps[:4] == [-12, 12, -1, 1]
     assert steps[4:8] == [-24, 24, -2, 2]
     assert sorted(steps[8:12]) == [-13, -11, 11, 13]
-    before, after = around[own, 12:].tolist()
+    before, after = neighbours[own, 12:].tolist()
     for k, found in ((0, before), (2, after)):
         centres = detector.layers[k].cells.centres
         distances = np.linalg.norm(centres - detector.layers[1].cells.centres[own - start], axis=1)
@@ -41,19 +41,19 @@ def test_neighbourhood_of_a_cell_in_the_middle():
 
 
 def test_nothing_lies_beyond_a_corner():
-    around = layout(Detector.load("calogan-ecal")).around
-    assert around[0, [0, 2, 4, 6, 8, 9, 10, 12]].tolist() == [504] * 8
+    neighbours = layout(Detector.load("calogan-ecal")).neighbours
+    assert neighbours[0, [0, 2, 4, 6, 8, 9, 10, 12]].tolist() == [504] * 8
 
 
 @pytest.mark.parametrize("name", ["calogan-ecal", "clic-ecal", "pbwo4-cylinder"])
 def test_splits_divide_the_cells_and_walls_of_the_checkerboard_lead_to_the_other_half(name):
     detector = Detector.load(name)
-    around, splits = layout(detector)
+    neighbours, splits = layout(detector)
     for split in splits:
         assert torch.cat(split).sort().values.tolist() == list(range(detector.n_cells))
     half = torch.full((detector.n_cells + 1,), 2)
     half[splits[0][0]], half[splits[0][1]] = 0, 1
-    walls = half[around[:, :4]]
+    walls = half[neighbours[:, :4]]
     assert (walls != half[:-1, None]).all()
 
 
@@ -74,9 +74,9 @@ def test_local_networks_see_the_cells_around_and_no_others(small):
     cell = len(second) // 2
     block.local(kept, torch.zeros(1, 8))[0, :, cell].sum().backward()
     seen = set(first[kept.grad[0] != 0].tolist())
-    around = set(layout(small).around[second[cell]].tolist())
+    neighbours = set(layout(small).neighbours[second[cell]].tolist())
     assert seen
-    assert seen == around & set(first.tolist())
+    assert seen == neighbours & set(first.tolist())
 
 
 def test_indicators_start_at_the_scores_of_the_threshold(small, toy):

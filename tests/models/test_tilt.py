@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caloforge.models.fast_ar.tilt import LIMIT, moments, tilted, wanted
+from caloforge.models.fast_ar.tilt import LIMIT, moments, target_means, tilted
 
 LINE = torch.linspace(-1, 1, 11)
 GRID = torch.cartesian_prod(LINE, LINE)
@@ -35,7 +35,7 @@ def test_means_of_shapes_are_those_of_the_cells():
     centre = shares @ GRID
     width = (shares @ GRID.square() - centre.square()).sqrt()
     shapes = torch.cat([centre, width, shares @ GRID.norm(dim=1, keepdim=True)], 2)
-    torch.testing.assert_close(wanted(shapes), shares @ moments(GRID))
+    torch.testing.assert_close(target_means(shapes), shares @ moments(GRID))
 
 
 def test_impossible_moments_change_weights_by_a_limited_factor():

@@ -88,7 +88,7 @@ def test_critic_loss_is_that_of_the_definition(case):
     torch.manual_seed(35)
     conditions, energy = model.conditions(**part.incidents), part.incidents["energy"]
     scores, weights = model.generate(torch.randn(50, 8), conditions)
-    generated = model.seen(scores, weights, energy).detach()
+    generated = model.critic_features(scores, weights, energy).detach()
     shares = part.cells / part.cells.sum(1, keepdim=True)
     views = (shares.sqrt() - model.mean_view[0], torch.log(1 + part.cells / 0.01) - model.mean_view[1])
     real = torch.cat(
@@ -108,7 +108,7 @@ def test_generator_loss_is_verdict_and_activity(case):
     with torch.no_grad():
         conditions = model.conditions(**part.incidents)
         scores, weights = model.generate(torch.randn(50, 8), conditions)
-        verdict = model.criticise(model.seen(scores, weights, part.incidents["energy"]), conditions).mean()
+        verdict = model.criticise(model.critic_features(scores, weights, part.incidents["energy"]), conditions).mean()
     activity = 1e-5 * sum(abs(w) for row in weights.tolist() for w in row) / 50
     assert found == pytest.approx(float(activity - verdict), rel=1e-4)
 
@@ -121,10 +121,10 @@ def test_the_critic_sees_generated_as_real_showers(case, small):
     with torch.no_grad():
         scores, weights = model.generate(noise, model.conditions(energy=energy))
         cells = model.sample(noise, energy=energy)
-        seen = model.seen(scores, weights, energy)
+        features = model.critic_features(scores, weights, energy)
         again = model._features(model.layers(cells, energy), cells)
-    assert (seen - again).abs().max() < 0.05
-    roots = seen[:, 3 : 3 + small.n_cells] * model.view_width[0] + model.mean_view[0]
+    assert (features - again).abs().max() < 0.05
+    roots = features[:, 3 : 3 + small.n_cells] * model.view_width[0] + model.mean_view[0]
     assert (roots.square().sum(1) - 1).abs().max() < 1e-4
 
 
@@ -137,16 +137,16 @@ def test_slopes_do_not_depend_on_the_level_of_the_weights(case):
     slopes = []
     for level in (1.0, 1e-24):
         logarithm = torch.zeros_like(weights, requires_grad=True)
-        seen = model.seen(scores, level * weights * logarithm.exp(), energy)
-        slopes += torch.autograd.grad((seen * torch.linspace(-1, 1, seen.shape[1])).sum(), logarithm)
+        features = model.critic_features(scores, level * weights * logarithm.exp(), energy)
+        slopes += torch.autograd.grad((features * torch.linspace(-1, 1, features.shape[1])).sum(), logarithm)
     assert slopes[0].abs().max() > 0
     torch.testing.assert_close(slopes[1], slopes[0], rtol=1e-3, atol=1e-5)
 
 
 def test_scores_and_both_views_count_alike(case, small):
     model, batch = case
-    seen = model._features(model.layers(batch.cells, batch.incidents["energy"]), batch.cells)
-    for part in seen.split([3, small.n_cells, small.n_cells], 1):
+    features = model._features(model.layers(batch.cells, batch.incidents["energy"]), batch.cells)
+    for part in features.split([3, small.n_cells, small.n_cells], 1):
         assert float(part.var(0).sum()) == pytest.approx(3, rel=0.15)
         assert part.mean(0).abs().max() < 0.15
 

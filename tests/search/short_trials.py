@@ -23,7 +23,7 @@ Trainer._train_step = slow_step
 trial.LAST = "training"
 trial._judge = lambda run, _: (0.5 + 0.1 / run.learning.model.cells.blocks, 0.01, "trees_features")
 trial._time = lambda run: float(run.learning.model.cells.blocks)
-worker.LOOK = 0.5
+worker.POLL_SECONDS = 0.5
 Search._validate = lambda *_: None
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def outcome(run):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Trials train nothing, and the winner is not validated."""
-    monkeypatch.setattr(worker, "do", lambda run, _: outcome(run))
-    monkeypatch.setattr(worker, "LOOK", 0.05)
+    monkeypatch.setattr(worker, "run_trial", lambda run, _: outcome(run))
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(Search, "_validate", lambda *_: None)
 
 
@@ -96,12 +96,12 @@ def test_the_best_are_those_that_no_other_beats(config, tmp_path):
 def test_a_trial_whose_process_died_is_taken_up_again(config, tmp_path):
     mine = search(config, tmp_path / "out").study
     first = mine.take(3)
-    assert (first.number, first.again) == (0, False)
+    assert (first.number, first.resumed) == (0, False)
     second = mine.take(3)  # a living process holds the first
     assert second.number == 1
     first.claim.release()  # as if its process had been killed
     again = mine.take(3)
-    assert (again.number, again.again, again.values) == (0, True, first.values)
+    assert (again.number, again.resumed, again.values) == (0, True, first.values)
     mine.finish(again, [0.1, 1.0], {"auc": 0.6, "auc_error": 0.01, "ms": 1.0})
     second.claim.release()
     found = search(config, tmp_path / "out", resume=True).run(3, silent)
@@ -148,10 +148,10 @@ def test_a_stopped_trial_is_not_a_lost_one(config, tmp_path, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker, "do", stopped)
+    monkeypatch.setattr(worker, "run_trial", stopped)
     with pytest.raises(KeyboardInterrupt):
         search(config, tmp_path / "out").run(2, silent)
-    monkeypatch.setattr(worker, "do", lambda run, _: outcome(run))
+    monkeypatch.setattr(worker, "run_trial", lambda run, _: outcome(run))
     said = []
     found = search(config, tmp_path / "out", resume=True).run(2, said.append)
     assert (found.ended, found.lost) == (2, 0)
@@ -164,11 +164,11 @@ def test_a_failed_trial_says_why_and_counts(config, tmp_path, monkeypatch):
             raise RunError("the loss is not finite")
         return outcome(run)
 
-    monkeypatch.setattr(worker, "do", failing)
+    monkeypatch.setattr(worker, "run_trial", failing)
     found = search(config, tmp_path / "out").run(3, silent)
     assert [trial.state for trial in found.trials] == ["complete", "failed", "complete"]
     assert found.trials[1].reason == "the loss is not finite"
-    monkeypatch.setattr(worker, "do", lambda *_: (_ for _ in ()).throw(RunError("no")))
+    monkeypatch.setattr(worker, "run_trial", lambda *_: (_ for _ in ()).throw(RunError("no")))
     with pytest.raises(RunError, match="no trial has succeeded"):
         search(config, tmp_path / "none").run(2, silent)
 
@@ -185,10 +185,10 @@ def test_a_poor_trial_is_pruned(config, tmp_path, monkeypatch):
             seen.append((number, step))
         return outcome(run)
 
-    monkeypatch.setattr(worker, "do", told)
+    monkeypatch.setattr(worker, "run_trial", told)
     found = search(path, tmp_path / "out").run(8, silent)
     assert [trial.state for trial in found.trials] == ["complete"] * 8
-    monkeypatch.setattr(worker, "do", lambda run, _: run.listener({"step": 10, "held_out": 2.0}))
+    monkeypatch.setattr(worker, "run_trial", lambda run, _: run.listener({"step": 10, "held_out": 2.0}))
     more = search(path, tmp_path / "out", resume=True).run(9, silent)
     assert more.trials[8].state == "pruned"
     assert len(more.best) == 1

@@ -15,7 +15,7 @@ from caloforge.named_runs import SEARCHES, config_file, run_names
 from caloforge.runs.config import RunConfig
 from caloforge.search.config import SearchConfig
 from caloforge.search.objectives import OBJECTIVES
-from caloforge.search.space import Space, replaced
+from caloforge.search.space import Space, with_value
 from caloforge.search.study import sampler
 from caloforge.search.trial import Outcome
 
@@ -128,10 +128,10 @@ def test_losses_that_a_field_changes_are_not_compared():
 
 
 def test_places_of_lists():
-    assert replaced([1, {"a": 2}], ["1", "a"], 3) == [1, {"a": 3}]
+    assert with_value([1, {"a": 2}], ["1", "a"], 3) == [1, {"a": 3}]
     for path in (["2"], ["-1"], ["a"]):
         with pytest.raises(InputError, match="is no place in a list of 2"):
-            replaced([1, 2], path, 0)
+            with_value([1, 2], path, 0)
 
 
 def test_scores_are_least_where_showers_cannot_be_told_apart():

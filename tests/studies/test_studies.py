@@ -11,7 +11,7 @@ from caloforge.cli import app, study
 from caloforge.errors import InputError
 from caloforge.report.style import REFERENCE
 from caloforge.showers import write
-from caloforge.studies import STUDIES, Compared, find_study
+from caloforge.studies import STUDIES, StudySamples, find_study
 from caloforge.studies.cells import named_cells
 from caloforge.studies.moments import shower_moments
 
@@ -20,7 +20,7 @@ from caloforge.studies.moments import shower_moments
 def compared(small, toy):
     record = {"training": {"record": {"losses": [[10, 1.2, 1.3], [20, 1.0, 1.1], [30, 0.9, 1.15]]}}}
     flow = replace(toy(small, 150, seed=2), provenance=record)
-    return Compared(toy(small, 150, seed=1), {"flow": flow}, toy(small, 120, seed=3))
+    return StudySamples(toy(small, 150, seed=1), {"flow": flow}, toy(small, 120, seed=3))
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -60,7 +60,7 @@ def test_cells_are_named_by_their_mean_energy(compared):
 
 
 def test_copies_lie_nearer_to_the_training_showers(compared):
-    copies = Compared(compared.reference, {"copies": compared.training[:100]}, compared.training)
+    copies = StudySamples(compared.reference, {"copies": compared.training[:100]}, compared.training)
     rows = {row[0]: [float(value) for value in row[2:]] for row in find_study("neighbours")(copies).rows}
     assert max(rows["copies"]) < 1e-3 < min(rows[REFERENCE])
 
@@ -71,7 +71,7 @@ def test_what_a_study_lacks_is_named(compared, small, toy):
     with pytest.raises(InputError, match="give --training FILE"):
         find_study("neighbours")(replace(compared, training=None))
     with pytest.raises(InputError, match="no candidate carries the losses"):
-        find_study("losses")(Compared(compared.reference, {"toy": toy(small, 10, seed=4)}))
+        find_study("losses")(StudySamples(compared.reference, {"toy": toy(small, 10, seed=4)}))
 
 
 def test_command(compared, tmp_path):
@@ -85,7 +85,7 @@ def test_command(compared, tmp_path):
     assert "training" in str(seen.exception)
     assert not (tmp_path / "new").exists()
     again = CliRunner().invoke(app, words)
-    assert "--force to replace the study" in str(again.exception)
+    assert "holds a study already" in str(again.exception)
 
 
 def test_help_names_every_study():

@@ -13,7 +13,7 @@ from caloforge.showers import Incidents, write
 from caloforge.showers.lineage import learned_from
 from caloforge.training import load_model, train
 from caloforge.training.adapt import adapted_config, check_shapes
-from caloforge.training.run import RunFolder
+from caloforge.training.run import TrainingFolder
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_biases_alone_learn(toy_run, photons, tmp_path):
 def test_where_it_comes_from_is_kept(toy_run, photons, tmp_path):
     config = adapted_config(toy_run, {"steps": 1, "evaluate_every": 1})
     train(config, photons[:100], photons[100:], tmp_path / "run", quiet=True)
-    told = RunFolder(tmp_path / "run").provenance
+    told = TrainingFolder(tmp_path / "run").provenance
     assert told["training"]["adapted_from"]["training"]["n_showers"] == 300
     assert learned_from(told, photons) == 120
     nested = {"training": {"adapted_from": told}}

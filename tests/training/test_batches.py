@@ -8,8 +8,8 @@ from caloforge.errors import InputError
 from caloforge.showers import concatenate, write
 from caloforge.showers.stored import StoredShowers
 from caloforge.training import TrainingConfig, train
-from caloforge.training.batches import BLOCK, InBlocks, batches_of
-from caloforge.training.run import RunFolder
+from caloforge.training.batches import BLOCK, BlockBatches, batches_of
+from caloforge.training.run import TrainingFolder
 from caloforge.training.separation import fingerprint
 from caloforge.training.trainer import Trainer
 
@@ -51,14 +51,14 @@ def numbers_of(blocks, draws):
 
 @pytest.mark.parametrize("buffer", [100, 512, 5000])
 def test_files_and_memory_give_the_same_batches(stored, parts, buffer):
-    found = [InBlocks(showers, 100, buffer, 7, CPU) for showers in (stored, concatenate(parts))]
+    found = [BlockBatches(showers, 100, buffer, 7, CPU) for showers in (stored, concatenate(parts))]
     ours, theirs = (numbers_of(blocks, 40) for blocks in found)
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
     assert {len(a) for a in ours} == {100}
     assert found[0].sample() == found[1].sample()
-    later = InBlocks(stored, 100, buffer, 7, CPU)
+    later = BlockBatches(stored, 100, buffer, 7, CPU)
     assert np.array_equal(later.draw(23).incidents["energy"][:, 0], ours[23])  # whatever was drawn before
-    other = InBlocks(stored, 100, buffer, 8, CPU)
+    other = BlockBatches(stored, 100, buffer, 8, CPU)
     assert not np.array_equal(other.draw(0).incidents["energy"][:, 0], ours[0])
     for blocks in (*found, later, other):
         blocks.close()
@@ -67,7 +67,7 @@ def test_files_and_memory_give_the_same_batches(stored, parts, buffer):
 @pytest.mark.parametrize(("size", "buffer"), [(100, 512), (64, 300), (256, 256), (1501, 9999), (9999, 9999)])
 def test_an_epoch_has_each_shower_at_most_once_and_nearly_all(parts, size, buffer):
     whole = concatenate(parts)
-    blocks = InBlocks(whole, size, buffer, 1, CPU)
+    blocks = BlockBatches(whole, size, buffer, 1, CPU)
     draws = int(blocks._ends[-1])
     drawn = np.concatenate(numbers_of(blocks, draws))
     assert len(np.unique(drawn)) == len(drawn)
@@ -79,7 +79,7 @@ def test_an_epoch_has_each_shower_at_most_once_and_nearly_all(parts, size, buffe
 
 
 def test_two_buffers_are_in_memory_at_most(stored):
-    blocks = InBlocks(stored, 50, 300, 1, CPU)
+    blocks = BlockBatches(stored, 50, 300, 1, CPU)
     for number in range(60):
         blocks.draw(number)
         assert len(blocks._filled) <= 2
@@ -89,7 +89,7 @@ def test_two_buffers_are_in_memory_at_most(stored):
 
 def test_what_cannot_be_streamed_is_refused(stored):
     with pytest.raises(InputError, match="buffer = 50 is smaller than a batch of 100 showers"):
-        InBlocks(stored, 100, 50, 1, CPU)
+        BlockBatches(stored, 100, 50, 1, CPU)
     with pytest.raises(InputError, match=r"need \[training\] buffer"):
         batches_of(stored, 100, None, 1, CPU)
     with pytest.raises(InputError, match="no files"):
@@ -115,8 +115,8 @@ def test_training_from_files_gives_the_same_bits(stored, parts, toy, small, tmp_
         with pytest.raises(KeyboardInterrupt):
             train(config, stored, selection, tmp_path / "cut", quiet=True)
     train(config, stored, selection, tmp_path / "cut", resume=True, quiet=True)
-    models = [RunFolder(tmp_path / run).model_file.read_bytes() for run in ("files", "memory", "cut")]
+    models = [TrainingFolder(tmp_path / run).model_file.read_bytes() for run in ("files", "memory", "cut")]
     assert models[0] == models[1] == models[2]
     random = TrainingConfig.build({"model": config.model.model_dump(), "training": schedule | {"buffer": None}}, "toy")
     train(random, concatenate(parts), selection, tmp_path / "random", quiet=True)
-    assert RunFolder(tmp_path / "random").model_file.read_bytes() != models[0]
+    assert TrainingFolder(tmp_path / "random").model_file.read_bytes() != models[0]

@@ -16,9 +16,9 @@ from tests.attack.kills import descendants
 from caloforge.errors import InputError
 from caloforge.showers import write
 from caloforge.training import TrainingConfig, train
-from caloforge.training.devices import ALONE, Group, check_devices
+from caloforge.training.devices import SINGLE, Group, check_devices
 from caloforge.training.parts import Parts
-from caloforge.training.run import RunFolder, load_state
+from caloforge.training.run import TrainingFolder, load_state
 
 # kinds whose losses take nothing from a batch but means over its showers
 SEPARABLE = ("caloflow", "coupling-flow", "fast-ar", "vae", "wgan-gp")
@@ -42,7 +42,7 @@ learning_rate = 0.003
 
 
 def curve(run):
-    lines = [json.loads(line) for line in RunFolder(run).losses_file.read_text().splitlines()]
+    lines = [json.loads(line) for line in TrainingFolder(run).losses_file.read_text().splitlines()]
     return np.array([[line["loss"], line["held_out"]] for line in lines])
 
 
@@ -74,7 +74,7 @@ def test_a_training_in_parts_is_learned_from_the_same_random_numbers(small, toy)
     for accumulate in (1, 3):
         parameter.grad = None
         torch.manual_seed(1)
-        Parts(ALONE, accumulate, 12).backward(loss, batch, [parameter])
+        Parts(SINGLE, accumulate, 12).backward(loss, batch, [parameter])
         gradients.append(float(parameter.grad))
     assert gradients[0] == pytest.approx(gradients[1], rel=1e-6)
     whole, *parts = seen
@@ -152,5 +152,5 @@ def test_two_processes_learn_as_one_and_survive_kills(workplace):
         time.sleep(0.05)
     assert not Path(f"/proc/{follower}").exists()
     command(workplace, "--out", "killed", "--devices", "2", "--resume")
-    whole, killed = (load_state(RunFolder(workplace / name / "training").model_file) for name in ("two", "killed"))
+    whole, killed = (load_state(TrainingFolder(workplace / name / "training").model_file) for name in ("two", "killed"))
     assert all(torch.equal(killed[name], value) for name, value in whole.items())

@@ -12,7 +12,7 @@ from caloforge.errors import InputError
 from caloforge.models import Batch
 from caloforge.training import TrainingConfig, check_trained, load_model, train
 from caloforge.training.distill import Distillation, difference
-from caloforge.training.run import RunFolder, load_state
+from caloforge.training.run import TrainingFolder, load_state
 from caloforge.training.trainer import Trainer
 
 FOUR = """
@@ -95,14 +95,14 @@ def test_the_student_becomes_its_teacher_on_the_teachers_showers(teacher_run, st
 
 
 def test_the_held_out_loss_falls(student_run):
-    losses = [line["held_out"] for line in load_state(RunFolder(student_run).checkpoint_file)["losses"]]
+    losses = [line["held_out"] for line in load_state(TrainingFolder(student_run).checkpoint_file)["losses"]]
     assert losses[-1] < losses[0] / 3
 
 
 def test_both_passes_contribute_to_the_loss(teacher_run, samples):
     """The loss is the mean of both passes, each has a gradient, and the difference of equal passes is zero."""
     teacher = load_model(teacher_run)
-    student = Trainer(config("caloflow-student", teacher=teacher_run), *samples, RunFolder(teacher_run)).model
+    student = Trainer(config("caloflow-student", teacher=teacher_run), *samples, TrainingFolder(teacher_run)).model
     distillation = Distillation(teacher, student)
     batch = Batch.of(samples[0][:50])
     torch.manual_seed(5)
@@ -124,13 +124,13 @@ def test_both_passes_contribute_to_the_loss(teacher_run, samples):
 
 
 def test_the_students_run_knows_its_teacher_and_outlives_it(student_run, samples):
-    known = RunFolder(student_run).provenance["training"]["teacher"]
+    known = TrainingFolder(student_run).provenance["training"]["teacher"]
     assert known["kind"] == "caloflow"
     assert len(known["fingerprint"]) == 32
     assert known["training"]["n_showers"] == 400
     assert torch.isfinite(showers_of(load_model(student_run))).all()
     with pytest.raises(InputError, match="train it first"):
-        train(RunFolder(student_run).config, *samples, student_run, resume=True, quiet=True)
+        train(TrainingFolder(student_run).config, *samples, student_run, resume=True, quiet=True)
 
 
 @pytest.mark.parametrize(("kind", "loops"), [("caloflow", 2), ("caloflow-student", 0)])

@@ -9,7 +9,7 @@ import pytest
 from caloforge.training import TrainingConfig, train
 from caloforge.training.events import EventFile, crc32c, record, records, step_of
 from caloforge.training.picture import HEIGHT, LINE, png, profiles_picture
-from caloforge.training.run import RunFolder
+from caloforge.training.run import TrainingFolder
 from caloforge.training.trainer import Trainer
 
 
@@ -103,7 +103,7 @@ CONFIG = TrainingConfig.build({"model": {"kind": "vae", "latent": 4, "hidden": [
 
 
 def told(run):
-    return [summary(data) for data in list(records(RunFolder(run).events_file))[1:]]
+    return [summary(data) for data in list(records(TrainingFolder(run).events_file))[1:]]
 
 
 def test_a_training_tells_each_evaluation_once(tmp_path, small, toy, monkeypatch):

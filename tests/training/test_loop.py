@@ -8,7 +8,7 @@ from caloforge.errors import InputError, RunError
 from caloforge.models import MODELS
 from caloforge.showers import concatenate
 from caloforge.training import TrainingConfig, load_model, train
-from caloforge.training.run import RunFolder, load_state, save_state
+from caloforge.training.run import TrainingFolder, load_state, save_state
 from caloforge.training.trainer import Trainer
 
 TOML = """
@@ -73,9 +73,9 @@ def test_held_out_loss_falls(unbroken):
 def test_resume_ends_in_the_same_bits(unbroken, samples, tmp_path, train_with_a_break, killed_at):
     """A training that dies between or at checkpoints ends, resumed, with the weights of the unbroken one."""
     train_with_a_break(config(), samples, tmp_path / "run", killed_at)
-    ends = [without_clock(load_state(RunFolder(run).checkpoint_file)) for run in (unbroken[0], tmp_path / "run")]
+    ends = [without_clock(load_state(TrainingFolder(run).checkpoint_file)) for run in (unbroken[0], tmp_path / "run")]
     assert same(*ends)
-    assert same(*(load_state(RunFolder(run).model_file) for run in (unbroken[0], tmp_path / "run")))
+    assert same(*(load_state(TrainingFolder(run).model_file) for run in (unbroken[0], tmp_path / "run")))
 
 
 @pytest.mark.parametrize("kind", sorted(set(MODELS) - {"coupling-flow", "caloflow-student", "distilled"}))
@@ -120,7 +120,7 @@ def test_model_is_rebuilt_from_the_folder_alone(unbroken, small):
     with torch.no_grad():
         cells = model.sample(torch.zeros(2, model.noise_size), energy=torch.tensor([[5e3], [1e4]]))
     assert (cells.sum(1) > 0).all()
-    folder = RunFolder(unbroken[0])
+    folder = TrainingFolder(unbroken[0])
     assert folder.config == config()
     assert folder.provenance["training"]["n_showers"] == 300
     assert folder.provenance["versions"]["torch"] == torch.__version__

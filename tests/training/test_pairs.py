@@ -6,7 +6,7 @@ import torch
 from caloforge.errors import InputError
 from caloforge.models import Batch
 from caloforge.training import TrainingConfig, train
-from caloforge.training.run import RunFolder, load_model, load_state
+from caloforge.training.run import TrainingFolder, load_model, load_state
 
 FLOW = {"blocks": 2, "hidden": 16, "bins": 4}
 
@@ -92,7 +92,7 @@ def test_resumes_in_the_same_bits(samples, teacher_run, tmp_path, train_with_a_b
     wanted = config(STUDENT | {"score": 0.1}, teacher_run, steps=4, evaluate_every=2)
     train(wanted, *samples, tmp_path / "unbroken", quiet=True)
     train_with_a_break(wanted, samples, tmp_path / "broken", 3)
-    first, again = (load_state(RunFolder(tmp_path / run).model_file) for run in ("unbroken", "broken"))
+    first, again = (load_state(TrainingFolder(tmp_path / run).model_file) for run in ("unbroken", "broken"))
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 

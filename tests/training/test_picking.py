@@ -15,7 +15,7 @@ from caloforge.training.pace import Pace, timed
 from caloforge.training.picking import Picker, parts_of
 from caloforge.training.record import training_record
 from caloforge.training.response import draw, unmatched_response
-from caloforge.training.run import RunFolder, load_state
+from caloforge.training.run import TrainingFolder, load_state
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_response_before_it_is_matched(samples, small, tiny_configs):
 def test_trainings_record_the_unmatched_response(samples, tiny_configs, tmp_path):
     for kind, matches in (("vae", True), ("coupling-flow", False)):
         train(config(kind, tiny_configs[kind].model_dump(), steps=1), *samples, tmp_path / kind, quiet=True)
-        response = RunFolder(tmp_path / kind).response
+        response = TrainingFolder(tmp_path / kind).response
         assert bool(response) == matches
 
 
@@ -192,7 +192,7 @@ def test_each_kind_has_defaults_of_its_own_where_a_config_says_nothing():
 
 
 def test_the_record_of_a_training_tells_size_time_and_kept_steps(toy_run):
-    folder = RunFolder(toy_run)
+    folder = TrainingFolder(toy_run)
     record = training_record(folder, load_model(toy_run))
     lines = [json.loads(line) for line in folder.losses_file.read_text().splitlines()]
     assert record["parameters"] > 100

@@ -4,7 +4,7 @@ from caloforge.detector import symmetries
 from caloforge.showers import Incidents, Showers
 from caloforge.training import TrainingConfig
 from caloforge.training.loop import _open
-from caloforge.training.run import RunFolder
+from caloforge.training.run import TrainingFolder
 from caloforge.training.seeding import seeded
 from caloforge.training.trainer import Trainer
 
@@ -15,7 +15,7 @@ def trainer(showers, selection, run):
     config = TrainingConfig.read(TOML, "toy")
     run.mkdir(exist_ok=True)
     _open(config, showers, selection, run, resume=False)
-    return Trainer(config, showers, selection, RunFolder(run))
+    return Trainer(config, showers, selection, TrainingFolder(run))
 
 
 def test_batches_show_every_symmetry(small, toy, tmp_path):

@@ -37,21 +37,21 @@ def test_blocks_change_nothing(samples, monkeypatch):
 
 def test_distances_are_the_least_over_symmetries(samples):
     a, b = (manifold.shape(s[:30]) for s in samples[:2])
-    turns = symmetries(samples[0].detector)
-    every = np.array([[min(np.linalg.norm(p[turn] - q) for turn in turns) for q in b] for p in a])
-    found = manifold.turned_distances(a, b, turns, 2)
+    operations = symmetries(samples[0].detector)
+    every = np.array([[min(np.linalg.norm(p[operation] - q) for operation in operations) for q in b] for p in a])
+    found = manifold.symmetry_distances(a, b, operations, 2)
     np.testing.assert_allclose(found, np.sort(every, axis=1)[:, :2], atol=1e-3)
 
 
-def test_turned_copies_are_found_where_symmetries_are_many():
+def test_permuted_copies_are_found_where_symmetries_are_many():
     """Rings with 32 symmetries, of which eight are tried; cells blurred by 1 %."""
-    turns, rng = symmetries(Detector.load("par04-siw")), np.random.default_rng(2)
-    assert len(turns) > manifold.MOST_TURNS
-    points = np.sqrt(rng.gamma(0.1, size=(20, turns.shape[1]))).astype(np.float32)
+    operations, rng = symmetries(Detector.load("par04-siw")), np.random.default_rng(2)
+    assert len(operations) > manifold.MOST_OPERATIONS
+    points = np.sqrt(rng.gamma(0.1, size=(20, operations.shape[1]))).astype(np.float32)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    turned = np.take_along_axis(points, turns[rng.integers(0, len(turns), len(points))], axis=1)
-    turned *= rng.normal(1, 0.01, turned.shape).astype(np.float32)
-    found = manifold.turned_distances(turned, points, turns, 2)
+    permuted = np.take_along_axis(points, operations[rng.integers(0, len(operations), len(points))], axis=1)
+    permuted *= rng.normal(1, 0.01, permuted.shape).astype(np.float32)
+    found = manifold.symmetry_distances(permuted, points, operations, 2)
     assert (found[:, 0] < 0.03).all()
     assert (found[:, 1] > 0.3).all()
 
@@ -65,10 +65,10 @@ def test_copies_are_found_and_honest_showers_are_not(samples, with_energies):
     energies = training.energies * np.random.default_rng(0).uniform(0.5, 2, (len(training), 1))
     copies = manifold.memorisation(training, reference, with_energies(training, energies), recipe)
     assert copies["copied"] > 0.95
-    turns = symmetries(training.detector)
-    drawn = np.random.default_rng(1).integers(0, len(turns), len(training))
-    turned = np.take_along_axis(energies, turns[drawn], axis=1)
-    assert manifold.memorisation(training, reference, with_energies(training, turned), recipe)["copied"] > 0.95
+    operations = symmetries(training.detector)
+    drawn = np.random.default_rng(1).integers(0, len(operations), len(training))
+    permuted = np.take_along_axis(energies, operations[drawn], axis=1)
+    assert manifold.memorisation(training, reference, with_energies(training, permuted), recipe)["copied"] > 0.95
     half = np.where(np.arange(len(honest))[:, None] % 2, training.energies, honest.energies)
     found = manifold.memorisation(training, reference, with_energies(honest, half), recipe)
     assert found["copied"] == pytest.approx(0.5, abs=0.06)

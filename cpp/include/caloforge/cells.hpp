@@ -116,10 +116,10 @@ class Cells {
   std::vector<Share> along(const Point& from, const Point& to) const;
 
   /// The incident for a source: in the frame "shower" cells do not depend on the entry point, which becomes x = y = 0.
-  Incident asked(Incident incident) const;
+  Incident for_source(Incident incident) const;
 
   /// Whether every window of an incident is within its layer's grid; true in other frames.
-  bool hold(const Incident& incident) const;
+  bool windows_fit(const Incident& incident) const;
 
   /// Distances of an incident's windows from the axis, layer by layer [mm]; empty in other frames.
   std::vector<Place> shifts(const Incident& incident) const;

@@ -25,8 +25,8 @@ struct Ranges {
 struct Limits : Ranges {
   double phi_above = 0;  ///< theta above which phi is compared [rad]
 
-  /// phi, if it is in the range; otherwise phi moved by whole turns to the start of the range.
-  double turned(double angle) const;
+  /// phi if it is in the range; otherwise phi moved by full circles into the one that begins at the range.
+  double wrapped(double angle) const;
 };
 
 /// Metadata of an exported model (key `caloforge`).

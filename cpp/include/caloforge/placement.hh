@@ -14,7 +14,7 @@ struct Placement {
   G4RotationMatrix rotation;  ///< turns the calorimeter's axes into the envelope's; z points into the calorimeter
 
   G4ThreeVector to_face(const G4ThreeVector& point) const { return rotation.inverse() * (point - face); }
-  G4ThreeVector turn_to_face(const G4ThreeVector& direction) const { return rotation.inverse() * direction; }
+  G4ThreeVector rotate_to_face(const G4ThreeVector& direction) const { return rotation.inverse() * direction; }
   G4ThreeVector to_envelope(const G4ThreeVector& point) const { return rotation * point + face; }
 };
 

@@ -26,7 +26,7 @@ def detector(name: AnyDetector) -> Detector:
 
 
 def read(path: Sample, detector: AnyDetector | None = None) -> Showers:
-    """Showers of a file in any layout; `detector` is needed where the file does not name its own.
+    """Showers of a file in any layout; `detector` is needed if the file does not name its own.
 
     Raises:
         InputError: a missing, truncated or foreign file, or one of another detector.

@@ -60,9 +60,9 @@ def validate(
         true = with_file(true, Path(reference))
     options = {"progress": False, **options}
     own = next_seed(options.get("seed", 0))
-    judged = {name: _showers_of(value, true, own) for name, value in _named(candidates).items()}
+    samples = {name: _showers_of(value, true, own) for name, value in _named(candidates).items()}
     apart, learned = (None if one is None else read(one, true.detector) for one in (floor, training))
-    return judge(true, judged, Path(output), floor=apart, training=learned, **options)
+    return judge(true, samples, Path(output), floor=apart, training=learned, **options)
 
 
 def time(
@@ -102,13 +102,13 @@ def time(
     found = _detector(detector)
     named = _named(simulators)
     listed = [energies] if isinstance(energies, str | int | float) else energies
-    wanted = [one if isinstance(one, str) else f"{one!r} MeV" for one in listed]
+    texts = [one if isinstance(one, str) else f"{one!r} MeV" for one in listed]
     with ExitStack() as opened:
         made = {
             name: one if isinstance(one, Simulator) else opened.enter_context(create(one, found))
             for name, one in named.items()
         }
-        return bench(found, made, SourceConfig(particle=str(particle)), wanted, lambda _: None, batches,
+        return bench(found, made, SourceConfig(particle=str(particle)), texts, lambda _: None, batches,
                      chosen_physics(physics), with_geant4=geant4)  # fmt: skip
 
 

@@ -31,8 +31,8 @@ for module in (run, search, produce, learn, judge, study, files, zoo, describe):
     module.register(app)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         print(f"caloforge {__version__}")  # noqa: T201
         raise typer.Exit
 

@@ -91,17 +91,17 @@ def convert(
     quiet: Quiet = False,
 ) -> None:
     """Convert files of showers: caloforge, CaloChallenge, CaloGAN, 3D GAN, Par04, LEMURS, points, ROOT, EDM4hep."""
-    target, wanted = foreign.written_layout(output, to), _rows(rows)
+    target, selected = foreign.written_layout(output, to), _rows(rows)
     found = foreign.detector_of(detector, particle)
     check_output(output, force=force, inputs=[source, *_paths(detector)])
     if binning:
         check_output(binning, force=force, inputs=[source, output, *_paths(detector)], suffixes=(".xml",))
     with foreign.opened(source, found, particle, layout) as (known, table), bar(quiet=quiet) as progress:
-        start, stop = table.bounds(wanted)
+        start, stop = table.bounds(selected)
         task = progress.add_task(f"{known.name} to {target.name}", total=max(stop - start, 1))
         if binning:
             write_binning_of(binning, table)
-        done = convert_table(source.name, known, table, target, output, wanted,
+        done = convert_table(source.name, known, table, target, output, selected,
                              lambda n: progress.advance(task, n))  # fmt: skip
     if not quiet:
         size = output.stat().st_size / 2**20

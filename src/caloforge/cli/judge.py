@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -25,32 +25,23 @@ from caloforge.cli.options import (
     chosen_physics,
     console,
 )
+from caloforge.cli.samples import (
+    Candidates,
+    OtherPhysics,
+    Reference,
+    candidate_showers,
+    check_folder,
+    read_samples,
+)
 from caloforge.detector import Detector
-from caloforge.errors import InputError
 from caloforge.extras import VALIDATION, check_installed
-from caloforge.files import check_no_input, check_output, check_regular, check_writable, remove_leftovers
+from caloforge.files import check_output
 from caloforge.particles import particle_name
 from caloforge.production import SourceConfig
-from caloforge.seeds import check_seed, next_seed
-from caloforge.showers import Showers, foreign
-from caloforge.showers.lineage import with_file
-from caloforge.showers.physics import check_like
-from caloforge.simulators import GEANT4, Simulator, candidate, create, file_of, is_sample, labelled
+from caloforge.seeds import check_seed
+from caloforge.simulators import GEANT4, Simulator, create, file_of, labelled
 
 ELECTRON = 11
-Reference = Annotated[Path, typer.Argument(help="Showers to compare with, usually Geant4's.")]
-Candidates = Annotated[
-    list[str],
-    typer.Argument(metavar="CANDIDATE...", help="Files or names of simulators.", autocompletion=complete.simulators),
-]
-OtherPhysics = Annotated[
-    bool,
-    typer.Option(
-        "--other-physics",
-        help="Compare samples of another physics list, cut or tables, too.",
-        rich_help_panel=SOURCE,
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -110,90 +101,25 @@ def validate(
     from caloforge.report.printed import find_browser, print_report
     from caloforge.validation import summary_table
     from caloforge.validation.benchmark import check_judges
+    from caloforge.validation.paths import METRICS, PDF, REPORT
 
     if pdf:
         find_browser()
     check_seed(seed)
     check_judges(recipe, seeds)
     shown = read_report(timings) if timings else None
-    found = foreign.detector_of(detector)
-    others = [path for path in (floor, training, background) if path]
-    check_folder(output, [reference, timings, *others, *map(file_of, candidates)], force=force)
-    true = with_file(foreign.read(reference, found, layout=layout), reference)
-    extra = {path: foreign.read(path, true.detector, layout=layout) for path in others}
-    if not other_physics:
-        made = {str(path): showers.provenance for path, showers in extra.items()}
-        check_like(true.provenance, made | provenances(candidates, true, layout))
-    judged = candidate_showers(candidates, true, seed, layout)
-    metrics = compare(
-        true,
-        judged,
-        output,
-        floor=extra.get(floor) if floor else None,
-        training=extra.get(training) if training else None,
-        background=extra.get(background) if background else None,
-        recipe=recipe,
-        seed=seed,
-        seeds=seeds,
-        reweight=reweight,
-        timings=shown,
-        progress=not quiet,
-    )
+    files = {"floor": floor, "training": training, "background": background}
+    inputs = [reference, timings, *files.values(), *map(file_of, candidates)]
+    check_folder(output, "a validation", (METRICS, REPORT, PDF), inputs, force=force)
+    true, others = read_samples(reference, files, candidates, detector, layout, other_physics=other_physics)
+    samples = candidate_showers(candidates, true, seed, layout)
+    metrics = compare(true, samples, output, **others, recipe=recipe, seed=seed, seeds=seeds, reweight=reweight,
+                      timings=shown, progress=not quiet)  # fmt: skip
     if pdf:
-        print_report(output / "report.html", output / "report.pdf")
+        print_report(output / REPORT, output / PDF)
     if not quiet:
         console.print(summary_table(metrics))
-        console.print(f"report: {output / 'report.html'}")
-
-
-def check_folder(folder: Path, inputs: list[Path | None], *, force: bool) -> None:
-    """Check that the output folder can be made and filled.
-
-    Raises:
-        InputError: it holds metrics already and `force` is not given, cannot be written, or a file to be written is an
-            input.
-    """
-    from caloforge.validation.paths import METRICS, REPORT
-
-    for name in (METRICS, REPORT, "report.pdf"):
-        check_regular(folder / name)
-        check_no_input(folder / name, inputs)
-        if (folder / name).exists() and not force:
-            raise InputError(
-                f"{folder} holds a validation already, {name}; give another folder, or --force to replace it"
-            )
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"output {folder} is a file; give a folder")
-    check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
-    remove_leftovers(folder)
-
-
-def provenances(names: list[str], reference: Showers, layout: str | None = None) -> dict[str, dict[str, Any]]:
-    """Provenance of each candidate's showers before any is made.
-
-    Raises:
-        InputError: an unknown candidate, or two of the same name.
-    """
-    found = {}
-    for label, name in labelled(names).items():
-        if is_sample(name):
-            with foreign.opened(Path(name), reference.detector, layout=layout) as (_, table):
-                found[label] = table.provenance
-            continue
-        with create(name, reference.detector) as simulator:
-            found[label] = simulator.provenance()
-    return found
-
-
-def candidate_showers(names: list[str], reference: Showers, seed: int, layout: str | None = None) -> dict[str, Showers]:
-    """Showers of each candidate: those of a file, or generated for the reference's incidents.
-
-    Raises:
-        InputError: an unknown candidate, or two of the same name.
-    """
-    return {
-        label: candidate(name, reference, next_seed(seed), layout=layout) for label, name in labelled(names).items()
-    }
+        console.print(f"report: {output / REPORT}")
 
 
 def bench(
@@ -237,8 +163,8 @@ def bench(
             for label, name in labelled(simulator).items()
         }
         incidents = SourceConfig(particle=particle or _particle(simulators), theta=theta, phi=phi, position=position)
-        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], _say_nothing if quiet else _say,
-                                 physics=tracked)  # fmt: skip
+        say = (lambda _: None) if quiet else _say
+        report = benchmark.bench(found, simulators, incidents, energy or ["10 GeV"], say, physics=tracked)
     benchmark.write_report(report, output)
     if not quiet:
         console.print(bench_table(report))
@@ -246,10 +172,6 @@ def bench(
 
 def _say(text: str) -> None:
     console.print(text, style="dim")
-
-
-def _say_nothing(text: str) -> None:  # noqa: ARG001
-    return
 
 
 def _particle(simulators: dict[str, Simulator]) -> str:

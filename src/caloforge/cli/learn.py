@@ -56,15 +56,15 @@ def train(
     check_installed(*TRAINING)
     from caloforge import runs
     from caloforge.runs import learning
-    from caloforge.training.devices import available, check_devices, follows
+    from caloforge.training.devices import available, check_devices, is_follower
     from caloforge.training.threads import use_threads
 
     check_devices(devices)
     if threads is not None or devices > 1:
         use_threads(threads if threads is not None else max(1, available() // devices))
     whole = runs.load(config_file(config), out, workers, devices)
-    if follows():
-        learning.follow(whole)
+    if is_follower():
+        learning.join(whole)
         return
     whole.open(resume=resume, force=force)
     whole.execute(last="training")

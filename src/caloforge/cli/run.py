@@ -99,7 +99,7 @@ def run(
     from caloforge.simulators.geant4 import physics_line
     from caloforge.validation import summary_table
 
-    begun, absent = time.monotonic(), _absent(search, minutes)
+    begun, absent = time.monotonic(), _optional_tables(search, minutes)
     whole = runs.load(config_file(config), out, workers,
                       change=lambda base: chosen_physics(physics, cut, base), absent=absent)  # fmt: skip
     if whole.own is None:
@@ -109,9 +109,9 @@ def run(
     if whole.own is None:
         console.print(physics_line(whole.config.physics))
     if search is not None and minutes is not None:
-        from caloforge.search.auto import chosen
+        from caloforge.search.auto import select_model
 
-        whole = chosen(whole, minutes, begun, console.print, resume=resume, force=force)
+        whole = select_model(whole, minutes, begun, console.print, resume=resume, force=force)
     whole.open(resume=resume, force=force)
     whole.execute()
     paths = whole.paths
@@ -122,7 +122,7 @@ def run(
     console.print(f"model: {paths.model}\nreport: {paths.page}")
 
 
-def _absent(search: str | None, minutes: float | None) -> dict[str, Any] | None:
+def _optional_tables(search: str | None, minutes: float | None) -> dict[str, Any] | None:
     """Tables that a config may leave out."""
     if search is None:
         return None

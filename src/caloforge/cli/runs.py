@@ -8,7 +8,7 @@ from rich.table import Table
 from caloforge.cli.options import console
 
 if TYPE_CHECKING:
-    from caloforge.runs.listing import Found
+    from caloforge.runs.listing import RunSummary
 
 MOST_KEYS = 8  # of configs that are shown
 
@@ -33,7 +33,7 @@ def show_runs(folder: Path, *, as_json: bool) -> None:
         )
 
 
-def table(found: "list[Found]", keys: list[str]) -> Table:
+def table(found: "list[RunSummary]", keys: list[str]) -> Table:
     """Runs as a table for the terminal."""
     drawn = Table(title=f"{len(found)} runs")
     drawn.add_column("run", overflow="fold")
@@ -49,7 +49,7 @@ def table(found: "list[Found]", keys: list[str]) -> Table:
     return drawn
 
 
-def _figures(run: "Found") -> list[str]:
+def _figures(run: "RunSummary") -> list[str]:
     steps = "-" if run.steps is None else f"{run.steps}{'' if run.trained else ' so far'}"
     factor = f"{run.geant4_ms / run.ms:.3g}" if run.geant4_ms and run.ms else "-"
     return [steps, _text(run.held_out), _area(run.auc, run.auc_error), _text(run.ms), factor, _text(run.minutes)]

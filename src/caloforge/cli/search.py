@@ -33,7 +33,7 @@ def search(
         Path,
         typer.Option("-o", "--output", "--out", metavar="DIR", help="Folder of the search.", rich_help_panel=OUTPUT),
     ],
-    trials: Annotated[int, typer.Option(help="Trials in all, whoever does them.", rich_help_panel=WORK)],
+    trials: Annotated[int, typer.Option(help="Trials in all, in whatever process.", rich_help_panel=WORK)],
     workers: Annotated[
         int, typer.Option(help="Processes on this machine, which share its cores.", rich_help_panel=WORK)
     ] = 1,

@@ -6,15 +6,17 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.files import AnyDetector, FormatName
-from caloforge.cli.judge import Candidates, OtherPhysics, Reference, candidate_showers, provenances
 from caloforge.cli.options import OUTPUT, SOURCE, Force, Quiet, console
-from caloforge.errors import InputError
+from caloforge.cli.samples import (
+    Candidates,
+    OtherPhysics,
+    Reference,
+    candidate_showers,
+    check_folder,
+    read_samples,
+)
 from caloforge.extras import check_installed
-from caloforge.files import check_no_input, check_writable
 from caloforge.seeds import check_seed
-from caloforge.showers import foreign
-from caloforge.showers.lineage import with_file
-from caloforge.showers.physics import check_like
 from caloforge.simulators import file_of
 
 NAMES = "averages, cells, losses, moments, neighbours"
@@ -46,32 +48,20 @@ def study(
 ) -> None:
     """Draw one study of candidates against Geant4: average showers, cells, losses, moments, nearest neighbours."""
     check_installed("matplotlib", "mplhep")
-    from caloforge.studies import Compared, find_study
+    from caloforge.studies import StudySamples, find_study
     from caloforge.validation.samples import check_apart, check_unseen
 
     draw = find_study(name)
     check_seed(seed)
-    _check_folder(output, name, [reference, training, *map(file_of, candidates)], force=force)
-    true = with_file(foreign.read(reference, foreign.detector_of(detector), layout=layout), reference)
-    known = foreign.read(training, true.detector, layout=layout) if training else None
-    if not other_physics:
-        own = {str(training): known.provenance} if known else {}
-        check_like(true.provenance, own | provenances(candidates, true, layout))
-    check_apart(true, {"training": known})
-    compared = candidate_showers(candidates, true, seed, layout)
-    check_unseen(true, compared)
-    result = draw(Compared(true, compared, known))
-    files = result.write(output, name)
+    inputs = [reference, training, *map(file_of, candidates)]
+    check_folder(output, "a study", (f"{name}.md",), inputs, force=force)
+    files = {"training": training}
+    true, others = read_samples(reference, files, candidates, detector, layout, other_physics=other_physics)
+    check_apart(true, others)
+    samples = candidate_showers(candidates, true, seed, layout)
+    check_unseen(true, samples)
+    result = draw(StudySamples(true, samples, others.get("training")))
+    written = result.write(output, name)
     if not quiet:
         console.print(result.markdown, markup=False)
-        console.print(f"{len(files)} files in {output}", markup=False)
-
-
-def _check_folder(folder: Path, name: str, inputs: list[Path | None], *, force: bool) -> None:
-    table = folder / f"{name}.md"
-    check_no_input(table, inputs)
-    if table.exists() and not force:
-        raise InputError(f"{table} exists; give another folder, or --force to replace the study")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"output {folder} is a file; give a folder")
-    check_writable(next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()))
+        console.print(f"{len(written)} files in {output}", markup=False)

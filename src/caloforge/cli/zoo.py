@@ -99,7 +99,7 @@ def _card(name: str) -> list[str]:
     training, ranges = card.training, card.ranges
     showers = training.get("showers")
     seed = showers.get("seed") if isinstance(showers, dict) else None
-    seen = describe_physics({"training": training})
+    physics = describe_physics({"training": training})
     lines = [
         f"{name}: {row.about}",
         f"kind {card.name}; detector {card.detector.name}, {units.counted(card.n_cells, 'cell')}; "
@@ -107,7 +107,7 @@ def _card(name: str) -> list[str]:
         f"range: {_particles(card)} of {_energies(card)}, theta {_side(ranges.theta)} rad, phi {_side(ranges.phi)} rad",
         f"entry: x {_side(ranges.position[0])} mm, y {_side(ranges.position[1])} mm",
         f"data: {training.get('n_showers')} showers, {training.get('n_selection')} more to select the weights, "
-        f"of Geant4's {seen}, seed {seed}; training's seed {training.get('seed')}",
+        f"of Geant4's {physics}, seed {seed}; training's seed {training.get('seed')}",
         *map(_judged, row.judged),
     ]
     if row.headline is None:

@@ -51,11 +51,11 @@ def read_binning(path: Path, particle: str | None = None) -> Detector:
 
 
 def _choose(path: Path, bins: list[ET.Element], particle: str | None) -> ET.Element:
-    """Binning of the wanted particle, or the only one."""
+    """Binning of the given particle, or the only one."""
     names = [found.attrib["name"] for found in bins]
     if particle is not None and len(bins) > 1:
-        wanted = abs(pdg_code(particle))
-        bins = [found for found in bins if abs(_pid(found)) == wanted]
+        code = abs(pdg_code(particle))
+        bins = [found for found in bins if abs(_pid(found)) == code]
         if not bins:
             raise InputError(f"{path} has no binning of {particle}; it describes {', '.join(names)}")
     if len(bins) != 1:
@@ -90,7 +90,7 @@ def is_binning(detector: Detector) -> bool:
 
 
 def particle_of(detector: Detector) -> int:
-    """PDG code of the particle that a binning was made for; 0 where it is not known."""
+    """PDG code of the particle that a binning was made for; 0 if it is unknown."""
     name = detector.name.removeprefix(NAME)
     return DATA_SETS[name][0] if is_binning(detector) and name in DATA_SETS else 0
 

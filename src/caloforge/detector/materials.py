@@ -38,7 +38,7 @@ class Element:
         z: atomic number.
         mass: atomic mass of the natural mixture of isotopes [g/mol].
         mean_energy: mean excitation energy [eV].
-        interaction: nuclear interaction length [g/cm2] of the PDG; None where it lists none.
+        interaction: nuclear interaction length [g/cm2] of the PDG; None if it lists none.
     """
 
     z: int

@@ -9,7 +9,7 @@ Indices = NDArray[np.int64]
 
 
 def neighbours(detector: Detector) -> Indices:
-    """Cells that share a wall with each cell (n_cells, k), `n_cells` where there is none.
+    """Cells that share a wall with each cell (n_cells, k); `n_cells` stands for no neighbour.
 
     The columns are the cells before and after along the layer's first axis, then along its second, then others. k is 4
     for rectangles and rings. In a detector of several kinds of grids, k is that of the grid with most neighbours.

@@ -68,8 +68,8 @@ class Unit:
         return [(m, d) for m, d, counts in self.plates if counts]
 
     @property
-    def dead(self) -> Plates:
-        """The other plates."""
+    def passive(self) -> Plates:
+        """Plates whose energy does not count."""
         return [(m, d) for m, d, counts in self.plates if not counts]
 
     @property
@@ -84,11 +84,11 @@ class Unit:
 
     @property
     def relative_response(self) -> float:
-        """Ratio of e / mip in the counted plates to e / mip in the others; 1 where all count."""
-        if not self.dead:
+        """Ratio of e / mip in the counted plates to e / mip in the others; 1 if all plates count."""
+        if not self.passive:
             return 1.0
         visible = self.visible_fraction()
-        return visible / (1 - visible) * minimum_loss(self.dead) / minimum_loss(self.counted)
+        return visible / (1 - visible) * minimum_loss(self.passive) / minimum_loss(self.counted)
 
     def visible_fraction(self, fit: Fit = FIT) -> float:
         """Share of the energy of an electron's shower that counts, leakage not included.
@@ -97,7 +97,7 @@ class Unit:
         Geant4. The absorber shares first with everything between its plates. The counted plates then share with the
         other light matter there.
         """
-        if not self.dead:
+        if not self.passive:
             return 1.0
         active = _soft(mixture(self.counted), fit)
         distance = [0.0 if counts else abs(_soft(m, fit) - active) for m, _, counts in self.plates]
@@ -183,12 +183,6 @@ def main_layer(detector: Detector) -> LayerSpec:
 def depth_x0(detector: Detector, spec: LayerSpec) -> float:
     """Depth of one readout layer [X0]."""
     return spec.repeat * sum(plate.thickness / matter(plate.material, detector).x0_mm for plate in spec.plates)
-
-
-def split_plates(detector: Detector, spec: LayerSpec) -> tuple[Plates, Plates]:
-    """Plates of one sampling unit whose energy counts, and the others."""
-    plates = [(p.material in spec.counts, matter(p.material, detector), p.thickness) for p in spec.plates]
-    return [(m, d) for counts, m, d in plates if counts], [(m, d) for counts, m, d in plates if not counts]
 
 
 def minimum_loss(plates: Plates) -> float:

@@ -59,7 +59,7 @@ class Plate(Strict):
 
     Attributes:
         material: a NIST name of Geant4, or a name of `[material.NAME]`.
-        thickness: in depth [mm].
+        thickness: thickness in depth [mm].
     """
 
     material: Name
@@ -72,7 +72,7 @@ class LayerSpec(Strict):
     Attributes:
         copies: readout layers that are alike.
         repeat: times that the plates follow each other within one readout layer.
-        plates: in order of depth.
+        plates: plates in order of depth.
         counts: materials whose deposited energy is recorded.
         cells: the transverse grid, the same for each copy.
         birks: Birks' constant kB [mm/MeV] of the counted material, whose light saturates; none if it is linear.
@@ -161,7 +161,7 @@ class DetectorSpec(Strict):
     """A whole detector file.
 
     Attributes:
-        name: of the detector.
+        name: name of the detector.
         description: one line for listings.
         readout: frame, threshold and sampling fraction.
         incidents: directions and entry points that it is meant for.

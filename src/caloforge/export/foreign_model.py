@@ -36,14 +36,14 @@ def import_model(model: Path, spec: Path, output: Path) -> None:
     Raises:
         InputError: an unusable file, or a spec that does not fit the network; nothing is written.
     """
-    wanted = read_file(ForeignSpec, spec)
-    where = str(spec.parent / wanted.detector) if wanted.detector.endswith(".toml") else wanted.detector
+    described = read_file(ForeignSpec, spec)
+    where = str(spec.parent / described.detector) if described.detector.endswith(".toml") else described.detector
     detector = Detector.load(where)
     foreign = load(model)
-    check_fit(wanted, foreign, detector, str(spec))
-    wrapped = wrap(foreign, wanted, detector)
+    check_fit(described, foreign, detector, str(spec))
+    wrapped = wrap(foreign, described, detector)
     with replacing(output) as beside:
-        beside.write_bytes(sealed(wrapped.SerializeToString(), card(wanted, detector, model), trusted=False))
+        beside.write_bytes(sealed(wrapped.SerializeToString(), card(described, detector, model), trusted=False))
         _try_out(beside, model)
 
 
@@ -192,8 +192,8 @@ def _number(graph: Graph, entry: InputSpec, taken: int) -> tuple[str, int]:
 
 
 def _normal_cdf(graph: Graph, value: str) -> str:
-    turned = graph.node("Erf", graph.line(value, math.sqrt(0.5), 0))
-    return graph.line(turned, 0.5, 0.5)
+    erf = graph.node("Erf", graph.line(value, math.sqrt(0.5), 0))
+    return graph.line(erf, 0.5, 0.5)
 
 
 def _labelled(graph: Graph, entry: InputSpec) -> tuple[str, int]:

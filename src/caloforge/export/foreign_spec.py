@@ -118,7 +118,7 @@ class ForeignSpec(Strict):
     """A foreign network as a simulator.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         detector: preset, or TOML file beside the spec.
         particles: particles of its training.
         ranges: incidents that it was trained on.

@@ -28,7 +28,7 @@ from caloforge.simulators.model_card import DetectorCard, ModelCard, Ranges, Res
 from caloforge.simulators.onnx_file import sealed
 from caloforge.training.record import training_record
 from caloforge.training.response import match_of
-from caloforge.training.run import RunFolder, load_model
+from caloforge.training.run import TrainingFolder, load_model
 
 OPSET = 20
 PARITY_SHOWERS = 1000
@@ -86,7 +86,7 @@ def export(run: Path, output: Path) -> ExportSummary:
         InputError: not the folder of a training, or an output that cannot be written.
         RunError: the graph breaks a rule or disagrees with PyTorch; nothing is written.
     """
-    folder = RunFolder(run)
+    folder = TrainingFolder(run)
     model = load_model(run).requires_grad_(False)
     graph = to_onnx(model)
     check_graph(graph)
@@ -98,7 +98,7 @@ def export(run: Path, output: Path) -> ExportSummary:
     return ExportSummary(len(graph.graph.node), len(content), parity, flips)
 
 
-def card(model: Model, folder: RunFolder) -> ModelCard:
+def card(model: Model, folder: TrainingFolder) -> ModelCard:
     """Metadata of a trained model."""
     detector, domain, provenance = model.detector, model.domain, folder.provenance
     versions = {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__, "opset": str(OPSET)}
@@ -117,7 +117,7 @@ def card(model: Model, folder: RunFolder) -> ModelCard:
     return whole.completed(detector)
 
 
-def _response(model: Model, folder: RunFolder) -> ResponseCard | None:
+def _response(model: Model, folder: TrainingFolder) -> ResponseCard | None:
     """Response calibration of the graph, with the response measured without it; None if there is none."""
     if match_of(model) is None:
         return None

@@ -90,7 +90,7 @@ class Model(nn.Module, ABC):
 
     @property
     def symmetry_classes(self) -> Tensor:
-        """Index of each cell's symmetry class (n_cells,); the cell itself where the incidents break the symmetry."""
+        """Index of each cell's symmetry class (n_cells,); the cell itself if the incidents break the symmetry."""
         if not self.domain.symmetric:
             return torch.arange(self.detector.n_cells)
         return torch.from_numpy(symmetries(self.detector)).min(0).values

@@ -16,7 +16,7 @@ Size = Annotated[int, Field(ge=1, le=64)]
 Sizes = tuple[Size, Size, Size]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Defaults = dict[str, float]
-"""Values of `[training]` that a kind of model uses where a config sets none."""
+"""Values of `[training]` that a kind of model uses if a config sets none."""
 
 
 class FlowConfig(Strict):

@@ -40,6 +40,6 @@ for plugin, config in working("models"):
 
 
 def training_defaults(kind: object) -> Defaults:
-    """Values of `[training]` that a kind of model sets where a config does not; empty for an unknown kind."""
+    """Values of `[training]` that a kind of model sets if a config does not; empty for an unknown kind."""
     found: Defaults = getattr(CONFIGS.get(str(kind)), "training", {})
     return dict(found)

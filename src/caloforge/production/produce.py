@@ -73,11 +73,6 @@ class Order:
         return sh.same_order(output, self.fingerprint, self.source.ids(self.first_id, self.n))
 
 
-def default_workers() -> int:
-    """Number of cores that this process may use."""
-    return cores()
-
-
 def produce(
     order: Order,
     output: Path,
@@ -118,7 +113,7 @@ def produce(
             missing = [shard for shard in todo if not folder.is_finished(shard, order.source.ids(shard.first, shard.n))]
             if missing:
                 folder.check_made({"code": provenance.code(), **physics})
-            _fill(folder, order, missing, workers or default_workers(), cluster, quiet)
+            _fill(folder, order, missing, workers or cores(), cluster, quiet)
             claimed.check()
             sh.merge(folder, todo, output, _provenance(order))
         except OSError as error:

@@ -144,8 +144,8 @@ class ShardFolder:
         showers = replace(showers, provenance={**showers.provenance, "order": self.order_digest})
         write(self.file(shard), showers, sync=False)  # no sync: a shard that a power cut damages is made again
 
-    def is_finished(self, shard: Shard, wanted: NDArray[np.int64]) -> bool:
-        """Whether the shard's file holds the wanted ids; a bad file is removed, so that it is made again.
+    def is_finished(self, shard: Shard, ids: NDArray[np.int64]) -> bool:
+        """Whether the shard's file holds the showers of these ids; a bad file is removed, so that it is made again.
 
         Raises:
             InputError: it is of other physics than those before.
@@ -157,7 +157,7 @@ class ShardFolder:
             showers = read(file)
         except InputError:
             showers = None
-        if showers is None or not self._is_ordered(showers) or not np.array_equal(showers.incidents.shower_id, wanted):
+        if showers is None or not self._is_ordered(showers) or not np.array_equal(showers.incidents.shower_id, ids):
             file.unlink()
             return False
         self.check_made(showers.provenance)
@@ -234,9 +234,9 @@ def merge(folder: ShardFolder, shards: Sequence[Shard], output: Path, provenance
         write_attributes(file, showers.detector, {**made, **tracked, **provenance})
 
 
-def same_order(output: Path, order: dict[str, Any], wanted: NDArray[np.int64]) -> bool:
-    """Whether a finished output was made by this order and holds exactly the wanted ids."""
+def same_order(output: Path, order: dict[str, Any], expected: NDArray[np.int64]) -> bool:
+    """Whether a finished output was made by this order and holds exactly the expected ids."""
     with opened(output) as file:
         provenance = json.loads(str(file.attrs.get("provenance", "{}")))
         ids = file["shower_id"][:]
-    return bool(provenance.get("order") == json.loads(json.dumps(order)) and np.array_equal(ids, wanted))
+    return bool(provenance.get("order") == json.loads(json.dumps(order)) and np.array_equal(ids, expected))

@@ -25,7 +25,7 @@ class SourceConfig(Strict):
         particle: Geant4 name or PDG code, or several with commas between, "e-, e+, gamma": as many showers of each.
         energy: kinetic energy, "10 GeV" or a range "1 GeV:100 GeV".
         momentum: "10 GeV/c" or a range; replaces `energy`.
-        spectrum: how energies of a range are drawn.
+        spectrum: distribution of energies in a range.
         labels: "10 GeV:14 GeV:0.1 GeV", first, last and step of fixed kinetic energies; replaces `energy`.
         per_label: showers per label.
         leave_out: labels to leave out, written like `labels`; a run leaves them out of training, not of the test.
@@ -66,7 +66,7 @@ class IncidentSource(Protocol):
 
     @property
     def ranges(self) -> dict[str, Any]:
-        """Ranges that incidents are drawn from, by name; empty where they are given one by one."""
+        """Ranges that incidents are drawn from, by name; empty if they are given one by one."""
         ...
 
     @property

@@ -67,7 +67,7 @@ def read_table(path: Path) -> Incidents:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Non-empty lines with their numbers; a comment counts only as the first line, where it names columns."""
+    """Non-empty lines with their numbers; a comment counts only as the first line, if it names columns."""
     begun = False
     for number, line in enumerate(text.splitlines(), 1):
         words = line.strip()

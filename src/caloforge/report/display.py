@@ -1,11 +1,11 @@
-"""Showers and cell shapes for the turning display: Geant4's and each candidate's of nearly the same incident energy."""
+"""Showers and cell shapes for the rotating display: Geant4 and each candidate at nearly the same incident energy."""
 
 from typing import Any
 
 import numpy as np
 
 from caloforge.detector import Detector
-from caloforge.report.maps import cell_corners, shades
+from caloforge.report.maps import shades
 from caloforge.report.style import REFERENCE, colours
 from caloforge.showers import Showers
 
@@ -48,7 +48,7 @@ def _shower(showers: Showers, energy: float) -> dict[str, Any]:
 
 def _shapes(detector: Detector, cells: list[int]) -> dict[int, list[Any]]:
     """Depth range and outline of each cell used."""
-    outlines = {k: cell_corners(layer) for k, layer in enumerate(detector.layers)}
+    outlines = {k: layer.cells.corners() for k, layer in enumerate(detector.layers)}
     shapes = {}
     for cell in cells:
         k = int(detector.cell_layer[cell])

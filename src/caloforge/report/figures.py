@@ -13,7 +13,7 @@ from caloforge.report.judges import judge_figures
 from caloforge.report.plots import Curves, Histograms, curves, distributions
 from caloforge.report.style import REFERENCE, Figure, Labels, styled
 from caloforge.report.training import losses_figure, training_record
-from caloforge.report.trends import Against, resolution_fits, trend
+from caloforge.report.trends import TrendAxis, resolution_fits, results_by_sample, trend
 from caloforge.showers import Incidents, Showers
 from caloforge.units import show_energy
 from caloforge.validation import observables as obs
@@ -26,13 +26,13 @@ from caloforge.validation.table import Observable, Table, bin_edges, defined, ob
 
 Metrics = dict[str, Any]
 SHOWN_LAYERS = 3
-FEWEST_EDGES = 6  # of a lateral profile worth drawing
+FEWEST_EDGES = 6  # least number of bin edges of a lateral profile that is drawn
 MOST_BINS = 50
 PER_LAYER = ("energy", "fraction", "centre_x", "centre_y", "width_x", "width_y", "width_r", "sparsity")
 
 
 @dataclass(frozen=True)
-class Content:
+class FigureData:
     """Data of the figures: Geant4, the floor and the candidates, in this order."""
 
     showers: dict[str, Showers]
@@ -59,10 +59,6 @@ class Content:
         """Bins of incident energy [MeV]."""
         return energy_bins(self.showers[REFERENCE].incidents.energy)
 
-    def results(self) -> dict[str, Metrics]:
-        """Metrics of the floor and the candidates, and what the reference says of itself."""
-        return {REFERENCE: self.metrics["reference"], "floor": self.metrics["floor"], **self.metrics["candidates"]}
-
 
 def hottest_layers(showers: Showers) -> list[int]:
     """The layers that hold the most energy, in depth."""
@@ -72,45 +68,45 @@ def hottest_layers(showers: Showers) -> list[int]:
 
 def all_figures(samples: Samples, metrics: Metrics) -> list[Figure]:
     """Every figure of the report, in order."""
-    content = Content({REFERENCE: samples.reference, **samples.compared}, metrics)
+    data = FigureData({REFERENCE: samples.reference, **samples.compared}, metrics)
     with styled():
-        return [figure for draw in DRAWN for figure in draw(content)]
+        return [figure for draw in DRAWN for figure in draw(data)]
 
 
-def _scores(content: Content) -> Iterator[Figure]:
-    yield maps.scores(content.metrics)
+def _scores(data: FigureData) -> Iterator[Figure]:
+    yield maps.scores(data.metrics)
 
 
-def _judges(content: Content) -> Iterator[Figure]:
-    yield from judge_figures(content.detector, content.metrics)
+def _judges(data: FigureData) -> Iterator[Figure]:
+    yield from judge_figures(data.detector, data.metrics)
 
 
-def _averages(content: Content) -> Iterator[Figure]:
-    means = {name: mean_shower(s.thresholded()) for name, s in content.showers.items()}
-    yield from maps.average_showers(content.detector, means)
+def _averages(data: FigureData) -> Iterator[Figure]:
+    means = {name: mean_shower(s.thresholded()) for name, s in data.showers.items()}
+    yield from maps.average_showers(data.detector, means)
 
 
-def _distributions(content: Content) -> Iterator[Figure]:
+def _distributions(data: FigureData) -> Iterator[Figure]:
     """Each observable of whole showers, and those of the layers that are shown one by one."""
-    table = content.tables[REFERENCE]
+    table = data.tables[REFERENCE]
     for name, column in table.items():
-        if column.layer is None and _varies(content, name):
-            yield _distribution(name, name.replace("_", " "), column, _by_sample(content, name))
+        if column.layer is None and _varies(data, name):
+            yield _distribution(name, name.replace("_", " "), column, _by_sample(data, name))
     for quantity in PER_LAYER:
-        for k in content.layers:
-            if (name := f"{quantity}_layer_{k}") in table and _varies(content, name):
+        for k in data.layers:
+            if (name := f"{quantity}_layer_{k}") in table and _varies(data, name):
                 title = f"{quantity.replace('_', ' ')}, layer {k}"
-                yield _distribution(name, title, table[name], _by_sample(content, name))
+                yield _distribution(name, title, table[name], _by_sample(data, name))
 
 
-def _varies(content: Content, name: str) -> bool:
+def _varies(data: FigureData, name: str) -> bool:
     """Whether an observable varies; the share of an only layer does not."""
-    values = np.concatenate([table[name].values for table in content.tables.values()])
+    values = np.concatenate([table[name].values for table in data.tables.values()])
     return bool(np.ptp(values[np.isfinite(values)]) > 0)
 
 
-def _by_sample(content: Content, name: str) -> dict[str, Floats]:
-    return {sample: table[name].values for sample, table in content.tables.items()}
+def _by_sample(data: FigureData, name: str) -> dict[str, Floats]:
+    return {sample: table[name].values for sample, table in data.tables.items()}
 
 
 def _distribution(name: str, title: str, column: Observable, values: dict[str, Floats]) -> Figure:
@@ -128,81 +124,81 @@ def fitting_bins(n: int) -> int:
     return int(np.clip(round(2 * n ** (1 / 3)), 12, MOST_BINS))
 
 
-def _at_fixed_energies(content: Content) -> Iterator[Figure]:
+def _at_fixed_energies(data: FigureData) -> Iterator[Figure]:
     """The shower centre in the lowest, middle and highest energy bin."""
-    if "depth_centre" not in content.tables[REFERENCE]:
+    if "depth_centre" not in data.tables[REFERENCE]:
         return
-    for index in sorted({0, len(content.bins) // 2, len(content.bins) - 1}) if len(content.bins) > 1 else []:
-        values = {name: values[rows] for name, values, rows in _in_bin(content, "depth_centre", index)}
+    for index in sorted({0, len(data.bins) // 2, len(data.bins) - 1}) if len(data.bins) > 1 else []:
+        values = {name: values[rows] for name, values, rows in _in_bin(data, "depth_centre", index)}
         if min(map(len, values.values())) < 20:
             continue
-        low, high = content.bins[index]
+        low, high = data.bins[index]
         where = show_energy(low) if low == high else f"{low / 1e3:.3g}–{high / 1e3:.3g} GeV"
-        column = content.tables[REFERENCE]["depth_centre"]
+        column = data.tables[REFERENCE]["depth_centre"]
         column = Observable(values[REFERENCE], column.label, column.unit, column.group)
         yield _distribution(f"depth_centre_bin_{index}", f"shower centre at {where}", column, values)
 
 
-def _in_bin(content: Content, name: str, index: int) -> Iterator[tuple[str, Floats, Any]]:
-    low, high = content.bins[index]
-    for sample, table in content.tables.items():
-        energy = content.showers[sample].incidents.energy
+def _in_bin(data: FigureData, name: str, index: int) -> Iterator[tuple[str, Floats, Any]]:
+    low, high = data.bins[index]
+    for sample, table in data.tables.items():
+        energy = data.showers[sample].incidents.energy
         yield sample, table[name].values, (energy >= low) & (energy <= high)
 
 
-def _against_energy(content: Content) -> Iterator[Figure]:
+def _against_energy(data: FigureData) -> Iterator[Figure]:
     """Linearity, resolution with its fit, and shapes against incident energy."""
-    if len(content.bins) < 2:
+    if len(data.bins) < 2:
         return
-    energy = {sample: showers.incidents.energy for sample, showers in content.showers.items()}
-    against = Against("energy", "E_{inc} [GeV]", energy, content.bins, 1e-3)
-    shapes = ["response", "depth_centre", "depth_width", "sparsity", f"width_r_layer_{content.layers[-1]}"]
+    energy = {sample: showers.incidents.energy for sample, showers in data.showers.items()}
+    against = TrendAxis("energy", "E_{inc} [GeV]", energy, data.bins, 1e-3)
+    shapes = ["response", "depth_centre", "depth_width", "sparsity", f"width_r_layer_{data.layers[-1]}"]
     for name in shapes:
-        if name in content.tables[REFERENCE]:
-            yield trend(content.tables, name, against, "mean")
-    yield trend(content.tables, "response", against, "resolution", resolution_fits(content.metrics))
+        if name in data.tables[REFERENCE]:
+            yield trend(data.tables, name, against, "mean")
+    yield trend(data.tables, "response", against, "resolution", resolution_fits(data.metrics))
 
 
-def _against_direction(content: Content) -> Iterator[Figure]:
-    """Response against angles and entry points, where these vary."""
+def _against_direction(data: FigureData) -> Iterator[Figure]:
+    """Response against those angles and entry points that vary."""
     for name, label, read in DIRECTIONS:
-        values = {sample: read(showers.incidents) for sample, showers in content.showers.items()}
+        values = {sample: read(showers.incidents) for sample, showers in data.showers.items()}
         if np.ptp(values[REFERENCE]) > 0:
             bins = energy_bins(values[REFERENCE])
             if len(bins) > 1:
-                yield trend(content.tables, "response", Against(name, label, values, bins), "mean")
+                yield trend(data.tables, "response", TrendAxis(name, label, values, bins), "mean")
 
 
-def _middles(content: Content) -> Floats:
-    return np.array([(low + high) / 2e3 for low, high in content.bins])
+def _middles(data: FigureData) -> Floats:
+    return np.array([(low + high) / 2e3 for low, high in data.bins])
 
 
-def _longitudinal_profile(content: Content) -> Iterator[Figure]:
-    if len(content.detector.layers) < 2:
+def _longitudinal_profile(data: FigureData) -> Iterator[Figure]:
+    if len(data.detector.layers) < 2:
         return
     profiles = {
         name: _mean_and_error(obs.layer_energies(s.detector, s.thresholded()) / s.incidents.energy[:, None])
-        for name, s in content.showers.items()
+        for name, s in data.showers.items()
     }
-    z = np.array([layer.z for layer in content.detector.layers])
+    z = np.array([layer.z for layer in data.detector.layers])
     labels = Labels("longitudinal_profile", "longitudinal profile", "longitudinal")
     yield curves(labels, Curves("depth [mm]", "mean E_{layer} / E_{inc}", z, profiles, log_y=True))
 
 
-def _lateral_profiles(content: Content) -> Iterator[Figure]:
+def _lateral_profiles(data: FigureData) -> Iterator[Figure]:
     """Average energy against distance in x, y, r and phi, in the layers shown one by one."""
     for axis in obs.AXES:
-        for k in content.layers:
-            if len(obs.lateral_edges(content.detector.layers[k], axis)) >= FEWEST_EDGES:
+        for k in data.layers:
+            if len(obs.lateral_edges(data.detector.layers[k], axis)) >= FEWEST_EDGES:
                 labels = Labels(f"profile_{axis}_layer_{k}", f"lateral profile in {axis}, layer {k}", "lateral")
-                yield curves(labels, _lateral_profile(content, k, axis))
+                yield curves(labels, _lateral_profile(data, k, axis))
 
 
-def _lateral_profile(content: Content, k: int, axis: str) -> Curves:
-    edges = obs.lateral_edges(content.detector.layers[k], axis)
+def _lateral_profile(data: FigureData, k: int, axis: str) -> Curves:
+    edges = obs.lateral_edges(data.detector.layers[k], axis)
     profiles = {
         name: _mean_and_error(obs.lateral_profile(s.detector, s.thresholded(), k, axis) / s.incidents.energy[:, None])
-        for name, s in content.showers.items()
+        for name, s in data.showers.items()
     }
     filled = profiles[REFERENCE][0] > 0
     shown = {name: (value[filled], error[filled]) for name, (value, error) in profiles.items()}
@@ -214,21 +210,21 @@ def _mean_and_error(values: Floats) -> tuple[Floats, Floats]:
     return values.mean(axis=0), values.std(axis=0) / len(values) ** 0.5
 
 
-def _cell_energies(content: Content) -> Iterator[Figure]:
-    low = float(lowest(content.detector))
-    high = max(float(s.energies.max()) for s in content.showers.values())
+def _cell_energies(data: FigureData) -> Iterator[Figure]:
+    low = float(lowest(data.detector))
+    high = max(float(s.energies.max()) for s in data.showers.values())
     edges = np.geomspace(low, max(high, 10 * low), 60)
-    counts = {name: obs.cell_spectrum(s.thresholded(), edges) for name, s in content.showers.items()}
+    counts = {name: obs.cell_spectrum(s.thresholded(), edges) for name, s in data.showers.items()}
     shown = Histograms("cell energy [MeV]", edges, counts, log_x=True, log_y=True)
     yield distributions(Labels("cell_energy", "cell energies", "cells"), shown)
 
 
-def _correlations(content: Content) -> Iterator[Figure]:
-    if len(content.detector.layers) < 2:
+def _correlations(data: FigureData) -> Iterator[Figure]:
+    if len(data.detector.layers) < 2:
         return
-    chosen = spread_layers(content.detector, 12)
+    chosen = spread_layers(data.detector, 12)
     values = {}
-    for name, showers in content.showers.items():
+    for name, showers in data.showers.items():
         layers = obs.layer_energies(showers.detector, showers.thresholded())[:, chosen]
         response = layers.sum(axis=1, keepdims=True)
         values[name] = obs.correlations(np.hstack([layers, response]) / showers.incidents.energy[:, None])
@@ -236,9 +232,9 @@ def _correlations(content: Content) -> Iterator[Figure]:
     yield maps.matrices(labels, [*(f"E_{{{k}}}" for k in chosen), "E_{tot}"], values)
 
 
-def _neighbours(content: Content) -> Iterator[Figure]:
+def _neighbours(data: FigureData) -> Iterator[Figure]:
     """Distances to the nearest training shower, of held-out Geant4 showers and of each sample."""
-    for name, found in content.metrics["candidates"].items():
+    for name, found in data.metrics["candidates"].items():
         if "memorisation" in found:
             histograms = found["memorisation"]["histogram"]
             counts = {REFERENCE: histograms["held_out"], name: histograms["generated"]}
@@ -248,15 +244,15 @@ def _neighbours(content: Content) -> Iterator[Figure]:
             yield distributions(labels, Histograms(x, np.array(histograms["edges"]), arrays))
 
 
-def _regression(content: Content) -> Iterator[Figure]:
+def _regression(data: FigureData) -> Iterator[Figure]:
     """Bias and resolution of the energy that Geant4-trained regression finds."""
-    if "regression" not in content.metrics["reference"] or len(content.bins) < 2:
+    if "regression" not in data.metrics["reference"] or len(data.bins) < 2:
         return
     for key, y in (("bias", "mean E_{reco} / E_{inc} − 1"),
                    ("resolution", "width of E_{reco} / E_{inc}")):  # fmt: skip
-        values = {name: _column(found["regression"], key) for name, found in content.results().items()}
+        values = {name: _column(found["regression"], key) for name, found in results_by_sample(data.metrics).items()}
         labels = Labels(f"regression_{key}", f"energy regression, {key}", "analysis")
-        shown = Curves("E_{inc} [GeV]", y, _middles(content), values)
+        shown = Curves("E_{inc} [GeV]", y, _middles(data), values)
         yield curves(labels, shown, difference=key == "bias")
 
 
@@ -266,9 +262,9 @@ def _column(rows: list[Metrics], key: str) -> tuple[Floats, Floats]:
     return value, error
 
 
-def _training(content: Content) -> Iterator[Figure]:
+def _training(data: FigureData) -> Iterator[Figure]:
     """Losses of each learned candidate against its training steps."""
-    for name, found in content.metrics["candidates"].items():
+    for name, found in data.metrics["candidates"].items():
         if losses := training_record(found["provenance"]).get("losses"):
             yield losses_figure(name, losses)
 

@@ -33,20 +33,20 @@ def validate(
     Args:
         reference: Geant4 showers that no candidate was trained on.
         candidates: showers to judge, by name.
-        out: folder, made where missing; its files are replaced whole.
+        out: folder, which is made if it is missing; its files are replaced whole.
         floor: independent Geant4 showers; without them the reference is split in two by position.
-        training: showers the candidates were trained on, for the memorisation test.
+        training: showers that the candidates were trained on, for the memorisation test.
         background: Geant4 showers of another particle, for the identification test.
         recipe: "default", "quick", "calochallenge" or "caloflow".
-        seed: of every random number; same seed and same threads give the same metrics.
+        seed: seed of every random number; the same seed and threads give the same metrics.
         seeds: classifiers trained per view.
-        timings: the content of bench.json, shown in the report.
-        reweight: thin samples of another spectrum at random until they follow the reference's.
-        progress: show a bar.
+        timings: content of bench.json, which the report shows.
+        reweight: whether samples of another spectrum are thinned at random until they follow the reference's.
+        progress: whether to show a progress bar.
 
     Raises:
         InputError: samples that cannot be compared, an unknown recipe, or a folder that cannot be written.
-        RunError: the report cannot be drawn; metrics.json is written before.
+        RunError: the report cannot be drawn; metrics.json has been written before.
     """
     from caloforge.report.page import write_report
 

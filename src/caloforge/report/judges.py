@@ -1,16 +1,14 @@
-"""Figures of the judge: the headline against the number of showers, and where it shows."""
+"""Figures of the judge: the headline against the number of showers, and the features and cells that show it."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
 
 from caloforge.detector import Detector
-from caloforge.report.maps import MOST_LAYERS, SMALL, cell_corners, colour_bar, map_grid
+from caloforge.report.maps import MOST_LAYERS, SMALL, colour_bar, map_grid, paint_cells
 from caloforge.report.style import (
     BAND,
     FLOOR,
@@ -30,8 +28,8 @@ from caloforge.validation.moments import Floats
 
 Metrics = dict[str, Any]
 GROUP = "where it shows"
-APART = 3.0  # standard errors above 0.5
-ROW = 0.9  # inches of a bar and what it says
+APART = 3.0  # standard errors above 0.5 from which figures of a candidate are drawn
+ROW = 0.9  # height [inches] of a bar and its text
 MOST_WORDS = 40  # letters of a quantity's name
 
 
@@ -94,21 +92,11 @@ def cell_map(name: str, detector: Detector, share: Floats) -> Figure:
     """Share of each cell in the gain of the trees, a map per layer."""
     layers = spread_layers(detector, MOST_LAYERS)
     canvas, maps, bar = map_grid([f"layer {k}" for k in layers])
-    highest = 100 * max(float(share.max()), 1e-6)
+    norm = Normalize(0, 100 * max(float(share.max()), 1e-6))
     for axes, k in zip(maps, layers, strict=True):
-        painted = _paint(axes, detector, k, share, highest)
+        layer = detector.layers[k]
+        painted = paint_cells(axes, layer.cells, layer.cells.corners(), 100 * share[layer.slice], norm)
     colour_bar(canvas, painted, bar, "share of the gain [%]")
     return finish(
         canvas, Labels(f"cells_{name}", f"cells that tell {name} from Geant4", GROUP), {"share": share.tolist()}
     )
-
-
-def _paint(axes: Axes, detector: Detector, k: int, share: Floats, highest: float) -> PolyCollection:
-    layer = detector.layers[k]
-    reach = layer.cells.half_extent
-    painted = PolyCollection(cell_corners(layer), array=100 * share[layer.slice], norm=Normalize(0, highest),
-                             cmap="magma", linewidth=0, antialiased=False, rasterized=True)  # fmt: skip
-    axes.add_collection(painted, autolim=False)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-    axes.minorticks_off()
-    return painted

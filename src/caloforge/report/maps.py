@@ -1,4 +1,4 @@
-"""Average showers as heat maps, correlations, and the classifier scores at a glance."""
+"""Average showers as heat maps, correlations, and classifier scores of all views and samples."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import LogNorm, to_hex
+from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.figure import Figure as Canvas
 
-from caloforge.detector import Detector, Layer
+from caloforge.detector import Detector, Grid, Layer
+from caloforge.detector.cells.base import Point
 from caloforge.report.style import (
     BAND,
     FLOOR,
@@ -34,17 +35,11 @@ MOST_LAYERS = 5
 DECADES = 5
 SHADES = 48
 SMALL = 18
-Point = tuple[float, float]
 
 
 def shades() -> list[str]:
     """Colours of low to high energies, as hex."""
     return [to_hex(colour) for colour in colormaps["magma"](np.linspace(0.12, 1, SHADES))]
-
-
-def cell_corners(layer: Layer) -> list[list[Point]]:
-    """Outlines of the layer's cells in x and y [mm], in flat order; arcs of rings as short chords."""
-    return layer.cells.corners()
 
 
 def average_showers(detector: Detector, means: dict[str, Floats], title: str = "average shower") -> Iterator[Figure]:
@@ -91,26 +86,35 @@ def colour_bar(canvas: Canvas, painted: PolyCollection, axes: Axes, label: str) 
 
 def _paint_layer(maps: list[Axes], layer: Layer, means: dict[str, Floats]) -> PolyCollection:
     """Heat maps of one layer over five decades below Geant4's hottest cell."""
-    outlines, reach = cell_corners(layer), layer.cells.half_extent
+    outlines = layer.cells.corners()
     highest = float((means[REFERENCE][layer.slice] / layer.cells.areas).max()) or 1.0
     norm = LogNorm(highest * 10.0**-DECADES, highest, clip=True)
     for axes, mean in zip(maps, means.values(), strict=True):
         density = np.maximum(mean[layer.slice] / layer.cells.areas, highest * 10.0**-DECADES)
-        painted = PolyCollection(outlines, array=density, norm=norm, cmap="magma", linewidth=0, antialiased=False,
-                                 rasterized=True)  # fmt: skip
-        axes.add_collection(painted, autolim=False)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-        axes.minorticks_off()
+        painted = paint_cells(axes, layer.cells, outlines, density, norm)
+    return painted
+
+
+def paint_cells(
+    axes: Axes, cells: Grid, outlines: list[list[Point]], values: Floats, norm: Normalize
+) -> PolyCollection:
+    """Colour the outlines of a layer's cells by values (n,)."""
+    reach = cells.half_extent
+    painted = PolyCollection(outlines, array=values, norm=norm, cmap="magma", linewidth=0,
+                             antialiased=False, rasterized=True)  # fmt: skip
+    axes.add_collection(painted, autolim=False)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
+    axes.minorticks_off()
     return painted
 
 
 def matrices(labels: Labels, names: Sequence[str], values: dict[str, Floats]) -> Figure:
     """Geant4's matrix of correlations, and each other's difference to it."""
     others = [float(np.abs(v - values[REFERENCE]).max()) for n, v in values.items() if n != REFERENCE]
-    limit = max(0.05, *others, 0.05)
+    limit = max(0.05, *others)
     columns = 2
     rows = -(-len(values) // columns)
-    side, height = (WIDTH - 1.2) / columns, 0.0
+    side = (WIDTH - 1.2) / columns
     height = rows * (side + 0.95) + 0.1
     canvas = Canvas(figsize=(WIDTH, height))
     for place, (name, value) in enumerate(values.items()):

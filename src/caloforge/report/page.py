@@ -1,7 +1,7 @@
 """The page: its template filled with metrics and figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +22,7 @@ from caloforge.validation.samples import Samples
 from caloforge.validation.summary import overall, told_apart, verdict_rows
 
 try:
-    from jinja2 import DictLoader, Environment, StrictUndefined
+    from jinja2 import DictLoader, Environment, StrictUndefined, Template
 except ImportError:
     raise InputError("the report needs jinja2; install the extra: caloforge[report]") from None
 
@@ -50,12 +50,9 @@ def write_report(path: Path, samples: Samples, metrics: Metrics) -> None:
 
 def render(detector: Detector, metrics: Metrics, figures: list[Figure], display: Metrics, layers: Sequence[int]) -> str:
     """The page as text; `layers` are those that figures show one by one."""
-    sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in PARTS}
-    page = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page.filters["pretty"] = _pretty
-    page.filters["energy"] = lambda value: show_energy(float(f"{value:.3g}"))
+    page = template(PARTS, pretty=_pretty, energy=lambda value: show_energy(float(f"{value:.3g}")))
     columns, rows = verdict_rows(metrics)
-    return page.get_template("report.html").render(
+    return page.render(
         metrics=metrics,
         reference=metrics["reference"],
         columns=columns,
@@ -77,6 +74,19 @@ def render(detector: Detector, metrics: Metrics, figures: list[Figure], display:
     )
 
 
+def template(parts: Sequence[str], **filters: Callable[[Any], str]) -> Template:
+    """Template of a page, the first of `parts`, which includes the others.
+
+    Args:
+        parts: names of files in `templates`.
+        filters: functions that the template applies to values, by name.
+    """
+    sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in parts}
+    page = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    page.filters.update(filters)
+    return page.get_template(parts[0])
+
+
 def _pretty(provenance: Metrics) -> str:
     """Provenance as text, without the losses, which have a figure."""
     training = provenance.get("training")
@@ -92,7 +102,7 @@ def member_labels(floor: Metrics) -> Metrics:
 
 
 def _one_by_one(detector: Detector, layers: Sequence[int]) -> str:
-    """A sentence on the layers that are shown; empty where all are."""
+    """A sentence on the layers that are shown; empty if all layers are."""
     n = len(detector.layers)
     if len(layers) == n:
         return ""

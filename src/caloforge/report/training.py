@@ -1,4 +1,4 @@
-"""Trainings of the learned candidates, as table and curves, from the record that exported models carry."""
+"""Table and curves of the learned candidates' trainings, from the record that exported models carry."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LINES = ("loss", "held_out")
 
 
 def training_record(provenance: Record) -> Record:
-    """Record of the training in the provenance of a candidate's showers; empty where there is none."""
+    """Record of the training in the provenance of a candidate's showers; empty if there is none."""
     training = provenance.get("training")
     record = training.get("record") if isinstance(training, dict) else None
     return record if isinstance(record, dict) else {}
@@ -41,7 +41,7 @@ def losses_figure(name: str, losses: list[list[float]]) -> Figure:
     """Loss and held-out loss against training steps; the kept weights are those of the best held-out score.
 
     Args:
-        name: of the candidate.
+        name: name of the candidate.
         losses: step, loss and held-out loss of each evaluation.
     """
     step, *values = np.array(losses, np.float64).T

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from caloforge.report.plots import Curves, curves
-from caloforge.report.style import Figure, Labels
+from caloforge.report.style import FLOOR, REFERENCE, Figure, Labels
 from caloforge.validation.moments import Floats
 from caloforge.validation.resolution import Resolution, binned, mean_of, width_over_mean
 from caloforge.validation.table import Table
@@ -16,15 +16,15 @@ Metrics = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Against:
+class TrendAxis:
     """The quantity on the horizontal axis.
 
     Attributes:
-        name: for the names of files.
-        label: of the axis.
-        values: of each shower (N,), by sample.
+        name: part of the names of files.
+        label: label of the axis.
+        values: value of each shower (N,), by sample.
         bins: lowest and highest value of each bin.
-        scale: of the axis over the values.
+        scale: factor from the values to the axis.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Against:
 def trend(
     tables: dict[str, Table],
     name: str,
-    against: Against,
+    against: TrendAxis,
     kind: Literal["mean", "resolution"],
     fits: dict[str, Resolution] | None = None,
 ) -> Figure:
@@ -61,7 +61,12 @@ def trend(
     return curves(labels, Curves(against.label, y, against.middles, measured, fits=drawn))
 
 
+def results_by_sample(metrics: Metrics) -> dict[str, Metrics]:
+    """Metrics of the floor and the candidates, after the reference's own."""
+    return {REFERENCE: metrics["reference"], FLOOR: metrics["floor"], **metrics["candidates"]}
+
+
 def resolution_fits(metrics: Metrics) -> dict[str, Resolution]:
     """Fitted resolutions by sample; Geant4's is that of the reference."""
-    found = {"Geant4": metrics["reference"], "floor": metrics["floor"], **metrics["candidates"]}
+    found = results_by_sample(metrics)
     return {name: Resolution(**values["resolution"]) for name, values in found.items() if values.get("resolution")}

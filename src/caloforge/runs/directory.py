@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from caloforge.errors import InputError
 from caloforge.validation.paths import METRICS, REPORT
+
+CONFIG = "config.toml"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class RunDirectory:
     @property
     def config(self) -> Path:
         """The config with which the run began."""
-        return self.path / "config.toml"
+        return self.path / CONFIG
 
     @property
     def showers_folder(self) -> Path:
@@ -36,7 +39,7 @@ class RunDirectory:
 
     @property
     def training(self) -> Path:
-        """Folder of the training, whose paths `training.run.RunFolder` names."""
+        """Folder of the training, whose paths `training.paths.TrainingPaths` names."""
         return self.path / "training"
 
     @property
@@ -73,3 +76,14 @@ class RunDirectory:
     def page(self) -> Path:
         """The report."""
         return self.report / REPORT
+
+
+def is_unused(folder: Path) -> bool:
+    """Whether a folder is missing, or holds nothing but the locks of processes.
+
+    Raises:
+        InputError: it is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder with --out")
+    return not folder.exists() or all(path.suffix == ".lock" for path in folder.iterdir())

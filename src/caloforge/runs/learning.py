@@ -8,7 +8,7 @@ from caloforge.showers import Showers
 from caloforge.showers.stored import open_showers
 from caloforge.training import TrainingSummary
 from caloforge.training import train as learn
-from caloforge.training.devices import Group, joined, leading, own_command
+from caloforge.training.devices import Group, follower_command, joined_group, process_group
 
 if TYPE_CHECKING:
     from caloforge.runs.run import Run
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 def train(run: "Run") -> None:
     """Train the model of a run on its devices, resuming from its checkpoint."""
-    with leading(run.devices, own_command(run.paths.config, run.folder)) as group:
+    with process_group(run.devices, follower_command(run.paths.config, run.folder)) as group:
         summary = _train(run, group)
     run.console.print(summary.line)
     if summary.remark:
         run.console.print(f"Warning: {summary.remark}")
 
 
-def follow(run: "Run") -> None:
+def join(run: "Run") -> None:
     """Take part in the training that another process leads."""
-    with joined() as group:
+    with joined_group() as group:
         _train(run, group)
 
 
 def _train(run: "Run", group: Group) -> TrainingSummary:
-    group.agree(1)  # the showers are there when the leader comes here
+    group.broadcast(1)  # the showers are there when the leader comes here
     schedule, paths = run.learning.training, run.paths
     scorer = partial(area, run.config.seed) if schedule.select == "auc" else None
     with open_showers(paths.showers("train"), run.detector, whole=schedule.buffer is None) as training:

@@ -1,4 +1,4 @@
-"""Runs of a folder side by side: what differs in their configs, losses, headline figures and times."""
+"""Comparison of the runs of a folder: differences of their configs, losses, headline figures and times."""
 
 import json
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ from typing import Any
 from caloforge.config import parse_toml
 from caloforge.errors import InputError
 from caloforge.files import read_text
-from caloforge.runs.directory import RunDirectory
+from caloforge.runs.directory import CONFIG, RunDirectory
 from caloforge.runs.manifest import Manifest
+from caloforge.training.paths import TrainingPaths
 
 DEEPEST = 4  # folders below the one that is asked for
 OWN = ("name", "showers.folder")  # keys in which runs differ always
@@ -19,22 +20,22 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Found:
+class RunSummary:
     """One run.
 
     Attributes:
-        path: its folder.
-        name: of the run.
-        kind: of its model.
+        path: folder of the run.
+        name: name of the run.
+        kind: kind of its model.
         config: all keys by dotted name.
-        steps: done in training; None before the first evaluation.
+        steps: training steps so far; None before the first evaluation.
         held_out: lowest held-out loss.
-        minutes: of training.
+        minutes: time of the training.
         trained: whether the training has ended.
         auc, auc_error: headline on the test showers.
         selection_auc, selection_error: headline on the selection showers, of a trial of a search.
-        ms: per shower at batch 1.
-        geant4_ms: of Geant4 at the first energy of the timing.
+        ms: time per shower at batch 1.
+        geant4_ms: time of Geant4 at the first energy of the timing.
     """
 
     path: str
@@ -53,7 +54,7 @@ class Found:
     geant4_ms: float | None = None
 
 
-def find_runs(folder: Path) -> list[Found]:
+def find_runs(folder: Path) -> list[RunSummary]:
     """Run directories in a folder and below, by path.
 
     Raises:
@@ -68,7 +69,7 @@ def find_runs(folder: Path) -> list[Found]:
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / "config.toml").is_file() and Manifest(folder).exists:
+    if (folder / CONFIG).is_file() and Manifest(folder).exists:
         yield folder
     elif depth < DEEPEST:
         with suppress(OSError):
@@ -77,31 +78,29 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
                     yield from _folders(entry, depth + 1)
 
 
-def read_run(folder: Path) -> Found | None:
-    """What a run directory tells; None where its config cannot be read."""
+def read_run(folder: Path) -> RunSummary | None:
+    """Config and results of a run directory; None if its config cannot be read."""
     try:
-        config = parse_toml(read_text(folder / "config.toml"), str(folder))
+        config = parse_toml(read_text(folder / CONFIG), str(folder))
         name, kind = str(config["name"]), str(config["model"]["kind"])
     except (InputError, KeyError, TypeError):
         return None
     paths = RunDirectory(folder, name)
-    told = _training(paths.training) | _timing(paths.bench, name) | _verdict(paths.metrics, name)
-    told |= _selection(paths.selection)
-    return Found(str(folder), name, kind, flat(config), **told)
+    figures = _training(TrainingPaths(paths.training)) | _timing(paths.bench, name) | _verdict(paths.metrics, name)
+    return RunSummary(str(folder), name, kind, flat(config), **figures, **_selection(paths.selection))
 
 
-def _training(folder: Path) -> Values:
-    from_file = folder / "losses.jsonl"
+def _training(paths: TrainingPaths) -> Values:
     lines: list[Values] = []
     with suppress(InputError, ValueError):
-        lines = [json.loads(line) for line in read_text(from_file).splitlines()]
+        lines = [json.loads(line) for line in read_text(paths.losses_file).splitlines()]
     if not lines:
         return {}
     return {
         "steps": lines[-1]["step"],
         "held_out": min((line["held_out"] for line in lines), default=None),
         "minutes": lines[-1]["seconds"] / 60,
-        "trained": (folder / "model.pt").is_file(),
+        "trained": paths.model_file.is_file(),
     }
 
 
@@ -138,13 +137,13 @@ def flat(values: Any, above: str = "") -> Values:
     }
 
 
-def differing(runs: list[Found]) -> list[str]:
+def differing(runs: list[RunSummary]) -> list[str]:
     """Keys of configs that are not the same in all runs, in the order of the configs."""
     keys = dict.fromkeys(key for run in runs for key in run.config if key not in OWN)
     return [key for key in keys if any(run.config.get(key) != runs[0].config.get(key) for run in runs)]
 
 
-def as_json(runs: list[Found]) -> str:
+def as_json(runs: list[RunSummary]) -> str:
     """Runs as JSON: figures, and the keys in which their configs differ."""
     keys = differing(runs)
     rows = [asdict(run) | {"config": {key: run.config.get(key) for key in keys}} for run in runs]

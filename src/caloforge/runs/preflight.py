@@ -15,6 +15,7 @@ from caloforge.files import read_text
 from caloforge.limits import check_showers
 from caloforge.production import Source
 from caloforge.runs.config import RunConfig
+from caloforge.runs.directory import CONFIG
 from caloforge.showers import foreign
 from caloforge.showers.domain import Domain
 from caloforge.simulators import GEANT4, check_name, create, is_sample, labelled
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from caloforge.training import TrainingConfig
 
 SELECTION_FOLDS = 3  # of the judge that selects weights
-MOST_DRAWN = 20_000  # number of test incidents that competitors are asked about
+MOST_DRAWN = 20_000  # largest number of test incidents on which competitors are checked
 
 
 def check_steps(
@@ -115,18 +116,18 @@ def check_teacher(config: RunConfig, learning: "TrainingConfig") -> None:
     from caloforge.models import build
     from caloforge.training import check_trained
     from caloforge.training.distill import distillation
-    from caloforge.training.run import RunFolder
+    from caloforge.training.run import TrainingFolder
 
     if config.teacher is None:
         return
-    taught = RunFolder(check_trained(Path(config.teacher)))
+    teacher = TrainingFolder(check_trained(Path(config.teacher)))
     _check_apart_from_teacher(config, Path(config.teacher))
-    distillation(learning, build(learning.model, taught.detector, taught.domain))
+    distillation(learning, build(learning.model, teacher.detector, teacher.domain))
 
 
 def _check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
     """Refuse test showers that the teacher learned from: equal seeds and incidents give the same first showers."""
-    saved = folder / "config.toml"
+    saved = folder / CONFIG
     if "showers" not in _tables(saved):  # a training without a run
         return
     theirs: RunConfig = read_file(RunConfig, saved)
@@ -140,10 +141,10 @@ def _check_apart_from_teacher(config: RunConfig, folder: Path) -> None:
         )
 
 
-def changed_tables(saved: Path, wanted: Mapping[str, Any]) -> set[str]:
-    """Names of the tables and keys in which a saved config differs from the wanted one."""
+def changed_tables(saved: Path, current: Mapping[str, Any]) -> set[str]:
+    """Names of the tables and keys in which a saved config differs from the current one."""
     found = _tables(saved)
-    return {key for key in {*found, *wanted} if found.get(key) != wanted.get(key)}
+    return {key for key in {*found, *current} if found.get(key) != current.get(key)}
 
 
 def _tables(file: Path) -> dict[str, Any]:

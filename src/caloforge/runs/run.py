@@ -14,11 +14,11 @@ from caloforge import units
 from caloforge.claims import claim
 from caloforge.config import parse_toml
 from caloforge.errors import InputError
-from caloforge.files import check_lengths, check_writable, read_text, write_text
+from caloforge.files import check_creatable, check_lengths, read_text, write_text
 from caloforge.production import Order, Source, produce
 from caloforge.runs import preflight
 from caloforge.runs.config import NAMES, RunConfig
-from caloforge.runs.directory import RunDirectory
+from caloforge.runs.directory import RunDirectory, is_unused
 from caloforge.runs.manifest import Manifest
 from caloforge.runs.own_showers import OwnShowers
 from caloforge.runs.steps import Step, execute
@@ -30,17 +30,17 @@ from caloforge.simulators.geant4 import Physics
 
 if TYPE_CHECKING:
     from caloforge.training import Listener
-    from caloforge.training.run import RunFolder
+    from caloforge.training.run import TrainingFolder
 
 
 class Run:
     """A run directory: config, showers, training, exported model, events inside Geant4, times, report.
 
     Args:
-        config: of the run.
+        config: config of the run.
         folder: the run directory.
         workers: parallel workers of Geant4; all cores by default.
-        listener: called with the losses of each evaluation of the training.
+        listener: function that is called with the losses of each evaluation of the training.
 
     Raises:
         InputError: the configuration is inconsistent.
@@ -72,11 +72,11 @@ class Run:
         preflight.check_steps(config, self.learning, self.detector, self.source, drawn=self.own is None)
 
     @cached_property
-    def training(self) -> "RunFolder":
+    def training(self) -> "TrainingFolder":
         """Paths of the training."""
-        from caloforge.training.run import RunFolder
+        from caloforge.training.run import TrainingFolder
 
-        return RunFolder(self.paths.training)
+        return TrainingFolder(self.paths.training)
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -99,8 +99,8 @@ class Run:
         ]
 
     @cached_property
-    def wanted(self) -> dict[str, Any]:
-        """The config in its saved form; the timing of a run from files, which they decide, only where it is given."""
+    def config_table(self) -> dict[str, Any]:
+        """The config in its saved form; for showers from files, `[bench]` is left out unless it is given."""
         decided = {"bench"} if self.own and "bench" not in self.given.model_fields_set else set()
         return self.given.model_dump(mode="json", exclude_none=True, exclude={"search", *decided})
 
@@ -116,7 +116,7 @@ class Run:
         check_lengths(self.paths.report / self.paths.model.name)
         self.check_folder(resume=resume, force=force)
         for folder in (self.folder, self.paths.showers_folder):
-            check_writable(next(parent for parent in folder.absolute().parents if parent.exists()))
+            check_creatable(folder.absolute().parent)
         self.folder.mkdir(parents=True, exist_ok=True)
         with claim(self.folder):
             self.check_folder(resume=resume, force=force)
@@ -125,7 +125,7 @@ class Run:
             self.paths.showers_folder.mkdir(parents=True, exist_ok=True)
             results = (file for step in self.steps for file in step.results)
             self.manifest.begin([self.paths.config, self.paths.selection, self.training.best_file, *results])
-            write_text(self.paths.config, tomli_w.dumps(self.wanted))
+            write_text(self.paths.config, tomli_w.dumps(self.config_table))
 
     def check_folder(self, *, resume: bool, force: bool) -> None:
         """Check that the run directory may be made, replaced or continued; later steps may have been changed.
@@ -133,9 +133,7 @@ class Run:
         Raises:
             InputError: it may not.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"{self.folder} is a file; give a folder with --out")
-        if not self.folder.exists() or not any(path.suffix != ".lock" for path in self.folder.iterdir()):
+        if is_unused(self.folder):
             return
         if force:
             self.manifest.check_own()
@@ -145,7 +143,7 @@ class Run:
                              "deletes what runs have made there")  # fmt: skip
         to_come = {step.table for step in self.steps if not self.manifest.has(step.results)}
         if self.paths.config.exists() and (
-            changed := preflight.changed_tables(self.paths.config, self.wanted) - to_come
+            changed := preflight.changed_tables(self.paths.config, self.config_table) - to_come
         ):
             raise InputError(f"{self.folder} was made from another config ({', '.join(sorted(changed))}); "
                              "give another folder with --out, or --force to replace what it has made")  # fmt: skip
@@ -153,13 +151,13 @@ class Run:
             self.manifest.check_own()
 
     def execute(self, last: str | None = None) -> None:
-        """Do every step whose results are not whole, up to the one titled `last`, and all steps after a new model.
+        """Execute every step whose results are not whole, up to the one titled `last`, and all steps after a new model.
 
         Raises:
             InputError: another process is at work in the folder, or has begun another run in it.
         """
         with claim(self.folder):
-            if preflight.changed_tables(self.paths.config, self.wanted):
+            if preflight.changed_tables(self.paths.config, self.config_table):
                 raise InputError(f"another run has begun in {self.folder}; give another folder with --out")
             if self.own:
                 self.console.print("showers come from files: Geant4 makes none, has no model inside and is not timed")
@@ -173,28 +171,30 @@ class Run:
                 self.own.copy(name, self.paths.showers(name))
 
     def make_showers(self) -> None:
-        """Make independent Geant4 showers for training, validation and test, which has all labels: ids of one seed."""
-        with self._showers_claimed():
-            self._make_showers()
+        """Make the Geant4 showers of training, selection and test from one seed; the test showers have all labels.
 
-    def _showers_claimed(self) -> AbstractContextManager[object]:
-        """One run at a time fills a folder that several share."""
-        return claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext()
-
-    def _make_showers(self) -> None:
+        Raises:
+            InputError: a folder of several runs holds other showers.
+        """
         counts, first = self.config.showers, 0
         complete = Source.from_config(self.config.beam.complete(), self.detector)
-        wanted = zip(NAMES, counts.sizes, (self.source, self.source, complete), strict=True)
-        for name, n, source in wanted:
-            make = partial(create, GEANT4, self.detector, self.config.physics)
-            order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
-                          physics=self.config.physics.identity)  # fmt: skip
-            file = self.paths.showers(name)
-            if not file.exists():
-                produce(order, file, workers=self.workers, resume=True)
-            elif not order.is_in(file):
-                raise InputError(f"{file} holds other showers than this run asks for; name another [showers] folder")
-            first += n
+        samples = zip(NAMES, counts.sizes, (self.source, self.source, complete), strict=True)
+        with self._showers_claimed():
+            for name, n, source in samples:
+                make = partial(create, GEANT4, self.detector, self.config.physics)
+                order = Order(self.detector, GEANT4, make, source, n, self.config.seed, first,
+                              physics=self.config.physics.identity)  # fmt: skip
+                file = self.paths.showers(name)
+                if not file.exists():
+                    produce(order, file, workers=self.workers, resume=True)
+                elif not order.is_in(file):
+                    raise InputError(f"{file} holds other showers than this run asks for; name another [showers] "
+                                     "folder")  # fmt: skip
+                first += n
+
+    def _showers_claimed(self) -> AbstractContextManager[object]:
+        """Claim of a folder that several runs share, so that one run at a time fills it."""
+        return claim(self.paths.showers_folder, wait=True) if self.paths.shared else nullcontext()
 
     def showers(self, name: str) -> Showers:
         """Sample `train`, `select` or `test`."""

@@ -1,4 +1,4 @@
-"""Steps of a run: each is done if its results are not whole."""
+"""Steps of a run, which are executed unless their results are whole."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,9 +13,14 @@ from caloforge.runs.manifest import Manifest
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run; it is done if its results are whole. With `always`, its work itself checks that.
+    """One step of a run, which is finished when its results are whole.
 
-    Until the step is done, `table` of the config, which it alone reads, may change.
+    Attributes:
+        title: name for users.
+        results: files that the step makes.
+        work: function that makes them.
+        always: whether `work` is called in any case and checks the results itself.
+        table: table of the config that only this step reads, and that may change until the step is finished.
     """
 
     title: str
@@ -26,7 +31,7 @@ class Step:
 
 
 def execute(steps: Sequence[Step], manifest: Manifest, console: Console, last: str | None) -> None:
-    """Do every step whose results are not whole, up to the one titled `last`, and all steps after a new model."""
+    """Execute every step whose results are not whole, up to the one titled `last`, and all steps after a new model."""
     for folder in {file.parent for step in steps for file in step.results}:
         remove_leftovers(folder)
     console.print(f"{len(steps)} steps: {', '.join(step.title for step in steps)}")
@@ -38,7 +43,7 @@ def execute(steps: Sequence[Step], manifest: Manifest, console: Console, last: s
         else:
             console.rule(f"{number}/{len(steps)} {step.title}", align="left")
             again = again or number > 1  # showers that are made again are the same, so later steps stay valid
-            _do(step, manifest, anew=again)
+            _execute(step, manifest, anew=again)
             console.print(f"{step.title}: {time.perf_counter() - begin:.0f} s, {step.results[-1]}")
         if step.title == last:
             return
@@ -54,7 +59,7 @@ def _is_done(step: Step, manifest: Manifest, console: Console) -> bool:
     return not damaged and manifest.has(step.results)
 
 
-def _do(step: Step, manifest: Manifest, *, anew: bool) -> None:
+def _execute(step: Step, manifest: Manifest, *, anew: bool) -> None:
     own = [file for file in step.results if file.is_relative_to(manifest.folder)]
     manifest.forget(own)
     if anew and step.title != "training":  # training continues from its checkpoint

@@ -1,4 +1,4 @@
-"""The built-in search of `run --search auto`: few models, halved by the judge; the best trains for what is left."""
+"""The built-in search of `run --search auto`: the judge halves a few models, and the best trains for the time left."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from caloforge.errors import InputError, RunError
 from caloforge.runs import Run
 from caloforge.runs.config import RunConfig, ShowerCounts
 from caloforge.search.objectives import distance
-from caloforge.search.trial import Outcome, check_selection, do, prepared
+from caloforge.search.trial import Outcome, check_selection, prepared, run_trial
 from caloforge.search.worker import Say
 
 RECIPE = "quick"
@@ -35,19 +35,19 @@ CANDIDATES: dict[str, Tables] = {
 FIRST = CANDIDATES["flow-medium"]["model"]
 
 
-def chosen(run: Run, minutes: float, begun: float, say: Say, *, resume: bool, force: bool) -> Run:
+def select_model(run: Run, minutes: float, begun: float, say: Say, *, resume: bool, force: bool) -> Run:
     """The run with the best of a few models, and with a training for the time that is left.
 
     Every model trains for the same short time; the judge compares it with the selection showers. The better half
     trains anew, twice as long. The models' runs, and the showers of all, are in a folder beside the run's.
 
     Args:
-        run: as the config gives it; its own model takes part.
-        minutes: for everything.
-        begun: when the command began, by the monotonic clock [s].
-        say: called with a line on each model.
-        resume: go on with a search, or with the run that it has led to.
-        force: replace the run, but no search.
+        run: the run of the config, whose own model takes part.
+        minutes: time for everything, the search included.
+        begun: time at which the command began, by the monotonic clock [s].
+        say: function that is called with a line on each model.
+        resume: whether to continue a search, or the run that it has led to.
+        force: whether to replace the run; a search is never replaced.
 
     Raises:
         InputError: too few selection showers, or a folder that holds something else.
@@ -74,19 +74,19 @@ class _Halving:
     """Rounds of models that are trained and judged.
 
     Attributes:
-        folder: of the models' runs, beside the run's.
+        folder: folder of the models' runs, beside the run directory.
         candidates: tables `[model]` and `[training]` by name.
     """
 
     def __init__(self, run: Run, say: Say) -> None:
         self.say = say
         self.folder = run.folder.with_name(f"{run.folder.name}-search").absolute()
-        self.given = given = run.given.model_copy(update={"showers": self._begun() or run.given.showers})
+        self.given = given = run.given.model_copy(update={"showers": self._initial_showers() or run.given.showers})
         own = {} if given.model == FIRST else {"as-given": {"model": given.model, "training": dict(given.training)}}
         self.candidates: dict[str, Tables] = {**own, **CANDIDATES}
 
-    def _begun(self) -> ShowerCounts | None:
-        """Numbers of showers that the search has begun with; timing Geant4 once more may give others."""
+    def _initial_showers(self) -> ShowerCounts | None:
+        """Numbers of showers with which the search began, since timing Geant4 once more may give others."""
         for file in sorted(self.folder.glob("1-*/config.toml")):
             saved: RunConfig = read_file(RunConfig, file)
             return saved.showers
@@ -102,20 +102,20 @@ class _Halving:
             raise InputError(f"{self.folder} exists; --resume continues its search, another --out begins anew")
 
     def config(self, name: str, minutes: float) -> RunConfig:
-        """Config of a model that trains for so many minutes, on the showers of all."""
+        """Config of a model that trains for some minutes, on the showers of all models."""
         tables, given = self.candidates[name], self.given
         training = {"steps": MOST_STEPS, **tables["training"], "minutes": minutes}
         showers = given.showers.model_copy(update={"folder": given.showers.folder or str(self.folder / "showers")})
         return given.model_copy(update={"model": tables["model"], "training": training, "showers": showers})
 
     def round(self, number: int, names: list[str], minutes: float) -> list[str]:
-        """Train and judge the models; their names, the best first, without those that failed."""
+        """Train and judge models, and return the names of those that did not fail, best first."""
         self.say(f"round {number}: {', '.join(names)}, {minutes:.2g} minutes of training each")
         outcomes = {name: found for name in names if (found := self._outcome(number, name, minutes))}
         return sorted(outcomes, key=lambda name: distance(outcomes[name].auc))
 
     def _outcome(self, number: int, name: str, minutes: float) -> Outcome | None:
-        """What a model reaches; None if it is not for this detector, or its training failed."""
+        """Outcome of a model; None if it does not suit the detector, or its training failed."""
         try:
             run = prepared(self.config(name, minutes), self.folder / f"{number}-{name}")
         except InputError as error:
@@ -123,7 +123,7 @@ class _Halving:
             return None
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            outcome = do(run, RECIPE)
+            outcome = run_trial(run, RECIPE)
         except RunError as error:
             self.say(f"{name} failed: {error}")
             return None

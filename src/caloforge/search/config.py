@@ -1,4 +1,4 @@
-"""The table `[search]` of a run's config: what is searched, and by which objectives."""
+"""The table `[search]` of a run's config: the space that is searched, and the objectives."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
@@ -71,11 +71,11 @@ class SearchConfig(Strict):
 
     Attributes:
         space: fields of `[model]` and `[training]` by dotted path, each with a range or with choices.
-        objectives: what is minimised: "auc", the distance of the judge's headline AUC from one half on the selection
-            showers; "ms", the least processor time per shower of the exported model at batch 1 on one thread.
-        prune: end trials early whose score on the selection showers is worse than the median at the same step; for the
-            one objective "auc".
-        sampler: what suggests values: "tpe", which learns from the trials before, or "random".
+        objectives: quantities that are minimised: "auc", the distance of the judge's headline AUC from one half on the
+            selection showers; "ms", the least processor time per shower of the exported model at batch 1 on one thread.
+        prune: whether trials end early if their score on the selection showers is worse than the median at the same
+            step; only with the one objective "auc".
+        sampler: sampler of the values: "tpe", which learns from earlier trials, or "random".
         recipe: recipe of `[validation]` whose judge compares the trials.
     """
 
@@ -88,7 +88,7 @@ class SearchConfig(Strict):
     @field_validator("space", mode="before")
     @classmethod
     def _by_dotted_path(cls, space: Any) -> Any:
-        """Join the parts of paths that TOML has read as tables, where a path is not quoted."""
+        """Join the parts of paths that TOML has read as tables because they are not quoted."""
         return dict(_leaves(space)) if isinstance(space, dict) else space
 
     @field_validator("objectives")

@@ -16,14 +16,14 @@ from caloforge.search.space import label
 
 DEFAULT = PALETTE[1]  # the config as given
 BEST = PALETTE[0]
-LETTERS = 15  # size of small letters [pt]
-WIDE = 2.0  # width of the parallel coordinates over that of other figures
+FONT_SIZE = 15  # size of small letters [pt]
+WIDTH_FACTOR = 2.0  # width of the parallel coordinates over that of other figures
 SPREAD = 20.0  # highest over lowest value of an axis that is logarithmic
 
 Values = dict[str, Any]
 
 
-class Look(NamedTuple):
+class LineStyle(NamedTuple):
     """How a line is drawn: colour, width [pt], order."""
 
     colour: str
@@ -31,29 +31,32 @@ class Look(NamedTuple):
     order: float
 
 
-def all_figures(found: SearchFile) -> list[Figure]:
-    """The figures of a search with at least one complete trial; none without."""
-    complete = [trial for trial in found.trials if trial.state == "complete"]
+GIVEN_LINE, BEST_LINE, LINE = LineStyle(DEFAULT, 4, 3.5), LineStyle(BEST, 4, 3), LineStyle(BAND, 2.5, 2)
+
+
+def all_figures(search: SearchFile) -> list[Figure]:
+    """The figures of a search; none without a complete trial."""
+    complete = [trial for trial in search.trials if trial.state == "complete"]
     if not complete:
         return []
     with styled():
-        scatter = [front(found, complete)] if len(found.objectives) > 1 else [history(found, complete)]
-        bars = [importances(name, shares) for name, shares in found.importances.items() if shares]
-        return [*scatter, *bars, parallel(found, complete)]
+        scatter = [front(search, complete)] if len(search.objectives) > 1 else [history(search, complete)]
+        bars = [importances(name, shares) for name, shares in search.importances.items() if shares]
+        return [*scatter, *bars, parallel(search, complete)]
 
 
-def front(found: SearchFile, complete: list[TrialResult]) -> Figure:
+def front(search: SearchFile, complete: list[TrialResult]) -> Figure:
     """The trials in the plane of two objectives, with the Pareto set joined."""
-    x_name, y_name = found.objectives[1], found.objectives[0]
+    x_name, y_name = search.objectives[1], search.objectives[0]
     points = {trial.number: (OBJECTIVES[x_name].score(trial), OBJECTIVES[y_name].score(trial)) for trial in complete}
     canvas, axes = _canvas()
     axes.plot(*np.array(list(points.values())).T, "o", color=BAND, markersize=9, label="trials")
-    best = sorted(points[number] for number in found.best)
+    best = sorted(points[number] for number in search.best)
     axes.step(*np.array(best).T, where="post", color=BEST, linewidth=3)
     axes.plot(*np.array(best).T, "o", color=BEST, markersize=13, label="Pareto set")
     _mark_default(axes, points)
-    for number in found.best:
-        axes.annotate(str(number), points[number], (7, 7), textcoords="offset points", fontsize=LETTERS)
+    for number in search.best:
+        axes.annotate(str(number), points[number], (7, 7), textcoords="offset points", fontsize=FONT_SIZE)
     axes.set_xlabel(OBJECTIVES[x_name].label, fontsize="small")
     axes.set_ylabel(OBJECTIVES[y_name].label, fontsize="small")
     _finish_axes(axes)
@@ -61,9 +64,9 @@ def front(found: SearchFile, complete: list[TrialResult]) -> Figure:
     return finish(canvas, Labels("pareto", "Pareto front", "objectives"), data)
 
 
-def history(found: SearchFile, complete: list[TrialResult]) -> Figure:
+def history(search: SearchFile, complete: list[TrialResult]) -> Figure:
     """The one objective against the number of the trial, and the best so far."""
-    name = found.objectives[0]
+    name = search.objectives[0]
     points = {trial.number: (trial.number, OBJECTIVES[name].score(trial)) for trial in complete}
     canvas, axes = _canvas()
     numbers, values = np.array(list(points.values())).T
@@ -84,7 +87,7 @@ def importances(objective: str, shares: dict[str, float]) -> Figure:
     canvas = Canvas(figsize=(WIDTH, HEIGHT))
     axes = canvas.add_axes((0.42, 0.13, 0.54, 0.82))
     axes.barh(range(len(fields)), [shares[field] for field in fields], color=BEST)
-    axes.set_yticks(range(len(fields)), [plain(field) for field in fields], fontsize=LETTERS)
+    axes.set_yticks(range(len(fields)), [plain(field) for field in fields], fontsize=FONT_SIZE)
     axes.set_xlabel("share of the variance", fontsize="small")
     axes.set_xlim(0, 1)
     axes.minorticks_off()
@@ -93,26 +96,26 @@ def importances(objective: str, shares: dict[str, float]) -> Figure:
     return finish(canvas, labels, shares)
 
 
-def parallel(found: SearchFile, complete: list[TrialResult]) -> Figure:
+def parallel(search: SearchFile, complete: list[TrialResult]) -> Figure:
     """A line for each trial through the values of its fields and objectives, coloured by the first objective."""
-    fields = list(found.trials[0].values)
+    fields = list(search.trials[0].values)
     columns = {field: [trial.values[field] for trial in complete] for field in fields}
     columns |= {
-        OBJECTIVES[name].label: [OBJECTIVES[name].score(trial) for trial in complete] for name in found.objectives
+        OBJECTIVES[name].label: [OBJECTIVES[name].score(trial) for trial in complete] for name in search.objectives
     }
-    canvas = Canvas(figsize=(WIDE * WIDTH, HEIGHT))
+    canvas = Canvas(figsize=(WIDTH_FACTOR * WIDTH, HEIGHT))
     axes = canvas.add_axes((0.08, 0.28, 0.90, 0.66))
-    places = {name: _places(axes, x, values) for x, (name, values) in enumerate(columns.items())}
+    places = {name: _heights(axes, x, values) for x, (name, values) in enumerate(columns.items())}
     heights = np.array(list(places.values())).T
-    first = places[OBJECTIVES[found.objectives[0]].label]
+    first = places[OBJECTIVES[search.objectives[0]].label]
     for trial, line, shade in zip(complete, heights, first, strict=True):
         given = trial.number == 0
-        look = Look(DEFAULT, 4, 3.5) if given else Look(BEST, 4, 3) if trial.best else Look(BAND, 2.5, 2)
-        axes.plot(line, color=look.colour, linewidth=look.width, zorder=look.order,
+        style = GIVEN_LINE if given else BEST_LINE if trial.best else LINE
+        axes.plot(line, color=style.colour, linewidth=style.width, zorder=style.order,
                   alpha=1.0 if given or trial.best else float(1 - 0.75 * shade))  # fmt: skip
     for x in range(len(columns)):
         axes.axvline(x, color=INK, linewidth=1)
-    axes.set_xticks(range(len(columns)), [plain(name) for name in columns], fontsize=LETTERS, rotation=25, ha="right")
+    axes.set_xticks(range(len(columns)), [plain(name) for name in columns], fontsize=FONT_SIZE, rotation=25, ha="right")
     axes.set(xlim=(-0.1, len(columns) - 0.4), ylim=(-0.08, 1.08), yticks=[])
     axes.minorticks_off()
     for side in ("left", "right", "top", "bottom"):
@@ -121,8 +124,8 @@ def parallel(found: SearchFile, complete: list[TrialResult]) -> Figure:
     return finish(canvas, Labels("parallel", "fields and objectives of each trial", "coordinates"), data)
 
 
-def _places(axes: Axes, x: int, values: list[Any]) -> list[float]:
-    """Heights from 0 to 1 of the values on an axis of parallel coordinates, whose ends or choices are written at it."""
+def _heights(axes: Axes, x: int, values: list[Any]) -> list[float]:
+    """Heights from 0 to 1 of values on an axis of parallel coordinates; the ends or choices are written beside it."""
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if numbers:
         ends = (min(values), max(values))
@@ -136,7 +139,7 @@ def _places(axes: Axes, x: int, values: list[Any]) -> list[float]:
         heights = [marks[label(value)] for value in values]
     for text, height in marks.items():
         shown = text if len(text) <= 24 else f"{text[:22]}…"
-        axes.annotate(plain(shown), (x, height), (5, 3), textcoords="offset points", fontsize=LETTERS - 2)
+        axes.annotate(plain(shown), (x, height), (5, 3), textcoords="offset points", fontsize=FONT_SIZE - 2)
     return heights
 
 

@@ -10,8 +10,8 @@ class Objective:
     """One objective.
 
     Attributes:
-        label: on the axes of figures.
-        score: of the figures of a trial, an object with `auc` and `ms`.
+        label: label of axes in figures.
+        score: function that gives the objective of a trial, an object with `auc` and `ms`.
     """
 
     label: str
@@ -19,7 +19,7 @@ class Objective:
 
 
 def distance(auc: float) -> float:
-    """Distance of an area under the ROC curve from one half, that of showers which cannot be told apart."""
+    """Distance of an area under the ROC curve from one half, the area for indistinguishable showers."""
     return abs(auc - 0.5)
 
 

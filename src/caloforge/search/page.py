@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
-
 from caloforge.files import write_text
-from caloforge.report.page import TEMPLATES
+from caloforge.report.page import template
 from caloforge.search.figures import all_figures
 from caloforge.search.schema import SearchFile
 from caloforge.search.space import label
@@ -20,11 +18,8 @@ def write_page(path: Path, found: SearchFile) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    sources = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in PARTS}
-    page = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page.filters["value"] = _value
     figures = all_figures(found)
-    text = page.get_template("search.html").render(
+    text = template(PARTS, value=_value).render(
         found=found,
         fields=list(found.trials[0].values) if found.trials else [],
         narrow=[figure for figure in figures if figure.labels.group != "coordinates"],

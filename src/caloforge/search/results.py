@@ -5,7 +5,7 @@ import re
 import warnings
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tomli_w
 
@@ -13,7 +13,7 @@ import caloforge
 from caloforge.files import write_text
 from caloforge.runs import RunDirectory
 from caloforge.runs.listing import read_run
-from caloforge.search.schema import SearchFile, TrialResult, Validated
+from caloforge.search.schema import SearchFile, State, TrialResult, Validated
 from caloforge.search.study import LOST, REASON, SharedStudy
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FEWEST = 4  # complete trials that importances need
 MOST_LETTERS = 64  # of the name of a run
 FIGURES = ("auc", "auc_error", "member", "ms", "seconds")
-State = Literal["complete", "pruned", "failed", "running"]
 STATES: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 
@@ -30,14 +29,14 @@ class Results:
     """Results of the trials of a study so far.
 
     Args:
-        study: that is open.
+        study: the open study.
     """
 
     def __init__(self, study: SharedStudy) -> None:
         self.study = study
 
     def best(self) -> list[int]:
-        """Numbers of the trials that no other beats in every objective; of one objective, the one best."""
+        """Numbers of the Pareto-optimal trials; with one objective, the number of the best trial."""
         return sorted(one.number for one in self._front())
 
     def winner(self) -> int | None:
@@ -58,7 +57,7 @@ class Results:
         """Write search.json, best/*.toml and search.html.
 
         Args:
-            winner: trial whose validation is told, if it has been validated.
+            winner: trial whose validation is reported, if it has been validated.
         """
         from caloforge.search.page import write_page
 
@@ -82,11 +81,11 @@ class Results:
         )  # fmt: skip
 
     def _row(self, one: "FrozenTrial", best: list[int]) -> TrialResult:
-        told = one.user_attrs
+        attributes = one.user_attrs
         return TrialResult(
             number=one.number, state=STATES[one.state.name], values=self.study.space.values(one.params),
-            lost=told.get(LOST, 0), reason=told.get(REASON), best=one.number in best,
-            **{key: told.get(key) for key in FIGURES},
+            lost=attributes.get(LOST, 0), reason=attributes.get(REASON), best=one.number in best,
+            **{key: attributes.get(key) for key in FIGURES},
         )  # fmt: skip
 
     def _validated(self, winner: int) -> Validated | None:
@@ -127,9 +126,9 @@ class Results:
     def _config(self, trial: TrialResult) -> str:
         config, end = self.study.trial_config(trial.values), f"-{trial.number:04d}"
         named = config.model_copy(update={"name": config.name[: MOST_LETTERS - len(end)] + end})
-        told = f"AUC {trial.auc:.3f} +- {trial.auc_error:.3f} on the selection showers, {trial.ms:.3g} ms per shower"
+        figures = f"AUC {trial.auc:.3f} +- {trial.auc_error:.3f} on the selection showers, {trial.ms:.3g} ms per shower"
         values = named.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-        return f"# trial {trial.number} of a search: {told}\n{tomli_w.dumps(values)}"
+        return f"# trial {trial.number} of a search: {figures}\n{tomli_w.dumps(values)}"
 
 
 def _value_of(place: int, trial: "FrozenTrial") -> float:

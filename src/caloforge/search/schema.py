@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+State = Literal["complete", "pruned", "failed", "running"]
+
 
 class _Result(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -13,20 +15,20 @@ class TrialResult(_Result):
     """One trial.
 
     Attributes:
-        number: its number and the name of its run directory; 0 is the config as given.
-        state: how it ended, or that it has not.
-        values: of the searched fields, by dotted path.
+        number: number of the trial and name of its run directory; 0 is the config as given.
+        state: end of the trial; "running" before its end.
+        values: values of the searched fields, by dotted path.
         auc, auc_error: headline of the judge on the selection showers, and its standard error.
         member: the strongest classifier of the judge.
         ms: least processor time per shower at batch 1 on one thread.
-        seconds: of the process that ended it.
+        seconds: time of the process that ended it.
         lost: processes that died while they worked on it.
-        reason: why it failed.
+        reason: reason of a failure.
         best: whether no other trial is better in one objective and as good in the others.
     """
 
     number: int
-    state: Literal["complete", "pruned", "failed", "running"]
+    state: State
     values: dict[str, Any]
     auc: float | None = None
     auc_error: float | None = None
@@ -42,9 +44,9 @@ class Validated(_Result):
     """The winner on the test showers.
 
     Attributes:
-        trial: its number.
+        trial: number of the winner.
         auc, error: headline of the judge, and its standard error.
-        report: the page of its validation, from the folder of the search.
+        report: path of its validation page, relative to the folder of the search.
     """
 
     trial: int
@@ -57,17 +59,17 @@ class SearchFile(_Result):
     """Results of a search.
 
     Attributes:
-        version: of caloforge.
-        name: of the run.
-        seed: of the search.
-        objectives: what is minimised.
-        sampler: what suggested the values.
-        prune: whether trials were ended early.
-        recipe: whose judge compared the trials.
+        version: version of caloforge.
+        name: name of the run.
+        seed: seed of the search.
+        objectives: quantities that are minimised.
+        sampler: sampler that suggested the values.
+        prune: whether trials could be ended early.
+        recipe: recipe whose judge compared the trials.
         ended: trials that have ended in any way.
         lost: processes that died while they worked on a trial.
         retried: trials that had lost a process and ended complete or pruned.
-        best: numbers of the best trials: the Pareto set, or the one best.
+        best: numbers of the best trials: the Pareto set, or the best trial.
         importances: share of each field in the variance of an objective, by objective; empty for few trials.
         validated: the winner on the test showers, once the search has ended.
         trials: all, by number.

@@ -1,4 +1,4 @@
-"""A search in its folder: it is opened, worked on by any number of processes, and ended once."""
+"""A search in its folder, which is opened, worked on by any number of processes, and ended once."""
 
 import json
 import math
@@ -12,21 +12,22 @@ from typing import Any
 from caloforge.claims import claim
 from caloforge.config import read_file
 from caloforge.errors import InputError, RunError
-from caloforge.files import check_lengths, check_writable, read_text, write_text
+from caloforge.files import check_creatable, check_lengths, read_text, write_text
 from caloforge.runs import Run
 from caloforge.runs.config import RunConfig
+from caloforge.runs.directory import is_unused
 from caloforge.runs.steps import execute
 from caloforge.search.results import Results
 from caloforge.search.schema import SearchFile
 from caloforge.search.space import Space
-from caloforge.search.storage import shown
+from caloforge.search.storage import storage_name
 from caloforge.search.study import SharedStudy
 from caloforge.search.trial import check_selection, prepared
 from caloforge.search.worker import Say, work, work_in_processes
 from caloforge.showers.stored import open_showers
 from caloforge.training.separation import fingerprint
 
-BEGUN = "study.json"
+STUDY_FILE = "study.json"
 LAST_STEPS = ("timing", "validation")  # of the winner's run
 
 
@@ -35,8 +36,8 @@ class Search:
     """A search for hyper-parameters in a folder.
 
     Attributes:
-        space: the config as given, and what varies of it.
-        folder: of the search.
+        space: the config as given, and the fields that vary.
+        folder: folder of the search.
         storage: file or URL of the study; None for a journal file in the folder.
     """
 
@@ -61,7 +62,7 @@ class Search:
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        """The config in plain values, with what the detector is."""
+        """The config as plain values, with the TOML text of the detector."""
         values = self.space.given.model_dump(mode="json", exclude_none=True)
         return {**values, "detector": self._default_run.detector.toml}
 
@@ -80,55 +81,53 @@ class Search:
         """
         check_selection(self._default_run, self.space.search.recipe)
         check_lengths(self.study.trial_folder(0) / self._default_run.paths.model.name)
-        if not (begun := self._check_folder(resume=resume)):
+        if not (saved := self._check_folder(resume=resume)):
             self.study.check_free()
-        check_writable(next(parent for parent in self.folder.parents if parent.exists()))
+        check_creatable(self.folder.parent)
         self.folder.mkdir(parents=True, exist_ok=True)
         with claim(self.folder, wait=True):
-            begun = self._check_folder(resume=resume) or begun
+            saved = self._check_folder(resume=resume) or saved
             (self.folder / "trials").mkdir(exist_ok=True)
-            if not begun:
-                begun = {
+            if not saved:
+                saved = {
                     "id": secrets.token_hex(8),
-                    "storage": shown(self.storage, self.folder),
+                    "storage": storage_name(self.storage, self.folder),
                     "config": self._config,
                 }
-                write_text(self.folder / BEGUN, json.dumps(begun, indent=1))
+                write_text(self.folder / STUDY_FILE, json.dumps(saved, indent=1))
             self._make_showers()
-            self.study.open(begun["id"], self._showers())
+            self.study.open(saved["id"], self._showers())
 
     def attach(self) -> SharedStudy:
         """The study of a search that another process has opened."""
-        self.study.open(self._begun()["id"], None)
+        self.study.open(self._saved()["id"], None)
         return self.study
 
     def _check_folder(self, *, resume: bool) -> dict[str, Any]:
-        """What the search has begun with, if it may be continued; empty if the folder is new."""
+        """Content of study.json if the search may be continued; empty if the folder is new."""
         folder = self.folder
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder} is a file; give a folder with --out")
-        if not folder.exists() or not any(path.suffix != ".lock" for path in folder.iterdir()):
+        if is_unused(folder):
             return {}
-        if not (folder / BEGUN).is_file():
+        if not (folder / STUDY_FILE).is_file():
             raise InputError(f"{folder} holds files that no search has made; give another folder with --out")
         if not resume:
             raise InputError(f"{folder} holds a search; --resume continues it, --out takes another folder")
-        begun, config = self._begun(), self._config
-        changed = sorted(key for key in {*begun["config"], *config} if begun["config"].get(key) != config.get(key))
+        saved, config = self._saved(), self._config
+        changed = sorted(key for key in {*saved["config"], *config} if saved["config"].get(key) != config.get(key))
         if changed:
             raise InputError(f"{folder} holds a search of another config ({', '.join(changed)}); give another folder "
                              "with --out")  # fmt: skip
-        if begun["storage"] != (place := shown(self.storage, folder)):
-            raise InputError(f"the search in {folder} began with the storage {begun['storage']}, not {place}")
-        return begun
+        if saved["storage"] != (place := storage_name(self.storage, folder)):
+            raise InputError(f"the search in {folder} began with the storage {saved['storage']}, not {place}")
+        return saved
 
-    def _begun(self) -> dict[str, Any]:
+    def _saved(self) -> dict[str, Any]:
         try:
-            begun: dict[str, Any] = json.loads(read_text(self.folder / BEGUN))
-            _ = begun["id"], begun["storage"], begun["config"].keys()
+            saved: dict[str, Any] = json.loads(read_text(self.folder / STUDY_FILE))
+            _ = saved["id"], saved["storage"], saved["config"].keys()
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise InputError(f"{self.folder / BEGUN} is damaged; give another folder with --out") from None
-        return begun
+            raise InputError(f"{self.folder / STUDY_FILE} is damaged; give another folder with --out") from None
+        return saved
 
     def _make_showers(self) -> None:
         """Make or check the showers that all trials share."""
@@ -145,8 +144,8 @@ class Search:
         """Work until so many trials have ended, write the results, and validate the winner once all have.
 
         Args:
-            trials: number of trials in all, whoever does them; the first is the config as given.
-            say: called with a line on what is done.
+            trials: number of trials in all, in whatever process; the first is the config as given.
+            say: function that is called with lines on the progress.
             workers: processes on this machine.
             timeout: minutes after which no trial begins; None for no such limit.
 
@@ -179,7 +178,7 @@ class Search:
             return results.write(winner)
 
     def _validate(self, winner: int, say: Say) -> None:
-        """Time and judge the winner on the test showers, as a run does; what is done already stays."""
+        """Time and judge the winner on the test showers, as a run does; finished steps are kept."""
         trial = self.study.trials()[winner]
         run = prepared(self.study.trial_config(self.space.values(trial.params)), self.study.trial_folder(winner))
         steps = [step for step in run.steps if step.title in LAST_STEPS]

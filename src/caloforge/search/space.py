@@ -1,4 +1,4 @@
-"""The space of a search: fields of a run's config by dotted path, as Optuna's parameters and as configs."""
+"""The space of a search, which converts between fields of a config, by dotted path, and Optuna's parameters."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """The config as given, and what a search varies of it.
+    """The config as given, and the fields of it that a search varies.
 
     Attributes:
         given: config of a run with a table `[search]`.
@@ -68,11 +68,11 @@ class Space:
         """Config of a run with the values at their paths, and without `[search]`.
 
         Raises:
-            InputError: the config does not hold together.
+            InputError: the values contradict each other.
         """
         tree = self._tree
         for path, value in values.items():
-            tree = replaced(tree, path.split("."), value)
+            tree = with_value(tree, path.split("."), value)
         config: RunConfig = RunConfig.build(tree, self.given.name)
         config.learning()
         return config
@@ -93,12 +93,14 @@ class Space:
             if same:
                 return label(same[0])
         tree = {"model": _plain(own.model), "training": _plain(own.training)}
-        value = found(tree, path.split("."))
+        value = value_at(tree, path.split("."))
         if isinstance(dimension, Range) and _is_in(value, dimension):
             return int(value) if dimension.whole else float(value)
-        said = "the config gives no value" if value is None else f"the config's own value {json.dumps(value)} is not in"
-        raise InputError(f"[search.space] {path}: {said}{'' if value is None else f' {shown(dimension)}'}; the first "
-                         "trial is the config as given, so change one of the two")  # fmt: skip
+        reason = "the config gives no value"
+        if value is not None:
+            reason = f"the config's own value {json.dumps(value)} is not in {in_words(dimension)}"
+        raise InputError(f"[search.space] {path}: {reason}; the first trial is the config as given, so change one of "
+                         "the two")  # fmt: skip
 
     def suggest(self, trial: "optuna.Trial") -> Values:
         """Parameters of a trial, each drawn by the sampler unless it is known already."""
@@ -135,7 +137,7 @@ class Space:
                              'training.select = "auc" judge, or set prune = false')  # fmt: skip
 
 
-def replaced(tree: Any, path: list[str], value: Any) -> Any:
+def with_value(tree: Any, path: list[str], value: Any) -> Any:
     """A copy of nested tables and lists with a value at a path.
 
     Raises:
@@ -147,14 +149,14 @@ def replaced(tree: Any, path: list[str], value: Any) -> Any:
     if isinstance(tree, list):
         if not head.isdecimal() or int(head) >= len(tree):
             raise InputError(f"'{head}' is no place in a list of {len(tree)}; places count from 0")
-        return [replaced(one, rest, value) if place == int(head) else one for place, one in enumerate(tree)]
+        return [with_value(one, rest, value) if place == int(head) else one for place, one in enumerate(tree)]
     if not isinstance(tree, dict):
         raise InputError(f"'{head}' would lie in the value {tree!r}, which is no table")
-    return {**tree, head: replaced(tree.get(head, {}), rest, value)}
+    return {**tree, head: with_value(tree.get(head, {}), rest, value)}
 
 
-def found(tree: Any, path: list[str]) -> Any:
-    """The value at a path; None where there is none."""
+def value_at(tree: Any, path: list[str]) -> Any:
+    """The value at a path; None if there is none."""
     for part in path:
         if isinstance(tree, list) and part.isdecimal() and int(part) < len(tree):
             tree = tree[int(part)]
@@ -170,7 +172,7 @@ def label(choice: Any) -> str:
     return json.dumps(choice, sort_keys=True)
 
 
-def shown(dimension: Range | Choices) -> str:
+def in_words(dimension: Range | Choices) -> str:
     """A range or choices in a few words."""
     if isinstance(dimension, Choices):
         return "the choices " + ", ".join(map(label, dimension.choices))

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 JOURNAL = "study.journal"
 SQLITE = (".db", ".sqlite", ".sqlite3")
 WAIT = 60  # [s] for another process that writes into an SQLite file
-HEAD = 4096  # bytes of a journal that tell whether it is one
+HEAD = 4096  # bytes at the start of a file that show whether it is a journal
 
 
-def shown(storage: str | None, folder: Path) -> str:
-    """A storage in words that hold no password, the same for every process of a search.
+def storage_name(storage: str | None, folder: Path) -> str:
+    """Name of a storage without its password; it is the same for every process of a search.
 
     Args:
         storage: file or URL; None for the journal in the folder of the search.
-        folder: of the search.
+        folder: folder of the search.
     """
     if storage is None:
         return JOURNAL
@@ -36,17 +36,17 @@ def shown(storage: str | None, folder: Path) -> str:
 
 
 def open_storage(storage: str | None, folder: Path) -> "BaseStorage":
-    """Open a storage, and make it where there is none.
+    """Open a storage, and create it if there is none.
 
     Args:
         storage: file or URL; None for the journal in the folder of the search.
-        folder: of the search.
+        folder: folder of the search.
 
     Raises:
         InputError: a file that is no storage, a folder that cannot be written, or a database that does not answer.
     """
     if storage is not None and "://" in storage:
-        return _database(storage, shown(storage, folder))
+        return _database(storage, storage_name(storage, folder))
     path = (folder / JOURNAL if storage is None else Path(storage)).absolute()
     check_regular(path)
     check_writable(path.parent)

@@ -1,4 +1,4 @@
-"""The study of a search: which trial a process takes next, and what became of the trials of processes that died.
+"""The study of a search, which gives trials to processes and takes back those of processes that died.
 
 One process at a time takes a trial, under the claim of the search's folder, and holds a claim of its own on the trial
 until it has ended. A running trial that no living process holds is lost: the next process takes it up again.
@@ -15,7 +15,7 @@ from caloforge.processes import Process
 from caloforge.runs.config import RunConfig
 from caloforge.search.config import SearchConfig
 from caloforge.search.space import Space, Values
-from caloforge.search.storage import open_storage, quiet, shown
+from caloforge.search.storage import open_storage, quiet, storage_name
 from caloforge.seeds import sequence
 
 if TYPE_CHECKING:
@@ -29,20 +29,20 @@ WORKER, LOST, REASON = "worker", "lost", "reason"  # attributes of a trial
 
 
 @dataclass(frozen=True)
-class Taken:
+class ClaimedTrial:
     """A trial that this process works on.
 
     Attributes:
-        trial: Optuna's.
-        values: of the config, by dotted path.
-        claim: on the trial.
-        again: whether another process has begun it and died.
+        trial: the trial of Optuna.
+        values: values of the config, by dotted path.
+        claim: this process's claim on the trial.
+        resumed: whether another process has begun it and died.
     """
 
     trial: "optuna.Trial"
     values: Values
     claim: Claim
-    again: bool
+    resumed: bool
 
     @property
     def number(self) -> int:
@@ -54,8 +54,8 @@ class SharedStudy:
     """An Optuna study that several processes work on.
 
     Args:
-        space: of the search.
-        folder: of the search.
+        space: space of the search.
+        folder: folder of the search.
         storage: file or URL; None for the journal in the folder.
     """
 
@@ -69,10 +69,10 @@ class SharedStudy:
         return self.space.given.name
 
     def open(self, identity: str, showers: str | None) -> None:
-        """Open the study, and make it where there is none.
+        """Open the study, and create it if there is none.
 
         Args:
-            identity: of the search, which no other has.
+            identity: identity of the search, which no other search has.
             showers: fingerprint of its training and selection showers; None if they have been checked.
 
         Raises:
@@ -119,12 +119,13 @@ class SharedStudy:
 
     @property
     def _taken(self) -> str:
-        return (f"the storage {shown(self.storage, self.folder)} holds another search called '{self.name}'; give "
-                "another --storage, or the config another name")  # fmt: skip
+        place = storage_name(self.storage, self.folder)
+        return (f"the storage {place} holds another search called '{self.name}'; give another --storage, or the config "
+                "another name")  # fmt: skip
 
     def _check_no_trials(self) -> None:
         if any((self.folder / "trials").glob("*")):
-            place = shown(self.storage, self.folder)
+            place = storage_name(self.storage, self.folder)
             raise InputError(f"{self.folder} holds trials that the storage {place} does not know; the search began "
                              "with another, which --storage names, or needs another folder")  # fmt: skip
 
@@ -147,8 +148,8 @@ class SharedStudy:
         """Number of trials that have ended in any way."""
         return len(self.trials()) - len(self.running())
 
-    def take(self, total: int) -> Taken | None:
-        """Take up a lost trial, or begin a new one; None if all of `total` have begun and are in living hands."""
+    def take(self, total: int) -> ClaimedTrial | None:
+        """Resume a lost trial, or begin a new one; None if `total` have begun and running processes hold the rest."""
         with self.claimed():
             free = {one.number for one in self.running() if not is_held(self._claim_of(one.number))}
             for one in self.running():  # read anew: a trial that has just ended was released after that
@@ -156,7 +157,7 @@ class SharedStudy:
                     return taken
             return self._take_new() if len(self.trials()) < total else None
 
-    def _take_again(self, one: "FrozenTrial") -> Taken | None:
+    def _take_again(self, one: "FrozenTrial") -> ClaimedTrial | None:
         """Take up a trial whose process has stopped or died; None if too many died of it."""
         import optuna
 
@@ -168,22 +169,22 @@ class SharedStudy:
         if lost >= MOST_LOST:
             self.fail(trial, f"{lost} processes died in it")
             return None
-        return self._hold(trial, again=True)
+        return self._hold(trial, resumed=True)
 
-    def _take_new(self) -> Taken:
+    def _take_new(self) -> ClaimedTrial:
         number = len(self.trials())
         if number == 0 and not self.study.get_trials(deepcopy=False):
             self.study.enqueue_trial(self.space.default)
         self._set_sampler(number)
         with quiet():
-            return self._hold(self.study.ask(), again=False)
+            return self._hold(self.study.ask(), resumed=False)
 
-    def _hold(self, trial: "optuna.Trial", *, again: bool) -> Taken:
+    def _hold(self, trial: "optuna.Trial", *, resumed: bool) -> ClaimedTrial:
         held = claim(self._claim_of(trial.number), wait=True, say=lambda _: None)
         trial.set_user_attr(WORKER, Process.current().mark)
         with quiet():
             params = self.space.suggest(trial)
-        return Taken(trial, self.space.values(params), held, again)
+        return ClaimedTrial(trial, self.space.values(params), held, resumed)
 
     def _claim_of(self, number: int) -> Path:
         return self.trial_folder(number).with_suffix(".claim")
@@ -210,19 +211,19 @@ class SharedStudy:
     def _set_sampler(self, number: int) -> None:
         self.study.sampler = sampler(self.space.search, self.space.given.seed, number)
 
-    def leave(self, taken: Taken) -> None:
-        """Let another process, or a resumed search, go on with a trial that this one was told to stop."""
+    def leave(self, taken: ClaimedTrial) -> None:
+        """Let another process, or a resumed search, go on with a trial that this process was told to stop."""
         taken.trial.set_user_attr(WORKER, "")
         taken.claim.release()
 
-    def finish(self, taken: Taken, scores: Sequence[float], told: dict[str, Any]) -> None:
+    def finish(self, taken: ClaimedTrial, scores: Sequence[float], attributes: dict[str, Any]) -> None:
         """End a trial with its objectives, and with further figures as its attributes."""
-        for key, value in told.items():
+        for key, value in attributes.items():
             taken.trial.set_user_attr(key, value)
         self.study.tell(taken.trial, list(scores))
         taken.claim.release()
 
-    def prune(self, taken: Taken) -> None:
+    def prune(self, taken: ClaimedTrial) -> None:
         """End a trial early."""
         from optuna.trial import TrialState
 

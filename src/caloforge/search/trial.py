@@ -25,13 +25,13 @@ LAST = "export"  # step of a run after which a trial goes on in its own way
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial has reached.
+    """Results of a trial.
 
     Attributes:
         auc, auc_error: headline of the judge on the selection showers.
         member: the strongest classifier of the judge.
         ms: least processor time per shower at batch 1 on one thread.
-        seconds: of this process.
+        seconds: time of this process.
     """
 
     auc: float
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def check_selection(run: Run, recipe: str) -> None:
-    """Check that the judge of a search has showers enough.
+    """Check that there are enough showers for the judge of a search.
 
     Raises:
         InputError: an unknown recipe, or too few selection showers.
@@ -63,12 +63,12 @@ def prepared(config: RunConfig, folder: Path, listener: Listener | None = None) 
     return run
 
 
-def do(run: Run, recipe: str) -> Outcome:
-    """Train, export, judge and time; what an earlier process has finished of it is kept.
+def run_trial(run: Run, recipe: str) -> Outcome:
+    """Train, export, judge and time a model; steps that an earlier process has finished are kept.
 
     Args:
-        run: of the trial.
-        recipe: whose judge tells drawn showers from the selection showers.
+        run: run of the trial.
+        recipe: recipe whose judge tells drawn showers from the selection showers.
 
     Raises:
         InputError: the folder is of another config.

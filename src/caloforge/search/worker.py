@@ -1,4 +1,4 @@
-"""Work on a study: trial after trial until all have ended, in this process or in several."""
+"""Workers of a search, which run trial after trial until all have ended, in this process or in several."""
 
 import signal
 import sys
@@ -12,8 +12,8 @@ from caloforge.errors import InputError, RunError
 from caloforge.limits import cores
 from caloforge.processes import end_with_writer
 from caloforge.search.objectives import OBJECTIVES, distance
-from caloforge.search.study import SharedStudy, Taken
-from caloforge.search.trial import do, prepared
+from caloforge.search.study import ClaimedTrial, SharedStudy
+from caloforge.search.trial import prepared, run_trial
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
     from caloforge.search.search import Search
     from caloforge.training import Listener
 
-LOOK = 2.0  # [s] between looks at trials of other processes
-REPLACED = 3  # processes that are started in place of killed ones, per worker
+POLL_SECONDS = 2.0  # [s] between looks at trials of other processes
+MOST_REPLACED = 3  # processes that are started in place of killed ones, per worker
 Say = Callable[[str], None]
 
 
 class _Pruned(Exception):  # noqa: N818
-    """The training of a trial is ended early."""
+    """Raised in a training to end its trial early."""
 
 
 def work(study: SharedStudy, total: int, deadline: float, say: Say) -> None:
-    """Do trials until `total` have ended, whoever does them, or until no more may begin.
+    """Run trials until `total` of the study have ended in any process, or until no more may begin.
 
     Args:
-        study: of the search.
+        study: study of the search.
         total: number of trials.
-        deadline: by the monotonic clock [s], after which no trial begins.
-        say: called with a line on each trial.
+        deadline: time by the monotonic clock [s] after which no trial begins.
+        say: function that is called with a line on each trial.
     """
     while time.monotonic() < deadline:
         if taken := study.take(total):
-            if taken.again:
+            if taken.resumed:
                 say(f"trial {taken.number} goes on: the process that had begun it has ended")
-            _do(study, taken, say)
+            _work_on(study, taken, say)
         elif study.running():
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
         else:
             return
 
 
-def _do(study: SharedStudy, taken: Taken, say: Say) -> None:
-    """Do a trial, and tell the study how it ended."""
+def _work_on(study: SharedStudy, taken: ClaimedTrial, say: Say) -> None:
+    """Run a claimed trial, and tell the study how it ended."""
     try:
         config = study.trial_config(taken.values)
         run = prepared(config, study.trial_folder(taken.number), _listener(study, taken))
@@ -59,7 +59,7 @@ def _do(study: SharedStudy, taken: Taken, say: Say) -> None:
         _fail(study, taken, str(error), say)
         return
     try:
-        outcome = do(run, study.space.search.recipe)
+        outcome = run_trial(run, study.space.search.recipe)
     except _Pruned:
         study.prune(taken)
         say(f"trial {taken.number}: pruned")
@@ -78,14 +78,14 @@ def _do(study: SharedStudy, taken: Taken, say: Say) -> None:
             f"{outcome.seconds:.0f} s")  # fmt: skip
 
 
-def _fail(study: SharedStudy, taken: Taken, reason: str, say: Say) -> None:
+def _fail(study: SharedStudy, taken: ClaimedTrial, reason: str, say: Say) -> None:
     study.fail(taken.trial, reason)
     taken.claim.release()
     say(f"trial {taken.number}: failed, {reason}")
 
 
-def _listener(study: SharedStudy, taken: Taken) -> "Listener | None":
-    """What reports a training's scores to the pruner, and ends it where the pruner says so."""
+def _listener(study: SharedStudy, taken: ClaimedTrial) -> "Listener | None":
+    """Function that reports a training's scores to the pruner, and ends the training if the pruner says so."""
     if not study.space.search.prune:
         return None
     trial, known = taken.trial, set(study.study.get_trials(deepcopy=False)[taken.number].intermediate_values)
@@ -102,49 +102,49 @@ def _listener(study: SharedStudy, taken: Taken) -> "Listener | None":
 
 
 def work_in_processes(search: "Search", total: int, deadline: float, workers: int, say: Say) -> None:
-    """Do trials in several processes of this machine, which share its cores; one that is killed is replaced."""
-    team, left = _Team(search, total, deadline, max(1, cores() // workers)), REPLACED * workers
+    """Run trials in several processes of this machine, which share its cores; a killed process is replaced."""
+    pool, left = _Workers(search, total, deadline, max(1, cores() // workers)), MOST_REPLACED * workers
     try:
         for _ in range(workers):
-            team.start()
-        while team.members:
-            time.sleep(LOOK / 10)
-            for process in team.ended():
+            pool.start()
+        while pool.processes:
+            time.sleep(POLL_SECONDS / 10)
+            for process in pool.ended():
                 if (process.exitcode or 0) < 0 and left:
                     left -= 1
                     say(f"worker {process.pid} was killed; another takes its place")
-                    team.start()
+                    pool.start()
     finally:
-        team.stop()
+        pool.stop()
 
 
-class _Team:
+class _Workers:
     """Child processes that work, each with a pipe whose end tells it that its parent has died."""
 
     def __init__(self, search: "Search", total: int, deadline: float, threads: int) -> None:
         self._context, self._work = get_context("spawn"), (search, total, deadline, threads)
-        self.members: dict[SpawnProcess, Connection] = {}
+        self.processes: dict[SpawnProcess, Connection] = {}
 
     def start(self) -> None:
-        """Start one more."""
+        """Start one more process."""
         theirs, ours = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_serve, args=(*self._work, theirs))
         process.start()
         theirs.close()
-        self.members[process] = ours
+        self.processes[process] = ours
 
     def ended(self) -> list[SpawnProcess]:
-        """Those that have ended since."""
-        gone = [process for process in self.members if process.exitcode is not None]
+        """Processes that have ended since the last call."""
+        gone = [process for process in self.processes if process.exitcode is not None]
         for process in gone:
-            self.members.pop(process).close()
+            self.processes.pop(process).close()
         return gone
 
     def stop(self) -> None:
-        """End all that still work, and wait for them."""
-        for process in self.members:
+        """End all processes that still run, and wait for them."""
+        for process in self.processes:
             process.terminate()
-        for process, ours in self.members.items():
+        for process, ours in self.processes.items():
             process.join()
             ours.close()
 

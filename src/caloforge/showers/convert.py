@@ -41,7 +41,7 @@ def convert(
         table: showers of that file.
         target: layout to write.
         output: the file to be written.
-        rows: wanted rows.
+        rows: rows to convert.
         advance: called with the number of showers of every block.
 
     Raises:

@@ -114,7 +114,7 @@ class Domain(Strict):
         """
         if self.holds(incidents).all():
             return
-        incidents = self.turned(incidents)
+        incidents = self.with_wrapped_phi(incidents)
         self._check_particles(incidents)
         limits = self.limits
         _check(incidents.energy, limits.energy, show_energy, self.energy)
@@ -156,7 +156,7 @@ class Domain(Strict):
         limits = self.limits
         return limits.energy, limits.theta, limits.phi, limits.x, limits.y
 
-    def turned(self, incidents: Incidents) -> Incidents:
+    def with_wrapped_phi(self, incidents: Incidents) -> Incidents:
         """Incidents with azimuths moved by whole turns into the turn that begins with the range of phi."""
         first = self.phi[0] - ANGLE_TOLERANCE
         outside = ~_within(incidents.phi, self.limits.phi)

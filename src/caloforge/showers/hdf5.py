@@ -24,7 +24,6 @@ from caloforge.showers.values import fast_energies, whole_numbers
 from caloforge.units import counted
 
 SCHEMA = "caloforge-showers-1"
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 FAST = "fast_energy"
 INCIDENT_FIELDS = {
     "incident_pdg": ("pdg", np.int32),
@@ -168,22 +167,22 @@ def opened(path: Path) -> Iterator[Any]:
         raise InputError(f"{path} is not a readable HDF5 file of showers: {str(error).splitlines()[0]}") from None
 
 
-def file_detector(file: Any, path: Path, wanted: Detector | None) -> Detector:
-    """The detector of an open showers file, checked against the wanted one.
+def file_detector(file: Any, path: Path, expected: Detector | None) -> Detector:
+    """The detector of an open showers file, checked against the expected one.
 
     Raises:
         InputError: neither file nor caller names a detector, or they differ.
     """
     text = file.attrs.get("detector")
-    if text is None and wanted is None:
+    if text is None and expected is None:
         raise InputError(f"{path} does not say its detector; name it with --detector")
     if text is None:
-        assert wanted is not None
-        return wanted
+        assert expected is not None
+        return expected
     found = Detector.from_toml(str(text), f"detector of {path}")
-    if wanted is not None and wanted != found:
+    if expected is not None and expected != found:
         raise InputError(f"{path} holds showers of detector '{found.name}' ({counted(found.n_cells, 'cell')}), which "
-                         f"differs from '{wanted.name}' ({counted(wanted.n_cells, 'cell')})")  # fmt: skip
+                         f"differs from '{expected.name}' ({counted(expected.n_cells, 'cell')})")  # fmt: skip
     return found
 
 

@@ -41,10 +41,10 @@ def learned_from(candidate: Provenance, showers: Showers) -> int:
     Returns:
         The number of showers, 0 to N, with the order or file and an id of the candidate's training or library showers.
     """
-    seen = np.zeros(len(showers), bool)
+    learned = np.zeros(len(showers), bool)
     for ancestor in _ancestors(candidate):
-        seen |= _are_of(showers, ancestor) & in_share(showers.incidents.shower_id, _share(ancestor))
-    return int(seen.sum())
+        learned |= _are_of(showers, ancestor) & in_share(showers.incidents.shower_id, _share(ancestor))
+    return int(learned.sum())
 
 
 def _are_of(showers: Showers, ancestor: Provenance) -> NDArray[np.bool_]:
@@ -58,7 +58,7 @@ def _are_of(showers: Showers, ancestor: Provenance) -> NDArray[np.bool_]:
 
 
 def _file(provenance: Provenance) -> str | None:
-    """SHA-256 of the file that showers were taken from; None where it is not told."""
+    """SHA-256 of the file that showers were taken from; None if it is unknown."""
     found = next((one.get("sha256") for one in _at(provenance, SOURCE_FILE)), None)
     return found if isinstance(found, str) else None
 
@@ -76,7 +76,7 @@ def with_file(showers: Showers, path: Path) -> Showers:
 
 
 def _share(provenance: Provenance) -> tuple[float, float]:
-    """The share of a file's showers that was taken, all where nothing else is told."""
+    """The share of a file's showers that was taken; all of them unless the provenance says otherwise."""
     for share in (found.get("share") for found in _at(provenance, SOURCE_FILE)):
         if isinstance(share, list) and len(share) == 2 and all(isinstance(end, int | float) for end in share):
             return share[0], share[1]

@@ -21,8 +21,8 @@ class StoredShowers:
 
     Attributes:
         detector: the detector.
-        incidents: of all showers.
-        provenance: of the first file.
+        incidents: incidents of all showers.
+        provenance: provenance of the first file.
 
     Raises:
         InputError: no file, a file that cannot be read, or files of different detectors.
@@ -84,7 +84,7 @@ AnyShowers = Showers | StoredShowers
 
 
 def chunks(showers: AnyShowers) -> Iterator[Showers]:
-    """Showers in order, all at once where they are in memory."""
+    """Showers in order; showers in memory come as one part."""
     return showers.chunks() if isinstance(showers, StoredShowers) else iter([showers])
 
 

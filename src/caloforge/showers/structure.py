@@ -32,10 +32,10 @@ def try_first(path: Path) -> None:
     Raises:
         InputError: the check refuses the file, does not end, or crashes.
     """
-    seen = _identity(path)
-    if seen not in _known:
+    identity = _identity(path)
+    if identity not in _known:
         attempt("caloforge.showers.structure:check", path, seconds=SECONDS, memory=MEMORY)
-        _known.add(seen)
+        _known.add(identity)
 
 
 def _identity(path: Path) -> tuple[int, ...]:

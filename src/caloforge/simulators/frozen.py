@@ -71,8 +71,8 @@ class FrozenShowers(Simulator):
         self.check(incidents)
         rows, operations = np.zeros((2, len(incidents)), np.int64)
         for pdg in np.unique(incidents.pdg):
-            wanted = np.flatnonzero(incidents.pdg == pdg)
-            rows[wanted], operations[wanted] = self._choose(int(pdg), incidents[wanted], seed)
+            selected = np.flatnonzero(incidents.pdg == pdg)
+            rows[selected], operations[selected] = self._choose(int(pdg), incidents[selected], seed)
         cells = self._symmetries[operations]
         scale = incidents.energy / self._library.incidents.energy[rows]
         energies = self._library.energies[rows[:, None], cells] * scale[:, None].astype(np.float32)
@@ -133,12 +133,12 @@ class FrozenShowers(Simulator):
 
     def _nearest(self, incidents: Incidents, candidates: Indices) -> Indices:
         """The nearest of the candidates to each incident (N, neighbours), as sorted indices into the candidates."""
-        library, wanted = self._library_axes[candidates], self._axes(incidents)
+        library, points = self._library_axes[candidates], self._axes(incidents)
         count = min(NEIGHBOURS, len(candidates))
-        near = np.empty((len(wanted), count), np.int64)
+        near = np.empty((len(points), count), np.int64)
         step = max(CHUNK // len(candidates), 1)
-        for start in range(0, len(wanted), step):
-            distances = sum(np.subtract.outer(wanted[start : start + step, a], library[:, a]) ** 2 for a in range(6))
+        for start in range(0, len(points), step):
+            distances = sum(np.subtract.outer(points[start : start + step, a], library[:, a]) ** 2 for a in range(6))
             near[start : start + step] = np.sort(np.argpartition(distances, count - 1, axis=1)[:, :count], axis=1)
         return near
 
@@ -189,7 +189,7 @@ def _passes(check: Callable[[Incidents], None], incidents: Incidents) -> bool:
     return True
 
 
-def _leaves(wanted: Floats, ends: Sequence[Floats], margin: float) -> bool:
+def _leaves(values: Floats, ends: Sequence[Floats], margin: float) -> bool:
     """Whether a coordinate (N, n) is outside its range, whose lower and upper ends (n,) are given."""
     low, high = ends
-    return bool(((wanted < low - margin) | (wanted > high + margin)).any())
+    return bool(((values < low - margin) | (values > high + margin)).any())

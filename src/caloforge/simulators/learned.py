@@ -31,7 +31,7 @@ class LearnedSimulator(Simulator):
 
     Args:
         path: exported model.
-        detector: the wanted detector; by default the model's.
+        detector: the expected detector; by default the model's.
         outside: whether to simulate incidents outside the model's domain, too.
         threads: threads of one call of the network.
 
@@ -47,8 +47,8 @@ class LearnedSimulator(Simulator):
         self.card = file.card
         self.detector = self.card.built_detector(str(self._path))
         if detector is not None and detector != self.detector:
-            own, wanted = (f"'{d.name}' (hash {d.hash[:12]})" for d in (self.detector, detector))
-            raise InputError(f"{self._path} is a model of detector {own}, not of {wanted}")
+            own, other = (f"'{d.name}' (hash {d.hash[:12]})" for d in (self.detector, detector))
+            raise InputError(f"{self._path} is a model of detector {own}, not of {other}")
         if self.card.digest is None:
             LOG.warning("%s holds no digest, so that damage cannot be detected; export it again", self._path)
         file.try_out()
@@ -110,7 +110,7 @@ class LearnedSimulator(Simulator):
 
     def _known(self, incidents: Incidents) -> Incidents:
         """Incidents with azimuths in the range of the model's domain."""
-        return self.card.domain.turned(incidents)
+        return self.card.domain.with_wrapped_phi(incidents)
 
     def _run(self, feeds: Inputs, shower_id: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
         if NOISE_STREAM in self._inputs:

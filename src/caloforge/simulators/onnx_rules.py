@@ -190,8 +190,8 @@ def _trip_count(inputs: list[bytes], names: Names) -> int:
 
 def _check_sizes(kind: bytes, inputs: list[bytes], names: Names) -> None:
     """Reject operators whose result is huge because of constant sizes, or of the three constants of `Range`."""
-    wanted = _known(inputs, SHAPED[kind], names) if kind in SHAPED else None
-    size = math.prod(max(abs(n), 1) for n in wanted) if wanted else 0
+    sizes = _known(inputs, SHAPED[kind], names) if kind in SHAPED else None
+    size = math.prod(max(abs(n), 1) for n in sizes) if sizes else 0
     if kind == b"Range":
         start, stop, step = ((_known(inputs, place, names) or [0])[0] for place in range(3))
         size = abs(stop - start) // max(abs(step), 1)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from caloforge.errors import InputError
 
-Bytes = memoryview
 Value = int | memoryview
 VARINT, EIGHT, LENGTH, FOUR = 0, 1, 2, 5
 

@@ -73,17 +73,17 @@ class Replay(Simulator):
             raise InputError(f"{self._path} has no shower {shower_id}; it holds {counted(len(self._row), 'shower')}")
         return self._row[shower_id]
 
-    def _check_same(self, wanted: Incidents, stored: Incidents) -> None:
-        other = np.flatnonzero((stored.pdg != wanted.pdg) & (stored.pdg != 0))
+    def _check_same(self, incidents: Incidents, stored: Incidents) -> None:
+        other = np.flatnonzero((stored.pdg != incidents.pdg) & (stored.pdg != 0))
         if other.size:
             i = other[0]
-            raise InputError(f"{self._path}: shower {wanted.shower_id[i]} is of {particle_name(int(stored.pdg[i]))}, "
-                             f"not of {particle_name(int(wanted.pdg[i]))}")  # fmt: skip
-        off = np.flatnonzero(np.abs(stored.energy / wanted.energy - 1) > ENERGY_TOLERANCE)
+            stored_name, name = (particle_name(int(pdg[i])) for pdg in (stored.pdg, incidents.pdg))
+            raise InputError(f"{self._path}: shower {incidents.shower_id[i]} is of {stored_name}, not of {name}")
+        off = np.flatnonzero(np.abs(stored.energy / incidents.energy - 1) > ENERGY_TOLERANCE)
         if off.size:
             i = off[0]
-            raise InputError(f"{self._path}: shower {wanted.shower_id[i]} has {show_energy(stored.energy[i])}, "
-                             f"the incident {show_energy(wanted.energy[i])}")  # fmt: skip
+            raise InputError(f"{self._path}: shower {incidents.shower_id[i]} has {show_energy(stored.energy[i])}, "
+                             f"the incident {show_energy(incidents.energy[i])}")  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:
         """Provenance of the file, and its name."""

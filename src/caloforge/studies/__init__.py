@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 from caloforge.errors import InputError, nearest
 from caloforge.studies.averages import averages
-from caloforge.studies.base import Compared, Result
+from caloforge.studies.base import Result, StudySamples
 from caloforge.studies.cells import cells
 from caloforge.studies.losses import losses
 from caloforge.studies.moments import moments
 from caloforge.studies.neighbours import neighbours
 
-__all__ = ["STUDIES", "Compared", "Result", "find_study"]
+__all__ = ["STUDIES", "Result", "StudySamples", "find_study"]
 
-STUDIES: dict[str, Callable[[Compared], Result]] = {
+STUDIES: dict[str, Callable[[StudySamples], Result]] = {
     "averages": averages,
     "cells": cells,
     "losses": losses,
@@ -21,7 +21,7 @@ STUDIES: dict[str, Callable[[Compared], Result]] = {
 }
 
 
-def find_study(name: str) -> Callable[[Compared], Result]:
+def find_study(name: str) -> Callable[[StudySamples], Result]:
     """The study of that name.
 
     Raises:

@@ -2,11 +2,11 @@
 
 from caloforge.report.maps import average_showers
 from caloforge.report.style import styled
-from caloforge.studies.base import Compared, Result, measured
+from caloforge.studies.base import Result, StudySamples, measured
 from caloforge.validation.observables import layer_energies
 
 
-def averages(compared: Compared) -> Result:
+def averages(compared: StudySamples) -> Result:
     """Draw the mean energy per area of every cell, layer by layer, and tabulate the mean energy of the layers [MeV].
 
     Source: C. Krause and D. Shih, arXiv:2106.05285, figures 3 to 5; Paganini et al., arXiv:1712.10321.

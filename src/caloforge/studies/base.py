@@ -1,4 +1,4 @@
-"""What studies take and give, and how their results are written."""
+"""Samples and results of studies, and the writing of results."""
 
 import base64
 import json
@@ -12,13 +12,13 @@ from caloforge.showers import Showers
 
 
 @dataclass(frozen=True)
-class Compared:
+class StudySamples:
     """Samples of a study.
 
     Attributes:
         reference: Geant4's showers.
         candidates: showers by name, for the same detector.
-        training: Geant4's showers that candidates have learned from, where they are given.
+        training: Geant4's showers that candidates have learned from, if they are given.
     """
 
     reference: Showers
@@ -51,7 +51,7 @@ class Result:
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def write(self, folder: Path, name: str) -> list[Path]:
-        """Write the table as NAME.md and NAME.json, and each figure as SVG and PDF; the files."""
+        """Write the table as NAME.md and NAME.json and each figure as SVG and PDF, and return the paths."""
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"{name}.md", folder / f"{name}.json"]
         write_text(files[0], self.markdown + "\n")

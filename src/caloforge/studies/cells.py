@@ -7,12 +7,12 @@ import numpy as np
 from caloforge.detector import Detector
 from caloforge.report.plots import Histograms, distributions
 from caloforge.report.style import Figure, Labels, styled
-from caloforge.studies.base import Compared, Result
+from caloforge.studies.base import Result, StudySamples
 from caloforge.validation.features import lowest
 from caloforge.validation.moments import Energies, Floats
 
-LEAST_SHARE = 0.02  # of the shower's energy, in a layer worth a look
-SHARES = (1.0, 0.1, 0.01)  # of the mean energy of the layer's hottest cell
+LEAST_SHARE = 0.02  # least share of the showers' energy in a layer whose cells are drawn
+SHARES = (1.0, 0.1, 0.01)  # mean energies of the chosen cells over that of the layer's hottest cell
 BINS = 24
 
 
@@ -28,8 +28,8 @@ class Cell:
         return f"layer {self.layer}, {self.distance:.0f} mm from the axis"
 
 
-def cells(compared: Compared) -> Result:
-    """Draw the spectra of nine cells: early, at the maximum and late in depth; in the core and off it.
+def cells(compared: StudySamples) -> Result:
+    """Draw the energy spectra of nine cells, in three depths and at three distances from the core.
 
     Source: S. Vallecorsa for the GeantV team, "GeantV GANs": single-cell response.
     """
@@ -53,10 +53,10 @@ def named_cells(detector: Detector, energies: Energies) -> list[Cell]:
     """
     mean = energies.mean(axis=0, dtype=np.float64)
     layers = detector.sum_layers(mean[None])[0]
-    seen = np.flatnonzero(layers >= LEAST_SHARE * layers.sum())
+    filled = np.flatnonzero(layers >= LEAST_SHARE * layers.sum())
     found = dict.fromkeys(
         (k, _nearest(mean[detector.layers[k].slice], share))
-        for k in sorted({int(seen[0]), int(layers.argmax()), int(seen[-1])})
+        for k in sorted({int(filled[0]), int(layers.argmax()), int(filled[-1])})
         for share in SHARES
     )
     numbers = [(k, detector.layers[k].start + place) for k, place in found]

@@ -1,14 +1,14 @@
-"""Losses of trainings: on what the model learns from, and on showers that it never sees."""
+"""Losses of trainings, on the training showers and on the selection showers."""
 
 import numpy as np
 
 from caloforge.errors import InputError
 from caloforge.report.style import Figure, styled
 from caloforge.report.training import losses_figure, training_record
-from caloforge.studies.base import Compared, Result
+from caloforge.studies.base import Result, StudySamples
 
 
-def losses(compared: Compared) -> Result:
+def losses(compared: StudySamples) -> Result:
     """Draw loss and held-out loss against training steps, from the records that exported models carry.
 
     Source: "FAST.AR Simulation with Deep AutoRegressive Networks": training against test loss.

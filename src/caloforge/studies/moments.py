@@ -5,7 +5,7 @@ import numpy as np
 from caloforge.report.plots import Curves, curves
 from caloforge.report.style import REFERENCE, Figure, Labels, styled
 from caloforge.showers import Showers
-from caloforge.studies.base import Compared, Result, measured
+from caloforge.studies.base import Result, StudySamples, measured
 from caloforge.units import show_energy
 from caloforge.validation import observables as obs
 from caloforge.validation.distances import energy_bins
@@ -20,11 +20,11 @@ NAMES = {
 Moments = dict[str, Floats]
 
 
-def moments(compared: Compared) -> Result:
+def moments(compared: StudySamples) -> Result:
     """Compare means over showers of four moments [mm] at the labels, or in bins of the incident energy.
 
-    In depth they are the centre and the root of the second central moment of the longitudinal profile; across, the
-    mean distance of the energy from the axis of the cells, and its root mean square.
+    The moments in depth are the centre of the longitudinal profile and the root of its second central moment. The
+    transverse moments are the mean distance of the energy from the axis of the cells, and its root mean square.
     Source: "FAST.AR Simulation with Deep AutoRegressive Networks", and "End-To-End Deep Learning Fast Simulation
     Framework".
     """

@@ -1,4 +1,4 @@
-"""Nearest neighbours: generated showers beside the Geant4 showers that are most like them."""
+"""Nearest neighbours of generated showers among the training showers."""
 
 import numpy as np
 
@@ -6,19 +6,19 @@ from caloforge.errors import InputError
 from caloforge.report.maps import average_showers
 from caloforge.report.style import REFERENCE, Figure, styled
 from caloforge.showers import Showers
-from caloforge.studies.base import Compared, Result
+from caloforge.studies.base import Result, StudySamples
 from caloforge.validation.manifold import distance_blocks, neighbour_distances, shape
 
 SHOWN = 3
 QUANTILES = (0.1, 0.5, 0.9)
 
 
-def neighbours(compared: Compared) -> Result:
+def neighbours(compared: StudySamples) -> Result:
     """Draw generated showers beside their nearest training showers, and tabulate distances of all.
 
-    A distance is that of the roots of the cells' shares in the shower's energy (0 for showers of one shape, 1.41 for
-    showers without a common cell). Geant4's own showers, as far from the training showers as new ones are, stand
-    beside: a candidate that lies nearer copies.
+    Distances are Euclidean between the square roots of the cells' shares in the shower's energy: 0 for showers of one
+    shape, 1.41 for showers without a common cell. The table also holds Geant4's reference showers. A candidate that
+    lies nearer to the training showers than these copies them.
     Source: C. Krause and D. Shih, arXiv:2106.05285, figures 9 to 11.
 
     Raises:

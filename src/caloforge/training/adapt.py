@@ -11,7 +11,7 @@ from caloforge.files import digest
 from caloforge.models import Model
 from caloforge.showers import Showers
 from caloforge.training.config import TrainingConfig
-from caloforge.training.run import RunFolder, check_trained, load_state
+from caloforge.training.run import TrainingFolder, check_trained, load_state
 
 
 def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
@@ -24,7 +24,7 @@ def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
     Raises:
         InputError: the training has not ended, the model is a student, or the schedule is invalid.
     """
-    folder = RunFolder(check_trained(start))
+    folder = TrainingFolder(check_trained(start))
     config = folder.config
     if config.teacher is not None:
         raise InputError(f"{start} is a student of {config.teacher}; adapt the teacher and train a student of it")
@@ -40,8 +40,8 @@ def check_shapes(config: TrainingConfig, showers: Showers) -> None:
         InputError: the numbers differ; the message gives both.
     """
     assert config.start is not None
-    known, wanted = RunFolder(check_trained(Path(config.start))).detector, showers.detector
-    fits, has = ((one.n_cells, len(one.layers)) for one in (known, wanted))
+    known, new = TrainingFolder(check_trained(Path(config.start))).detector, showers.detector
+    fits, has = ((one.n_cells, len(one.layers)) for one in (known, new))
     if fits != has:
         raise InputError(f"the model of {config.start} fills {fits[0]} cells in {fits[1]} layers, as in "
                          f"'{known.name}'; the showers have {has[0]} in {has[1]}: train one of their own")  # fmt: skip
@@ -51,7 +51,7 @@ def describe_start(config: TrainingConfig) -> dict[str, Any] | None:
     """Provenance of the model that a training begins with; None if it begins with random weights."""
     if config.start is None:
         return None
-    folder = RunFolder(check_trained(Path(config.start)))
+    folder = TrainingFolder(check_trained(Path(config.start)))
     known = folder.provenance.get("training", {})
     return {"sha256": digest(folder.model_file), "training": known}
 
@@ -70,7 +70,7 @@ def begin_from(config: TrainingConfig, model: Model, before: dict[str, Tensor]) 
     """
     if config.start is None:
         return
-    trained = load_state(RunFolder(check_trained(Path(config.start))).model_file)
+    trained = load_state(TrainingFolder(check_trained(Path(config.start))).model_file)
     own = model.state_dict()
     fitted = {name for name, value in before.items() if name in own and not torch.equal(value, own[name])}
     taken = {name: value for name, value in trained.items() if name in own and name not in fitted}

@@ -35,7 +35,7 @@ class Batches(Protocol):
         ...
 
 
-class AtRandom:
+class RandomBatches:
     """Showers in memory; every batch is a random subset, drawn by torch's generator."""
 
     def __init__(self, showers: Showers, size: int, device: torch.device) -> None:
@@ -51,7 +51,7 @@ class AtRandom:
         """Do nothing, since no file is open."""
 
 
-class InBlocks:
+class BlockBatches:
     """Showers in blocks: a buffer is filled with blocks in random order, and its showers are then shuffled.
 
     While batches are drawn from one buffer, a thread fills the next. Batches depend on the seed, the buffer and the
@@ -104,12 +104,12 @@ class InBlocks:
         """The showers of a buffer; a thread begins to read the next buffer."""
         last = int(np.flatnonzero(np.diff(self._ends, prepend=0))[-1])
         following = (epoch, buffer + 1) if buffer < last else (epoch + 1, 0)
-        wanted = ((epoch, buffer), following)
-        self._filled = {key: future for key, future in self._filled.items() if key in wanted}
-        for key in wanted:
+        needed = ((epoch, buffer), following)
+        self._filled = {key: future for key, future in self._filled.items() if key in needed}
+        for key in needed:
             if key not in self._filled:
                 self._filled[key] = self._pool.submit(self._fill, *key)
-        return self._filled[wanted[0]].result()
+        return self._filled[needed[0]].result()
 
     def _fill(self, epoch: int, buffer: int) -> Batch:
         chosen = self._blocks("blocks", epoch)[buffer * self._per_buffer : (buffer + 1) * self._per_buffer]
@@ -141,8 +141,8 @@ def batches_of(
         InputError: showers in files have no buffer, or the buffer is smaller than a batch.
     """
     if buffer is not None:
-        blocks = InBlocks(showers, size, buffer, seed, device)
+        blocks = BlockBatches(showers, size, buffer, seed, device)
         return blocks, blocks.sample()
     if isinstance(showers, StoredShowers):
         raise InputError("showers in files need [training] buffer, the number of showers that are kept in memory")
-    return AtRandom(showers, size, device), showers
+    return RandomBatches(showers, size, device), showers

@@ -8,7 +8,7 @@ from caloforge.showers import Showers
 from caloforge.training.events import EventFile
 from caloforge.training.picture import Picture, profiles_picture
 from caloforge.training.response import draw
-from caloforge.training.run import RunFolder
+from caloforge.training.run import TrainingFolder
 
 DRAWN = 200  # showers of a picture
 SHARE = 0.01  # largest share of the training's time that pictures take
@@ -25,7 +25,7 @@ class Board:
         seed: seed of the generated showers, the same for all pictures.
     """
 
-    def __init__(self, folder: RunFolder, selection: Showers, step: int, seed: int) -> None:
+    def __init__(self, folder: TrainingFolder, selection: Showers, step: int, seed: int) -> None:
         self._file = EventFile(folder.events_file, step)
         self._sample, self._seed, self._spent = selection[:DRAWN], seed, 0.0
         self._reference = self._sample.thresholded().mean(0)

@@ -112,9 +112,9 @@ class TrainingConfig(Strict):
 
     @model_validator(mode="after")
     def _check_teacher(self) -> Self:
-        kind, wanted = self.model.kind, getattr(self.model, "learns_from", None)
-        if wanted and self.teacher is None:
-            raise ValueError(f"a {kind} learns from a trained {wanted}; name its run directory as `teacher`")
-        if self.teacher is not None and not wanted:
+        kind, teacher_kind = self.model.kind, getattr(self.model, "learns_from", None)
+        if teacher_kind and self.teacher is None:
+            raise ValueError(f"a {kind} learns from a trained {teacher_kind}; name its run directory as `teacher`")
+        if self.teacher is not None and not teacher_kind:
             raise ValueError(f"a {kind} learns from showers only; remove `teacher`, which is for students")
         return self

@@ -1,4 +1,4 @@
-"""Processes that train one model together, one device each: those of `--devices`, or those that torchrun starts."""
+"""Processes that train one model together, one device each; `--devices` or torchrun starts them."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from caloforge.processes import end_with_writer
 
 LIFELINE = "CALOFORGE_LIFELINE"
 PATIENCE = timedelta(minutes=30)
-SHOWERS = timedelta(days=30)  # that processes of torchrun may wait while the first makes its showers
+SHOWER_PATIENCE = timedelta(days=30)  # longest wait of torchrun's processes while the first makes the showers
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Group:
     """Place of this process among those that train together.
 
     Attributes:
-        rank: its number; process 0 leads: it alone evaluates and writes.
+        rank: number of this process; process 0 is the leader, which alone evaluates and writes.
         size: number of processes.
     """
 
@@ -35,7 +35,7 @@ class Group:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether this process evaluates and writes."""
         return self.rank == 0
 
@@ -50,7 +50,7 @@ class Group:
             else torch.device("cuda")
         )
 
-    def add_up(self, values: Sequence[Tensor]) -> None:
+    def sum_over_processes(self, values: Sequence[Tensor]) -> None:
         """Replace tensors by their sums over all processes, all as one message.
 
         Raises:
@@ -59,19 +59,19 @@ class Group:
         if self.size == 1:
             return
         flat = torch.cat([value.flatten() for value in values])
-        self._together(lambda: dist.all_reduce(flat))
+        self._collective(lambda: dist.all_reduce(flat))
         for value, part in zip(values, flat.split([value.numel() for value in values]), strict=True):
             value.copy_(part.view_as(value))
 
-    def agree(self, value: int) -> int:
-        """The leader's value, in every process; all of them wait for it."""
+    def broadcast(self, value: int) -> int:
+        """Give the leader's value to every process; all processes wait for it."""
         if self.size == 1:
             return value
-        told = torch.tensor([value], device=self.device)
-        self._together(lambda: dist.broadcast(told, 0))
-        return int(told)
+        shared = torch.tensor([value], device=self.device)
+        self._collective(lambda: dist.broadcast(shared, 0))
+        return int(shared)
 
-    def _together(self, work: Callable[[], object]) -> None:
+    def _collective(self, work: Callable[[], object]) -> None:
         try:
             work()
         except RuntimeError as error:
@@ -79,16 +79,16 @@ class Group:
                            f"({str(error).splitlines()[0][:100]})") from None  # fmt: skip
 
 
-ALONE = Group()
+SINGLE = Group()
 
 
 def available() -> int:
-    """GPUs of this machine, or its cores where there is none."""
+    """Number of GPUs of this machine, or of its cores if it has no GPU."""
     return torch.cuda.device_count() if torch.cuda.is_available() else len(os.sched_getaffinity(0))
 
 
 def check_devices(devices: int) -> None:
-    """Check that a machine has so many devices.
+    """Check that this machine has enough devices.
 
     Raises:
         InputError: it has fewer.
@@ -103,20 +103,20 @@ def started_by_torchrun() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
-def follows() -> bool:
+def is_follower() -> bool:
     """Whether another process leads the training that this one takes part in."""
     return started_by_torchrun() and os.environ["RANK"] != "0"
 
 
 @contextmanager
-def leading(devices: int, command: Sequence[str]) -> Iterator[Group]:
-    """The group of `devices` processes, the others started by `command`; or that of torchrun's processes."""
+def process_group(devices: int, command: Sequence[str]) -> Iterator[Group]:
+    """The group of this process and of the others, which `command` or torchrun starts."""
     if started_by_torchrun():
-        with joined() as group:
+        with joined_group() as group:
             yield group
         return
     if devices == 1:
-        yield ALONE
+        yield SINGLE
         return
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -143,8 +143,8 @@ def leading(devices: int, command: Sequence[str]) -> Iterator[Group]:
 
 
 @contextmanager
-def joined() -> Iterator[Group]:
-    """The group that the environment names; this process ends with the one that started it."""
+def joined_group() -> Iterator[Group]:
+    """The group that the environment names; this process ends when the process that started it ends."""
     if lifeline := os.environ.get(LIFELINE):
         end_with_writer(int(lifeline))
     with _connected(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), {}) as group:
@@ -155,7 +155,7 @@ def joined() -> Iterator[Group]:
 def _connected(rank: int, size: int, place: dict[str, str]) -> Iterator[Group]:
     os.environ.update(place)
     group = Group(rank, size)
-    timeout = PATIENCE if place or LIFELINE in os.environ else SHOWERS
+    timeout = PATIENCE if place or LIFELINE in os.environ else SHOWER_PATIENCE
     dist.init_process_group(
         "nccl" if group.device.type == "cuda" else "gloo", rank=rank, world_size=size, timeout=timeout
     )
@@ -167,7 +167,7 @@ def _connected(rank: int, size: int, place: dict[str, str]) -> Iterator[Group]:
             os.environ.pop(name, None)
 
 
-def own_command(config: Path, folder: Path) -> list[str]:
+def follower_command(config: Path, folder: Path) -> list[str]:
     """The command of the other processes of a run's training, with as many threads as this one."""
     words = ["train", config, "--out", folder, "--threads", torch.get_num_threads()]
     return [sys.executable, "-m", "caloforge", *map(str, words)]

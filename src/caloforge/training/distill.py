@@ -18,7 +18,7 @@ from caloforge.models.coupling_flow.student import PairStudent
 from caloforge.models.distillation import Student, Teacher
 from caloforge.models.flows.masked import Steps
 from caloforge.training.config import TrainingConfig
-from caloforge.training.run import RunFolder, check_trained, load_model
+from caloforge.training.run import TrainingFolder, check_trained, load_model
 
 
 class Distillation:
@@ -102,6 +102,6 @@ def describe_teacher(config: TrainingConfig) -> dict[str, Any] | None:
     """Provenance of a config's teacher: kind, training and hash of the weights; None without a teacher."""
     if config.teacher is None:
         return None
-    folder = RunFolder(check_trained(Path(config.teacher)))
+    folder = TrainingFolder(check_trained(Path(config.teacher)))
     digest = hashlib.blake2b(folder.model_file.read_bytes(), digest_size=16).hexdigest()
     return {"kind": folder.config.model.kind, "fingerprint": digest, "training": folder.provenance["training"]}

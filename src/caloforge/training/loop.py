@@ -11,10 +11,10 @@ from caloforge.showers.domain import Domain
 from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import describe_start
 from caloforge.training.config import TrainingConfig
-from caloforge.training.devices import ALONE, Group
+from caloforge.training.devices import SINGLE, Group
 from caloforge.training.distill import describe_teacher
 from caloforge.training.picking import Scorer
-from caloforge.training.run import RunFolder, load_state
+from caloforge.training.run import TrainingFolder, load_state
 from caloforge.training.separation import check_separate, fingerprint
 from caloforge.training.summary import TrainingSummary
 from caloforge.training.trainer import Listener, Trainer
@@ -27,7 +27,7 @@ def train(
     run: Path,
     *,
     scorer: Scorer | None = None,
-    group: Group = ALONE,
+    group: Group = SINGLE,
     listener: Listener | None = None,
     resume: bool = False,
     quiet: bool = False,
@@ -57,13 +57,13 @@ def train(
     if config.training.select == "auc" and scorer is None:
         raise InputError('select = "auc" needs a judge: train with `caloforge run` or `train`, or give a `scorer`')
     with ExitStack() as claimed:
-        if group.leads:
+        if group.is_leader:
             check_writable(run.parent)
             run.mkdir(exist_ok=True)
             claimed.enter_context(claim(run))
             _open(config, training, selection, run, resume=resume)
-        group.agree(1)  # the others wait until the folder describes the training
-        folder = RunFolder(run)
+        group.broadcast(1)  # the others wait until the folder describes the training
+        folder = TrainingFolder(run)
         trainer = Trainer(config, training, selection, folder, scorer, group, listener)
         try:
             if resume and folder.has_begun:
@@ -83,7 +83,7 @@ def _check(training: AnyShowers, selection: Showers) -> None:
 
 
 def _open(config: TrainingConfig, training: AnyShowers, selection: Showers, run: Path, *, resume: bool) -> None:
-    folder, teacher = RunFolder(run), describe_teacher(config)
+    folder, teacher = TrainingFolder(run), describe_teacher(config)
     if folder.config_file.exists() and not resume:
         raise InputError(f"{run} already holds a training; resume it or give another folder")
     if folder.config_file.exists() and folder.config != config:

@@ -1,4 +1,4 @@
-"""A batch in equal parts, on several devices or one after the other, with the gradients and noise of the whole."""
+"""Equal parts of a batch, computed on several devices or in turn, with the gradients and noise of the whole."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
 class Parts:
     """The parts of every batch, and those that this process computes.
 
-    Losses are means over showers, so the mean of the parts' gradients is that of the batch. What a loss takes from
-    a whole batch (batch normalisation, products of two halves) is taken from its part.
+    Losses are means over showers, so the mean of the parts' gradients is that of the batch. Batch statistics (batch
+    normalisation, products of two halves) are those of a part.
 
     Args:
         group: processes that train together.
@@ -37,7 +37,7 @@ class Parts:
                              "choose another [training] batch, accumulate or --devices")  # fmt: skip
 
     def backward(self, loss: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[nn.Parameter]) -> Tensor:
-        """Gradients of a batch's mean loss in `parameters`; the loss."""
+        """Add the gradients of a batch's mean loss to `parameters`, and return the loss."""
         if self.count == 1:
             whole = loss(batch)
             whole.backward()
@@ -51,7 +51,7 @@ class Parts:
                 value = loss(batch[rows]) / self.count
             value.backward()
             total += value.detach()
-        self.group.add_up([total, *(p.grad for p in parameters if p.grad is not None)])
+        self.group.sum_over_processes([total, *(p.grad for p in parameters if p.grad is not None)])
         return total
 
 
@@ -65,8 +65,8 @@ class _NoiseOfPart(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in LIKE and len(args[0]) == self._size:
-            wanted = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
-            return LIKE[func](self._batch, *args[0].shape[1:], **wanted)[self._rows]
+            options = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
+            return LIKE[func](self._batch, *args[0].shape[1:], **options)[self._rows]
         if func in LIKE.values() and args and args[0] == self._size:
             return func(self._batch, *args[1:], **kwargs)[self._rows]
         if func is nn.functional.dropout and (kwargs.get("training") or args[2:3] == (True,)):

@@ -8,13 +8,13 @@ import numpy as np
 from torch import nn
 
 from caloforge.files import read_text
-from caloforge.training.run import RunFolder
+from caloforge.training.run import TrainingFolder
 
 MOST_LINES = 100  # largest number of evaluations in the summary
 Line = dict[str, float]
 
 
-def training_record(folder: RunFolder, model: nn.Module) -> dict[str, Any]:
+def training_record(folder: TrainingFolder, model: nn.Module) -> dict[str, Any]:
     """Parameters, seconds, best steps and losses of a training that has ended, as JSON values.
 
     Args:

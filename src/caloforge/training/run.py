@@ -1,14 +1,8 @@
-"""The run directory of a training, with everything that is needed to rebuild, judge and export the model.
-
-It holds config.toml, detector.toml, domain.json, provenance.json, pace.json (number of steps), checkpoint.pt,
-losses.jsonl, events.out.tfevents.0.caloforge (for TensorBoard), response.json (the unmatched response), and the best
-averaged weights with the fitted transforms: best.pt during the training, model.pt from its end on.
-"""
+"""The directory of a training, with everything that is needed to rebuild, judge and export the model."""
 
 import io
 import json
 import platform
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,86 +21,12 @@ from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 from caloforge.showers.stored import AnyShowers
 from caloforge.training.config import TrainingConfig
+from caloforge.training.paths import TrainingPaths
 from caloforge.training.separation import fingerprint
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """Files of one training."""
-
-    path: Path
-
-    @property
-    def config_file(self) -> Path:
-        """Config with all defaults."""
-        return self.path / "config.toml"
-
-    @property
-    def detector_file(self) -> Path:
-        """The detector."""
-        return self.path / "detector.toml"
-
-    @property
-    def domain_file(self) -> Path:
-        """Particles and ranges of the training incidents."""
-        return self.path / "domain.json"
-
-    @property
-    def provenance_file(self) -> Path:
-        """Versions, seed, number and origin of the showers."""
-        return self.path / "provenance.json"
-
-    @property
-    def checkpoint_file(self) -> Path:
-        """State from which the training resumes."""
-        return self.path / "checkpoint.pt"
-
-    @property
-    def best_file(self) -> Path:
-        """Best averaged weights so far and fitted transforms."""
-        return self.path / "best.pt"
-
-    @property
-    def model_file(self) -> Path:
-        """Best averaged weights and fitted transforms of a training that has ended."""
-        return self.path / "model.pt"
-
-    @property
-    def pace_file(self) -> Path:
-        """Steps of the training, and the device and threads with which it began."""
-        return self.path / "pace.json"
-
-    @property
-    def response_file(self) -> Path:
-        """Unmatched response; null for a model without a response match."""
-        return self.path / "response.json"
-
-    @property
-    def losses_file(self) -> Path:
-        """One JSON line per evaluation."""
-        return self.path / "losses.jsonl"
-
-    @property
-    def events_file(self) -> Path:
-        """Losses, rates and pictures for TensorBoard, which recognises the file by its name."""
-        return self.path / "events.out.tfevents.0.caloforge"
-
-    @property
-    def is_described(self) -> bool:
-        """Whether the files that exist before the first step are written."""
-        return all(file.exists() for file in self.results[:4])
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether there are a checkpoint and the best weights up to it, so that the training can resume."""
-        return self.checkpoint_file.is_file() and (self.best_file.is_file() or self.model_file.is_file())
-
-    @property
-    def results(self) -> tuple[Path, ...]:
-        """All files of a training that has ended; the model is the last."""
-        described = self.config_file, self.detector_file, self.domain_file, self.provenance_file
-        told = self.pace_file, self.losses_file, self.events_file
-        return (*described, *told, self.checkpoint_file, self.response_file, self.model_file)
+class TrainingFolder(TrainingPaths):
+    """Files of one training, and what they hold."""
 
     @cached_property
     def config(self) -> TrainingConfig:
@@ -217,7 +137,7 @@ def check_trained(folder: Path) -> Path:
         InputError: there is no training that has ended.
     """
     for place in (folder / "training", folder):
-        if RunFolder(place).model_file.is_file():
+        if TrainingFolder(place).model_file.is_file():
             return place
     raise InputError(f"{folder} is not a run directory with a finished training; train it first")
 
@@ -228,7 +148,7 @@ def load_model(run: Path) -> Model:
     Raises:
         InputError: the folder is not that of a training, or it is damaged.
     """
-    folder = RunFolder(run)
+    folder = TrainingFolder(run)
     model = build(folder.config.model, folder.detector, folder.domain)
     try:
         model.load_state_dict(load_state(folder.model_file))

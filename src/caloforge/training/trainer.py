@@ -20,19 +20,19 @@ from caloforge.training.adapt import begin_from
 from caloforge.training.batches import batches_of
 from caloforge.training.board import Board
 from caloforge.training.config import TrainingConfig
-from caloforge.training.devices import ALONE, Group
+from caloforge.training.devices import SINGLE, Group
 from caloforge.training.distill import distillation
 from caloforge.training.pace import SHARE, Pace, timed
 from caloforge.training.parts import Parts
 from caloforge.training.picking import WHOLE, Picker, Scorer, parts_of, separability
 from caloforge.training.progress import steps
 from caloforge.training.response import unmatched_response
-from caloforge.training.run import RunFolder, save_state
+from caloforge.training.run import TrainingFolder, save_state
 from caloforge.training.seeding import seeded
 from caloforge.training.summary import TrainingSummary
 
 Listener = Callable[[Mapping[str, float]], None]
-"""It is told step, seconds, loss and held-out figures of an evaluation."""
+"""Function that gets the line of losses.jsonl (step, seconds, loss, held-out losses) of an evaluation."""
 
 HELD_OUT = 2000  # largest number of validation showers per evaluation
 
@@ -45,9 +45,9 @@ class Trainer:
         config: TrainingConfig,
         training: AnyShowers,
         selection: Showers,
-        folder: RunFolder,
+        folder: TrainingFolder,
         scorer: Scorer | None = None,
-        group: Group = ALONE,
+        group: Group = SINGLE,
         listener: Listener | None = None,
     ) -> None:
         self.folder = folder
@@ -64,8 +64,8 @@ class Trainer:
         self.model = model.to(self.device)
         self.distillation = distillation(config, self.model)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        taught = self.distillation.optimiser_steps(self.model) if self.distillation else None
-        self.optimiser_steps = taught or self.model.optimiser_steps()
+        distilled = self.distillation.optimiser_steps(self.model) if self.distillation else None
+        self.optimiser_steps = distilled or self.model.optimiser_steps()
         self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
         self.selection, self.scorer, self.listener = selection[:HELD_OUT], scorer, listener
         self.held_out = Batch.of(self.selection).to(self.device)
@@ -98,28 +98,28 @@ class Trainer:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
         self.pace = self._agreed_pace()
-        if self.group.leads:
+        if self.group.is_leader:
             self.board = Board(self.folder, self.selection, self.step, self.schedule.seed)
-        with steps(self.pace.steps, quiet=quiet or not self.group.leads) as show:
+        with steps(self.pace.steps, quiet=quiet or not self.group.is_leader) as show:
             show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
                 loss = self._train_step()
                 self.seconds = before + time.monotonic() - started
                 show(self.step, {"loss": loss})
-                if self.group.leads and (self.step % self.schedule.evaluate_every == 0 or self._done()):
+                if self.group.is_leader and (self.step % self.schedule.evaluate_every == 0 or self._done()):
                     self._evaluate(loss)
                     show(self.step, self.losses[-1])
-        if self.group.leads:
+        if self.group.is_leader:
             self._finish()
         return TrainingSummary(self.step, time.monotonic() - started, dict(self.picker.best))
 
     def _agreed_pace(self) -> Pace:
         """The pace, measured by all processes and decided by the leader."""
         file = self.folder.pace_file
-        measure = self.group.agree(int(bool(self.schedule.minutes) and not file.exists()))
+        measure = self.group.broadcast(int(bool(self.schedule.minutes) and not file.exists()))
         seconds = self._seconds_per_step() if measure else 0.0
-        pace = Pace.of(self.schedule, self.device, file, lambda: seconds) if self.group.leads else None
-        agreed = self.group.agree(pace.steps if pace else 0)
+        pace = Pace.of(self.schedule, self.device, file, lambda: seconds) if self.group.is_leader else None
+        agreed = self.group.broadcast(pace.steps if pace else 0)
         return pace or Pace(agreed, None, torch.get_num_threads(), self.device.type)
 
     def _finish(self) -> None:
@@ -253,7 +253,7 @@ class Trainer:
         """
         try:
             self._load(state)
-            if self.group.leads:
+            if self.group.is_leader:
                 self.picker.restore(state["best"], self.folder.model_file)
         except (RuntimeError, AttributeError) as error:
             raise InputError(f"{self.folder.checkpoint_file} does not fit this version of the model; train in another "

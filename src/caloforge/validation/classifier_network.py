@@ -137,11 +137,6 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return nn.functional.binary_cross_entropy_with_logits(output, target)
 
 
-def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error."""
-    return nn.functional.mse_loss(output, target)
-
-
 def smooth_error(output: Tensor, target: Tensor) -> Tensor:
     """Huber's loss, which a few showers with large leakage do not dominate."""
     return nn.functional.huber_loss(output, target)

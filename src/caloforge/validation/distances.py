@@ -11,7 +11,6 @@ from caloforge.validation.table import Table, bin_edges
 
 GRID = 400  # bins in which errors of Wasserstein distances are computed
 ENERGY_BINS = 5
-MANY_COLUMNS = 120
 Metrics = dict[str, Any]
 
 

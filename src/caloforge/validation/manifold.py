@@ -16,8 +16,8 @@ Points = NDArray[np.float32]
 Indices = NDArray[np.int64]
 NEIGHBOURS = 5
 PUBLISHED_EMPTY = 0.1  # MeV; CaloChallenge's value for empty cells, above the threshold of its data sets 2 and 3
-HONEST = 0.01  # share of held-out showers that the memorisation test calls copies
-MOST_TURNS = 8  # enough for all symmetries of square cells; rings can have a hundred
+COPY_QUANTILE = 0.01  # share of held-out showers that the memorisation test calls copies
+MOST_OPERATIONS = 8  # enough for all symmetries of square cells; rings can have a hundred
 BLOCK_BYTES = 2**26
 Metrics = dict[str, Any]
 
@@ -99,18 +99,20 @@ def memorisation(training: Showers, held_out: Showers, generated: Showers, recip
         is left.
     """
     n = min(len(generated), len(held_out), recipe.largest or len(generated))
-    turns = symmetries(training.detector)
+    operations = symmetries(training.detector)
     points, ours, theirs = (_of_two_cells(shape(s)) for s in (training, generated[:n], held_out[:n]))
     if min(len(points), len(ours), len(theirs)) < 2:
         return None
-    from_generated, from_held_out = (turned_distances(x, points, turns, 2) for x in (ours, theirs))
+    from_generated, from_held_out = (symmetry_distances(x, points, operations, 2) for x in (ours, theirs))
     ratios = [_ratio(found) for found in (from_generated, from_held_out)]
-    limit = np.quantile(ratios[1], HONEST)
+    limit = np.quantile(ratios[1], COPY_QUANTILE)
     share = float((ratios[0] < limit).mean())
-    back = [turned_distances(points[:n], x, turns, 1)[:, 0] for x in (ours, theirs)]
+    back = [symmetry_distances(points[:n], x, operations, 1)[:, 0] for x in (ours, theirs)]
     return {
-        "copied": (share - HONEST) / (1 - HONEST),
-        "copied_error": float(np.sqrt(max(share * (1 - share), HONEST) / len(ours) + HONEST / len(theirs))),
+        "copied": (share - COPY_QUANTILE) / (1 - COPY_QUANTILE),
+        "copied_error": float(
+            np.sqrt(max(share * (1 - share), COPY_QUANTILE) / len(ours) + COPY_QUANTILE / len(theirs))
+        ),
         "to_training": {"generated": _median(from_generated[:, 0]), "held_out": _median(from_held_out[:, 0])},
         "from_training": {"generated": _median(back[0]), "held_out": _median(back[1])},
         "n": len(ours),
@@ -124,37 +126,37 @@ def _of_two_cells(points: Points) -> Points:
     return kept
 
 
-def turned_distances(a: Points, b: Points, turns: Indices, k: int) -> Points:
-    """Distances (N, k) from each shower of `a` to its k nearest of `b`, minimal over permutations (n_turns, n_cells).
+def symmetry_distances(a: Points, b: Points, operations: Indices, k: int) -> Points:
+    """Distances (N, k) from each shower of `a` to its k nearest of `b`, minimal over permutations of the cells.
 
-    All showers of `b` are turned to a standard orientation: the one with the largest projection on a fixed random
-    direction. A shower of `a` is tried in the eight orientations with the largest projections. Equal showers have equal
-    orientations.
+    `operations` (n_operations, n_cells) holds the permutations. Every shower of `b` is brought into a standard
+    orientation: the one with the largest projection on a fixed random direction. A shower of `a` is tried in the eight
+    orientations with the largest projections. Equal showers have equal orientations.
     """
-    a_projected, b_projected = _projections(a, turns), _projections(b, turns)
-    b = _turn(b, turns[np.argmax(b_projected, axis=1)])
-    order = np.argsort(-a_projected, axis=1)[:, :MOST_TURNS]
+    a_projected, b_projected = _projections(a, operations), _projections(b, operations)
+    b = _permuted(b, operations[np.argmax(b_projected, axis=1)])
+    order = np.argsort(-a_projected, axis=1)[:, :MOST_OPERATIONS]
     norm = (b**2).sum(axis=1)
     step = max(1, BLOCK_BYTES // (4 * max(b.shape)))
     found = []
     for start in range(0, len(a), step):
         rows = slice(start, start + step)
-        product = reduce(np.maximum, (_turn(a[rows], turns[turn]) @ b.T for turn in order[rows].T))
+        product = reduce(np.maximum, (_permuted(a[rows], operations[best]) @ b.T for best in order[rows].T))
         squared = (a[rows] ** 2).sum(axis=1)[:, None] + norm - 2 * product
         found.append(np.sort(np.partition(squared, k - 1, axis=1)[:, :k], axis=1))
     nearest: Points = np.sqrt(np.concatenate(found).clip(min=0))
     return nearest
 
 
-def _projections(points: Points, turns: Indices) -> Points:
-    """Projections (N, n_turns) of points, after each turn, on one random direction."""
-    towards = np.zeros((points.shape[1], len(turns)), np.float32)
+def _projections(points: Points, operations: Indices) -> Points:
+    """Projections (N, n_operations) of points, after each symmetry operation, on one random direction."""
+    towards = np.zeros((points.shape[1], len(operations)), np.float32)
     direction = np.random.default_rng(0).standard_normal((points.shape[1], 1))
-    towards[turns.T, np.arange(len(turns))] = direction
+    towards[operations.T, np.arange(len(operations))] = direction
     return points @ towards
 
 
-def _turn(points: Points, permutations: Indices) -> Points:
+def _permuted(points: Points, permutations: Indices) -> Points:
     return np.take_along_axis(points, permutations, axis=1)
 
 

@@ -2,3 +2,4 @@
 
 METRICS = "metrics.json"
 REPORT = "report.html"
+PDF = "report.pdf"

@@ -52,7 +52,7 @@ def _in_chunks(energies: Energies, shapes: Callable[[Floats], dict[str, Floats]]
 
 
 def _pads(cells: Floats, eta_axis: int) -> dict[str, Floats]:
-    window = _around_hottest(cells if eta_axis == 0 else cells.swapaxes(1, 2))
+    window = _windows_on_hottest_cells(cells if eta_axis == 0 else cells.swapaxes(1, 2))
     e37, e77 = window[:, 2:5].sum(axis=(1, 2)), window.sum(axis=(1, 2))
     e33 = window[:, 2:5, 2:5].sum(axis=(1, 2))
     along = window[:, 2:5, 1:6].sum(axis=2)
@@ -76,7 +76,7 @@ def _strips(cells: Floats, eta_axis: int) -> dict[str, Floats]:
     }
 
 
-def _around_hottest(cells: Floats) -> Floats:
+def _windows_on_hottest_cells(cells: Floats) -> Floats:
     """Windows (N, 7, 7) around each shower's hottest cell; cells outside the layer have no energy."""
     n, _, width = cells.shape
     hottest = cells.reshape(n, -1).argmax(axis=1)

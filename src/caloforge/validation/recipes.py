@@ -20,7 +20,7 @@ class Recipe:
         weight_decay: decoupled weight decay.
         calibrated: whether the AUC is taken after isotonic calibration on the selection split.
         as_published: CaloChallenge's inputs and samplings (cells of `low_normed` not thresholded, empty cells 0.1 MeV).
-        inputs: whose definition the views `low` and `low_normed` follow.
+        inputs: benchmark whose definition the views `low` and `low_normed` follow.
         bootstraps: bootstrap resamplings for the errors of observables.
         largest: largest number of showers per side for nearest neighbours; None for all.
         learn: showers per class on which a classifier is trained; by default 60 %.

@@ -1,5 +1,6 @@
 """Preparation of samples: check them, split the reference, and cut all to equal size."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,7 @@ def prepare(
     return _cut(first, others, split)
 
 
-def check_apart(reference: Showers, others: dict[str, Showers | None]) -> None:
+def check_apart(reference: Showers, others: Mapping[str, Showers | None]) -> None:
     """Reject a reference that shares showers with the floor or the training sample.
 
     Raises:
@@ -96,11 +97,11 @@ def check_unseen(reference: Showers, candidates: dict[str, Showers]) -> None:
         InputError: the message names the candidate, the number of showers, and the seed or the file.
     """
     for name, showers in candidates.items():
-        if seen := learned_from(showers.provenance, reference):
+        if learned := learned_from(showers.provenance, reference):
             order, file = (reference.provenance.get(key, {}) for key in ("order", SOURCE_FILE))
             known = f"(seed {order['seed']}); make a reference with another --seed" if "seed" in order else (
                 f"(of {file.get('file')}); take showers of another file, or a run's showers/test.h5")  # fmt: skip
-            raise InputError(f"'{name}' has learned from {seen} of the {len(reference)} reference showers {known}")
+            raise InputError(f"'{name}' has learned from {learned} of the {len(reference)} reference showers {known}")
 
 
 def unordered(showers: Showers, seed: int) -> Showers:
@@ -237,21 +238,21 @@ def unweight(name: str, reference: Showers, showers: Showers, seed: int) -> Show
     Raises:
         InputError: the showers do not cover the reference's spectrum.
     """
-    wanted, found = reference.incidents.energy, showers.incidents.energy
-    if kolmogorov_smirnov(wanted, found)[1] >= FALSE_ALARM:
+    expected, energy = reference.incidents.energy, showers.incidents.energy
+    if kolmogorov_smirnov(expected, energy)[1] >= FALSE_ALARM:
         return showers
-    edges = np.unique(np.quantile(wanted, np.linspace(0, 1, UNWEIGHTING_BINS + 1)))
+    edges = np.unique(np.quantile(expected, np.linspace(0, 1, UNWEIGHTING_BINS + 1)))
     edges = edges if len(edges) > 1 else np.array([edges[0], edges[0]])
-    ours, theirs = (np.histogram(energies, edges)[0] for energies in (wanted, found))
+    ours, theirs = (np.histogram(values, edges)[0] for values in (expected, energy))
     if (theirs == 0).any():
         low = edges[np.flatnonzero(theirs == 0)[0]]
         raise InputError(f"'{name}' has no showers near {show_energy(low)}, which the reference has")
     ratio = ours / theirs
-    index = np.searchsorted(edges, found, side="right") - 1
-    index[found == edges[-1]] = len(ratio) - 1
+    index = np.searchsorted(edges, energy, side="right") - 1
+    index[energy == edges[-1]] = len(ratio) - 1
     inside = (index >= 0) & (index < len(ratio))
     accept = np.where(inside, (ratio / ratio.max())[index.clip(0, len(ratio) - 1)], 0)
-    return showers[np.random.default_rng([seed, *name.encode()]).random(len(found)) < accept]
+    return showers[np.random.default_rng([seed, *name.encode()]).random(len(energy)) < accept]
 
 
 def _cut(reference: Showers, others: dict[str, Showers], split: bool) -> Samples:

@@ -11,7 +11,6 @@ from caloforge.validation.judges.schema import Headline, Member, Where
 from caloforge.validation.schema_base import Closed, Number
 
 SCHEMA = "caloforge-metrics-1"
-Counts = dict[str, Any]
 
 
 class Observable(Closed):

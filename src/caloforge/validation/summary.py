@@ -12,7 +12,6 @@ Metrics = dict[str, Any]
 Verdict = Literal["floor", "good", "near", "far", "plain"]
 Compared = Literal["ideal", "above", "floor", "below floor"]
 NEAR, FAR = 3.0, 0.15  # limits: in standard errors; in AUC
-CERTAIN = 5.0  # limit in standard errors
 
 
 @dataclass(frozen=True)

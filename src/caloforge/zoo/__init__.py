@@ -1,6 +1,6 @@
-"""Trained models that come with the package: NAME.onnx, and NAME.toml with what was measured of it.
+"""Trained models that come with the package: NAME.onnx, and NAME.toml with its measurements.
 
-To add one, put the two files here.
+A new model is these two files in this folder.
 """
 
 from functools import cache
@@ -22,10 +22,10 @@ class Judged(Strict):
     """Area under the curve of a judge, which tells a model's showers from Geant4's, and Geant4's from each other.
 
     Attributes:
-        by: the judge: "headline", or another by name.
-        auc, error: of the model; floor, floor_error: of Geant4 against Geant4.
-        showers: per side.
-        against: what the reference is.
+        by: name of the judge; "headline" for the strongest.
+        auc, error: area for the model, and its error; floor, floor_error: the same for Geant4 against Geant4.
+        showers: number of showers per side.
+        against: description of the reference.
     """
 
     by: str
@@ -41,8 +41,8 @@ class Time(Strict):
     """Time per shower [ms] on one thread, at batch 1 and 100.
 
     Attributes:
-        energy: of the incidents.
-        cpu: where it was measured.
+        energy: energy of the incidents.
+        cpu: processor of the measurement.
     """
 
     batch_1: Positive
@@ -52,13 +52,13 @@ class Time(Strict):
 
 
 class Row(Strict):
-    """What was measured of a model, and how to make it again.
+    """Measurements of a model, and the command that makes it again.
 
     Attributes:
-        about: in a few words.
-        command: makes it.
-        judged: by which judges; the headline first, where it was measured.
-        limits: what it does wrong or does not know.
+        about: description in a few words.
+        command: command that makes the model.
+        judged: results of judges; the headline comes first if it was measured.
+        limits: known errors and gaps of the model.
     """
 
     about: str
@@ -69,7 +69,7 @@ class Row(Strict):
 
     @property
     def headline(self) -> Judged | None:
-        """The headline figure; None where it was not measured."""
+        """The headline figure; None if it was not measured."""
         return next((one for one in self.judged if one.by == "headline"), None)
 
 
@@ -91,7 +91,7 @@ def path_of(name: str) -> Path:
 
 
 def row_of(name: str) -> Row:
-    """What was measured of a model.
+    """Measurements of a model.
 
     Raises:
         InputError: unknown name.

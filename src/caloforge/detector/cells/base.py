@@ -50,9 +50,9 @@ class Operation:
     permutation: Callable[[], Indices]
 
     def keeps(self, field: tuple[float, float, float]) -> bool:
-        """Whether a magnetic field is invariant: it turns with space, and mirrors change its sign."""
-        turned = np.append(self.matrix @ field[:2], field[2]) * np.linalg.det(self.matrix)
-        return bool(np.allclose(turned, field, rtol=0, atol=1e-9))
+        """Whether a magnetic field is invariant: rotations rotate it, and mirrors also change its sign."""
+        rotated = np.append(self.matrix @ field[:2], field[2]) * np.linalg.det(self.matrix)
+        return bool(np.allclose(rotated, field, rtol=0, atol=1e-9))
 
 
 class Grid(Strict, ABC):
@@ -131,7 +131,7 @@ class Grid(Strict, ABC):
 
     @property
     def pitch(self) -> tuple[float, float] | None:
-        """Size of the cells in x and y [mm] where they are equal rectangles, else None."""
+        """Size of the cells in x and y [mm]; None unless they are equal rectangles."""
         return None
 
     @abstractmethod
@@ -160,7 +160,7 @@ class Grid(Strict, ABC):
 
     @property
     def sectors(self) -> Floats | None:
-        """Inner and outer radius [mm], first and last angle [rad] of the cells (n, 4) where they are parts of rings."""
+        """Inner and outer radius [mm], first and last angle [rad] of cells (n, 4) that are parts of rings; or None."""
         return None
 
     @abstractmethod
@@ -169,11 +169,11 @@ class Grid(Strict, ABC):
 
     @abstractmethod
     def symmetries(self) -> list[Operation]:
-        """Turns and mirrors about the axis that map cells onto cells, the identity first."""
+        """Rotations and mirrors about the axis that map cells onto cells, the identity first."""
 
     @abstractmethod
     def neighbours(self) -> Indices:
-        """Cells that share a wall with each cell (n, k), -1 where there is none: before and after along each axis."""
+        """Cells that share a wall with each cell (n, k), before and after along each axis; -1 for none."""
 
     @abstractmethod
     def rim(self) -> Bools:
@@ -215,6 +215,6 @@ def fractions(distance: Floats, way: Floats) -> Floats:
 
 
 def adjacent(shape: tuple[int, int]) -> list[Indices]:
-    """Cells before and after along both axes of an array, four arrays of its shape; -1 where there is none."""
+    """Cells before and after along both axes of an array, four arrays of its shape; -1 for none."""
     padded = np.pad(np.arange(math.prod(shape)).reshape(shape), 1, constant_values=-1)
     return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]

@@ -30,7 +30,7 @@ class CartesianCells(Grid):
     Attributes:
         n: cells in x and y.
         size: cell size in x and y [mm].
-        grid: cells of the fixed, larger grid that a window of `n` cells moves on; `n` where there is no window.
+        grid: cells of the fixed, larger grid that a window of `n` cells moves on; `n` for cells without a window.
     """
 
     kind: Literal["cartesian"]
@@ -117,7 +117,7 @@ class CartesianCells(Grid):
         return [np.array([(v, y[0]), (v, y[-1])]) for v in x] + [np.array([(x[0], v), (x[-1], v)]) for v in y]
 
     def symmetries(self) -> list[Operation]:
-        """Reflections in x and y, and the swap of x and y where the grid is square."""
+        """Reflections in x and y, and the swap of x and y if the grid is square."""
         square = self.n[0] == self.n[1] and self.size[0] == self.size[1]
         swaps = (False, True) if square else (False,)
         return [self._flip(x, y, swap) for swap, x, y in itertools.product(swaps, (1, -1), (1, -1))]
@@ -131,7 +131,7 @@ class CartesianCells(Grid):
         return (flipped.T if swap else flipped).ravel()
 
     def neighbours(self) -> Indices:
-        """Cells before and after in x, before and after in y (n, 4); -1 where there is none."""
+        """Cells before and after in x, before and after in y (n, 4); -1 for none."""
         return np.stack([column.ravel() for column in adjacent(self.n)], axis=1)
 
     def rim(self) -> Bools:

@@ -21,7 +21,7 @@ from caloforge.detector.cells.base import (
     adjacent,
     fractions,
 )
-from caloforge.detector.cells.division import TURN, Ring, Rings, Slices
+from caloforge.detector.cells.division import FULL_CIRCLE, Ring, Rings, Slices
 from caloforge.units import Length
 
 CHORD = 0.2  # rad: arcs are drawn as chords of about this angle
@@ -152,9 +152,9 @@ class CylindricalCells(Grid):
 
     def symmetries(self) -> list[Operation]:
         """Rotations by the angle of a cell, and reflections."""
-        return [self._turn(k, mirror) for mirror, k in itertools.product((1, -1), range(self.n[0]))]
+        return [self._rotation(k, mirror) for mirror, k in itertools.product((1, -1), range(self.n[0]))]
 
-    def _turn(self, k: int, mirror: int) -> Operation:
+    def _rotation(self, k: int, mirror: int) -> Operation:
         c, s = math.cos(2 * math.pi * k / self.n[0]), math.sin(2 * math.pi * k / self.n[0])
         matrix = np.array([[c, -s], [s, c]]) @ np.diag([1.0, mirror])
         return Operation((Fraction(k, self.n[0]), mirror), matrix, partial(self._permute, k, mirror))
@@ -163,7 +163,7 @@ class CylindricalCells(Grid):
         return np.roll(np.arange(self.n_cells).reshape(self.n)[::mirror], k, axis=0).ravel()
 
     def neighbours(self) -> Indices:
-        """Cells before and after in phi, before and after in r (n, 4); -1 where there is none.
+        """Cells before and after in phi, before and after in r (n, 4); -1 for none.
 
         Rings are periodic. In a ring of two cells, each has the other as neighbour once; an uncut ring has none.
         """
@@ -200,5 +200,5 @@ class CylindricalCells(Grid):
 
     def cuts(self) -> tuple[Slices, Rings]:
         """Sectors in phi, then rings."""
-        edges, angle = self.edges[1].tolist(), TURN / self.n[0]
+        edges, angle = self.edges[1].tolist(), FULL_CIRCLE / self.n[0]
         return Slices("phi", self.n[0], angle, Ring(edges[0], edges[-1], angle)), Rings(tuple(edges))

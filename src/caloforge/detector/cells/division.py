@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-TURN = 2 * math.pi
+FULL_CIRCLE = 2 * math.pi
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Ring:
 
     inner: float
     outer: float
-    angle: float = TURN
+    angle: float = FULL_CIRCLE
 
 
 Face = Rectangle | Ring

@@ -28,15 +28,15 @@ class MeshFrame(Frame):
 
 def frames_along(theta: Floats, phi: Floats) -> Floats:
     """Axes (N, 3, 3) of the shower frame, in columns: z turned into the direction by the shortest rotation."""
-    turn, swing = _about_z(phi), np.zeros((len(theta), 3, 3))
-    swing[:, 0, 0] = swing[:, 2, 2] = np.cos(theta)
-    swing[:, 0, 2], swing[:, 2, 0], swing[:, 1, 1] = np.sin(theta), -np.sin(theta), 1
-    axes: Floats = turn @ swing @ turn.transpose(0, 2, 1)
+    azimuthal, polar = _about_z(phi), np.zeros((len(theta), 3, 3))
+    polar[:, 0, 0] = polar[:, 2, 2] = np.cos(theta)
+    polar[:, 0, 2], polar[:, 2, 0], polar[:, 1, 1] = np.sin(theta), -np.sin(theta), 1
+    axes: Floats = azimuthal @ polar @ azimuthal.transpose(0, 2, 1)
     return axes
 
 
 def _about_z(phi: Floats) -> Floats:
-    turn = np.zeros((len(phi), 3, 3))
-    turn[:, 0, 0] = turn[:, 1, 1] = np.cos(phi)
-    turn[:, 1, 0], turn[:, 0, 1], turn[:, 2, 2] = np.sin(phi), -np.sin(phi), 1
-    return turn
+    rotation = np.zeros((len(phi), 3, 3))
+    rotation[:, 0, 0] = rotation[:, 1, 1] = np.cos(phi)
+    rotation[:, 1, 0], rotation[:, 0, 1], rotation[:, 2, 2] = np.sin(phi), -np.sin(phi), 1
+    return rotation

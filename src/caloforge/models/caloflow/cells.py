@@ -27,9 +27,9 @@ class CellScores(nn.Module):
         scores: Tensor = self.hits(cells, torch.rand_like(cells))
         return scores
 
-    def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
+    def distribute(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Thresholded cells (N, n_cells) [MeV] of scores; they sum to the layers (N, n_layers) [MeV]."""
-        return self.hits.share_out(scores, layers)
+        return self.hits.distribute(scores, layers)
 
 
 class CellLogits(nn.Module):

@@ -85,8 +85,8 @@ class CaloFlow(Model):
         features = self.cell_flow.inverse(for_cells, torch.cat([conditions, drawn], 1))
         layers = self.layers.inverse(drawn, incidents["energy"])
         if isinstance(self.cells, CellScores):
-            return self.cells.share_out(features, layers)
-        return self.layers.share_out(self.cells.weights(features), layers, self._cut)
+            return self.cells.distribute(features, layers)
+        return self.layers.distribute(self.cells.weights(features), layers, self._cut)
 
     @property
     def _cut(self) -> float:

@@ -73,7 +73,7 @@ class LayersThenCells(Model):
         drawn = conditions[:, self.conditions.size : self.conditions.size + self.sizes[0]]
         layers = self.shares.inverse(drawn, incidents["energy"])
         layers = torch.where(layers >= self.floors, layers, 0.0)
-        return self.hits.share_out(scores, layers)
+        return self.hits.distribute(scores, layers)
 
     def _split(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         for_layers, for_cells = noise.split([sum(self.sizes), self.detector.n_cells], 1)

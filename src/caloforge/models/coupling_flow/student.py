@@ -41,9 +41,10 @@ class PairNetwork(nn.Module):
         self.first = nn.Linear(n + conditions, config.hidden)
         self.blocks = nn.Sequential(*[_Residual(config.hidden) for _ in range(config.blocks)])
         self.last = nn.Linear(config.hidden, 2 * n)
-        cells = torch.arange(n)
-        around = layout(detector).around if config.local else None
-        self.local = None if around is None else LocalNetwork(around, cells, cells, config.local, config.hidden, 2)
+        self.local = None
+        if config.local:
+            cells, neighbours = torch.arange(n), layout(detector).neighbours
+            self.local = LocalNetwork(neighbours, cells, cells, config.local, config.hidden, 2)
         with torch.no_grad():
             for parameter in self.last.parameters():
                 parameter.mul_(0.1)

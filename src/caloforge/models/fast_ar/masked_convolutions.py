@@ -40,9 +40,9 @@ class BlockedConvolution(nn.Module):
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs for the new layers x (N, Z, ...), and the last `reach` layers, which the next call needs."""
-        seen = torch.cat([past, x], 1)
-        y: Tensor = self.across(torch.cat([seen[:, : x.shape[1]], x], 4))
-        return y, seen[:, x.shape[1] :].contiguous()
+        history = torch.cat([past, x], 1)
+        y: Tensor = self.across(torch.cat([history[:, : x.shape[1]], x], 4))
+        return y, history[:, x.shape[1] :].contiguous()
 
 
 class Mix(nn.Module):

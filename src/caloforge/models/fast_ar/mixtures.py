@@ -91,7 +91,7 @@ class LogisticMixture:
         return counts
 
     def _excess(self, value: Tensor, odds: Tensor) -> Tensor:
-        """Log odds of the mixture at a value, minus the wanted log odds."""
+        """Log odds of the mixture at a value, minus the target log odds."""
         distance = (value[:, :, None] - self.centre) * torch.exp(-self.log_scale)
         below, above = ((self.shares * logistic(side * distance)).sum(2).clamp(min=LEAST_TAIL) for side in (1, -1))
         return below.log() - above.log() - odds.log()

@@ -21,7 +21,7 @@ from caloforge.models.fast_ar.cell_scale import CellScale, Scale
 from caloforge.models.fast_ar.config import FastArConfig
 from caloforge.models.fast_ar.masked_convolutions import BlockedNetwork, State
 from caloforge.models.fast_ar.mixtures import LogisticMixture
-from caloforge.models.fast_ar.tilt import moments, tilted, wanted
+from caloforge.models.fast_ar.tilt import moments, target_means, tilted
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.matched import ResponseMatched
 from caloforge.models.parts.hit_cells import empty_weights
@@ -252,7 +252,7 @@ class FastArModel(ResponseMatched):
     def _numbers(self, drawn: Tensor, layers: Tensor, **incidents: Tensor) -> LayerNumbers:
         depth, energy = self.shape[0], incidents["energy"]
         shapes = drawn[:, depth:].unflatten(1, (depth, self.shapes.per_layer))
-        means = wanted(self.shapes.inverse(drawn[:, depth:])[:, :, 1:] / self.half_width)
+        means = target_means(self.shapes.inverse(drawn[:, depth:])[:, :, 1:] / self.half_width)
         share = ((layers / energy).log() - self.layer_scale[0]) / self.layer_scale[1]
         conditions = self.conditions(**incidents)[:, None].expand(-1, depth, -1)
         which = torch.eye(depth, device=drawn.device).expand(drawn.shape[0], -1, -1)

@@ -14,7 +14,7 @@ def moments(places: Tensor) -> Tensor:
     return torch.cat([places, places.square(), places.norm(dim=1, keepdim=True)], 1)
 
 
-def wanted(shapes: Tensor) -> Tensor:
+def target_means(shapes: Tensor) -> Tensor:
     """Means (..., 5) of the moments in a layer of given shape (..., 5): centre and width in x and y, mean radius."""
     centre, width, radius = shapes.split([2, 2, 1], -1)
     return torch.cat([centre, centre.square() + width.square(), radius], -1)
@@ -30,7 +30,7 @@ def tilted(weights: Tensor, moments: Tensor, means: Tensor) -> Tensor:
     Args:
         weights: weights of the cells (N, Z, cells), above zero in at least one cell of each layer.
         moments: moments of the cells (cells, K).
-        means: wanted means of the moments (N, Z, K).
+        means: target means of the moments (N, Z, K).
     """
     field = torch.zeros_like(weights)
     shares = weights / weights.sum(2, keepdim=True)

@@ -25,7 +25,7 @@ class Coupling(nn.Module):
         hidden, depth: width and number of the hidden layers.
         bins: bins of the splines.
         local: width of the network that sees the features around each feature; 0 for none.
-        around: indices of the features around each feature (D, K), for that network.
+        neighbours: indices of the features around each feature (D, K), for that network.
         edges: whether the score of the threshold of each moved feature shifts before the spline (`move_edge`).
     """
 
@@ -33,7 +33,7 @@ class Coupling(nn.Module):
 
     def __init__(
         self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
-        around: Tensor | None = None, *, edges: bool = False,
+        neighbours: Tensor | None = None, *, edges: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.shape = (splines.parameters_per_value(bins) + edges, len(moved))
@@ -45,7 +45,7 @@ class Coupling(nn.Module):
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
-        self.local = None if around is None else LocalNetwork(around, kept, moved, local, hidden, self.shape[0])
+        self.local = None if neighbours is None else LocalNetwork(neighbours, kept, moved, local, hidden, self.shape[0])
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
@@ -103,13 +103,21 @@ class CouplingFlow(nn.Module):
             [_random_permutation(size, seed) for seed in range(pairs)] if layout is None else _permutations(splits)
         )
         self.halves = [(len(first), len(second)) for first, second in splits]
+        # "deals" and "returns" are keys of model.pt: the permutations before every second block, and their inverses
         self.register_buffer("deals", torch.stack(permutations))
         self.register_buffer("returns", torch.stack([order.argsort() for order in permutations]))
         self.moves_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
-        around = None if layout is None else layout.around
+        neighbours = None if layout is None else layout.neighbours
         self.blocks = nn.ModuleList(
             Coupling(
-                *_sides(splits[i // 2], first), conditions, hidden, depth, bins, local, around, edges=edges and i < 2
+                *_sides(splits[i // 2], first),
+                conditions,
+                hidden,
+                depth,
+                bins,
+                local,
+                neighbours,
+                edges=edges and i < 2,
             )
             for i, first in enumerate(self.moves_first)
         )

@@ -21,11 +21,12 @@ class Layout(NamedTuple):
     """Neighbourhoods and splits of the cells.
 
     Attributes:
-        around: indices of the cells around each cell (n_cells, K), in a fixed order of directions; `n_cells` for none.
+        neighbours: indices of the cells around each cell (n_cells, K), in a fixed order of directions; `n_cells` for
+            none.
         splits: pairs of index tensors that divide the cells in two; pairs of blocks use them in turn.
     """
 
-    around: Tensor
+    neighbours: Tensor
     splits: tuple[Split, ...]
 
 
@@ -44,8 +45,8 @@ def layout(detector: Detector) -> Layout:
     axes = [np.indices(layer.cells.shape).reshape(2, -1) for layer in detector.layers]
     first, second = np.concatenate(axes, axis=1)
     splits = [_split((first + second) % 2), _split(first % 2), _split(second % 2)]
-    around = np.concatenate([_in_layer(neighbours(detector)), _in_depth(detector)], axis=1)
-    return Layout(torch.from_numpy(around), tuple(s for s in splits if min(map(len, s))))
+    found = np.concatenate([_in_layer(neighbours(detector)), _in_depth(detector)], axis=1)
+    return Layout(torch.from_numpy(found), tuple(s for s in splits if min(map(len, s))))
 
 
 def _split(parity: Indices) -> Split:
@@ -113,9 +114,9 @@ class LocalNetwork(nn.Module):
     def forward(self, kept: Tensor, context: Tensor) -> Tensor:
         """Parameters (N, outputs, moved) from the kept scores (N, kept) and the dense network's hidden values."""
         hit = torch.sigmoid(self.sharpness * (kept - self.levels))
-        seen = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in (kept, hit)], 1)
-        seen = seen.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2).flatten(2)
-        hidden = F.silu(self.first(seen) + self.cells + self.context(context)[:, None])
+        inputs = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in (kept, hit)], 1)
+        inputs = inputs.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2).flatten(2)
+        hidden = F.silu(self.first(inputs) + self.cells + self.context(context)[:, None])
         parameters: Tensor = self.last(F.silu(self.second(hidden)))
         return parameters.transpose(1, 2)
 

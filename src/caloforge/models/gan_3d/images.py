@@ -62,7 +62,7 @@ class RectifiedCells(nn.Module):
         mean, square = (pooled / members.clamp(min=1))[:, symmetry_classes]
         return mean, square
 
-    def seen(self, batch: Batch) -> Tensor:
+    def thresholded(self, batch: Batch) -> Tensor:
         """Thresholded cells (N, n_cells) [MeV]."""
         return torch.where(batch.cells >= self.threshold, batch.cells, 0.0)
 
@@ -70,7 +70,7 @@ class RectifiedCells(nn.Module):
         """Heights (N, n_cells) of showers: powers of the cells over their scale, as `forward` gives for fields."""
         energy = batch.incidents["energy"]
         scale = self._scale(energy)
-        return torch.where(scale > 0, (self.seen(batch) / energy) ** self.power / scale.clamp(min=LEAST), 0.0)
+        return torch.where(scale > 0, (self.thresholded(batch) / energy) ** self.power / scale.clamp(min=LEAST), 0.0)
 
     def _scale(self, energy: Tensor) -> Tensor:
         return self.scale * torch.exp(self.slope * (energy / self.middle).log())
@@ -78,8 +78,8 @@ class RectifiedCells(nn.Module):
     def forward(self, field: Tensor, energy: Tensor) -> Tensor:
         """Heights (N, n_cells) of fields (N, n_cells), zero for cells below the threshold."""
         heights = functional.relu(self.offset + field)
-        seen = self.powers(heights, energy) >= (self.threshold / energy) ** self.power
-        return torch.where(seen, heights, 0.0)
+        above = self.powers(heights, energy) >= (self.threshold / energy) ** self.power
+        return torch.where(above, heights, 0.0)
 
     def powers(self, heights: Tensor, energy: Tensor) -> Tensor:
         """(energy / incident energy) ** power (N, n_cells) of heights (N, n_cells)."""

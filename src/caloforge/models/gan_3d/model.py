@@ -106,12 +106,12 @@ class Gan3DModel(ResponseMatched):
         """The generator's loss: cross entropy of the verdict, errors of reconstructed and total energy, moments."""
         energy = batch.incidents["energy"]
         drawn = self.verdict(self._draw(batch), batch.incidents)
-        seen = self.cells.seen(batch)
-        profiles = self.profiles(seen, energy)
+        cells = self.cells.thresholded(batch)
+        profiles = self.profiles(cells, energy)
         return (
             self.weights.adversarial * cross_entropy(drawn.genuine, torch.ones_like(energy))
             + self.weights.energy * per_cent(drawn.energy, energy)
-            + self.weights.total * per_cent(drawn.total, seen.sum(1, keepdim=True))
+            + self.weights.total * per_cent(drawn.total, cells.sum(1, keepdim=True))
             + self.weights.moments * self.profiles.mismatch(profiles, drawn.profiles, self._conditions(batch.incidents))
         )
 
@@ -122,9 +122,11 @@ class Gan3DModel(ResponseMatched):
         """
         with torch.no_grad():
             drawn = self._draw(batch)
-        return self._taught(self.cells.heights(batch), batch, 1.0) + self._taught(drawn, batch, 0.0)
+        samples = ((self.cells.heights(batch), 1.0), (drawn, 0.0))
+        real, generated = (self._classification_loss(heights, batch, label) for heights, label in samples)
+        return real + generated
 
-    def _taught(self, heights: Tensor, batch: Batch, label: float) -> Tensor:
+    def _classification_loss(self, heights: Tensor, batch: Batch, label: float) -> Tensor:
         energy = batch.incidents["energy"]
         verdict = self.verdict(heights, batch.incidents)
         flipped = torch.rand_like(energy) < FLIPS
@@ -151,8 +153,8 @@ class Gan3DModel(ResponseMatched):
         """Distance of drawn showers from Geant4's: the physics distance plus the distance of the images."""
         noise = torch.randn(len(batch), self.noise_size, device=batch.cells.device)
         drawn = self.sample(noise, **{name: batch.incidents[name] for name in self.inputs})
-        seen, energy = self.cells.seen(batch), batch.incidents["energy"]
-        return distance_at_energies(seen, drawn, energy, self.detector) + image_cost(seen, drawn, energy, self.grid)
+        cells, energy = self.cells.thresholded(batch), batch.incidents["energy"]
+        return distance_at_energies(cells, drawn, energy, self.detector) + image_cost(cells, drawn, energy, self.grid)
 
     def draw(self, noise: Tensor, **incidents: Tensor) -> tuple[Tensor, ...]:
         """Thresholded cells (N, n_cells) [MeV], before the response match."""

@@ -63,7 +63,7 @@ class HitCells(nn.Module):
         highest = torch.stack([above[:, layer.slice].amax(1) for layer in self.detector.layers], 1)
         return torch.where(above >= highest.index_select(1, self.cell_layer), LEAST_ENERGY, 0.0)
 
-    def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
+    def distribute(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells (N, D) [MeV] of scores (N, D) that sum to the layers (N, n_layers) [MeV], with the hits of the scores.
 
         The energy above the threshold of each hit is scaled, so that no hit is lost and no gap opens above the

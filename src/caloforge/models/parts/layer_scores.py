@@ -53,7 +53,7 @@ class LayerScores(EnergyScale):
         layers = self.shares.layers(self.unscaled(scaled, energy), energy)
         return torch.where(layers >= LEAST_SHARE * layers.sum(1, keepdim=True), layers, 0.0)
 
-    def share_out(self, weights: Tensor, layers: Tensor, cut: float) -> Tensor:
+    def distribute(self, weights: Tensor, layers: Tensor, cut: float) -> Tensor:
         """Cells (N, n_cells) [MeV] proportional to weights (N, n_cells); they sum to the layers (N, n_layers) [MeV].
 
         Cells below the cut [MeV] are empty. Their energy goes to the other cells of the layer, if these are hit.

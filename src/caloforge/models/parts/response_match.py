@@ -12,7 +12,7 @@ from caloforge.showers.domain import Domain
 
 NODES = 8  # ranges of energy with equally many showers each
 KNOTS = 33  # quantiles of each range
-AROUND = 400  # least number of showers in a range, if there are as many
+FEWEST = 400  # least number of showers in a range, if there are as many
 LEAST_GAP = 1e-4  # least distance of the mean places of two ranges, in half ranges of the log energy
 LEAST_RESPONSE = 1e-6  # response of a shower without energy, whose logarithm must exist
 PART = 500  # showers generated at a time
@@ -47,7 +47,7 @@ class ScoresAtEnergies(EnergyScale):
         self.fit_scale(values, energy)
         place, order = self.place(energy)[:, 0].double().sort(stable=True)
         scaled, n = self.scaled(values.double(), energy)[order, 0], len(order)
-        size = min(max(AROUND, n // NODES), n) if place[-1] - place[0] > LEAST_GAP else n
+        size = min(max(FEWEST, n // NODES), n) if place[-1] - place[0] > LEAST_GAP else n
         last = torch.special.ndtri(torch.tensor(1 - 0.5 / (size + 1), dtype=torch.float64))
         scores = last * torch.linspace(-1.0, 1.0, KNOTS, dtype=torch.float64)
         parts = [slice(first, first + size) for first in torch.linspace(0, n - size, NODES).round().int().tolist()]
@@ -55,8 +55,8 @@ class ScoresAtEnergies(EnergyScale):
         nodes = torch.stack([place[part].mean() for part in parts])
         knots = torch.stack([strictly_increasing(torch.quantile(scaled[part], probabilities)) for part in parts])
         self.scores.copy_(scores)
-        self.nodes.copy_(_apart(torch.cat([-torch.ones_like(nodes[:1]), nodes, torch.ones_like(nodes[:1])])))
-        ends = [_straight(nodes[[1, 0]], knots[[1, 0]], -1.0), _straight(nodes[-2:], knots[-2:], 1.0)]
+        self.nodes.copy_(_spaced(torch.cat([-torch.ones_like(nodes[:1]), nodes, torch.ones_like(nodes[:1])])))
+        ends = [_extrapolated(nodes[[1, 0]], knots[[1, 0]], -1.0), _extrapolated(nodes[-2:], knots[-2:], 1.0)]
         self.values.copy_(torch.stack([ends[0], *knots, ends[1]]))
 
     def forward(self, values: Tensor, energy: Tensor) -> Tensor:
@@ -80,13 +80,13 @@ class ScoresAtEnergies(EnergyScale):
         return self.values[0] + share @ torch.diff(self.values, dim=0)
 
 
-def _apart(nodes: Tensor) -> Tensor:
+def _spaced(nodes: Tensor) -> Tensor:
     """Increasing places (K,), at least `LEAST_GAP` apart."""
     steps = torch.diff(nodes).clamp(min=LEAST_GAP)
     return torch.cat([nodes[:1], nodes[:1] + torch.cumsum(steps, 0)])
 
 
-def _straight(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
+def _extrapolated(nodes: Tensor, knots: Tensor, end: float) -> Tensor:
     """Knots (KNOTS,) at an end of the range, extrapolated from the knots (2, KNOTS) of the two nearest nodes.
 
     If all showers have one energy, they are the knots of the nearest node.
@@ -121,26 +121,26 @@ class ScoresOfParticles(nn.Module):
         self.register_buffer("pdgs", torch.tensor(domain.pdgs), persistent=False)
         self.parts = nn.ModuleList(ScoresAtEnergies(domain) for _ in domain.pdgs)
 
-    def _each(self) -> list[ScoresAtEnergies]:
+    def _scores(self) -> list[ScoresAtEnergies]:
         return cast("list[ScoresAtEnergies]", list(self.parts))
 
     def fit(self, values: Tensor, energy: Tensor, pdg: Tensor) -> None:
         """Fit to values (N, 1) at incident energies (N, 1) [MeV] of particles (N, 1); every particle must occur."""
-        for code, part in zip(self.pdgs, self._each(), strict=True):
+        for code, part in zip(self.pdgs, self._scores(), strict=True):
             rows = pdg[:, 0] == code
             part.fit(values[rows], energy[rows])
 
     def forward(self, values: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
         """Scores (N, 1) of values (N, 1)."""
-        return self._chosen([part(values, energy) for part in self._each()], pdg)
+        return self._of_particle([part(values, energy) for part in self._scores()], pdg)
 
     def inverse(self, scores: Tensor, energy: Tensor, pdg: Tensor) -> Tensor:
         """Values (N, 1) of scores (N, 1)."""
-        ends = self._chosen([part.scores[-1].expand_as(scores) for part in self._each()], pdg)
+        ends = self._of_particle([part.scores[-1].expand_as(scores) for part in self._scores()], pdg)
         scores = torch.minimum(torch.maximum(scores, -ends), ends)  # not per particle: the exporter confuses clamps
-        return self._chosen([part.between(scores, energy) for part in self._each()], pdg)
+        return self._of_particle([part.between(scores, energy) for part in self._scores()], pdg)
 
-    def _chosen(self, found: list[Tensor], pdg: Tensor) -> Tensor:
+    def _of_particle(self, found: list[Tensor], pdg: Tensor) -> Tensor:
         """Select the result (N, 1) of each row's particle from the results of all particles."""
         result = found[0]
         for code, other in zip(self.pdgs[1:], found[1:], strict=True):
@@ -171,14 +171,14 @@ class ResponseMatch(nn.Module):
 
     def fit(self, totals: Tensor, incidents: dict[str, Tensor]) -> None:
         """Fit to the total energies (N, 1) [MeV] of training showers, and store some of their incidents."""
-        self.real.fit(_log_response(totals, incidents["energy"]), *self._given(incidents))
+        self.real.fit(_log_response(totals, incidents["energy"]), *self._conditions(incidents))
         mixed = torch.randperm(len(totals), generator=torch.Generator().manual_seed(0))  # files may be in order
         rows = mixed[torch.arange(TYPICAL) % len(totals)]
         for name, typical in self._typical().items():
             typical.copy_(incidents[name][rows])
         self.matched.zero_()
 
-    def _given(self, incidents: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    def _conditions(self, incidents: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Conditions of the response: energies (N, 1) [MeV] and, if there are several, particles (N, 1)."""
         return tuple(incidents[name] for name in ("energy", "pdg") if name in self.names)
 
@@ -196,15 +196,15 @@ class ResponseMatch(nn.Module):
         """
         self.matched.zero_()
         generator = torch.Generator().manual_seed(0)
-        totals, given = [], []
+        totals, conditions = [], []
         with torch.no_grad():
             for first in range(0, self.draws, PART):
                 rows = torch.arange(first, min(first + PART, self.draws)) % TYPICAL
                 incidents = {name: values[rows] for name, values in self._typical().items()}
                 noise = torch.randn(len(rows), noise_size, generator=generator)
                 totals.append(respond(noise.to(self.matched.device), **incidents))
-                given.append(self._given(incidents))
-        known = [torch.cat(column) for column in zip(*given, strict=True)]
+                conditions.append(self._conditions(incidents))
+        known = [torch.cat(column) for column in zip(*conditions, strict=True)]
         response = _log_response(torch.cat(totals), known[0])
         if response.isfinite().all():
             self.drawn.fit(response, *known)
@@ -217,10 +217,10 @@ class ResponseMatch(nn.Module):
             totals: deposited energies (N, 1) [MeV].
             incidents: network inputs of the showers, by name.
         """
-        given = self._given(incidents)
-        drawn = _log_response(totals, given[0])
-        wanted = self.real.inverse(self.drawn(drawn, *given), *given)
-        return (self.matched * (wanted - drawn)).exp()
+        conditions = self._conditions(incidents)
+        drawn = _log_response(totals, conditions[0])
+        target = self.real.inverse(self.drawn(drawn, *conditions), *conditions)
+        return (self.matched * (target - drawn)).exp()
 
 
 def _log_response(totals: Tensor, energy: Tensor) -> Tensor:

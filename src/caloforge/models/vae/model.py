@@ -90,7 +90,7 @@ class VAEModel(ResponseMatched):
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
         """Cells (N, n_cells) [MeV] of layer energies and cell scores."""
         (scores,) = drawn
-        return self.hits.share_out(scores, energies)
+        return self.hits.distribute(scores, energies)
 
 
 def kl_divergence(mean: Tensor, log_width: Tensor) -> Tensor:

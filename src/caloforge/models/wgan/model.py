@@ -75,7 +75,7 @@ class WGANModel(ResponseMatched):
         conditions = self.conditions(**batch.incidents)
         energy = batch.incidents["energy"]
         with torch.no_grad():
-            generated = self.seen(*self._draw(conditions), energy)
+            generated = self.critic_features(*self._draw(conditions), energy)
         real = self._features(self.layers(batch.cells, energy), batch.cells)
         score = partial(self.criticise, conditions=conditions)
         penalty = gradient_penalty(score, real, generated, torch.rand(len(real), 1, device=real.device))
@@ -85,7 +85,7 @@ class WGANModel(ResponseMatched):
         """Loss of the generator: minus the critic's mean verdict, plus the activity regularisation."""
         conditions = self.conditions(**batch.incidents)
         scores, weights = self._draw(conditions)
-        generated = self.seen(scores, weights, batch.incidents["energy"])
+        generated = self.critic_features(scores, weights, batch.incidents["energy"])
         activity = self.config.activity * weights.sum(1).mean()
         return activity - self.criticise(generated, conditions).mean()
 
@@ -103,19 +103,19 @@ class WGANModel(ResponseMatched):
     def cells_of(self, energies: Tensor, drawn: tuple[Tensor, ...], **incidents: Tensor) -> Tensor:  # noqa: ARG002
         """Cells (N, n_cells) [MeV] of layer energies and cell weights."""
         (weights,) = drawn
-        return self.layers.share_out(weights, energies, self.cut)
+        return self.layers.distribute(weights, energies, self.cut)
 
     def generate(self, noise: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Layer scores (N, n_layers) and weights of the cells within their layers (N, n_cells), between 0 and 1."""
         scores, logits = self.generator(torch.cat([noise, conditions], 1)).tensor_split([len(self.detector.layers)], 1)
         return scores, logistic((logits + self.bias).clamp(min=LEAST_LOGIT))
 
-    def criticise(self, seen: Tensor, conditions: Tensor) -> Tensor:
+    def criticise(self, features: Tensor, conditions: Tensor) -> Tensor:
         """The critic's verdict (N,) on the features of showers (N, n_layers + 2 n_cells)."""
-        verdict: Tensor = self.critic(torch.cat([seen, conditions], 1))
+        verdict: Tensor = self.critic(torch.cat([features, conditions], 1))
         return verdict[:, 0]
 
-    def seen(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
+    def critic_features(self, scores: Tensor, weights: Tensor, energy: Tensor) -> Tensor:
         """Features (N, n_layers + 2 n_cells) of generated showers for the critic."""
         layers, own = self.layers.inverse(scores, energy), self.layers.cell_layer
         level = self.layers.sums(weights).detach()  # weights drift towards zero, and gradients of shares hold 1 / sum^2

@@ -11,10 +11,10 @@ from caloforge.errors import InputError, nearest
 from caloforge.showers import hdf5
 from caloforge.showers.container import Showers
 from caloforge.showers.foreign import calochallenge, calogan, clic, edm4hep, native, par04, points, root
-from caloforge.showers.foreign.layout import Layout, Wanted
+from caloforge.showers.foreign.layout import Layout, Request
 from caloforge.showers.table import Table
 
-__all__ = ["LAYOUTS", "Layout", "Table", "Wanted", "detector_of", "find_layout", "opened", "outline", "read",
+__all__ = ["LAYOUTS", "Layout", "Request", "Table", "detector_of", "find_layout", "opened", "outline", "read",
            "written_layout"]  # fmt: skip
 
 # in the order of the comparison with a file's content
@@ -92,7 +92,7 @@ def opened(
     Raises:
         InputError: missing, damaged or unknown file, or one that does not fit detector or particle.
     """
-    wanted = Wanted(detector, particle)
+    request = Request(detector, particle)
     named = None if layout is None else find_layout(layout)
     if not path.is_file():
         raise InputError(f"no such file: {path}")
@@ -103,7 +103,7 @@ def opened(
         if (found.suffix == ".root") != (opener is root.opened):
             kind = "a ROOT" if opener is root.opened else "an HDF5"
             raise InputError(f"{path} is {kind} file, not one of the format '{found.name}'")
-        yield found, found.table(file, path, wanted)
+        yield found, found.table(file, path, request)
 
 
 def _guess(file: Any, path: Path, detector: Detector | None) -> Layout:
@@ -154,7 +154,7 @@ def read(
         detector: the detector, if the file does not name it.
         particle: name of the particle, if the file does not tell it.
         layout: name of the layout; by default it is found by the content.
-        rows: wanted rows.
+        rows: rows to read.
 
     Raises:
         InputError: missing, damaged or unknown file, or one that does not fit detector or particle.

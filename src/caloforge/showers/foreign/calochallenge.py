@@ -9,7 +9,7 @@ import numpy as np
 
 from caloforge.detector import Detector
 from caloforge.showers.container import Showers
-from caloforge.showers.foreign.layout import Layout, Put, Wanted, column, data_set, is_numeric, provenance_of, step_of
+from caloforge.showers.foreign.layout import Layout, Put, Request, column, data_set, is_numeric, provenance_of, step_of
 from caloforge.showers.hdf5 import created
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.table import Table
@@ -23,17 +23,17 @@ def fits(file: Any) -> bool:
     return plain and "detector" not in file.attrs and "schema" not in file.attrs
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
+def table(file: Any, path: Path, request: Request) -> Table:
     """Showers of a file: `showers` (N, n_cells) = E / sampling_fraction and `incident_energies` (N, 1), MeV.
 
     Raises:
         InputError: a file that does not fit the detector.
     """
-    detector = wanted.need_detector(path, NAME)
+    detector = request.need_detector(path, NAME)
     cells = data_set(file, path, "showers", (detector.n_cells,))
     n, fraction = cells.shape[0], detector.readout.sampling_fraction
     energy = column(file, path, "incident_energies", n)
-    incidents = Incidents.make(wanted.pdg(n, detector), energy)
+    incidents = Incidents.make(request.pdg(n, detector), energy)
     return Table(
         detector, incidents, lambda first, last: cells[first:last].reshape(last - first, -1) * fraction,
         provenance_of(path, "CaloChallenge"), step=step_of(cells),

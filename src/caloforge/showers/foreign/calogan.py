@@ -15,7 +15,7 @@ from caloforge.showers.foreign.layout import (
     GEV,
     Layout,
     Put,
-    Wanted,
+    Request,
     column,
     data_set,
     is_numeric,
@@ -34,13 +34,13 @@ def fits(file: Any) -> bool:
     return is_numeric(file, "layer_0", 3) and is_numeric(file, "energy")
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
+def table(file: Any, path: Path, request: Request) -> Table:
     """Showers of a file: `layer_i` (N, n_x, n_y) in MeV, `energy` (N, 1) in GeV; a note tells `overflow`.
 
     Raises:
         InputError: a file that does not fit the detector.
     """
-    detector = wanted.need_detector(path, NAME)
+    detector = request.need_detector(path, NAME)
     layers = [data_set(file, path, f"layer_{i}", layer.cells.shape) for i, layer in enumerate(detector.layers)]
     n = layers[0].shape[0]
     if any(layer.shape[0] != n for layer in layers):
@@ -49,7 +49,7 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     def cells(first: int, last: int) -> NDArray[Any]:
         return np.concatenate([layer[first:last].reshape(last - first, -1) for layer in layers], axis=1)
 
-    incidents = Incidents.make(wanted.pdg(n, detector), GEV * column(file, path, "energy", n))
+    incidents = Incidents.make(request.pdg(n, detector), GEV * column(file, path, "energy", n))
     found = Table(detector, incidents, cells, provenance_of(path, "CaloGAN"), step=step_of(*layers))
     found.notes.extend(_overflow(file, path, n))
     return found

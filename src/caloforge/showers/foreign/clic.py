@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.particles import PDG
-from caloforge.showers.foreign.layout import GEV, Layout, Wanted, column, data_set, is_numeric, provenance_of, step_of
+from caloforge.showers.foreign.layout import GEV, Layout, Request, column, data_set, is_numeric, provenance_of, step_of
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.table import Table
 
@@ -21,7 +21,7 @@ def fits(file: Any) -> bool:
     return is_numeric(file, "ECAL") and (is_numeric(file, "target") or is_numeric(file, "energy"))
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
+def table(file: Any, path: Path, request: Request) -> Table:
     """Showers of a file: `ECAL` (N, x, y, z) in GeV.
 
     Perpendicular showers have `target` (N, 1, 5) with PDG code and energy [GeV] first. Tilted ones have `energy` (N,)
@@ -31,13 +31,13 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     Raises:
         InputError: a file that does not fit the detector.
     """
-    detector = wanted.need_detector(path, NAME)
+    detector = request.need_detector(path, NAME)
     cells = data_set(file, path, "ECAL", _shape(detector))
     n = cells.shape[0]
     pdg, energy = _target(file, path, n) if is_numeric(file, "target") else _columns(file, path, n)
     theta = column(file, path, "theta", n) - np.pi / 2 if is_numeric(file, "theta") else np.zeros(n)
     phi = np.where(theta < 0, np.pi / 2, np.where(theta > 0, -np.pi / 2, 0))
-    incidents = Incidents.make(wanted.pdg(n, detector, pdg), GEV * energy, theta=np.abs(theta), phi=phi)
+    incidents = Incidents.make(request.pdg(n, detector, pdg), GEV * energy, theta=np.abs(theta), phi=phi)
 
     def read(first: int, last: int) -> NDArray[Any]:
         cube = cells[first:last].reshape(last - first, *_shape(detector))
@@ -68,7 +68,7 @@ def _target(file: Any, path: Path, n: int) -> tuple[NDArray[np.int32], NDArray[n
 
 
 def _columns(file: Any, path: Path, n: int) -> tuple[NDArray[np.int32] | None, NDArray[np.float64]]:
-    """PDG codes, if told, and energies [GeV] of tilted showers."""
+    """PDG codes, if present, and energies [GeV] of tilted showers."""
     energy = column(file, path, "energy", n)
     if not is_numeric(file, "pdgID"):
         return None, energy

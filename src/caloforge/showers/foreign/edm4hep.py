@@ -4,8 +4,7 @@ uproot writes flat branches, `CaloHits.energy` and so on, and not the classes th
 branches by name (uproot, RDataFrame) read these files; podio does not.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.extras import ROOT_FILES, check_installed
-from caloforge.files import replacing
 from caloforge.particles import MASSES
 from caloforge.showers.container import Showers
-from caloforge.showers.foreign.layout import GEV, Layout, Put, Wanted, provenance_of
+from caloforge.showers.foreign.layout import GEV, Layout, Put, Request, provenance_of
 from caloforge.showers.foreign.points import Deposits, inner_points
-from caloforge.showers.foreign.root_text import texts_of
+from caloforge.showers.foreign.root import tree_writer
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.table import Table
 
@@ -41,12 +38,12 @@ def _names(tree: Any) -> dict[str, str]:
 def _collections(tree: Any) -> list[str]:
     """Names of the collections of calorimeter hits."""
     names = _names(tree)
-    wanted = ("energy", "position.x", "position.y", "position.z", "cellID")
+    needed = ("energy", "position.x", "position.y", "position.z", "cellID")
     found = [name.removesuffix(".cellID") for name in names if name.endswith(".cellID")]
-    return [one for one in found if all(f"{one}.{part}" in names for part in wanted)]
+    return [one for one in found if all(f"{one}.{part}" in names for part in needed)]
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
+def table(file: Any, path: Path, request: Request) -> Table:
     """Showers of a file: hits of all collections [GeV, mm], put into cells; the first primary is the incident.
 
     The calorimeter's front face is at z = 0 and z points into it.
@@ -56,10 +53,10 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     """
     if not fits(file):
         raise InputError(f"{path} has no tree '{TREE}' with calorimeter hits and {PARTICLES}")
-    detector, tree = wanted.need_detector(path, NAME), file[TREE]
+    detector, tree = request.need_detector(path, NAME), file[TREE]
     collections, names = _collections(tree), _names(tree)
     incidents = _primaries(tree, names, path)
-    incidents = Incidents(wanted.pdg(len(incidents), detector, incidents.pdg), incidents.energy, incidents.theta,
+    incidents = Incidents(request.pdg(len(incidents), detector, incidents.pdg), incidents.energy, incidents.theta,
                           incidents.phi, incidents.position, incidents.shower_id)  # fmt: skip
     deposits = Deposits(detector, path, by_layer=False)
 
@@ -100,12 +97,12 @@ def _primaries(tree: Any, names: dict[str, str], path: Path) -> Incidents:
     pdg = branch("PDG")
     if not awkward.all(awkward.num(pdg, axis=1) > 0):
         raise InputError(f"{path}: an event has no particle in {PARTICLES}")
-    wanted = awkward.local_index(pdg)[:, :1]
+    chosen = awkward.local_index(pdg)[:, :1]
     if f"{PARTICLES}.generatorStatus" in names:
-        wanted = awkward.argmax(branch("generatorStatus") == 1, axis=1, keepdims=True)
+        chosen = awkward.argmax(branch("generatorStatus") == 1, axis=1, keepdims=True)
 
     def first(part: str) -> NDArray[np.float64]:
-        return np.asarray(awkward.to_numpy(branch(part)[wanted][:, 0]), np.float64)
+        return np.asarray(awkward.to_numpy(branch(part)[chosen][:, 0]), np.float64)
 
     momentum = GEV * np.column_stack([first(f"momentum.{axis}") for axis in "xyz"])
     size, mass = np.linalg.norm(momentum, axis=1), GEV * first("mass")
@@ -116,42 +113,28 @@ def _primaries(tree: Any, names: dict[str, str], path: Path) -> Incidents:
     return Incidents.make(first("PDG").astype(np.int32), energy, theta=theta, phi=phi, position=at_face)
 
 
-@contextmanager
-def writer(path: Path, detector: Detector, n: int) -> Iterator[Put]:  # noqa: ARG001
+def writer(path: Path, detector: Detector, n: int) -> AbstractContextManager[Put]:  # noqa: ARG001
     """Write showers with EDM4hep's names; cell numbers are ours.
 
     Raises:
         InputError: uproot is not installed, the folder cannot be written, or cells follow the particle.
     """
-    check_installed(*ROOT_FILES)
-    import awkward
-    import uproot
-
     if detector.readout.frame != "detector":
         raise InputError(f"cells of {detector.name} move with the particle; EDM4hep needs hits at fixed places")
     places = inner_points(detector).astype(np.float32)
-    with replacing(path) as beside, uproot.recreate(beside) as file:
-        texts: dict[str, str] = {}
 
-        def put(showers: Showers) -> None:
-            row, cell = np.nonzero(showers.energies)
-            counts = np.bincount(row, minlength=len(showers))
-            hits = {"cellID": cell.astype(np.uint64), "energy": showers.energies[row, cell] / np.float32(GEV)}
-            hits |= {f"position.{axis}": places[cell, i] for i, axis in enumerate("xyz")}
-            single = np.ones(len(showers), np.int64)
-            branches = {f"{HITS}.{key}": awkward.unflatten(value, counts) for key, value in hits.items()}
-            branches |= {
-                f"{PARTICLES}.{key}": awkward.unflatten(value, single) for key, value in _particle(showers).items()
-            }
-            if TREE not in file:
-                kinds = {key: f"var * {value.type.content.content}" for key, value in branches.items()}
-                file.mktree(TREE, kinds, counter_name=lambda branch: f"n_{branch.replace('.', '_')}")
-            file[TREE].extend(branches)
-            texts.update(texts_of(showers))
+    def branches(showers: Showers) -> dict[str, Any]:
+        import awkward
 
-        yield put
-        for name, text in texts.items():
-            file[name] = text
+        row, cell = np.nonzero(showers.energies)
+        counts, single = np.bincount(row, minlength=len(showers)), np.ones(len(showers), np.int64)
+        hits = {"cellID": cell.astype(np.uint64), "energy": showers.energies[row, cell] / np.float32(GEV)}
+        hits |= {f"position.{axis}": places[cell, i] for i, axis in enumerate("xyz")}
+        lists = {f"{HITS}.{key}": awkward.unflatten(value, counts) for key, value in hits.items()}
+        particle = _particle(showers)
+        return lists | {f"{PARTICLES}.{key}": awkward.unflatten(value, single) for key, value in particle.items()}
+
+    return tree_writer(path, TREE, branches)
 
 
 def _particle(showers: Showers) -> dict[str, NDArray[Any]]:

@@ -23,7 +23,7 @@ Put = Callable[[Showers], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Request:
     """Detector and particle that the caller names for a file that does not tell them.
 
     Attributes:
@@ -44,18 +44,18 @@ class Wanted:
             raise InputError(f"{path} ({layout}) does not say its detector; name it with --detector")
         return self.detector
 
-    def pdg(self, n: int, detector: Detector, told: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    def pdg(self, n: int, detector: Detector, stored: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
         """PDG codes (n,) from the file, the caller or the binning; 0 if unknown.
 
         Raises:
             InputError: the caller names another particle than the file.
         """
         named = pdg_code(self.particle) if self.particle else None
-        if told is not None:
-            if named is not None and (told != named).any():
-                other = particle_name(int(told[told != named][0]))
+        if stored is not None:
+            if named is not None and (stored != named).any():
+                other = particle_name(int(stored[stored != named][0]))
                 raise InputError(f"the file holds showers of {other}, not of {self.particle} alone")
-            return told
+            return stored
         return np.full(n, particle_of(detector) if named is None else named, np.int32)
 
 
@@ -76,12 +76,12 @@ class Layout:
     about: str
     suffix: str
     fits: Callable[[Any], bool]
-    table: Callable[[Any, Path, Wanted], Table]
+    table: Callable[[Any, Path, Request], Table]
     writer: Callable[[Path, Detector, int], AbstractContextManager[Put]] | None = None
 
 
 def is_numeric(file: Any, name: str, ndim: int | None = None) -> bool:
-    """Whether an open file has a data set of numbers, of so many axes."""
+    """Whether an open file has a data set of numbers; with `ndim`, of that number of axes."""
     found = file.get(name)
     return isinstance(found, h5py.Dataset) and found.dtype.kind in "fiu" and ndim in (None, found.ndim)
 
@@ -100,8 +100,8 @@ def data_set(file: Any, path: Path, name: str, shape: tuple[int, ...] | None = N
     return found
 
 
-def _same(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    return [size for size in found if size != 1] == [size for size in wanted if size != 1]
+def _same(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    return [size for size in found if size != 1] == [size for size in expected if size != 1]
 
 
 def column(file: Any, path: Path, name: str, n: int) -> NDArray[np.float64]:

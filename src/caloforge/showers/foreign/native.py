@@ -9,7 +9,7 @@ from typing import Any
 from caloforge.detector import Detector
 from caloforge.showers import hdf5
 from caloforge.showers.container import Showers
-from caloforge.showers.foreign.layout import Layout, Put, Wanted, is_numeric
+from caloforge.showers.foreign.layout import Layout, Put, Request, is_numeric
 from caloforge.showers.resizable import create_sets, fill
 from caloforge.showers.table import Table
 
@@ -21,15 +21,15 @@ def fits(file: Any) -> bool:
     return "schema" in file.attrs or (is_numeric(file, "showers", 2) and is_numeric(file, "incident_energies"))
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
+def table(file: Any, path: Path, request: Request) -> Table:
     """Showers of an open file.
 
     Raises:
         InputError: a file of another schema, detector or particle, or one that does not fit its detector.
     """
-    found = hdf5.table(file, path, wanted.detector)
-    told = found.incidents.pdg if found.incidents.pdg.any() else None
-    pdg = wanted.pdg(len(found), found.detector, told)
+    found = hdf5.table(file, path, request.detector)
+    codes = found.incidents.pdg if found.incidents.pdg.any() else None
+    pdg = request.pdg(len(found), found.detector, codes)
     return replace(found, incidents=replace(found.incidents, pdg=pdg))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from caloforge import units
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.showers.foreign.layout import Layout, Wanted, column, data_set, is_numeric, provenance_of, step_of
+from caloforge.showers.foreign.layout import Layout, Request, column, data_set, is_numeric, provenance_of, step_of
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.table import Table
 
@@ -38,7 +38,7 @@ def key_energy(name: str) -> float:
     return units.energy(f"{found[1]} {found[2] or 'GeV'}")
 
 
-def table_par04(file: Any, path: Path, wanted: Wanted) -> Table:
+def table_par04(file: Any, path: Path, request: Request) -> Table:
     """Showers of a file: a data set (N, r, phi, z) in MeV for each energy, which names it in GeV.
 
     The angle is read from the name of the file, such as `angle_90`; 90 degrees is perpendicular.
@@ -51,7 +51,7 @@ def table_par04(file: Any, path: Path, wanted: Wanted) -> Table:
     if wrong is not None or not names:
         raise InputError(f"{path}: data set '{wrong}' is not named by an energy in GeV, as Par04's are")
     names.sort(key=key_energy)
-    detector = wanted.need_detector(path, PAR04)
+    detector = request.need_detector(path, PAR04)
     sets = [data_set(file, path, name, _shape(detector)) for name in names]
     numbers = [one.shape[0] for one in sets]
     energy = np.repeat([key_energy(name) for name in names], numbers)
@@ -65,29 +65,29 @@ def table_par04(file: Any, path: Path, wanted: Wanted) -> Table:
         ]
         return np.concatenate([_flat(part, detector) for part in parts])
 
-    told = ANGLE.search(path.name)
-    theta = np.deg2rad(abs(90.0 - float(told[1]))) if told else 0.0
-    incidents = Incidents.make(wanted.pdg(len(energy), detector), energy, theta=theta)
+    angle = ANGLE.search(path.name)
+    theta = np.deg2rad(abs(90.0 - float(angle[1]))) if angle else 0.0
+    incidents = Incidents.make(request.pdg(len(energy), detector), energy, theta=theta)
     found = Table(detector, incidents, read, provenance_of(path, "Par04"), step=1 if len(sets) > 1 else step_of(*sets))
-    if told is None:
+    if angle is None:
         found.notes.append("no angle in the name of the file: taken as perpendicular")
     return found
 
 
-def table_lemurs(file: Any, path: Path, wanted: Wanted) -> Table:
-    """Showers of a file: `showers` (N, r, phi, z) and `incident_energy` (N,) in MeV, angles in rad, if told.
+def table_lemurs(file: Any, path: Path, request: Request) -> Table:
+    """Showers of a file: `showers` (N, r, phi, z) and `incident_energy` (N,) in MeV, angles in rad, if present.
 
     Raises:
         InputError: a file that does not fit the detector.
     """
-    detector = wanted.need_detector(path, LEMURS)
+    detector = request.need_detector(path, LEMURS)
     cells = data_set(file, path, "showers", _shape(detector))
     n = cells.shape[0]
     angles = {
         name: column(file, path, f"incident_{name}", n) if is_numeric(file, f"incident_{name}") else np.zeros(n)
         for name in ("theta", "phi")
     }
-    incidents = Incidents.make(wanted.pdg(n, detector), column(file, path, "incident_energy", n), **angles)
+    incidents = Incidents.make(request.pdg(n, detector), column(file, path, "incident_energy", n), **angles)
     return Table(detector, incidents, lambda first, last: _flat(cells[first:last], detector),
                  provenance_of(path, "LEMURS"), step=step_of(cells))  # fmt: skip
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from caloforge.detector import Detector
 from caloforge.errors import InputError
 from caloforge.showers.container import Showers
-from caloforge.showers.foreign.layout import GEV, Layout, Put, Wanted, column, data_set, is_numeric, provenance_of
+from caloforge.showers.foreign.layout import GEV, Layout, Put, Request, column, data_set, is_numeric, provenance_of
 from caloforge.showers.hdf5 import created
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.table import Table
@@ -50,7 +50,7 @@ def _varies(file: Any, name: str) -> bool:
     return isinstance(found, h5py.Dataset) and h5py.check_vlen_dtype(found.dtype) == np.float32 and found.ndim == 1
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
+def table(file: Any, path: Path, request: Request) -> Table:
     """Showers of a file, whose hits are put into cells.
 
     Hits are x, y [mm], z [mm from the face; layer numbers if all are whole], energy [MeV] and, optionally, time. The
@@ -60,7 +60,7 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     Raises:
         InputError: no hits, hits of another detector, or incidents that do not fit them.
     """
-    detector, name = wanted.need_detector(path, NAME), _cloud(file)
+    detector, name = request.need_detector(path, NAME), _cloud(file)
     if name is None or detector.readout.frame == "window":
         raise InputError(f"{path} holds no hits (N, hits, 4 or 5) for cells of {detector.name}")
     n, hits = file[name].shape[0], _reader(file, path, name)
@@ -69,7 +69,7 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
         raise InputError(f"{path} has no incident energies; known names: {', '.join(ENERGIES)}")
     pdg = whole_numbers(column(file, path, "pdg", n), np.dtype(np.int32), "pdg") if is_numeric(file, "pdg") else None
     theta, phi = _angles(file, path, n)
-    incidents = Incidents.make(wanted.pdg(n, detector, pdg), GEV * energy, theta=theta, phi=phi)
+    incidents = Incidents.make(request.pdg(n, detector, pdg), GEV * energy, theta=theta, phi=phi)
     by_layer = _by_layer(hits(0, min(n, 20)), detector)
     deposits = Deposits(detector, path, by_layer=by_layer)
     together = min(ROWS, max(1, BLOCK // math.prod(file[name].shape[1:])))
@@ -124,11 +124,11 @@ def _reader(file: Any, path: Path, name: str) -> Hits:
         if width not in VALUES:
             raise InputError(f"{path}: hits have {width} numbers, not 4 or 5")
         return lambda first, last: _ragged(_rows(found, first, last, path), width, path)
-    turned = found.shape[2] not in VALUES
+    transposed = found.shape[2] not in VALUES
 
     def dense(first: int, last: int) -> tuple[NDArray[np.int64], Floats]:
         block = found[first:last].astype(np.float64)
-        block = block.transpose(0, 2, 1) if turned else block
+        block = block.transpose(0, 2, 1) if transposed else block
         row, hit = np.nonzero(block[:, :, 3])
         return row, block[row, hit]
 
@@ -157,7 +157,7 @@ def _ragged(rows: Any, width: int, path: Path) -> tuple[NDArray[np.int64], Float
 
 
 def _angles(file: Any, path: Path, n: int) -> tuple[Floats, Floats]:
-    """Angles theta and phi [rad] of `directions` (N, 3); zero if not told."""
+    """Angles theta and phi [rad] of `directions` (N, 3); zero if the file has none."""
     if not is_numeric(file, "directions"):
         return np.zeros(n), np.zeros(n)
     x, y, z = data_set(file, path, "directions", (3,))[()].astype(np.float64).reshape(-1, 3).T

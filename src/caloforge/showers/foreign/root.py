@@ -1,7 +1,7 @@
 """ROOT trees by uproot: one tree with jagged branches of hits, ours or with EDM4hep's names."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from caloforge.extras import ROOT_FILES, check_installed
 from caloforge.files import replacing
 from caloforge.limits import MAX_BYTES, MAX_SHOWERS
 from caloforge.showers.container import Showers
-from caloforge.showers.foreign.layout import Layout, Put, Wanted, provenance_of
+from caloforge.showers.foreign.layout import Layout, Put, Request, provenance_of
 from caloforge.showers.foreign.points import inner_points
 from caloforge.showers.foreign.root_text import read_texts, texts_of
 from caloforge.showers.incidents import Incidents
@@ -80,21 +80,23 @@ def check(path: Path) -> None:
 
 
 def fits(file: Any) -> bool:
-    """A tree with `cell`, `energy` and `incident_energy`."""
+    """Whether a file has a tree with `cell`, `energy` and `incident_energy`."""
     return _tree_name(file) is not None
 
 
 def _tree_name(file: Any) -> str | None:
-    """Name of the first tree that has what showers need."""
+    """Name of the first tree with all branches that showers need."""
     for name, kind in file.classnames(recursive=False).items():
         if kind in TREES and {"cell", "energy", "incident_energy"} <= set(file[name].keys()):
             return str(name)
     return None
 
 
-def table(file: Any, path: Path, wanted: Wanted) -> Table:
-    """Showers of a file: jagged branches `cell` and `energy` [MeV], `incident_energy` [MeV] and, where there are such,
-    `incident_pdg`, `_theta`, `_phi`, `_x`, `_y`, `_z`, `shower_id`, `fast_energy`.
+def table(file: Any, path: Path, request: Request) -> Table:
+    """Showers of a file.
+
+    It has the jagged branches `cell` and `energy` [MeV], and `incident_energy` [MeV]. The branches `incident_pdg`,
+    `_theta`, `_phi`, `_x`, `_y`, `_z`, `shower_id` and `fast_energy` are read if the file has them.
 
     Raises:
         InputError: no such tree, or one that does not fit the detector.
@@ -103,16 +105,16 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     if name is None:
         raise InputError(f"{path} has no tree with branches cell, energy and incident_energy")
     tree, texts = file[name], read_texts(file)
-    detector = _detector(path, wanted, texts)
+    detector = _detector(path, request, texts)
     n, given = int(tree.num_entries), {key for key in tree.keys() if "/" not in key}  # noqa: SIM118
 
     def flat(branch: str, absent: Any) -> NDArray[Any]:
         return np.asarray(tree[branch].array(library="np")) if branch in given else np.full(n, absent)
 
-    told = whole_numbers(flat("incident_pdg", 0), np.dtype(np.int32), "incident_pdg") if n else np.zeros(0, np.int32)
+    codes = whole_numbers(flat("incident_pdg", 0), np.dtype(np.int32), "incident_pdg") if n else np.zeros(0, np.int32)
     position = np.column_stack([flat(f"incident_{axis}", 0.0).astype(np.float64) for axis in "xyz"])
     incidents = Incidents(
-        wanted.pdg(n, detector, told if told.any() else None),
+        request.pdg(n, detector, codes if codes.any() else None),
         flat("incident_energy", 0.0).astype(np.float64),
         flat("incident_theta", 0.0).astype(np.float64),
         flat("incident_phi", 0.0).astype(np.float64),
@@ -137,13 +139,13 @@ def table(file: Any, path: Path, wanted: Wanted) -> Table:
     return Table(detector, incidents, cells, provenance, fast, checked="detector" not in texts)
 
 
-def _detector(path: Path, wanted: Wanted, texts: dict[str, Any]) -> Detector:
-    """The detector of the file, which the caller's must be."""
+def _detector(path: Path, request: Request, texts: dict[str, Any]) -> Detector:
+    """The detector of the file, which must equal the caller's."""
     if "detector" not in texts:
-        return wanted.need_detector(path, "ROOT")
+        return request.need_detector(path, "ROOT")
     found = Detector.from_toml(texts["detector"], f"detector of {path}")
-    if wanted.detector is not None and wanted.detector != found:
-        raise InputError(f"{path} holds showers of detector '{found.name}', not of '{wanted.detector.name}'")
+    if request.detector is not None and request.detector != found:
+        raise InputError(f"{path} holds showers of detector '{found.name}', not of '{request.detector.name}'")
     return found
 
 
@@ -162,36 +164,55 @@ def _counts(array: Any, n: int, path: Path) -> NDArray[np.int64]:
 
 
 @contextmanager
-def writer(path: Path, detector: Detector, n: int) -> Iterator[Put]:  # noqa: ARG001
-    """Write showers as one tree, with the centres [mm] of cells that stand still, in the readout's frame.
+def tree_writer(path: Path, tree: str, branches_of: Callable[[Showers], dict[str, Any]]) -> Iterator[Put]:
+    """Write blocks of showers as entries of one tree, beside the texts of detector and provenance.
+
+    Args:
+        path: the file.
+        tree: name of the tree.
+        branches_of: function that gives the branches of a block: arrays, or awkward arrays of lists.
 
     Raises:
         InputError: uproot is not installed, or the folder cannot be written.
     """
     check_installed(*ROOT_FILES)
-    import awkward
     import uproot
 
-    places = inner_points(detector)
     with replacing(path) as beside, uproot.recreate(beside) as file:
         texts: dict[str, str] = {}
 
         def put(showers: Showers) -> None:
-            row, cell = np.nonzero(showers.energies)
-            counts = np.bincount(row, minlength=len(showers))
-            values = {"cell": cell.astype(np.int32), "energy": showers.energies[row, cell]}
-            values |= {axis: places[cell, i] for i, axis in enumerate("xyz")}
-            branches: dict[str, Any] = {key: awkward.unflatten(value, counts) for key, value in values.items()}
-            branches |= _incident_branches(showers)
-            if TREE not in file:
+            branches = branches_of(showers)
+            if tree not in file:
                 kinds = {key: _kind(value) for key, value in branches.items()}
-                file.mktree(TREE, kinds, counter_name=lambda branch: f"n_{branch}")
-            file[TREE].extend(branches)
+                file.mktree(tree, kinds, counter_name=lambda branch: f"n_{branch.replace('.', '_')}")
+            file[tree].extend(branches)
             texts.update(texts_of(showers))
 
         yield put
         for name, text in texts.items():
             file[name] = text
+
+
+def writer(path: Path, detector: Detector, n: int) -> AbstractContextManager[Put]:  # noqa: ARG001
+    """Write showers as one tree, with the centres [mm] of cells that stand still, in the readout's frame.
+
+    Raises:
+        InputError: uproot is not installed, or the folder cannot be written.
+    """
+    places = inner_points(detector)
+
+    def branches(showers: Showers) -> dict[str, Any]:
+        import awkward
+
+        row, cell = np.nonzero(showers.energies)
+        counts = np.bincount(row, minlength=len(showers))
+        values = {"cell": cell.astype(np.int32), "energy": showers.energies[row, cell]}
+        values |= {axis: places[cell, i] for i, axis in enumerate("xyz")}
+        lists: dict[str, Any] = {key: awkward.unflatten(value, counts) for key, value in values.items()}
+        return lists | _incident_branches(showers)
+
+    return tree_writer(path, TREE, branches)
 
 
 def _incident_branches(showers: Showers) -> dict[str, NDArray[Any]]:

@@ -65,32 +65,32 @@ def find() -> dict[str, DataSet]:
     return {variable: _find(variable, what) for variable, what in OFFICIAL.items()}
 
 
-def _find(variable: str, wanted: Official) -> DataSet:
-    """The wanted version of a set; folders of another version, and incomplete ones, are not used."""
-    folders = _candidates(variable, wanted)
-    complete = [folder for folder in folders if _holds(folder, wanted.probe)]
+def _find(variable: str, official: Official) -> DataSet:
+    """The official version of a set; folders of another version, and incomplete ones, are not used."""
+    folders = _candidates(variable, official)
+    complete = [folder for folder in folders if _holds(folder, official.probe)]
     for folder in complete:
-        version = wanted.version_of(folder.resolve()) or wanted.version_of(folder)
-        if version in (wanted.version, None):
-            remark = "" if version else f"{folder} has no version in its name; Geant4 {GEANT4} needs {wanted}"
+        version = official.version_of(folder.resolve()) or official.version_of(folder)
+        if version in (official.version, None):
+            remark = "" if version else f"{folder} has no version in its name; Geant4 {GEANT4} needs {official}"
             return DataSet(variable, "official", folder.resolve(), remark)
     remark = ""
     if complete:
-        remark = f"{complete[0]} belongs to another Geant4; {GEANT4} needs {wanted}; it is not used"
+        remark = f"{complete[0]} belongs to another Geant4; {GEANT4} needs {official}; it is not used"
     elif folders:
-        remark = f"{folders[0]} holds no {wanted.probe} and is not used"
+        remark = f"{folders[0]} holds no {official.probe} and is not used"
     if variable not in formats.FOLDERS:
         return DataSet(variable, "absent", None, remark)
     computed = cache.tables_folder() / formats.FOLDERS[variable]
     return DataSet(variable, "computed", computed, remark)
 
 
-def _candidates(variable: str, wanted: Official) -> list[Path]:
+def _candidates(variable: str, official: Official) -> list[Path]:
     """The folder that the set's variable names, else the folders below GEANT4_DATA_DIR, newest first."""
     named, base = os.environ.get(variable), os.environ.get("GEANT4_DATA_DIR")
     if named or not base:
         return [Path(named)] if named else []
-    found = [(wanted.version_of(folder), folder) for folder in Path(base).glob(f"{wanted.name}*")]
+    found = [(official.version_of(folder), folder) for folder in Path(base).glob(f"{official.name}*")]
     return [folder for version, folder in sorted(found, reverse=True, key=lambda pair: pair[0] or ()) if version]
 
 

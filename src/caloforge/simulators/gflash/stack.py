@@ -47,7 +47,7 @@ def effective_medium(detector: Detector) -> Medium:
     whole = mixture(unit.all)
     x0, critical, moliere = _effective(unit.all)
     medium = Medium(whole.z_eff, x0, moliere, critical)
-    if not unit.dead:
+    if not unit.passive:
         return medium
     thickness = sum(d for _, d in unit.all)
     resolution = _resolution(unit.all, critical)

@@ -58,7 +58,7 @@ def told_apart(curve: Sequence[tuple[int, float, float]], deviations: float = 3.
 
     Args:
         curve: showers per class, area and error of each point, in order of size.
-        deviations: wanted significance in standard errors.
+        deviations: required significance in standard errors.
     """
     largest, _, error = curve[-1]
     sizes = np.array([n for n, _, _ in curve], np.float64)

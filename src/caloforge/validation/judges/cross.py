@@ -126,20 +126,20 @@ def make_problem(reference: Showers, candidate: Showers, n_folds: int, seed: int
         raise InputError(f"{min(sizes)} showers per class are too few for {n_folds} folds of at least {FEWEST}; "
                          f"give {n_folds * FEWEST} or more, or fewer folds")  # fmt: skip
     rng = np.random.default_rng([seed, *b"folds"])
-    folds = [_deal(size, min(sizes), n_folds, rng) for size in sizes]
-    if _answers(reference, candidate):
+    folds = [_assign_folds(size, min(sizes), n_folds, rng) for size in sizes]
+    if _is_paired(reference, candidate):
         folds[1] = np.concatenate([folds[0], np.full(sizes[1] - sizes[0], -1)])
     labels = np.repeat([1.0, 0.0], sizes)
     return Problem(make_inputs(reference, candidate), labels, np.concatenate(folds), n_folds, seed)
 
 
-def _answers(reference: Showers, candidate: Showers) -> bool:
+def _is_paired(reference: Showers, candidate: Showers) -> bool:
     """Whether the candidate's first showers have the same incidents as Geant4's, in the same order."""
     n = len(reference)
     return len(candidate) >= n and np.array_equal(reference.incidents.energy, candidate.incidents.energy[:n])
 
 
-def _deal(size: int, tested: int, n_folds: int, rng: np.random.Generator) -> Indices:
+def _assign_folds(size: int, tested: int, n_folds: int, rng: np.random.Generator) -> Indices:
     folds = np.full(size, -1)
     folds[rng.permutation(size)[:tested]] = np.arange(tested) % n_folds
     return folds

@@ -17,7 +17,7 @@ except ImportError:
     raise InputError("the networks of validation need PyTorch; install the extra: caloforge[train]") from None
 
 Floats = NDArray[np.float64]
-WARM = 0.15  # share of the steps in which the learning rate rises
+WARM_UP = 0.15  # share of the steps in which the learning rate rises
 MEMORY = 0.98  # decay per step of the exponential moving average of the weights
 AT_ONCE = 1000  # rows that are scored at once
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -82,7 +82,7 @@ def learn(
         network.train()
         for batch in torch.randperm(len(rows), generator=generator).split(schedule.batch):
             for group in optimiser.param_groups:
-                group["lr"] = schedule.rate * _rise_and_fall(step / steps)
+                group["lr"] = schedule.rate * _rate_factor(step / steps)
             values = rows[batch] if augment is None else augment(rows[batch], generator)
             optimiser.zero_grad()
             losses = nn.functional.binary_cross_entropy_with_logits(network(values)[:, 0], labels[batch],
@@ -138,9 +138,9 @@ def initialise(layer: nn.Module, inputs: int, generator: torch.Generator) -> Non
         nn.init.uniform_(parameter, -(inputs**-0.5), inputs**-0.5, generator=generator)
 
 
-def _rise_and_fall(part: float) -> float:
+def _rate_factor(part: float) -> float:
     """Learning rate over its largest value: a linear rise, then half a cosine."""
-    return part / WARM + 0.01 if part < WARM else 0.5 * (1 + math.cos(math.pi * (part - WARM) / (1 - WARM)))
+    return part / WARM_UP + 0.01 if part < WARM_UP else 0.5 * (1 + math.cos(math.pi * (part - WARM_UP) / (1 - WARM_UP)))
 
 
 def _loss(network: nn.Module, rows: Tensor, sample: Sample) -> float:

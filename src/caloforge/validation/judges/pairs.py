@@ -70,7 +70,7 @@ class PairTrees:
 
     def __call__(self, inputs: Inputs) -> Floats:
         """Log-odds (N,)."""
-        return self.trees.score(_seen(inputs, self.residuals(inputs), self.singles, self.pairs))
+        return self.trees.score(_tree_inputs(inputs, self.residuals(inputs), self.singles, self.pairs))
 
 
 def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> PairTrees:
@@ -79,13 +79,13 @@ def fit(views: Sequence[str], train: Sample, select: Sample, seed: int) -> PairT
     values = residuals(train.inputs)
     singles, pairs = _screen(values, train)
     parts = [
-        _seen(train.inputs, values, singles, pairs),
-        _seen(select.inputs, residuals(select.inputs), singles, pairs),
+        _tree_inputs(train.inputs, values, singles, pairs),
+        _tree_inputs(select.inputs, residuals(select.inputs), singles, pairs),
     ]
     return PairTrees(residuals, singles, pairs, trees.boost(views, parts, [train, select], seed))
 
 
-def _seen(inputs: Inputs, values: Matrix, singles: Indices, pairs: Indices) -> Matrix:
+def _tree_inputs(inputs: Inputs, values: Matrix, singles: Indices, pairs: Indices) -> Matrix:
     first, second = pairs
     known = inputs.view("conditions")
     return np.concatenate([known, values[:, singles], values[:, first] * values[:, second]], axis=1)

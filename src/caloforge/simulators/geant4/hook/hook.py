@@ -54,7 +54,9 @@ class HookStats:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _Candidate:
+    """A particle that passed the trigger's filter, in world coordinates [MeV, mm]."""
+
     shower_id: int
     pdg: int
     energy: float
@@ -105,7 +107,7 @@ class Hook:
         self._forget()
 
     def _forget(self) -> None:
-        self._queue: list[_Taken] = []
+        self._queue: list[_Candidate] = []
         self._events_queued = 0
         self._event, self._k = -1, 0
         self._error: BaseException | None = None
@@ -201,7 +203,7 @@ class Hook:
         u, axis = (direction.x, direction.y, direction.z), self._axis
         if u[0] * axis[0] + u[1] * axis[1] + u[2] * axis[2] >= self._least_cosine:
             pdg, shower_id = track.GetParticleDefinition().GetPDGEncoding(), self._event * EVENT_STRIDE + self._k
-            self._take(track, _Taken(shower_id, pdg, energy, (point.x, point.y, point.z), u, at_face))
+            self._take(track, _Candidate(shower_id, pdg, energy, (point.x, point.y, point.z), u, at_face))
         self.stats.trigger += self._clock() - started
 
     def _enter_event(self) -> None:
@@ -215,8 +217,8 @@ class Hook:
         self._compare_field()
         self._event, self._k = event, 0
 
-    def _take(self, track: g4.G4Track, candidate: _Taken) -> None:
-        if not self._is_wanted(candidate):
+    def _take(self, track: g4.G4Track, candidate: _Candidate) -> None:
+        if not self._passes(candidate):
             self.stats.refused += 1
             return
         track.SetTrackStatus(g4.fStopAndKill)
@@ -225,28 +227,29 @@ class Hook:
         self._k += 1
         self.stats.taken += 1
 
-    def _is_wanted(self, candidate: _Taken) -> bool:
+    def _passes(self, candidate: _Candidate) -> bool:
+        """Whether simulator and trigger condition accept the particle."""
         if not self._is_accepted(candidate):
             return False
         return self.trigger.where is None or bool(self.trigger.where(self._incidents([candidate]))[0])
 
-    def _is_accepted(self, candidate: _Taken) -> bool:
+    def _is_accepted(self, candidate: _Candidate) -> bool:
         """Whether the simulator accepts the particle."""
         theta, phi, (x, y, z) = self.placement.track(candidate.point, candidate.direction, candidate.at_face)
         position = (0.0, 0.0, z) if self._along else (x, y, z)
         return self.simulator.accepts_one(candidate.pdg, candidate.energy, theta, phi, position)
 
-    def _incidents(self, queue: list[_Taken]) -> Incidents:
+    def _incidents(self, queue: list[_Candidate]) -> Incidents:
         return self.placement.incidents(
-            [taken.shower_id for taken in queue],
-            [taken.pdg for taken in queue],
-            [taken.energy for taken in queue],
-            np.array([taken.point for taken in queue]),
-            np.array([taken.direction for taken in queue]),
-            np.array([taken.at_face for taken in queue]),
+            [one.shower_id for one in queue],
+            [one.pdg for one in queue],
+            [one.energy for one in queue],
+            np.array([one.point for one in queue]),
+            np.array([one.direction for one in queue]),
+            np.array([one.at_face for one in queue]),
         )
 
-    def _asked(self, incidents: Incidents) -> Incidents:
+    def _for_simulator(self, incidents: Incidents) -> Incidents:
         """Incidents for the simulator; a mesh along the particle does not depend on the entry point."""
         if not self._along:
             return incidents
@@ -260,9 +263,9 @@ class Hook:
         self.stats.batches += 1
         marks = [self._clock()]
         incidents = self._incidents(queue)
-        asked = self._asked(incidents)
+        requested = self._for_simulator(incidents)
         marks.append(self._clock())
-        energies = self.simulator.simulate(asked, self.seed).energies
+        energies = self.simulator.simulate(requested, self.seed).energies
         marks.append(self._clock())
         if energies.shape != (len(queue), self.simulator.detector.n_cells):
             raise RunError(
@@ -271,9 +274,9 @@ class Hook:
         showers = Showers(self.simulator.detector, incidents, energies, self.simulator.provenance())
         self.receive(FastHits(incidents.shower_id // EVENT_STRIDE, showers, self.placement))
         marks.append(self._clock())
-        self._note(np.diff(marks))
+        self._add_times(np.diff(marks))
 
-    def _note(self, seconds: NDArray[np.float64]) -> None:
+    def _add_times(self, seconds: NDArray[np.float64]) -> None:
         self.stats.placement += float(seconds[0])
         self.stats.inference += float(seconds[1])
         self.stats.hits += float(seconds[2])

@@ -25,9 +25,9 @@ def difference(commands: list[str]) -> str:
 
     The visible energy of a sampling calorimeter depends on multiple scattering: option1's step limit loses 15 % of it.
     """
-    wanted = dict(command.split(maxsplit=1) for command in commands if len(command.split()) == 2)
+    learned = dict(command.split(maxsplit=1) for command in commands if len(command.split()) == 2)
     own = application_settings()
-    missing = [f"{name} {value}" for name, value in wanted.items() if name in own and not _same(own[name], value)]
+    missing = [f"{name} {value}" for name, value in learned.items() if name in own and not _same(own[name], value)]
     if not missing:
         return ""
     return (

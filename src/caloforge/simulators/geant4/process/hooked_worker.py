@@ -33,7 +33,7 @@ from caloforge.simulators.geant4.world.scoring import Cells, Energies, Hits, rea
 
 
 class HookedCalorimeter(Calorimeter):
-    """A calorimeter with a hook at its entrance and, if wanted, inside."""
+    """A calorimeter with a hook at its entrance and, with `inside`, in all its volumes."""
 
     def __init__(self, detector: Detector, hook: Hook, *, inside: bool, cells: bool) -> None:
         super().__init__(detector, cells=cells)
@@ -93,7 +93,7 @@ class Application:
         self._manager.BeamOn(0)  # reads the cross sections, whose time belongs to no event
 
     def _build(self, actions: g4.G4VUserActionInitialization) -> None:
-        """Create and set the user actions, which Geant4 wants after its physics list."""
+        """Create and set the user actions, which Geant4 takes only after its physics list."""
         self._gun, self._tracked = Gun(), Tracked()
         actions.SetUserAction(self._gun)
         actions.SetUserAction(self._tracked)

@@ -20,7 +20,7 @@ from caloforge.simulators.geant4 import datasets
 from caloforge.simulators.geant4.process import wire
 
 LOG = logging.getLogger("caloforge")
-LOOK = 2.0  # [s] between checks of a silent process
+POLL_SECONDS = 2.0  # [s] between checks of a silent process
 STOPPED = 60.0  # [s] for which a process may be stopped
 PATIENCE = 5.0  # [s] for which a process may take to end
 _EXCEPTION = re.compile(r"\*\*\* G4Exception : (\S+)\s+issued by : ([^\n]*)\n(.*?)\n\*\*\*", re.DOTALL)
@@ -49,7 +49,7 @@ class Process:
         self._end = weakref.finalize(self, _end, self._connection, self._process, [self._log, held])
         try:
             wire.send(self._connection, setup)
-            self.hello = self._receive()[0]
+            self._receive()  # the child answers once it is ready
         except BaseException:
             self.close()
             raise
@@ -111,7 +111,7 @@ class Process:
             RunError: the process was stopped for a minute, and is ended.
         """
         stopped = None
-        while not self._connection.poll(LOOK):
+        while not self._connection.poll(POLL_SECONDS):
             if not is_stopped(self.pid):
                 stopped = None
             elif stopped is None:

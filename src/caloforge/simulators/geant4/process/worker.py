@@ -139,7 +139,7 @@ class Application:
         self._cells = self._readout.cells = reader(calorimeter)
 
     def _build(self, actions: Any) -> None:
-        """Create and set the user actions, which Geant4 wants after its physics list."""
+        """Create and set the user actions, which Geant4 takes only after its physics list."""
         self._gun, self._rows = Gun(), Rows(self._connection, self._detector.n_cells)
         self._readout = Readout(self._rows.keep)
         actions.SetUserAction(self._gun)

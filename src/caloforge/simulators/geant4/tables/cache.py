@@ -106,8 +106,8 @@ def _mend(folder: Path) -> None:
     _say(f"Geant4's tables in {folder} are damaged ({damaged[0]}{', ...' if damaged[1:] else ''}) and computed again")
     work = _compute(folder)
     try:
-        for name, wanted in _digests(work).items():
-            if _digest(folder / name) != wanted:
+        for name, expected in _digests(work).items():
+            if _digest(folder / name) != expected:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (work / name).replace(folder / name)
         (work / DIGESTS).replace(folder / DIGESTS)
@@ -137,12 +137,12 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _damaged(folder: Path) -> list[str]:
     """Names of tables that are missing or differ from their digests, or of the list of digests if it is damaged."""
-    wanted = None
+    expected = None
     with suppress(InputError, ValueError):
-        wanted = json.loads(read_text(folder / DIGESTS))
-    if not isinstance(wanted, dict) or not wanted:
+        expected = json.loads(read_text(folder / DIGESTS))
+    if not isinstance(expected, dict) or not expected:
         return [DIGESTS]
-    return [name for name, value in wanted.items() if _digest(folder / name) != value]
+    return [name for name, value in expected.items() if _digest(folder / name) != value]
 
 
 def _digest(path: Path) -> str | None:

@@ -85,6 +85,6 @@ def _lorentz(a: float, energy: Floats) -> Floats:
 def _strength(z: int, a: float) -> float:
     """Height [barn] of the resonance."""
     energy = np.arange(THRESHOLDS.get(z, THRESHOLD_ELSEWHERE), UP_TO, 0.05)
-    wanted = (1 + ENHANCEMENT) * SUM_RULE * (a - z) * z / a
-    left = wanted - np.trapezoid(quasi_deuteron(z, a, energy), energy)
+    integral = (1 + ENHANCEMENT) * SUM_RULE * (a - z) * z / a
+    left = integral - np.trapezoid(quasi_deuteron(z, a, energy), energy)
     return float(left / np.trapezoid(_lorentz(a, energy), energy))

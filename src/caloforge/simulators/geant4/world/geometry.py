@@ -110,7 +110,7 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
         return group.steps
 
     def _cells(self, envelope: Volume, spec: LayerSpec) -> list[Volume]:
-        """Counted plates, divided into cells if wanted; layer, sector, ring is the fastest order in a cylinder."""
+        """Counted plates, divided into cells with `cells`; layer, sector, ring is the fastest order in a cylinder."""
         plates = self._plates(envelope, spec)
         if not self.divided:
             return plates

@@ -36,14 +36,14 @@ class StepScorer(g4.G4VPrimitiveScorer):
         self._spec, self._place, self._size = spec, place, size
         self._signal = spec.birks is not None or spec.time_gate is not None
         self._ranges: Ranges | None = None
-        self._notes: list[tuple[float, ...]] = []
+        self._records: list[tuple[float, ...]] = []
 
     def ProcessHits(self, step: g4.G4Step, history: g4.G4TouchableHistory) -> bool:  # noqa: ARG002
         """Record one step."""
         energy = step.GetTotalEnergyDeposit()
         if energy > 0:
             more = circumstances(step) if self._signal else ()
-            self._notes.append((energy, *self._place(step), *more))
+            self._records.append((energy, *self._place(step), *more))
         return True
 
     def take(self, front: float) -> tuple[Floats, Floats]:
@@ -53,11 +53,11 @@ class StepScorer(g4.G4VPrimitiveScorer):
             front: time at which light reaches the front face [ns].
         """
         columns = 1 + self._size + CIRCUMSTANCES * self._signal
-        notes = np.array(self._notes, np.float64).reshape(-1, columns)
-        self._notes.clear()
-        energies, places = notes[:, 0], notes[:, 1 : 1 + self._size]
+        records = np.array(self._records, np.float64).reshape(-1, columns)
+        self._records.clear()
+        energies, places = records[:, 0], records[:, 1 : 1 + self._size]
         if self._signal:
-            energies = self._gated_light(energies, notes[:, 1 + self._size :], front)
+            energies = self._gated_light(energies, records[:, 1 + self._size :], front)
         return energies, places
 
     def _gated_light(self, deposit: Floats, circumstances: Floats, front: float) -> Floats:

@@ -7,7 +7,7 @@ from typing import Self
 import geant4_pybind as g4
 
 from caloforge.detector.cells import Face, Rectangle, Ring
-from caloforge.detector.cells.division import TURN
+from caloforge.detector.cells.division import FULL_CIRCLE
 from caloforge.simulators.geant4.process.kernel import keep
 
 
@@ -15,7 +15,7 @@ def solid(face: Face, name: str, thickness: float) -> g4.G4VSolid:
     """Solid of a transverse shape and a thickness [mm]."""
     if isinstance(face, Rectangle):
         return g4.G4Box(name, face.half_x, face.half_y, thickness / 2)
-    first = 0.0 if face.angle == TURN else -face.angle / 2
+    first = 0.0 if face.angle == FULL_CIRCLE else -face.angle / 2
     return g4.G4Tubs(name, face.inner, face.outer, thickness / 2, first, face.angle)
 
 
@@ -70,6 +70,6 @@ class Volume:
         """Fill this ring or wedge with rings between edges [mm]."""
         if len(edges) == 2:
             return [self]
-        angle, material = getattr(self.face, "angle", TURN), self.logical.GetMaterial()
+        angle, material = getattr(self.face, "angle", FULL_CIRCLE), self.logical.GetMaterial()
         rings = (Ring(inner, outer, angle) for inner, outer in pairwise(edges))
         return [self.place(level, ring, self.thickness, 0, material, i) for i, ring in enumerate(rings)]
