@@ -32,6 +32,7 @@ class Outer(Strict):
     energy: Energy
     inner: Inner = Inner()
     several: tuple[Inner, ...] = ()
+    many: Annotated[int, Field(ge=1)] | str = 1
     shape: Annotated[Round | Square, Field(discriminator="kind")] = Round()
 
 
@@ -60,6 +61,8 @@ def test_is_frozen():
         ),
         ('energy = "1 GeV"\nshape = {kind = "round", edge = "1 mm"}', "unknown key 'shape.edge'; known: kind, radius"),
         ('energy = "1 GeV"\nshape = {kind = "round", radius = "1"}', "x.toml: shape.radius: length '1' has no unit"),
+        ('energy = "1 GeV"\nshape = {kind = "rond"}', "x.toml: unknown kind 'rond' of shape; did you mean 'round'?"),
+        ('energy = "1 GeV"\nmany = 0', "x.toml: many: Input should be greater than or equal to 1"),
         ("", "x.toml: key 'energy' is missing"),
         ('energy = "1"', "energy: energy '1' has no unit"),
         ('energy = "1 GeV"\n[inner]\ncount = 0', "inner.count: Input should be greater than or equal to 1"),

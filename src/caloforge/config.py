@@ -13,6 +13,7 @@ from caloforge.files import MAX_TEXT, read_text
 
 MAX_KEY = 60  # characters of a wrong key in messages
 MAX_MESSAGE = 300  # characters
+SIMPLE_TYPES = ("constrained-int", "constrained-float", "constrained-str")  # pydantic's names of types in a union
 MAX_DEPTH = 32  # parts of a dotted key; the parser's memory grows with their square
 DEEP_KEY = re.compile(r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
@@ -89,6 +90,9 @@ def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
         return f"unknown key '{where}'; {nearest(str(path[-1])[:MAX_KEY], known)}"
     if first["type"] == "missing":
         return f"key '{where}' is missing"
+    if first["type"] == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
+        return f"unknown kind '{str(first['ctx']['tag'])[:MAX_KEY]}' of {where}; {nearest(first['ctx']['tag'], known)}"
     message = first["msg"].removeprefix("Value error, ")[:MAX_MESSAGE]
     return f"{where}: {message}" if where else message
 
@@ -101,6 +105,8 @@ def _followed(cls: type[BaseModel], location: tuple[int | str, ...]) -> tuple[li
         chosen = [model for model in current if part in _kinds(model)]
         if chosen and i < len(location) - 1:
             current = chosen
+            continue
+        if part in SIMPLE_TYPES:
             continue
         path.append(part)
         if i < len(location) - 1:
