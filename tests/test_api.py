@@ -149,3 +149,47 @@ def test_times_of_a_simulator_stay_open_for_its_owner(small, monkeypatch):
         report = cf.time(small, gflash, batches=(1,))
         assert report["simulators"]["gflash"]["1"]["ms"] > 0
         assert len(gflash.simulate(cf.Incidents.make("e-", "5 GeV"), 1)) == 1
+
+
+ONE = (np.zeros((1, 504), np.float32), cf.Incidents.make("e+", [1000.0]))
+WRONG = {
+    "write takes a path and showers, not Showers and str": lambda s: cf.write(s, "a.h5"),
+    "write takes a path and showers, not str and ndarray": lambda s: cf.write("a.h5", s.energies),
+    "a.root: write makes HDF5 files, not .root; write a.h5, which": lambda s: cf.write("a.root", s),
+    "showers or the path of a file are needed, not ndarray": lambda s: cf.validate(s.energies, s, "report"),
+    "showers or the path of a file are needed, not int": lambda _: cf.read(3),
+    "only showers can be concatenated, not int": lambda s: cf.concatenate([s, 3]),
+    "showers are not an array; take energies, layers, total or response": np.asarray,
+    "no showers to average": lambda s: s[:0].profile(),
+    "a detector comes from Detector.load": lambda _: cf.Detector("calogan-ecal"),
+    "showers: detector must be of the type Detector, not str": lambda _: cf.Showers("calogan-ecal", ONE[1], ONE[0]),
+    "showers: incidents must be of the type Incidents, not ndarray": lambda s: cf.Showers(s.detector, ONE[0], ONE[0]),
+    "showers: energies must be of the type ndarray, not list": lambda s: cf.Showers(s.detector, ONE[1], [[0.0] * 504]),
+    "incidents: energy must be positive, found -1 MeV": lambda _: cf.Incidents.make("e-", [-1.0]),
+    "incidents: 2 particles do not fit 3 energies": lambda _: cf.Incidents.make(["e-", "e+"], [1e3] * 3),
+    r"incidents: position has shape \(2,\), not \(3,\)": lambda _: cf.Incidents.make("e-", [1e3], position=(1, 2)),
+    "seed None is not a whole number": lambda _: small(seed=None),
+    "seed '1' is not a whole number": lambda _: small(seed="1"),
+    "the number of showers must be a whole number, not 2.5": lambda _: small(n=2.5),
+    "the number of showers must be a whole number, not '2'": lambda _: small(n="2"),
+}
+
+
+def small(**changes):
+    return cf.produce(**{"simulator": "gflash", "detector": "calogan-ecal", "particle": "e+", "energy": "5 GeV",
+                         "n": 2, "seed": 1, **changes})  # fmt: skip
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong_types_are_told_in_words(message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    showers = small()
+    with pytest.raises(cf.InputError, match="^" + message):
+        WRONG[message](showers)
+    assert not list(tmp_path.iterdir())
+
+
+def test_particles_by_name_take_turns():
+    assert small(particle=["e-", "gamma"]) == small(particle="e-, gamma")
+    assert cf.Incidents.make(["e-", "e+"], [1e3, 2e3]).pdg.tolist() == [11, -11]
+    assert len(cf.concatenate(part for part in (small(), small(seed=2)))) == 4

@@ -3,7 +3,7 @@
 import os
 import tracemalloc
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError
@@ -18,10 +18,22 @@ class Inner(Strict):
     count: Annotated[int, Field(ge=1)] = 1
 
 
+class Round(Strict):
+    kind: Literal["round"] = "round"
+    radius: Length = 1.0
+
+
+class Square(Strict):
+    kind: Literal["square"] = "square"
+    side: Length = 1.0
+
+
 class Outer(Strict):
     energy: Energy
     inner: Inner = Inner()
     several: tuple[Inner, ...] = ()
+    many: Annotated[int, Field(ge=1)] | str = 1
+    shape: Annotated[Round | Square, Field(discriminator="kind")] = Round()
 
 
 def test_reads_units_and_nested_tables():
@@ -43,6 +55,14 @@ def test_is_frozen():
         ('enregy = "1 GeV"', "x.toml: unknown key 'enregy'; did you mean 'energy'"),
         ('energy = "1 GeV"\n[inner]\nsise = "1 mm"', "x.toml: unknown key 'inner.sise'; did you mean 'size'"),
         ('energy = "1 GeV"\n[[several]]\ncont = 1', "unknown key 'several.0.cont'; did you mean 'count'"),
+        (
+            'energy = "1 GeV"\nshape = {kind = "round", radus = "1 mm"}',
+            "unknown key 'shape.radus'; did you mean 'radius'",
+        ),
+        ('energy = "1 GeV"\nshape = {kind = "round", edge = "1 mm"}', "unknown key 'shape.edge'; known: kind, radius"),
+        ('energy = "1 GeV"\nshape = {kind = "round", radius = "1"}', "x.toml: shape.radius: length '1' has no unit"),
+        ('energy = "1 GeV"\nshape = {kind = "rond"}', "x.toml: unknown kind 'rond' of shape; did you mean 'round'?"),
+        ('energy = "1 GeV"\nmany = 0', "x.toml: many: Input should be greater than or equal to 1"),
         ("", "x.toml: key 'energy' is missing"),
         ('energy = "1"', "energy: energy '1' has no unit"),
         ('energy = "1 GeV"\n[inner]\ncount = 0', "inner.count: Input should be greater than or equal to 1"),

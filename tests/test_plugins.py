@@ -90,6 +90,14 @@ def test_a_broken_part_is_reported_in_one_line(site):  # noqa: ARG001
         create("failing", "calogan-ecal")
 
 
+def test_defaults_of_models_are_shown_as_configs_spell_them(site):
+    words = " ".join(ask(site, "models", "--kinds").stdout.split())
+    assert "│ { blocks = 6, hidden = 64, depth = 2, bins = 6 } │" in words
+    assert '│ "coupling-flow" │' in words
+    assert "FlowConfig" not in words
+    assert "│ false │" in words
+
+
 @pytest.mark.parametrize(("verb", "own", "added"), [
     ("models --kinds", "coupling-flow", "mean-shower: Config of the mean shower, scaled to the incident energy"),
     ("detectors", "calogan-ecal", "toy-block"),
@@ -102,6 +110,34 @@ def test_listings_name_the_package_and_what_is_broken(site, verb, own, added):
     assert added in words
     assert "(of toy-calorimeter 1.0)" in words
     assert "plugin 'failing' of failing 0.1 is broken: RuntimeError: no luck at all" in words
+
+
+def test_a_part_that_fails_at_work_is_told_with_its_line(site, tmp_path):
+    code = """
+import caloforge as cf
+class Lazy(cf.Simulator):
+    name = "lazy"
+    def __init__(self, detector):
+        self.detector = detector
+    def simulate(self, incidents, seed):
+        return incidents.energies
+    def close(self):
+        pass
+    def provenance(self):
+        return {}
+"""
+    install(site, "lazybones", "0.2", {"caloforge.simulators": {"lazy": "lazybones:Lazy"}}, code)
+    incidents = ["--detector", "calogan-ecal", "--particle", "e-", "--energy", "1 GeV", "--seed", "1", "-q", "-n"]
+    line = (
+        f"lazybones 0.2: AttributeError: 'Incidents' object has no attribute 'energies' ({site}/lazybones.py, line 8)"
+    )
+    done = ask(site, "produce", "--simulator", "lazy", *incidents, "2", "-o", str(tmp_path / "lazy.h5"))
+    assert done.returncode == 1
+    assert line in done.stderr, done.stderr
+    done = ask(site, "produce", "--simulator", "gflash", *incidents, "200", "-o", str(tmp_path / "true.h5"))
+    assert done.returncode == 0, done.stderr
+    done = ask(site, "validate", str(tmp_path / "true.h5"), "lazy", "-o", str(tmp_path / "report"))
+    assert (done.returncode, done.stderr) == (1, f"failed: {line}\n")
 
 
 def test_a_broken_model_is_refused_by_its_reason(site, tmp_path):

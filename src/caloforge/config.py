@@ -13,6 +13,7 @@ from caloforge.files import MAX_TEXT, read_text
 
 MAX_KEY = 60  # characters of a wrong key in messages
 MAX_MESSAGE = 300  # characters
+SIMPLE_TYPES = ("constrained-int", "constrained-float", "constrained-str")  # pydantic's names of types in a union
 MAX_DEPTH = 32  # parts of a dotted key; the parser's memory grows with their square
 DEEP_KEY = re.compile(r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
@@ -83,22 +84,41 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 def _explain(error: ValidationError, cls: type[BaseModel]) -> str:
     """First problem of a validation error as one line; an unknown key is named before a missing one."""
     first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
-    where = ".".join(str(part)[:MAX_KEY] for part in first["loc"])
+    path, known = _followed(cls, first["loc"])
+    where = ".".join(str(part)[:MAX_KEY] for part in path)
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'; {nearest(str(first['loc'][-1])[:MAX_KEY], _known_keys(cls, first['loc'][:-1]))}"
+        return f"unknown key '{where}'; {nearest(str(path[-1])[:MAX_KEY], known)}"
     if first["type"] == "missing":
         return f"key '{where}' is missing"
+    if first["type"] == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
+        return f"unknown kind '{str(first['ctx']['tag'])[:MAX_KEY]}' of {where}; {nearest(first['ctx']['tag'], known)}"
     message = first["msg"].removeprefix("Value error, ")[:MAX_MESSAGE]
     return f"{where}: {message}" if where else message
 
 
-def _known_keys(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Known keys of the model at `location`, from the annotations of its fields."""
+def _followed(cls: type[BaseModel], location: tuple[int | str, ...]) -> tuple[list[int | str], list[str]]:
+    """Location as the file spells it, without the kinds that choose a model of a union, and the keys known there."""
     current: list[type[BaseModel]] = [cls]
-    for part in location:
-        fields = [model.model_fields[part] for model in current if part in model.model_fields]
-        current = [m for field in fields for m in _models_in(field.annotation)] if fields else current
-    return [field.alias or name for model in current for name, field in model.model_fields.items()]
+    path: list[int | str] = []
+    for i, part in enumerate(location):
+        chosen = [model for model in current if part in _kinds(model)]
+        if chosen and i < len(location) - 1:
+            current = chosen
+            continue
+        if part in SIMPLE_TYPES:
+            continue
+        path.append(part)
+        if i < len(location) - 1:
+            fields = [model.model_fields[part] for model in current if part in model.model_fields]
+            current = [m for field in fields for m in _models_in(field.annotation)] if fields else current
+    return path, [field.alias or name for model in current for name, field in model.model_fields.items()]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    """Words by which a union chooses this model."""
+    field = model.model_fields.get("kind")
+    return getattr(field.annotation, "__args__", ()) if field else ()
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -51,6 +51,8 @@ def check_showers(n: int, cells: int) -> None:
     Raises:
         InputError: there are none, or too many for one file.
     """
+    if not isinstance(n, int):
+        raise InputError(f"the number of showers must be a whole number, not {n!r}")
     if n < 1:
         raise InputError(f"-n {n}: the number of showers must be at least 1")
     most = min(MAX_SHOWERS, MAX_BYTES // (4 * cells + INCIDENT))

@@ -1,10 +1,12 @@
 """Plugins: models, simulators, detectors and metrics that other packages name by entry points."""
 
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from caloforge.errors import InputError
@@ -73,3 +75,23 @@ def broken(group: str) -> list[str]:
         except InputError as error:
             said.append(str(error))
     return said
+
+
+def blame(error: BaseException) -> str | None:
+    """One line on an error that passed through the code of a plugin, with its innermost line there; else None."""
+    homes = {home: plugin for group in GROUPS for plugin in plugins(group).values() if (home := _home(plugin))}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        plugin = next((plugin for home, plugin in homes.items() if Path(frame.filename).is_relative_to(home)), None)
+        if plugin:
+            reason = " ".join(str(error).split())[:200]
+            return f"{plugin.origin}: {type(error).__name__}: {reason} ({frame.filename}, line {frame.lineno})"
+    return None
+
+
+def _home(plugin: Plugin) -> Path | None:
+    """Folder of a plugin's package, or its file if it is a single module; None unless it has been imported."""
+    module = sys.modules.get(plugin.entry.module.partition(".")[0])
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return None
+    return Path(file).parent if Path(file).name == "__init__.py" else Path(file)

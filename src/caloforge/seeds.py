@@ -13,8 +13,10 @@ def check_seed(seed: int) -> int:
     """Return the run seed if it is usable.
 
     Raises:
-        InputError: the seed is negative or does not fit 32 bits.
+        InputError: the seed is no whole number, negative, or does not fit 32 bits.
     """
+    if not isinstance(seed, int | np.integer):
+        raise InputError(f"seed {seed!r} is not a whole number")
     if not 0 <= seed < SEED_LIMIT:
         raise InputError(f"seed {seed} is outside 0 .. 2**32 - 1")
     return seed

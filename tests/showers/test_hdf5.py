@@ -118,7 +118,8 @@ def test_refuses_content_that_does_not_fit(path, change, message):
 
 def test_refuses_what_is_not_hdf5(tmp_path):
     (tmp_path / "text.h5").write_text("not HDF5")
-    for name, message in [("text.h5", "not a readable HDF5 file"), ("absent.h5", "no such file")]:
+    other = "not a readable HDF5 file of showers: it is of another kind; caloforge.write stores arrays in one"
+    for name, message in [("text.h5", other), ("absent.h5", "no such file")]:
         with pytest.raises(InputError, match=message):
             read(tmp_path / name)
 

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from caloforge.detector import Detector
+from caloforge.errors import InputError
 from caloforge.showers import Showers
 from caloforge.showers import write as write_showers
 from caloforge.showers.foreign import read as read_showers
+
+FOREIGN = (".root", ".csv", ".txt", ".npy", ".npz", ".png", ".toml", ".json", ".onnx")  # what readers take for others
 
 AnyPath = str | Path
 AnyDetector = Detector | str | Path
@@ -43,14 +46,23 @@ def read(path: Sample, detector: AnyDetector | None = None) -> Showers:
     """
     if isinstance(path, Showers):
         return path
+    if not isinstance(path, str | Path):
+        said = f"showers or the path of a file are needed, not {type(path).__name__}"
+        raise InputError(f"{said}; Showers(detector, incidents, array) makes showers of an array")
     return read_showers(path, None if detector is None else _detector(detector))
 
 
 def write(path: AnyPath, showers: Showers) -> Path:
     """Write showers as one HDF5 file, completely or not at all, and replace an existing file.
 
+    The verb `convert` writes other layouts.
+
+    Args:
+        path: the file, whose name ends in .h5.
+        showers: the showers.
+
     Raises:
-        InputError: the folder cannot be written.
+        InputError: not a path and showers, a name of another kind of file, or a folder that cannot be written.
 
     Examples:
         >>> import caloforge as cf
@@ -59,6 +71,11 @@ def write(path: AnyPath, showers: Showers) -> Path:
         Traceback (most recent call last):
         caloforge.errors.InputError: folder /no/such/folder does not exist
     """
+    if not isinstance(path, str | Path) or not isinstance(showers, Showers):
+        raise InputError(f"write takes a path and showers, not {type(path).__name__} and {type(showers).__name__}")
+    if (suffix := Path(path).suffix.lower()) in FOREIGN:
+        said = f"write {Path(path).stem}.h5, which `caloforge convert` reads"
+        raise InputError(f"{path}: write makes HDF5 files, not {suffix}; {said}")
     write_showers(Path(path), showers)
     return Path(path)
 

@@ -1,5 +1,6 @@
 """Simulators, and showers from them."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,7 +43,7 @@ def simulator(name: AnyPath, detector: AnyDetector | None = None, physics: "Phys
 def produce(
     simulator: AnyPath,
     detector: AnyDetector,
-    particle: str | int,
+    particle: str | int | Sequence[str | int],
     energy: Quantity,
     *,
     n: int,
@@ -62,7 +63,7 @@ def produce(
     Args:
         simulator: name or file of a simulator.
         detector: detector, preset or TOML file.
-        particle: name or PDG code.
+        particle: name or PDG code; several take turns.
         energy: kinetic energy, "10 GeV" or a number of MeV, or a range, "1 GeV:100 GeV" or (1e3, 1e5).
         n: number of showers.
         seed: seed of every random number; the showers are the same with and without `output`.
@@ -87,7 +88,8 @@ def produce(
         (3,)
     """
     found, name = _detector(detector), str(simulator)
-    beam = {"particle": str(particle), "energy": _text(energy, "MeV"), "theta": _text(theta, "rad"),
+    named = ", ".join(map(str, particle)) if isinstance(particle, list | tuple) else str(particle)
+    beam = {"particle": named, "energy": _text(energy, "MeV"), "theta": _text(theta, "rad"),
             "phi": _text(phi, "rad"), "position": _position(position), "spectrum": spectrum}  # fmt: skip
     physics = chosen_physics(physics)
     config = SourceConfig.build({key: value for key, value in beam.items() if value is not None}, "incidents")

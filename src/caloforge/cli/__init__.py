@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from caloforge import __version__, terminal
+from caloforge import __version__, plugins, terminal
 from caloforge.cli import describe, files, judge, learn, produce, run, search, study, zoo
 from caloforge.errors import InputError, RunError
 from caloforge.extras import EXTRAS, missing
@@ -86,6 +86,10 @@ def _run() -> tuple[int, str]:
         stopped = error.code in (INTERRUPTED, TERMINATED)
         code = 1 if error.code == INTERRUPTED or isinstance(error.code, str) else int(error.code or 0)
         return code, STOPPED if stopped else ""
+    except Exception as error:
+        if line := plugins.blame(error):
+            return 1, f"failed: {line}"
+        raise
     return 0, ""
 
 

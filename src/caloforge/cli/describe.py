@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from rich.table import Table
 
 from caloforge.cli import complete
@@ -98,13 +99,24 @@ def models(as_json: AsJson = False) -> None:
         title = f"{name}: {(config.__doc__ or '').splitlines()[0]}{origin}"
         table = Table("key", "default", title=title, title_justify="left")
         for key, field in config.model_fields.items():
-            default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+            default = "required" if field.is_required() else _toml(field.get_default(call_default_factory=True))
             table.add_row(key, default)
         for key, value in training_defaults(name).items():
-            table.add_row(f"[training] {key}", repr(value))
+            table.add_row(f"[training] {key}", _toml(value))
         console.print(table)
     for said in broken("models"):
         console.print(said)
+
+
+def _toml(value: Any) -> str:
+    """A default as a config spells it."""
+    if isinstance(value, BaseModel):
+        return _toml(dict(value))
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items())} }}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(one) for one in value)}]"
+    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def physics(as_json: AsJson = False) -> None:

@@ -63,6 +63,10 @@ class Detector:
     """
 
     def __init__(self, spec: DetectorSpec) -> None:
+        if not isinstance(spec, DetectorSpec):
+            raise InputError(
+                f"a detector comes from Detector.load, as in Detector.load('calogan-ecal'), not from {spec!r}"
+            )
         self.spec = spec
 
     @classmethod

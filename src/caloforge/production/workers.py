@@ -9,6 +9,7 @@ from typing import Protocol
 
 from caloforge import provenance
 from caloforge.errors import InputError, RunError
+from caloforge.plugins import blame
 from caloforge.production.shards import Shard
 from caloforge.showers import Incidents, Showers
 from caloforge.simulators import Simulator
@@ -153,6 +154,5 @@ def describe_failures(failed: dict[Shard, Exception], kept: str) -> RunError:
     """One error that names the failed shards and the folder of the others."""
     shard, reason = next(iter(failed.items()))
     more = f" (and {len(failed) - 1} more shards)" if len(failed) > 1 else ""
-    return RunError(
-        f"{shard}{more} failed {ATTEMPTS} times: {reason}; the rest is kept in {kept}, --resume tries again"
-    )
+    said = f"{shard}{more} failed {ATTEMPTS} times: {blame(reason) or reason}"
+    return RunError(f"{said}; the rest is kept in {kept}, --resume tries again")

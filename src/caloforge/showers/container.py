@@ -1,6 +1,6 @@
 """Showers: incidents and their energy in each cell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,10 @@ class Showers:
     fast_energy: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
+        for name, kind in (("detector", Detector), ("incidents", Incidents), ("energies", np.ndarray)):
+            if not isinstance(getattr(self, name), kind):
+                given = type(getattr(self, name)).__name__
+                raise InputError(f"showers: {name} must be of the type {kind.__name__}, not {given}")
         expected = (len(self.incidents), self.detector.n_cells)
         if self.energies.shape != expected:
             raise InputError(
@@ -114,10 +118,12 @@ class Showers:
             >>> showers.profile().energy.shape
             (3,)
         """
+        if not len(self):
+            raise InputError("no showers to average")
         layers = self.layers
         depth = np.array([layer.z for layer in self.detector.layers])
         edges = np.array([0.0, *(layer.z_max for layer in self.detector.layers)])
-        return Profile(depth, layers.mean(axis=0), layers.std(axis=0) / max(len(self), 1) ** 0.5, edges)
+        return Profile(depth, layers.mean(axis=0), layers.std(axis=0) / len(self) ** 0.5, edges)
 
     def histogram(
         self, quantity: Quantity = "response", bins: int = 50, limits: tuple[float, float] | None = None
@@ -171,8 +177,18 @@ class Showers:
 
         return to_pandas(self)
 
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        """NumPy would ask each shower for an array without end.
+
+        Raises:
+            InputError: always; the arrays are fields and properties.
+        """
+        raise InputError("showers are not an array; take energies, layers, total or response")
+
     def __add__(self, other: "Showers") -> "Showers":
         """Join two samples in order, with the provenance of the first."""
+        if not isinstance(other, Showers):
+            return NotImplemented
         return concatenate([self, other])
 
 
@@ -180,11 +196,11 @@ def _same(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
     return a is b if a is None or b is None else np.array_equal(a, b)
 
 
-def concatenate(parts: Sequence[Showers]) -> Showers:
+def concatenate(parts: Iterable[Showers]) -> Showers:
     """Join showers of one detector in order, with the provenance of the first.
 
     Raises:
-        InputError: there is nothing to join.
+        InputError: there is nothing to join, or a part is no showers, or of another detector.
 
     Examples:
         >>> import caloforge as cf
@@ -192,8 +208,11 @@ def concatenate(parts: Sequence[Showers]) -> Showers:
         >>> len(concatenate(parts))
         4
     """
+    parts = list(parts)
     if not parts:
         raise InputError("no showers to concatenate; give one sample at least")
+    if others := sorted({type(part).__name__ for part in parts if not isinstance(part, Showers)}):
+        raise InputError(f"only showers can be concatenated, not {', '.join(others)}")
     if other := next((part.detector.name for part in parts if part.detector != parts[0].detector), None):
         raise InputError(f"showers of '{parts[0].detector.name}' and of '{other}' cannot be joined")
     energies = np.concatenate([part.energies for part in parts])

@@ -18,7 +18,7 @@ from caloforge.showers.container import Showers
 from caloforge.showers.incidents import Incidents
 from caloforge.showers.seal import check_seal, seal
 from caloforge.showers.stream import Stream
-from caloforge.showers.structure import trust, try_first
+from caloforge.showers.structure import reason, trust, try_first
 from caloforge.showers.table import Table
 from caloforge.showers.values import fast_energies, whole_numbers
 from caloforge.units import counted
@@ -164,7 +164,7 @@ def opened(path: Path) -> Iterator[Any]:
     except InputError:
         raise
     except (OSError, RuntimeError, KeyError, UnicodeDecodeError, TypeError, ValueError, SystemError) as error:
-        raise InputError(f"{path} is not a readable HDF5 file of showers: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path} is not a readable HDF5 file of showers: {reason(error)}") from None
 
 
 def file_detector(file: Any, path: Path, expected: Detector | None) -> Detector:

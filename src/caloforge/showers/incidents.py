@@ -47,7 +47,7 @@ class Incidents:
         """Build from scalars or arrays, broadcast to the length of `energy`; shower ids count from 0.
 
         Args:
-            particle: Geant4 name, or PDG codes (N,).
+            particle: Geant4 name or PDG code, or N of them.
             energy: kinetic energies (N,) [MeV], or text such as "5 GeV", alone or in a list.
             theta: angles to +z (N,) [rad], or text such as "0.2 rad".
             phi: azimuths from +x (N,) [rad], or text.
@@ -63,7 +63,13 @@ class Incidents:
         """
         e = np.atleast_1d(_numbers(energy, units.energy))
         n = len(e)
-        code = pdg_code(particle) if isinstance(particle, str) else particle
+        code = _codes(particle)
+        if np.size(code) not in (1, n):
+            said = f"{np.size(code)} particles do not fit {n} energies"
+            raise InputError(f"incidents: {said}; give one, or one for each energy")
+        places = np.atleast_1d(_numbers(position, units.length))
+        if places.shape not in ((3,), (1, 3), (n, 3)):
+            raise InputError(f"incidents: position has shape {places.shape}, not (3,) or ({n}, 3): x, y, z [mm]")
         ids = np.arange(n) if shower_id is None else shower_id
         try:
             return cls(
@@ -71,9 +77,11 @@ class Incidents:
                 e,
                 np.broadcast_to(_numbers(theta, units.angle), n),
                 np.broadcast_to(_numbers(phi, units.angle), n),
-                np.broadcast_to(_numbers(position, units.length), (n, 3)),
+                np.broadcast_to(places, (n, 3)),
                 np.broadcast_to(np.asarray(ids, np.int64), n),
             )
+        except InputError:
+            raise
         except ValueError as error:
             raise InputError(f"incidents: {error}") from None
 
@@ -145,6 +153,14 @@ def _numbers(values: Any, read: Callable[[str], float]) -> NDArray[np.float64]:
     if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):
         values = [read(value) if isinstance(value, str) else value for value in values]
     return np.asarray(values, np.float64)
+
+
+def _codes(particle: Any) -> Any:
+    """PDG codes of names or of codes."""
+    if isinstance(particle, str):
+        return pdg_code(particle)
+    named = isinstance(particle, list | tuple) and any(isinstance(one, str) for one in particle)
+    return [pdg_code(str(one)) for one in particle] if named else particle
 
 
 def concatenate(parts: Sequence[Incidents]) -> Incidents:

@@ -14,6 +14,7 @@ SECONDS, MEMORY = 3, 256 * 2**20  # limits of CPU time [s] and memory of a check
 MAX_OBJECTS = 10_000
 MAX_TEXT = 16 * 2**20  # bytes of an attribute
 PACKED, SLACK = 1100, 2**16  # a file claims at most PACKED times what it stores (gzip's best is 1032), plus SLACK bytes
+NO_SIGNATURE = "file signature not found"  # in the HDF5 library's message on a file of another kind
 TEXTS = ("schema", "detector", "provenance")
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_SZIP,
            h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET, h5py.h5z.FILTER_LZF}  # fmt: skip
@@ -54,8 +55,13 @@ def check(path: Path) -> None:
     except InputError:
         raise
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, SystemError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} is not a readable HDF5 file of showers: {said}") from None
+        raise InputError(f"{path} is not a readable HDF5 file of showers: {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """First line of an error of the HDF5 library, or what a file without its signature needs."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return "it is of another kind; caloforge.write stores arrays in one" if NO_SIGNATURE in said else said
 
 
 def _check(path: Path, size: int) -> None:

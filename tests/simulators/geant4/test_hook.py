@@ -145,13 +145,34 @@ def test_misuse_is_refused(play):
 def test_other_multiple_scattering_than_learned_is_told_once(play):
     told = play("two").said
     wanted = "apply: /process/msc/StepLimit UseSafety; /process/msc/RangeFactor 0.04"
-    assert told.count("another multiple scattering than the training showers") == 1
+    assert told.count("other electromagnetic settings than the training showers") == 1
     assert wanted in told
 
 
 @pytest.mark.parametrize("scene", ["failing", "inside", "misused"])
 def test_the_same_or_an_unknown_multiple_scattering_is_not_told(play, scene):
-    assert "multiple scattering" not in play(scene).said
+    assert "electromagnetic settings" not in play(scene).said
+
+
+def test_an_application_without_cuts_on_photons_is_told():
+    script = """
+import os
+from caloforge.simulators.geant4.datasets import environment
+os.environ.update(environment())
+import geant4_pybind as g4
+from caloforge.simulators.geant4.hook.physics import difference, learned_commands
+from caloforge.simulators.geant4.physics import Physics, provenance
+wanted = learned_commands({"training": {"showers": {"physics": [provenance(Physics())]}}})
+g4.G4UImanager.GetUIpointer().ApplyCommand("/process/msc/StepLimit UseSafety")
+g4.G4UImanager.GetUIpointer().ApplyCommand("/process/msc/RangeFactor 0.04")
+print("option0:", difference(wanted))
+g4.G4UImanager.GetUIpointer().ApplyCommand("/process/em/applyCuts true")
+print("with cuts:", difference(wanted))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    said = dict(line.split(":", 1) for line in done.stdout.splitlines() if line.startswith(("option0", "with cuts")))
+    assert said["option0"].endswith("Before Initialize, apply: /process/em/applyCuts true")
+    assert said["with cuts"].strip() == ""
 
 
 def test_a_field_that_is_set_after_the_hook_is_told_once(play):

@@ -118,7 +118,10 @@ def _guess(file: Any, path: Path, detector: Detector | None) -> Layout:
         if one.fits(file):
             return one
     names = ", ".join(list(file)[:5]) or "nothing"
-    raise InputError(f"{path} holds {names}: no known layout of showers ({', '.join(LAYOUTS)})")
+    raise InputError(
+        f"{path} holds {names}: no known layout of showers ({', '.join(LAYOUTS)}); "
+        "docs/production.md lists what they hold, and caloforge.write stores arrays"
+    )
 
 
 def outline(path: Path, layout: str | None = None) -> dict[str, Any]:
