@@ -3,9 +3,9 @@
     python benchmarks/adapt.py runs/eplus --showers gamma.h5 --test gamma-test.h5 -o curve
 
 Every size takes the first showers of the file. Both models have the same showers, of which a tenth selects the weights
-as in `caloforge adapt`, the same schedule and the same seed. The strong judge compares the showers that each model
-generates for the incidents of the test sample with that sample. The program writes curve.json and prints a table; it
-skips what curve.json already holds.
+as in `caloforge adapt`, the same number of steps and the same seed. The learning rates are those of `caloforge adapt`
+and of the first training. The judge compares showers that each model generates for the incidents of the test sample
+with that sample. The program writes curve.json, prints a table, and skips what curve.json already holds.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 from caloforge.showers import Showers, read
 from caloforge.showers.share import hashed
-from caloforge.training import TrainingConfig, load_model, train
+from caloforge.training import TrainingConfig, check_trained, load_model, train
 from caloforge.training.adapt import adapted_config
 from caloforge.training.response import draw
 from caloforge.training.run import TrainingFolder
@@ -29,8 +29,9 @@ Table = dict[str, Any]
 
 def configs(start: Path, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
     """Configs of the adapted model and of the same model from random weights."""
-    adapted = adapted_config(start, changes)
-    return {"adapted": adapted, "scratch": adapted.model_copy(update={"start": None})}
+    own = TrainingFolder(check_trained(start)).config.training.learning_rate
+    scratch = adapted_config(start, {"learning_rate": own} | changes).model_copy(update={"start": None})
+    return {"adapted": adapted_config(start, changes), "scratch": scratch}
 
 
 def measure(config: TrainingConfig, showers: Showers, test: Showers, folder: Path, recipe: str) -> Table:

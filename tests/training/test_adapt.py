@@ -51,6 +51,12 @@ def test_an_adapted_model_begins_with_the_weights_and_refits_its_transforms(toy_
     assert cells.sum(1).mean() == pytest.approx(99_000, rel=0.05)  # the response of the new showers
 
 
+def test_the_learning_rate_is_a_quarter_unless_given(toy_run):
+    first = TrainingFolder(toy_run).config.training.learning_rate
+    assert adapted_config(toy_run, {}).training.learning_rate == first / 4
+    assert adapted_config(toy_run, {"learning_rate": 0.01}).training.learning_rate == 0.01
+
+
 def test_biases_alone_learn(toy_run, photons, tmp_path):
     config = adapted_config(toy_run, {"steps": 3, "evaluate_every": 3, "learning_rate": 0.05, "tune": "biases"})
     train(config, photons[:100], photons[100:], tmp_path / "run", quiet=True)

@@ -83,7 +83,7 @@ def adapt(
         int | None, typer.Option(help="Training steps; the model's own if absent.", rich_help_panel=WORK)
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Highest rate; the model's own if absent.", rich_help_panel=WORK)
+        float | None, typer.Option(help="Highest rate; a quarter of the model's own if absent.", rich_help_panel=WORK)
     ] = None,
     layout: FormatName = None,
     detector: AnyDetector = None,
