@@ -69,7 +69,8 @@ class FoldedSpline(nn.Module):
         done = 1 - rest
         derivatives = self.known @ torch.log(1 + ends)[:, None] + self.fixed
         excess, bend = ((derivatives * (width / height) - self.straight) * (rest * done)).split(1, 1)
-        return (height * ((done + excess) / (1 + bend))).sum((1, 2)) - self.end
+        y: Tensor = (height * ((done + excess) / (1 + bend))).sum((1, 2)) - self.end
+        return y
 
 
 def folded_bias(bias: Tensor, bins: int) -> Tensor:

@@ -4,7 +4,6 @@ ONNX Runtime takes several nanoseconds per element to gather columns, and a fift
 """
 
 import math
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -155,4 +154,4 @@ class FoldedShares(nn.Module):
     def layers(self, free: Tensor, energy: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV] of their log ratios."""
         logs = free if free.shape[1] == 1 else free @ self.own - nn.functional.softplus(free[:, 1:]) @ self.left
-        return cast(Tensor, self.sampling_fraction * energy * logs.exp())
+        return self.sampling_fraction * energy * logs.exp()
