@@ -44,6 +44,13 @@ def test_noise_of_a_row_depends_on_its_shower_only():
     np.testing.assert_array_equal(seeds.normal_noise(3, ids[1:2], 100, "noise")[0], noise[1])
 
 
+def test_noise_is_that_of_the_generator_of_its_shower():
+    ids = [0, 7, 2**32 - 1, 2**32, 2**40 + 3]
+    for row, shower_id in zip(seeds.normal_noise(3, np.array(ids), 20, "noise"), ids, strict=True):
+        wanted = seeds.generator(3, shower_id, "noise").standard_normal(20, dtype=np.float32)
+        np.testing.assert_array_equal(row, wanted)
+
+
 def test_noise_is_standard_normal():
     """100 000 numbers: mean 0 and width 1 within 5 sigma, false alarm under 1e-5."""
     noise = seeds.normal_noise(7, np.arange(1000), 100, "noise")

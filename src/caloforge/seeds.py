@@ -45,6 +45,12 @@ def engine_seed(seed: int, shower_id: int, stream: str) -> int:
 def normal_noise(seed: int, shower_ids: NDArray[np.int64], size: int, stream: str) -> NDArray[np.float32]:
     """Standard normal noise (N, size) float32; row i depends on seed and shower_ids[i] only."""
     noise = np.empty((len(shower_ids), size), np.float32)
+    words = np.array([seed, 0, *stream.encode()], np.uint32)  # numpy hashes an array four times faster than a list
     for row, shower_id in zip(noise, shower_ids.tolist(), strict=True):
-        generator(seed, shower_id, stream).standard_normal(out=row, dtype=np.float32)
+        if 0 <= shower_id < SEED_LIMIT:
+            words[1] = shower_id
+            random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
+        else:
+            random = generator(seed, shower_id, stream)  # two words
+        random.standard_normal(out=row, dtype=np.float32)
     return noise

@@ -195,6 +195,17 @@ def test_the_exporter_is_silent_and_tells_its_parity(toy_export):
     assert summary.parity < 1.0
 
 
+def test_the_graph_has_few_nodes_and_tells_the_part_of_each(toy_export, graph):
+    """Every node costs time for each call; searches, softmax and gathers of columns cost the most."""
+    _, summary, _ = toy_export
+    assert summary.nodes <= 350
+    kinds = [node.op_type for node in graph.graph.node]
+    assert not {"Softmax", "Gather", "GatherND", "ScatterElements"} & set(kinds)
+    assert kinds.count("Softplus") == 1
+    parts = {node.name.rpartition("/")[0] for node in graph.graph.node}
+    assert {"layer_flow.blocks.1.spline", "cell_flow.blocks.0.edge", "cell_flow.blocks.1.local"} <= parts
+
+
 def test_the_exported_graph_keeps_the_rules(graph):
     assert refusal(graph) == ""
 

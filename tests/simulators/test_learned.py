@@ -217,3 +217,26 @@ def test_neither_torch_nor_geant4_is_imported(toy_onnx):
     )
     done = subprocess.run([sys.executable, "-c", code, str(toy_onnx)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_only_calls_that_may_take_long_need_another_thread(toy_onnx, monkeypatch):
+    """Ctrl-C ends those; a call of no more showers than a short one ends by itself."""
+    from caloforge.simulators import onnx_file
+
+    beside = []
+    session = onnx_file.Session(toy_onnx.read_bytes(), 1)
+    inner = session._beside
+    monkeypatch.setattr(
+        session, "_beside", lambda output, feeds, options: beside.append(1) or inner(output, feeds, options)
+    )
+    feeds = {name: np.ones((9, shape[1]), np.float32) for name, shape in session.inputs.items()}
+
+    def call(n):
+        del beside[:]
+        session.run("showers", {name: values[:n] for name, values in feeds.items()})
+        return len(beside)
+
+    monkeypatch.setattr(onnx_file, "SHORT", 0.0)
+    assert [call(4), call(4)] == [1, 1]
+    monkeypatch.setattr(onnx_file, "SHORT", 60.0)
+    assert [call(4), call(4), call(3), call(9), call(9)] == [1, 0, 0, 1, 0]

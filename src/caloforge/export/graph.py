@@ -1,5 +1,6 @@
 """Rules of exported graphs: no random nodes, no unused nodes, no outside data."""
 
+import ast
 from collections.abc import Iterator
 
 import onnx
@@ -10,6 +11,7 @@ RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
 FORBIDDEN = RANDOM | {"Dropout"}
+SCOPES = "pkg.torch.onnx.name_scopes"  # key under which the exporter names the modules around a node
 
 
 def check_graph(model: onnx.ModelProto) -> None:
@@ -36,6 +38,15 @@ def _check_reachable(graph: onnx.GraphProto) -> None:
     unused = {tensor.name for tensor in graph.initializer} - needed
     if unused:
         raise RunError(f"initialiser '{min(unused)}' of the exported graph is not used")
+
+
+def name_by_part(model: onnx.ModelProto) -> None:
+    """Put the name of the model's part that computes a node before the node's own, so that profiles can be read."""
+    for node in model.graph.node:
+        scopes = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "[]")
+        names = ["", "", *ast.literal_eval(scopes)]
+        if part := names[-2].removeprefix("model."):
+            node.name = f"{part}/{node.name}"
 
 
 def forget_sources(model: onnx.ModelProto) -> None:

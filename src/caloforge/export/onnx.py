@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from caloforge.errors import RunError
-from caloforge.export.graph import check_graph, forget_sources
+from caloforge.export.folding import folded
+from caloforge.export.graph import check_graph, forget_sources, name_by_part
 from caloforge.files import replacing
 from caloforge.models import Model
 from caloforge.seeds import generator
@@ -130,7 +131,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     batch = torch.export.Dim("N", min=1, max=2**31 - 1)
     with _silent():
         program = torch.onnx.export(
-            Sampler(model.eval()),
+            Sampler(folded(model).eval().requires_grad_(False)),
             (noise, *incidents),
             input_names=["noise", *model.inputs],
             output_names=["showers"],
@@ -141,6 +142,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
+    name_by_part(proto)
     forget_sources(proto)
     return proto
 

@@ -80,8 +80,9 @@ class LearnedSimulator(Simulator):
             RunError: the network fails, or its output is negative or not finite.
         """
         check_seed(seed)
-        self.check(incidents)
         known = self._known(incidents)
+        if self._domain is not None:
+            self._domain.check(known)
         inputs = {name: v for name, v in network_inputs(known).items() if name in self._inputs}
         cells = np.empty((len(incidents), self.detector.n_cells), np.float32)
         for start in range(0, len(incidents), CHUNK):

@@ -1,6 +1,7 @@
 """The only module that opens ONNX files: it checks rules, then the digest, then tries the file in a child process."""
 
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -23,6 +24,7 @@ MAX_BYTES = 2**31 - 1
 SECONDS = 10  # largest CPU time for opening a file and calling it once
 MEMORY, PER_BYTE = 384 * 2**20, 8  # largest memory of the trial [bytes], and in addition per byte of the file
 PATIENCE = 5.0  # seconds that a terminated call may take to stop
+SHORT = 0.05  # seconds that Ctrl-C may wait for a call
 
 _tried: set[str] = set()  # digests of files that passed their trial, or were written by this process
 
@@ -149,7 +151,10 @@ def _varint(value: int) -> bytes:
 
 
 class Session:
-    """ONNX Runtime with one model; a call ends at Ctrl-C, or if another thread closes the session."""
+    """ONNX Runtime with one model; a call ends at Ctrl-C, or if another thread closes the session.
+
+    Calls of as many showers as one that took less than `SHORT` run in the calling thread, and end by themselves.
+    """
 
     def __init__(self, content: bytes, threads: int, *, trial: bool = False) -> None:
         import onnxruntime
@@ -167,6 +172,7 @@ class Session:
         self._calls: set[Any] = set()
         self._jobs: SimpleQueue[Any] = SimpleQueue()
         self._worker: threading.Thread | None = None
+        self._short = 0  # largest number of showers of a short call
         weakref.finalize(self, self._jobs.put, None)
 
     @property
@@ -190,9 +196,15 @@ class Session:
         options.log_severity_level = 4
         self._calls.add(options)
         try:
-            if threading.current_thread() is not threading.main_thread():  # only the main thread is interrupted
+            showers = len(next(iter(feeds.values()), ()))
+            # only the main thread is interrupted
+            if showers <= self._short or threading.current_thread() is not threading.main_thread():
                 return self._session.run([output], feeds, options)[0]  # type: ignore[no-any-return]
-            return self._beside(output, feeds, options)
+            begin = time.perf_counter()
+            result = self._beside(output, feeds, options)
+            if time.perf_counter() - begin < SHORT:
+                self._short = showers
+            return result
         finally:
             self._calls.discard(options)
 

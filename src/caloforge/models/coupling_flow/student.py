@@ -15,6 +15,7 @@ from caloforge.models.coupling_flow.config import DistilledConfig
 from caloforge.models.coupling_flow.model import CouplingFlowModel, LayersThenCells
 from caloforge.models.distillation import frozen
 from caloforge.models.flows.local import LocalNetwork, layout
+from caloforge.models.parts.folded_tables import Picked, nothing
 from caloforge.showers.domain import Domain
 
 
@@ -59,6 +60,36 @@ class PairNetwork(nn.Module):
         scale, shift = changes.unbind(1)
         scores: Tensor = z * (1 + scale) + shift
         return scores
+
+    def folded(self) -> "FoldedPairNetwork":
+        """The same network in fewer operations, for exported graphs."""
+        return FoldedPairNetwork(self)
+
+
+class FoldedPairNetwork(nn.Module):
+    """A `PairNetwork` in fewer operations: the constants of the last layers are folded into one bias."""
+
+    def __init__(self, network: PairNetwork) -> None:
+        super().__init__()
+        self.places = Picked(network.places)
+        self.first, self.blocks = network.first, network.blocks
+        self.local = None if network.local is None else network.local.folded()
+        bias = network.last.bias.detach().view(2, -1) + torch.tensor([[1.0], [0.0]])
+        if self.local is not None:
+            bias = bias + self.local.bias[:, None]
+        self.weight = nn.Parameter(network.last.weight.detach())
+        self.bias = nn.Parameter(bias.flatten())
+
+    def forward(self, noise: Tensor, conditions: Tensor) -> Tensor:
+        """Scores (N, n_cells) of noise (N, n_cells)."""
+        zero = nothing(noise)
+        z = self.places(noise, zero)
+        hidden = F.silu(self.blocks(self.first(torch.cat([z, conditions], 1))))
+        changes = F.linear(hidden, self.weight, self.bias).view(-1, 2, z.shape[1])
+        if self.local is not None:
+            changes = changes + self.local(z, hidden, zero)
+        scale, shift = changes.unbind(1)
+        return z * scale + shift
 
 
 class PairStudent(LayersThenCells):

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from caloforge.detector import Detector
 from caloforge.detector.neighbours import neighbours
 from caloforge.errors import InputError
+from caloforge.models.flows.folded_local import FoldedLocal
 
 SHARPNESS = 4.0  # initial steepness of the soft hit indicators, per unit of score
 Indices = NDArray[np.int64]
@@ -119,6 +120,12 @@ class LocalNetwork(nn.Module):
         hidden = F.silu(self.first(inputs) + self.cells + self.context(context)[:, None])
         parameters: Tensor = self.last(F.silu(self.second(hidden)))
         return parameters.transpose(1, 2)
+
+    def folded(self) -> FoldedLocal:
+        """The same network in fewer operations, without the biases of its last layer, for exported graphs."""
+        places, kept = self.places.view(self.shape[0], -1), len(self.kept)
+        return FoldedLocal(places, kept, self.levels, self.sharpness, self.cells, self.first, self.context,
+                           self.second, self.last)  # fmt: skip
 
     @torch.no_grad()
     def set_levels(self, edges: Tensor) -> None:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
+from caloforge.models.parts.folded_cells import FoldedCells
+from caloforge.models.parts.folded_tables import LayerMap
 from caloforge.models.parts.normal_scores import NormalScores, to_normal
 from caloforge.models.parts.transforms import LEAST_ENERGY, layer_sums
 
@@ -56,6 +58,11 @@ class HitCells(nn.Module):
     def inverse(self, scores: Tensor) -> Tensor:
         """Cells (N, D) [MeV] of scores (N, D), zero below the threshold."""
         return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
+
+    def folded(self) -> FoldedCells:
+        """The inverse and `share_out` alone, for exported graphs."""
+        layers = LayerMap(self.cell_layer, len(self.detector.layers))
+        return FoldedCells(self.quantiles.folded(), layers, self.threshold)
 
     def _nearest(self, scores: Tensor) -> Tensor:
         """Weights (N, D) that are positive in the cell of each layer nearest to the threshold, and zero elsewhere."""

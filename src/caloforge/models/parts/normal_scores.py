@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from caloforge.models.parts.folded_tables import FoldedScores
+
 KNOTS = 129  # quantiles of each sample
 MIN_STEP = 1e-3  # least step between knots, in mean steps, so that the transform and its inverse are well defined
 NORMAL_LIMIT = 5.2  # largest score: beyond the reach of float32 uniforms, and inside the splines' bound
@@ -104,6 +106,10 @@ class NormalScores(nn.Module):
         table, at = self.values.flatten(), size * self.rows + low
         below = table[at]
         return below + (place - low) * (table[at + 1] - below)
+
+    def folded(self) -> FoldedScores:
+        """The inverse alone, for exported graphs."""
+        return FoldedScores(self.values, self.rows, self.first, self.last, self.bend)
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
         """Accept tables of any number and length."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
+from caloforge.models.parts.folded_tables import FoldedShares
 from caloforge.models.parts.normal_scores import NormalScores
 
 LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
@@ -52,6 +53,10 @@ class LayerShares(nn.Module):
     def inverse(self, scores: Tensor, energy: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV] of scores (N, n_layers) and incident energies (N, 1) [MeV]."""
         return self.layers(self.quantiles.inverse(scores), energy)
+
+    def folded(self) -> FoldedShares:
+        """The inverse alone, for exported graphs."""
+        return FoldedShares(self.quantiles.folded(), len(self.quantiles.rows), self.sampling_fraction)
 
     def layers(self, free: Tensor, energy: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV] of their log ratios."""

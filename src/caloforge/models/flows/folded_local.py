@@ -1,0 +1,72 @@
+"""The network that sees the cells around a cell, in fewer operations, for exported graphs."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caloforge.models.parts.folded_tables import Picked
+
+ONE = 1.2784645427610738  # SiLU of it is one
+
+
+class FoldedLocal(nn.Module):
+    """Parameters of moved cells from the kept cells around them, without the biases of the last layer.
+
+    Places around a cell that never hold a kept cell are left out: in a checkerboard, eight of the twelve in a layer.
+    The projection of the dense network's hidden layer is one more row of the first layer's weights, whose input is one.
+    One more hidden number, which is one, carries the biases of the second layer.
+
+    Args:
+        places: index (moved, K) of the kept cell at each place around each moved cell; `kept` for none.
+        kept: number of kept cells.
+        levels, sharpness: those of the soft hit indicators (kept,).
+        cells: learned vectors (moved, width).
+        first, context, second, last: linear layers.
+    """
+
+    def __init__(
+        self, places: Tensor, kept: int, levels: Tensor, sharpness: Tensor, cells: Tensor, first: nn.Linear,
+        context: nn.Linear, second: nn.Linear, last: nn.Linear,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        filled = places < kept
+        used = filled.any(0)
+        scores = torch.where(filled, places, 2 * kept)[:, used]  # column 2 kept is zero, and the next is one
+        hits = torch.where(filled, places + kept, 2 * kept)[:, used]
+        ones = torch.full_like(places[:, :1], 2 * kept + 1)
+        columns = torch.cat([scores, hits, ones], 1)
+        self.seen = Picked(columns.flatten())
+        self.shape = tuple(columns.shape)
+        self.register_buffer("fixed", torch.tensor([[0.0, 1.0]]))
+        self.register_buffer("sharpness", sharpness.detach().clone())
+        self.register_buffer("offset", (sharpness * levels).detach().clone())
+        self.register_buffer("cells", F.pad(cells.detach(), (0, 1)))
+        self.register_buffer("first", F.pad(first.weight.detach().T[torch.cat([used, used])], (0, 1))[None])
+        self.register_buffer("last", last.weight.detach().clone())
+        self.register_buffer("bias", last.bias.detach().clone())
+        self.register_buffer("context", F.pad(context.weight.detach(), (0, 0, 0, 1)))
+        self.register_buffer("context_bias", F.pad(context.bias.detach(), (0, 1), value=ONE))
+        self.register_buffer("second", torch.cat([second.weight, second.bias[:, None]], 1).detach().T.clone())
+
+    fixed: Tensor
+    sharpness: Tensor
+    offset: Tensor
+    cells: Tensor
+    first: Tensor
+    context: Tensor
+    context_bias: Tensor
+    second: Tensor
+    last: Tensor
+    bias: Tensor
+
+    def forward(self, kept: Tensor, context: Tensor, zero: Tensor) -> Tensor:
+        """Parameters (N, outputs, moved) from the kept scores (N, kept) and the dense network's hidden values.
+
+        `zero` is `nothing` of any tensor of N rows.
+        """
+        hit = torch.sigmoid(self.sharpness * kept - self.offset)
+        seen = self.seen(torch.cat([kept, hit, zero + self.fixed], 1), zero).view(-1, *self.shape)
+        added = F.linear(context, self.context, self.context_bias)
+        weights = torch.cat([zero[:, :, None] + self.first, added[:, None]], 1)
+        hidden = F.silu(seen @ weights + self.cells)
+        return self.last @ F.silu(hidden @ self.second).transpose(1, 2)
