@@ -13,8 +13,9 @@ from caloforge.showers import Showers
 from caloforge.training.config import TrainingConfig
 from caloforge.training.run import TrainingFolder, check_trained, load_state
 
-
-GENTLE = 0.25  # share of the first training's learning rate; at the whole rate, 1000 showers are overfitted in 100 steps
+GENTLE = (
+    0.25  # share of the first training's learning rate; at the whole rate, 1000 showers are overfitted in 100 steps
+)
 
 
 def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
