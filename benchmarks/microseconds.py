@@ -191,9 +191,9 @@ def table(batches: dict[int, Timed]) -> str:
         ("checks and conversions", [t.python for t in batches.values()]),
         ("**limit of the network**", [t.limit for t in batches.values()]),
     ):
-        nodes = str(len(next(iter(batches.values())).nodes)) if name == "**network**" else ""
+        count = str(len(next(iter(batches.values())).nodes)) if name == "**network**" else ""
         per_shower = (f"{v / b:.1f}" for v, b in zip(values, batches, strict=True))
-        lines.append(f"| {name} | {nodes} | {' | '.join(per_shower)} |")
+        lines.append(f"| {name} | {count} | {' | '.join(per_shower)} |")
     return "\n".join(lines)
 
 
@@ -202,7 +202,7 @@ def compared(paths: list[Path], source: Source, batch: int, seconds: float) -> s
     calls: list[Callable[[], Any]] = []
     for path in paths:
         feeds, session = feeds_of(LearnedSimulator(path), source, batch)[1], session_of(path.read_bytes())
-        calls.append(lambda session=session, feeds=feeds: session.run(None, feeds))
+        calls.append(partial(session.run, None, feeds))
     alone = [smallest([call], seconds)[0] / batch for call in calls]
     turns = [value / batch for value in smallest(calls, seconds)]
     return " | ".join(f"{a:.1f}, {t:.1f}" for a, t in zip(alone, turns, strict=True))

@@ -89,7 +89,8 @@ class FoldedPairNetwork(nn.Module):
         if self.local is not None:
             changes = changes + self.local(z, hidden, zero)
         scale, shift = changes.unbind(1)
-        return z * scale + shift
+        scores: Tensor = z * scale + shift
+        return scores
 
 
 class PairStudent(LayersThenCells):
