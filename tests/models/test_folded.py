@@ -124,7 +124,7 @@ def test_folded_shares_give_the_same_layers(n):
 
 
 @pytest.mark.parametrize(("kind", "largest"), [("small", 2**16), ("small", 0), ("uniform", 2**16)])
-def test_folded_cells_share_out_alike(request, toy, monkeypatch, kind, largest):
+def test_folded_cells_distribute_alike(request, toy, monkeypatch, kind, largest):
     """Also in layers with less energy than one threshold per hit, and in layers without hits."""
     monkeypatch.setattr(folded_tables, "LARGEST", largest)
     detector = request.getfixturevalue(kind)
@@ -137,7 +137,7 @@ def test_folded_cells_share_out_alike(request, toy, monkeypatch, kind, largest):
     layers = layer_sums(cells, detector)
     layers[::3] *= 1e-5
     layers[1::3, 0] = 0.0
-    wanted, found = hits.share_out(scores, layers), hits.folded().share_out(scores, layers)
+    wanted, found = hits.distribute(scores, layers), hits.folded().distribute(scores, layers)
     assert ((found > 0) == (wanted > 0)).all()
     torch.testing.assert_close(found, wanted, rtol=3e-5, atol=1e-6)
     torch.testing.assert_close(hits.folded().inverse(scores), hits.inverse(scores), rtol=3e-5, atol=0)

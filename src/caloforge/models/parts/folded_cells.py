@@ -29,7 +29,7 @@ class FoldedCells(nn.Module):
         hit = (above >= 0).to(above.dtype)
         return self.quantiles.beyond(above).exp() * hit, hit
 
-    def share_out(self, scores: Tensor, layers: Tensor) -> Tensor:
+    def distribute(self, scores: Tensor, layers: Tensor) -> Tensor:
         """Cells (N, D) [MeV] of scores (N, D) that sum to the layers (N, n_layers) [MeV], as `HitCells` has them."""
         above = scores - self.quantiles.first
         cells, hit = self._cells(above)

@@ -60,7 +60,7 @@ class HitCells(nn.Module):
         return torch.where(scores >= self.edge, self.quantiles.inverse(scores).exp(), 0.0)
 
     def folded(self) -> FoldedCells:
-        """The inverse and `share_out` alone, for exported graphs."""
+        """The inverse and `distribute` alone, for exported graphs."""
         layers = LayerMap(self.cell_layer, len(self.detector.layers))
         return FoldedCells(self.quantiles.folded(), layers, self.threshold)
 
