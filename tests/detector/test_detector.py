@@ -100,7 +100,7 @@ def test_identity_is_in_the_content_not_in_the_words():
         ("n = [4, 2]", "n = [9999, 9999]", "cells are more than the 10000000 allowed"),
         ("copies = 3", "copies = 3\nrepeat = 10000\n", None),
         ("copies = 3", "copies = 9999\nrepeat = 10000\n", "plates are more than the 100000 allowed"),
-        ('kind = "cartesian"', 'kind = "hexagonal"', "hexagonal"),
+        ('kind = "cartesian"', 'kind = "hexagonal"', "unknown key 'layer.0.cells.n'; known: kind, size, width"),
         ("[readout]", 'half_width = "20 mm"\n[readout]', "half_width 20 mm is less than the cells' 30 mm in y"),
         ("[readout]", '[readout]\nframe = "window"', "frame 'window' needs cartesian cells and centre_layer"),
         ("n = [4, 2]", "n = [4, 2], grid = [8, 8]", "cells.grid is for frame 'window' only"),

@@ -36,7 +36,7 @@ def done(monkeypatch):
             raise RunError("the loss is not finite")
         return Outcome(AREAS[name], 0.01, "trees_features", 1.0, 1.0)
 
-    monkeypatch.setattr(auto, "do", do)
+    monkeypatch.setattr(auto, "run_trial", do)
     return trained
 
 
@@ -46,7 +46,7 @@ def load(config, folder):
 
 def chosen(run, said=None, *, resume=False, begun=None):
     begun = time.monotonic() if begun is None else begun
-    return auto.chosen(run, 10.0, begun, ([] if said is None else said).append, resume=resume, force=False)
+    return auto.select_model(run, 10.0, begun, ([] if said is None else said).append, resume=resume, force=False)
 
 
 def test_the_better_half_trains_anew_and_the_best_for_what_is_left(plain, tmp_path, done):

@@ -134,11 +134,12 @@ class FoldedShares(nn.Module):
         quantiles: scores of log response and log ratios.
         n_layers: number of layers.
         sampling_fraction: that of the detector.
+        floor: energy [MeV] below which a layer is empty.
     """
 
-    def __init__(self, quantiles: FoldedScores, n_layers: int, sampling_fraction: float) -> None:
+    def __init__(self, quantiles: FoldedScores, n_layers: int, sampling_fraction: float, floor: float) -> None:
         super().__init__()
-        self.quantiles, self.sampling_fraction = quantiles, sampling_fraction
+        self.quantiles, self.sampling_fraction, self.floor = quantiles, sampling_fraction, floor
         own = torch.cat([torch.ones(1, n_layers), torch.eye(n_layers)[:-1]])  # the ratio of layer l is number l + 1
         left = torch.ones(n_layers, n_layers).triu()[:-1]
         self.register_buffer("own", own)

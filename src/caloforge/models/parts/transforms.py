@@ -56,7 +56,7 @@ class LayerShares(nn.Module):
 
     def folded(self) -> FoldedShares:
         """The inverse alone, for exported graphs."""
-        return FoldedShares(self.quantiles.folded(), len(self.quantiles.rows), self.sampling_fraction)
+        return FoldedShares(self.quantiles.folded(), len(self.quantiles.rows), self.sampling_fraction, self.floor)
 
     def layers(self, free: Tensor, energy: Tensor) -> Tensor:
         """Layer energies (N, n_layers) [MeV] of their log ratios."""
