@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from caloforge.cli import app
+from caloforge.cli.options import console
 from caloforge.errors import InputError
 from caloforge.runs.listing import differing, find_runs
 from caloforge.runs.manifest import Manifest
@@ -48,7 +49,7 @@ def test_runs_tell_what_they_have(folder):
 
 
 def test_the_table_and_json(folder, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "_width", 200)  # it took the width of the environment when it was made
     table = CliRunner().invoke(app, ["runs", str(folder)]).stdout
     assert "model.hidden" in table
     assert "0.750" in table
