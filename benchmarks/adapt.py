@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.showers import Showers, read
-from caloforge.showers.share import hashed
 from caloforge.training import TrainingConfig, check_trained, load_model, train
-from caloforge.training.adapt import adapted_config
+from caloforge.training.adapt import adapted_config, split
 from caloforge.training.response import draw
 from caloforge.training.run import TrainingFolder
 from caloforge.validation.judges import judge
 from caloforge.validation.recipes import find_recipe
 
-KEPT = 0.9
 Table = dict[str, Any]
 
 
@@ -36,8 +34,7 @@ def configs(start: Path, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
 
 def measure(config: TrainingConfig, showers: Showers, test: Showers, folder: Path, recipe: str) -> Table:
     """Train, generate and judge one model."""
-    kept = hashed(showers.incidents.shower_id) < KEPT
-    train(config, showers[kept], showers[~kept], folder, resume=folder.exists(), quiet=True)
+    train(config, *split(showers), folder, resume=folder.exists(), quiet=True)
     drawn = replace(test, energies=draw(load_model(folder), test, seed=1), provenance={"simulator": "learned"})
     chosen = find_recipe(recipe)
     verdict = judge(test, drawn, seed=1, folds=chosen.folds, members=chosen.judges, curve=())

@@ -1,6 +1,6 @@
 """Where the microseconds of one shower go in an exported model, beside the limit of this machine; one thread.
 
-    OMP_NUM_THREADS=1 python benchmarks/microseconds.py MODEL.onnx [--against OLD.onnx] [--geant4 "10 GeV,50 GeV"]
+    python benchmarks/microseconds.py MODEL.onnx [--against OLD.onnx] [--geant4 "10 GeV,50 GeV"]
 
 All times are CPU time of the process, and the smallest of many calls, since other programs can only increase it. The
 limit is one plain product of matrices with as many weights as the model (batch 1: all weights are read once), times the
@@ -9,9 +9,7 @@ node. Its own cost per node, which is chosen so that the sum is the time without
 """
 
 import argparse
-import contextlib
 import json
-import os
 import re
 import tempfile
 import time
@@ -27,17 +25,14 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from caloforge import provenance
-from caloforge.detector import Detector
+from caloforge.bench import bench
 from caloforge.production import Source, SourceConfig
 from caloforge.seeds import normal_noise
 from caloforge.showers.domain import network_inputs
-from caloforge.simulators import GEANT4, create
-from caloforge.simulators.geant4 import Physics
 from caloforge.simulators.learned import NOISE_STREAM, LearnedSimulator
 
 SEED = 2026
 WIDTH = 128  # rows of the plain product
-FULL = 10  # showers of Geant4
 PRODUCTS = ("Gemm", "MatMul", "FusedMatMul")
 
 
@@ -209,26 +204,6 @@ def compared(paths: list[Path], source: Source, batch: int, seconds: float) -> s
     return " | ".join(f"{a:.1f}, {t:.1f}" for a, t in zip(alone, turns, strict=True))
 
 
-def children_seconds() -> float:
-    """CPU time [s] of the running child processes of this one."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            _, _, fields = stat.read_text().rpartition(")")
-            words = fields.split()
-            ticks += (int(words[11]) + int(words[12])) * (int(words[1]) == os.getpid())
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def geant4_ms(detector: Detector, source: Source) -> float:
-    """CPU time [ms] of Geant4 per shower, whose process is a child of this one."""
-    with create(GEANT4, detector, Physics()) as geant4:
-        geant4.simulate(source.draw(0, 1, SEED), SEED)
-        begin = children_seconds()
-        geant4.simulate(source.draw(1, FULL, SEED), SEED)
-        return 1e3 * (children_seconds() - begin) / FULL
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -251,9 +226,13 @@ def main() -> None:
         )
         for batch in batches:
             print(f"| {batch} | {compared([given.against, given.model], source, batch, given.seconds)} |")
-    for energy in filter(None, given.geant4.split(",")):
-        at = Source.from_config(SourceConfig(particle=particle, energy=energy), model.detector)
-        print(f"\nGeant4, {energy}: {geant4_ms(model.detector, at):.0f} ms of CPU time per shower")
+    if given.geant4:
+        energies = given.geant4.split(",")
+        report = bench(model.detector, {}, SourceConfig(particle=particle), energies, lambda _: None)
+        print(
+            "\nGeant4, ms per shower: "
+            + ", ".join(f"{ms:.0f} at {energy}" for energy, ms in report["geant4_ms"].items())
+        )
 
 
 if __name__ == "__main__":

@@ -172,8 +172,10 @@ def inline_commands():
 @pytest.mark.parametrize("words", list(inline_commands()))
 def test_commands_within_the_text_exist(words):
     """Verbs, options and scripts that the text names; it need not name the arguments."""
+    assert words[0] in CHECKS
     if words[0] == "caloforge":
         group = typer.main.get_command(app)
+        assert words[1].startswith("-") or words[1] in group.commands
         check_options(group if words[1].startswith("-") else group.commands[words[1]], words[1:])
     else:
         CHECKS[words[0]](words[1:])

@@ -6,6 +6,7 @@ import torch
 from caloforge.detector import Detector
 from caloforge.models.flows import folded, splines
 from caloforge.models.flows.coupling import CouplingFlow
+from caloforge.models.flows.edges import KAPPA, move_edge
 from caloforge.models.flows.local import layout
 from caloforge.models.parts import folded_tables
 from caloforge.models.parts.folded_tables import LayerMap
@@ -83,15 +84,13 @@ def test_networks_without_bounds_give_finite_data():
 @pytest.mark.parametrize("old", [-5.0, -1.0, 0.4, 5.0])
 def test_a_folded_edge_is_the_edge(old):
     """The edge is moved back from places as far as it can be."""
-    from caloforge.models.flows.edges import KAPPA, move_edge
-
     edge = torch.tensor([old])
     x = torch.linspace(-5.2, 5.2, 2001)[:, None]
     for new in (-5.0, -2.0, 0.0, 1.5, 5.0):
         moved = torch.tensor([[new]])
-        wanted = move_edge(x.double(), moved.double(), edge.double())[0].float()
+        expected = move_edge(x.double(), moved.double(), edge.double())[0].float()
         found = folded.FoldedEdge(edge)(KAPPA * x, (KAPPA * moved).exp())
-        torch.testing.assert_close(found, wanted, rtol=0, atol=3e-4)
+        torch.testing.assert_close(found, expected, rtol=0, atol=3e-4)
 
 
 def scores_of(bent):
@@ -126,7 +125,7 @@ def test_folded_shares_give_the_same_layers(n):
 @pytest.mark.parametrize(("kind", "largest"), [("small", 2**16), ("small", 0), ("uniform", 2**16)])
 def test_folded_cells_distribute_alike(request, toy, monkeypatch, kind, largest):
     """Also in layers with less energy than one threshold per hit, and in layers without hits."""
-    monkeypatch.setattr(folded_tables, "LARGEST", largest)
+    monkeypatch.setattr(folded_tables, "LARGEST_MATRIX", largest)
     detector = request.getfixturevalue(kind)
     hits = HitCells(detector, detector.threshold)
     cells = torch.from_numpy(toy(detector, 300, seed=9).thresholded())
@@ -137,16 +136,16 @@ def test_folded_cells_distribute_alike(request, toy, monkeypatch, kind, largest)
     layers = layer_sums(cells, detector)
     layers[::3] *= 1e-5
     layers[1::3, 0] = 0.0
-    wanted, found = hits.distribute(scores, layers), hits.folded().distribute(scores, layers)
-    assert ((found > 0) == (wanted > 0)).all()
-    torch.testing.assert_close(found, wanted, rtol=3e-5, atol=1e-6)
+    expected, found = hits.distribute(scores, layers), hits.folded().distribute(scores, layers)
+    assert ((found > 0) == (expected > 0)).all()
+    torch.testing.assert_close(found, expected, rtol=3e-5, atol=1e-6)
     torch.testing.assert_close(hits.folded().inverse(scores), hits.inverse(scores), rtol=3e-5, atol=0)
-    assert ((wanted > 0) & (wanted < 2 * detector.threshold)).any()
+    assert ((expected > 0) & (expected < 2 * detector.threshold)).any()
 
 
 @pytest.mark.parametrize("largest", [2**16, 0])
 def test_layers_of_any_sizes(monkeypatch, largest):
-    monkeypatch.setattr(folded_tables, "LARGEST", largest)
+    monkeypatch.setattr(folded_tables, "LARGEST_MATRIX", largest)
     layers = LayerMap(torch.tensor([0, 0, 0, 1, 2, 2]), 3)
     cells = torch.tensor([[1.0, 5.0, 2.0, -3.0, 0.5, 0.25]])
     assert layers.sums(cells).tolist() == [[8.0, -3.0, 0.75]]

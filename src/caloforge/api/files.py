@@ -8,7 +8,7 @@ from caloforge.showers import Showers
 from caloforge.showers import write as write_showers
 from caloforge.showers.foreign import read as read_showers
 
-FOREIGN = (".root", ".csv", ".txt", ".npy", ".npz", ".png", ".toml", ".json", ".onnx")  # what readers take for others
+OTHER_SUFFIXES = (".root", ".csv", ".txt", ".npy", ".npz", ".png", ".toml", ".json", ".onnx")  # not of HDF5 files
 
 AnyPath = str | Path
 AnyDetector = Detector | str | Path
@@ -73,7 +73,7 @@ def write(path: AnyPath, showers: Showers) -> Path:
     """
     if not isinstance(path, str | Path) or not isinstance(showers, Showers):
         raise InputError(f"write takes a path and showers, not {type(path).__name__} and {type(showers).__name__}")
-    if (suffix := Path(path).suffix.lower()) in FOREIGN:
+    if (suffix := Path(path).suffix.lower()) in OTHER_SUFFIXES:
         said = f"write {Path(path).stem}.h5, which `caloforge convert` reads"
         raise InputError(f"{path}: write makes HDF5 files, not {suffix}; {said}")
     write_showers(Path(path), showers)

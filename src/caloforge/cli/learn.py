@@ -25,8 +25,6 @@ from caloforge.files import check_output, replacing
 from caloforge.named_runs import config_file
 from caloforge.showers import foreign
 
-KEPT = 0.9  # share of the showers that an adapted model learns from; the rest selects its weights
-
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
@@ -97,7 +95,6 @@ def adapt(
     The transforms are fitted to the new showers. A tenth of them, by a hash of their ids, selects the weights.
     """
     check_installed(*TRAINING)
-    from caloforge.showers.share import hashed
     from caloforge.training import adapt as training
     from caloforge.training import train as learn
 
@@ -107,9 +104,8 @@ def adapt(
     config = training.adapted_config(model, {key: value for key, value in given.items() if value is not None})
     found = foreign.read(showers, foreign.detector_of(detector, particle), particle=particle, layout=layout)
     training.check_shapes(config, found)
-    kept = hashed(found.incidents.shower_id) < KEPT
     output.parent.mkdir(parents=True, exist_ok=True)
-    summary = learn(config, found[kept], found[~kept], output, resume=resume, quiet=quiet)
+    summary = learn(config, *training.split(found), output, resume=resume, quiet=quiet)
     console.print(f"{output}: {summary.line}")
     if summary.remark:
         console.print(f"Warning: {summary.remark}")

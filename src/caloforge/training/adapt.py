@@ -10,12 +10,12 @@ from caloforge.errors import InputError
 from caloforge.files import digest
 from caloforge.models import Model
 from caloforge.showers import Showers
+from caloforge.showers.share import hashed
 from caloforge.training.config import TrainingConfig
 from caloforge.training.run import TrainingFolder, check_trained, load_state
 
-GENTLE = (
-    0.25  # share of the first training's learning rate; at the whole rate, 1000 showers are overfitted in 100 steps
-)
+KEPT = 0.9  # share of the showers that an adapted model learns from
+RATE = 0.25  # share of the first learning rate; at the whole rate 1000 showers are overfitted within 100 steps
 
 
 def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
@@ -32,10 +32,16 @@ def adapted_config(start: Path, changes: dict[str, Any]) -> TrainingConfig:
     config = folder.config
     if config.teacher is not None:
         raise InputError(f"{start} is a student of {config.teacher}; adapt the teacher and train a student of it")
-    gentle = {"minutes": None, "learning_rate": GENTLE * config.training.learning_rate}
-    schedule = config.training.model_dump() | gentle | changes
+    own = {"minutes": None, "learning_rate": RATE * config.training.learning_rate}
+    schedule = config.training.model_dump() | own | changes
     values = {"model": config.model.model_dump(), "training": schedule, "start": str(start)}
     return TrainingConfig.build(values, str(start))
+
+
+def split(showers: Showers) -> tuple[Showers, Showers]:
+    """Training showers and, by a hash of their ids, the tenth of all that selects the weights."""
+    kept = hashed(showers.incidents.shower_id) < KEPT
+    return showers[kept], showers[~kept]
 
 
 def check_shapes(config: TrainingConfig, showers: Showers) -> None:

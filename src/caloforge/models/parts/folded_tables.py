@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-LARGEST = 2**16  # elements of the matrices that sum over layers of different sizes; above it, layers are cut out
+LARGEST_MATRIX = 2**16  # elements of the matrices that sum over layers of different sizes; above it, layers are cut out
 
 
 def nothing(x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class LayerMap(nn.Module):
         super().__init__()
         self.sizes = torch.bincount(cell_layer, minlength=n_layers).tolist()
         self.equal = len(set(self.sizes)) == 1
-        self.small = n_layers * len(cell_layer) <= LARGEST
+        self.small = n_layers * len(cell_layer) <= LARGEST_MATRIX
         belongs = cell_layer[:, None] == torch.arange(n_layers, device=cell_layer.device)
         self.register_buffer("matrix", belongs.float() if self.small and not self.equal else None)
         self.register_buffer("cell_layer", None if self.small or self.equal else cell_layer)
