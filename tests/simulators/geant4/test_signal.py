@@ -68,6 +68,16 @@ def test_an_alpha_of_americium():
     assert np.abs(signal - 0.30).max() < 0.04
 
 
+@needs_geant4
+def test_a_mixture_of_the_detector_saturates_like_geant4s_material():
+    """Polystyrene by its mass fractions; its mean excitation energy, from the elements, is lower than NIST's."""
+    mixture = '[material.PLASTIC]\ndensity = "1.06 g/cm3"\nelements = { H = 0.077421, C = 0.922579 }\n'
+    own = Detector.from_toml(BLOCK % ("detector", 4, "PLASTIC", 10.0, "PLASTIC", KB) + mixture)
+    protons = Incidents.make("proton", np.full(20, 30.0))
+    signals = [simulate(detector, protons).energies.sum() for detector in (block(KB), own)]
+    assert signals[1] == pytest.approx(signals[0], rel=0.04)
+
+
 @pytest.fixture(scope="module")
 def electrons():
     """The same 30 electrons of 300 MeV without keys, with one, and with all."""

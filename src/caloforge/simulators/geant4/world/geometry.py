@@ -101,10 +101,11 @@ class Calorimeter(g4.G4VUserDetectorConstruction):
 
     def _scorer(self, group: Group) -> g4.G4VPrimitiveScorer:
         spec = group.spec
+        saturates = self._material(spec.counts[0])
         if not self.divided:
-            group.steps = StepScorer(spec, segment, SEGMENT)
+            group.steps = StepScorer(spec, saturates, segment, SEGMENT)
         elif spec.birks is not None or spec.time_gate is not None:
-            group.steps = StepScorer(spec, cell_counter(group.shape, group.depths), 1)
+            group.steps = StepScorer(spec, saturates, cell_counter(group.shape, group.depths), 1)
         else:
             return g4.G4PSEnergyDeposit3D("E", *group.shape, *group.depths)
         return group.steps

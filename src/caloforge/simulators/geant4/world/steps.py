@@ -24,16 +24,17 @@ PHOTON_CODE = 22
 class StepScorer(g4.G4VPrimitiveScorer):
     """Scorer that records energy [MeV] and place of each deposit and, for a signal, what the signal depends on."""
 
-    def __init__(self, spec: LayerSpec, place: Place, size: int) -> None:
+    def __init__(self, spec: LayerSpec, material: g4.G4Material, place: Place, size: int) -> None:
         """Create the scorer of a layer's plates.
 
         Args:
             spec: the layer.
+            material: the one that saturates, if the layer has `birks`.
             place: function that gives the place of a step: `segment`, or one of `cell_counter`.
             size: numbers that `place` gives.
         """
         super().__init__("steps", 0)
-        self._spec, self._place, self._size = spec, place, size
+        self._spec, self._material, self._place, self._size = spec, material, place, size
         self._signal = spec.birks is not None or spec.time_gate is not None
         self._ranges: Ranges | None = None
         self._records: list[tuple[float, ...]] = []
@@ -63,7 +64,7 @@ class StepScorer(g4.G4VPrimitiveScorer):
     def _gated_light(self, deposit: Floats, circumstances: Floats, front: float) -> Floats:
         light, (niel, length, time, kind) = deposit, circumstances.T
         if self._spec.birks is not None and deposit.size:
-            self._ranges = self._ranges or ranges_in(self._spec.counts[0])
+            self._ranges = self._ranges or ranges_in(self._material)
             light = visible(deposit, niel, length, kind, self._spec.birks, self._ranges)
         return light if self._spec.time_gate is None else np.where(time - front <= self._spec.time_gate, light, 0.0)
 
@@ -90,14 +91,14 @@ def circumstances(step: g4.G4Step) -> tuple[float, ...]:
     return step.GetNonIonizingEnergyDeposit(), step.GetStepLength(), time, kind
 
 
-def ranges_in(material: str) -> Ranges:
+def ranges_in(material: g4.G4Material) -> Ranges:
     """Ranges in a material, from the tables of the running Geant4."""
-    calculator, found = g4.G4EmCalculator(), g4.G4Material.GetMaterial(material)
+    calculator = g4.G4EmCalculator()
     particles = (g4.G4ParticleTable.GetParticleTable().FindParticle(name) for name in ("e-", "proton"))
-    electron, proton = (lambda energy, p=p: calculator.GetRange(energy, p, found) for p in particles)
-    atoms = found.GetVecNbOfAtomsPerVolume()
+    electron, proton = (lambda energy, p=p: calculator.GetRange(energy, p, material) for p in particles)
+    atoms = material.GetVecNbOfAtomsPerVolume()
     elements = [
         (e.GetZ(), g4.G4NistManager.Instance().GetAtomicMassAmu(int(e.GetZ())), atoms[i])
-        for i, e in enumerate(found.GetElementVector())
+        for i, e in enumerate(material.GetElementVector())
     ]
     return Ranges.make(electron, proton, elements)
