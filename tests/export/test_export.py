@@ -203,7 +203,7 @@ def test_the_graph_has_few_nodes_and_tells_the_part_of_each(toy_export, graph):
     assert not {"Softmax", "Gather", "GatherND", "ScatterElements"} & set(kinds)
     assert kinds.count("Softplus") == 1
     parts = {node.name.rpartition("/")[0] for node in graph.graph.node}
-    assert {"layer_flow.blocks.1.spline", "cell_flow.blocks.0.edge", "cell_flow.blocks.1.local"} <= parts
+    assert {"layer_flow.blocks.1.spline", "cell_flow.blocks.0.ranges", "cell_flow.blocks.1.local"} <= parts
 
 
 def test_the_exported_graph_keeps_the_rules(graph):

@@ -27,7 +27,7 @@ def test_layers_sum_to_flow_one(fitted, small):
     noise = torch.randn(500, model.noise_size, generator=torch.Generator().manual_seed(13))
     with torch.no_grad():
         cells = model.sample(noise, energy=energy)
-        drawn = model.layer_flow.inverse(noise[:, :18], model.conditions(energy=energy))
+        drawn = model.layer_flow.inverse(noise[:, : sum(model.sizes)], model.conditions(energy=energy))
         layers = model.shares.inverse(drawn[:, :3], energy)
         layers = torch.where(layers >= model.floors, layers, 0.0)
     sums = torch.from_numpy(small.sum_layers(cells.numpy())).float()

@@ -1,48 +1,62 @@
-"""Moving an edge: what lies below stays below, probabilities change as told, and the slope is that of the map."""
+"""Ranges between edges: masses change as told, probabilities within a range keep their ratios, slopes are the map's."""
 
 import pytest
 import torch
 
 from caloforge.models.flows.coupling import CouplingFlow
-from caloforge.models.flows.edges import KAPPA, move_edge, moved_edge
+from caloforge.models.flows.edges import KAPPA, LEAST_MASS, masses_between, weighted, with_masses
+
+EDGES = torch.tensor([[-3.0, 0.5, 2.2, -4.0], [-2.5, 0.6, 2.4, 0.0], [0.5, 2.0, 3.1, 4.0]], dtype=torch.float64)
 
 
 def logistic(x):
     return torch.sigmoid(KAPPA * x)
 
 
-@pytest.mark.parametrize(("old", "new"), [(0.3, 1.2), (-0.5, -2.0), (3.0, 1.0), (1.0, 1.0), (-4.0, 4.0)])
-def test_shares_below_and_above_change_and_the_distributions_within_stay(old, new):
-    x = torch.linspace(-4.5, 4.5, 1001, dtype=torch.float64)[None]
-    old, new = (torch.tensor(v, dtype=torch.float64) for v in (old, new))
-    z, _ = move_edge(x, old, new)
-    assert ((z < new) == (x < old)).all()
-    assert (torch.diff(z) > 0).all()
-    below = x < old
-    torch.testing.assert_close((logistic(z) / logistic(new))[below], (logistic(x) / logistic(old))[below])
-    torch.testing.assert_close((logistic(-z) / logistic(-new))[~below], (logistic(-x) / logistic(-old))[~below])
+def weights(n, seed=1, size=1.5):
+    generator = torch.Generator().manual_seed(seed)
+    return size * torch.randn(1, len(EDGES) + 1, EDGES.shape[1], dtype=torch.float64, generator=generator).expand(
+        n, -1, -1
+    )
+
+
+def test_masses_are_those_between_the_edges():
+    masses = masses_between(EDGES)
+    torch.testing.assert_close(masses.cumsum(0)[:-1], logistic(EDGES))
+    twice = masses_between(EDGES[[0, 0]])
+    assert (twice[1] > 0.9 * LEAST_MASS).all()
+    torch.testing.assert_close(twice.sum(0), torch.ones(4, dtype=torch.float64))
+
+
+def test_ranges_get_their_masses_and_scores_within_them_keep_their_places():
+    masses, logs = masses_between(EDGES), weights(3)
+    after = masses * logs[0].exp()
+    after = after / after.sum(0)
+    edges, _ = weighted(EDGES, masses, logs)
+    torch.testing.assert_close(logistic(edges), after.cumsum(0)[:-1])
+    low, high = EDGES[0], EDGES[1]
+    middle, _ = weighted((torch.logit((logistic(low) + logistic(high)) / 2) / KAPPA).expand(3, -1), masses, logs)
+    torch.testing.assert_close(logistic(middle[0]), (logistic(edges[0]) + logistic(edges[1])) / 2)
 
 
 def test_the_inverse_and_the_slope():
-    x = torch.linspace(-5.0, 5.0, 400, dtype=torch.float64, requires_grad=True)
-    old, new = torch.tensor(0.7, dtype=torch.float64), torch.tensor(-0.4, dtype=torch.float64)
-    z, log_slope = move_edge(x, old, new)
-    torch.testing.assert_close(move_edge(z, new, old)[0], x)
+    x = (torch.linspace(-5.0, 5.0, 400, dtype=torch.float64) + 1e-3)[:, None].expand(-1, 4).clone().requires_grad_(True)
+    masses, logs = masses_between(EDGES), weights(400)
+    z, log_slope = weighted(x, masses, logs)
+    assert (torch.diff(z, dim=0) > 0).all()
+    torch.testing.assert_close(with_masses(z, masses * logs.exp(), masses), x)
     (slope,) = torch.autograd.grad(z.sum(), x)
     torch.testing.assert_close(log_slope.exp(), slope)
 
 
-def test_single_precision_suffices():
-    x = torch.linspace(-5.2, 5.2, 2001)
-    for old, new in ((-5.0, 5.0), (5.0, -5.0), (2.0, 5.0)):
-        z, log_slope = move_edge(x, torch.tensor(old), torch.tensor(new))
-        assert z.isfinite().all()
-        assert log_slope.isfinite().all()
-        torch.testing.assert_close(move_edge(z, torch.tensor(new), torch.tensor(old))[0], x, rtol=0, atol=0.03)
-
-
-def test_edges_stay_near():
-    assert moved_edge(torch.tensor(0.0), torch.tensor([-100.0, 100.0])).tolist() == [-5.0, 5.0]
+@pytest.mark.parametrize("size", [1.5, 6.0])
+def test_single_precision_suffices(size):
+    x = torch.linspace(-5.2, 5.2, 2001)[:, None].expand(-1, 4)
+    masses, logs = masses_between(EDGES).float(), weights(2001, size=size).float()
+    z, log_slope = weighted(x, masses, logs)
+    assert z.isfinite().all()
+    assert log_slope.isfinite().all()
+    torch.testing.assert_close(with_masses(z, masses * logs.exp(), masses), x, rtol=0, atol=0.03)
 
 
 def test_a_flow_learns_a_hit_probability_without_a_leak():
@@ -55,8 +69,8 @@ def test_a_flow_learns_a_hit_probability_without_a_leak():
     empty = torch.special.ndtri(torch.rand(n, 2) * 0.74)
     full = torch.special.ndtri(0.74 + torch.rand(n, 2) * 0.26)
     x = torch.where(hit, full, empty).clamp(-5.2, 5.2)
-    flow = CouplingFlow(2, 1, blocks=2, hidden=8, depth=1, bins=4, edges=True)
-    flow.set_edges(edge.expand(2))
+    flow = CouplingFlow(2, 1, blocks=2, hidden=8, depth=1, bins=4, edges=1)
+    flow.set_edges(edge.expand(1, 2))
     optimiser = torch.optim.Adam(flow.parameters(), 0.02)
     for _ in range(150):
         optimiser.zero_grad()

@@ -22,6 +22,7 @@ from caloforge.models.parts.transforms import LayerShapes, LayerShares, layer_su
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
+EDGES = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # energies, in thresholds, between which flow II has ranges
 FEW = 0.05  # layers with hits that count as empty, per empty layer; at most 1 per cent of the layers with hits
 
 
@@ -115,12 +116,12 @@ class CouplingFlowModel(LayersThenCells):
         self.layer_updates = config.layer_updates
         conditions = self.conditions.size + sum(self.sizes)
         self.cell_flow = CouplingFlow(detector.n_cells, conditions, **_sizes(config.cells), local=config.local,
-                                      layout=layout(detector) if config.local else None, edges=True)  # fmt: skip
+                                      layout=layout(detector) if config.local else None, edges=len(EDGES))  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores, and set the scores of the threshold in flow II."""
         super().fit(showers)
-        self.cell_flow.set_edges(self.hits.edge)
+        self.cell_flow.set_edges(self.hits.scores_at(EDGES))
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """Updates of flow I (`layer_updates` of them), then one of flow II; each flow has its own optimiser."""

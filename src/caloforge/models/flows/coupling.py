@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.models.flows import splines
-from caloforge.models.flows.edges import FARTHEST, move_edge, moved_edge
+from caloforge.models.flows.edges import masses_between, weighted, with_masses
 from caloforge.models.flows.folded import FoldedCoupling, FoldedFlow
 from caloforge.models.flows.local import Layout, LocalNetwork, Split
 
@@ -27,19 +27,19 @@ class Coupling(nn.Module):
         bins: bins of the splines.
         local: width of the network that sees the features around each feature; 0 for none.
         neighbours: indices of the features around each feature (D, K), for that network.
-        edges: whether the score of the threshold of each moved feature shifts before the spline (`move_edge`).
+        edges: number of edges of each moved feature; the masses of the ranges between them change before the spline.
     """
 
-    edge: Tensor
+    masses: Tensor
 
     def __init__(
         self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
-        neighbours: Tensor | None = None, *, edges: bool = False,
+        neighbours: Tensor | None = None, *, edges: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.shape = (splines.parameters_per_value(bins) + edges, len(moved))
-        self.edges = edges
-        self.register_buffer("edge", torch.zeros(len(moved) if edges else 0))
+        self.ranges = edges + 1 if edges else 0
+        self.shape = (splines.parameters_per_value(bins) + self.ranges, len(moved))
+        self.register_buffer("masses", torch.ones(self.ranges, len(moved)) / max(self.ranges, 1))
         widths = [len(kept) + conditions, *[hidden] * depth]
         hiddens = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _dense(n_in, n_out)]
         self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * len(moved)))
@@ -50,33 +50,33 @@ class Coupling(nn.Module):
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
-        parameters = self._spline_parameters(kept, conditions)
-        if not self.edges:
-            return splines.inverse_spline(x, parameters, BOUND)
-        x, log_derivative = move_edge(x, self.edge, moved_edge(self.edge, parameters[:, -1]))
-        x, log_derivatives = splines.inverse_spline(x, parameters[:, :-1], BOUND)
+        spline, weights = self._network_outputs(kept, conditions)
+        if not self.ranges:
+            return splines.inverse_spline(x, spline, BOUND)
+        x, log_derivative = weighted(x, self.masses, weights)
+        x, log_derivatives = splines.inverse_spline(x, spline, BOUND)
         return x, log_derivative + log_derivatives
 
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
         """Moved features (N, moved) after this block, towards the data."""
-        parameters = self._spline_parameters(kept, conditions)
-        if not self.edges:
-            return splines.spline(z, parameters, BOUND)
-        x = splines.spline(z, parameters[:, :-1], BOUND)
-        return move_edge(x, moved_edge(self.edge, parameters[:, -1]), self.edge)[0]
+        spline, weights = self._network_outputs(kept, conditions)
+        x = splines.spline(z, spline, BOUND)
+        return with_masses(x, self.masses * weights.exp(), self.masses) if self.ranges else x
 
-    def _spline_parameters(self, kept: Tensor, conditions: Tensor) -> Tensor:
-        """Parameters (N, 3 K - 1, moved) of the splines, and the shift of the edge."""
+    def _network_outputs(self, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Parameters (N, 3 K - 1, moved) of the splines, and logarithms (N, R, moved) of the weights of the ranges."""
         hidden = self.network[:-1](torch.cat([kept, conditions], 1))
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
-        return parameters if self.local is None else parameters + self.local(kept, hidden)
+        if self.local is not None:
+            parameters = parameters + self.local(kept, hidden)
+        spline, weights = parameters.split([self.shape[0] - self.ranges, self.ranges], 1)
+        return spline, weights
 
     def folded(self, kept: int) -> tuple[FoldedCoupling, tuple[Tensor, Tensor]]:
         """This block towards the data in fewer operations, and its weights (hidden, C) and biases of the conditions."""
         layers = [layer for layer in self.network if isinstance(layer, nn.Linear)]
         local = None if self.local is None else self.local.folded()
-        bins = (self.shape[0] + 1) // 3
-        block = FoldedCoupling(kept, layers, bins, BOUND, self.edge, local)
+        block = FoldedCoupling(kept, layers, (self.shape[0] - self.ranges + 1) // 3, BOUND, self.masses, local)
         return block, (layers[0].weight.detach()[:, kept:], layers[0].bias.detach())
 
 
@@ -96,12 +96,12 @@ class CouplingFlow(nn.Module):
         blocks, hidden, depth, bins: sizes of the flow.
         local: width of the networks that see the features around each feature.
         layout: neighbourhoods and splits for these networks; None for none.
-        edges: whether the two blocks next to the data shift the edge of each feature; `set_edges` sets the edges.
+        edges: edges of each feature in the two blocks next to the data, which `set_edges` sets; 0 for none.
     """
 
     def __init__(
         self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, local: int = 0,
-        layout: Layout | None = None, edges: bool = False,
+        layout: Layout | None = None, edges: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         pairs = (blocks + 1) // 2
@@ -126,7 +126,7 @@ class CouplingFlow(nn.Module):
                 bins,
                 local,
                 neighbours,
-                edges=edges and i < 2,
+                edges=edges if i < 2 else 0,
             )
             for i, first in enumerate(self.moves_first)
         )
@@ -174,13 +174,13 @@ class CouplingFlow(nn.Module):
         return order.argsort()
 
     def set_edges(self, edges: Tensor) -> None:
-        """Set the edges (D,): the scores of the threshold, above which a cell is hit."""
-        halves = edges.clamp(-FARTHEST, FARTHEST)[self.deals[0]].split(self.halves[0])
+        """Set the edges (E, D), ascending scores; a feature counts as hit above the first."""
+        halves = masses_between(edges)[:, self.deals[0]].split(self.halves[0], 1)
         for i, block in enumerate(self.couplings):
             if block.local is not None:
-                block.local.set_levels(edges)
-            if block.edges:
-                block.edge.copy_(halves[0 if self.moves_first[i] else 1])
+                block.local.set_levels(edges[0])
+            if block.ranges:
+                block.masses.copy_(halves[0 if self.moves_first[i] else 1])
 
     @property
     def couplings(self) -> list[Coupling]:

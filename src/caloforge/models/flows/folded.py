@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caloforge.models.flows import splines
-from caloforge.models.flows.edges import FARTHEST, KAPPA
+from caloforge.models.flows.edges import KAPPA
 from caloforge.models.flows.folded_local import FoldedLocal
 from caloforge.models.parts.folded_tables import Picked, nothing
 
+LEAST = 1e-7  # share of scores below a score; about the rounding of single precision
 LARGEST = 60.0  # bound of the networks' raw numbers, so that their exponentials and the sums of these are finite
 
 
@@ -80,30 +81,28 @@ def folded_bias(bias: Tensor, bins: int) -> Tensor:
     return bias
 
 
-class FoldedEdge(nn.Module):
-    """Moves edges back, in odds: with o = exp(1.702 x), an edge is a ratio of probabilities.
+class FoldedRanges(nn.Module):
+    """Gives the ranges between edges their fixed masses back, which a network has changed.
 
     Args:
-        edge: scores (D,) of the threshold.
+        masses: masses (R, D) of the ranges, of sum one.
     """
 
-    def __init__(self, edge: Tensor) -> None:
+    def __init__(self, masses: Tensor) -> None:
         super().__init__()
-        odds = (KAPPA * edge.double()).exp()
-        self.register_buffer("edge", edge.clone())
-        self.register_buffer("odds", odds.float())
-        self.register_buffer("above", (1 + 1 / odds).float())
+        ranges = len(masses)
+        self.register_buffer("masses", masses.clone())
+        self.register_buffer("sums", torch.cat([torch.ones(1, ranges), torch.ones(ranges, ranges).triu(1)]))
 
-    edge: Tensor
-    odds: Tensor
-    above: Tensor
+    masses: Tensor
+    sums: Tensor
 
-    def forward(self, x: Tensor, moved: Tensor) -> Tensor:
-        """Scores (N, D) from 1.702 times the scores (N, D) behind a moved edge, and the odds (N, D) of that edge."""
-        odds, moved = x.exp(), moved.clamp(math.exp(-KAPPA * FARTHEST), math.exp(KAPPA * FARTHEST))
-        below, rest = torch.minimum(odds, moved), 1 + moved
-        inside = below * rest / (moved * (1 + below) + self.odds * (moved - below))
-        return (inside + (odds - below) * self.above / rest).log() / KAPPA + self.edge
+    def forward(self, x: Tensor, changed: Tensor) -> Tensor:
+        """Scores (N, D) from 1.702 times the scores (N, D) in ranges of the changed masses (N, R, D), of any sum."""
+        total, higher = (self.sums @ changed).split([1, len(self.masses)], 1)
+        above = ((total / (1 + x.exp())[:, None] - higher) / changed).clamp(0.0, 1.0)
+        rest = (above * self.masses).sum(1)
+        return ((1 - rest).clamp(min=LEAST) / rest).log() / KAPPA
 
 
 class FoldedCoupling(nn.Module):
@@ -113,16 +112,16 @@ class FoldedCoupling(nn.Module):
         kept: number of features that stay.
         layers: linear layers of the block's network; the first also sees the conditions, which come later.
         bins, bound: those of the splines.
-        edge: scores of the threshold of the moved features; empty if the block moves no edges.
+        masses: masses (R, moved) of the ranges between edges; R is 0 if the block has no edges.
         local: the network that sees the features around each feature; None for none.
     """
 
     def __init__(
-        self, kept: int, layers: list[nn.Linear], bins: int, bound: float, edge: Tensor, local: FoldedLocal | None
+        self, kept: int, layers: list[nn.Linear], bins: int, bound: float, masses: Tensor, local: FoldedLocal | None
     ) -> None:
         super().__init__()
         first, *others, head = layers
-        self.parts = [2 * bins, bins - 1, *[1] * bool(len(edge))]
+        self.parts = [2 * bins, bins - 1, len(masses)]
         self.rows = sum(self.parts)
         self.register_buffer("first", first.weight.detach()[:, :kept].T.clone() if kept else None)
         self.others = nn.ModuleList(others)
@@ -130,12 +129,11 @@ class FoldedCoupling(nn.Module):
         bias = folded_bias(head.bias.detach().view(self.rows, -1), bins)
         if local is not None:
             bias = bias + local.bias[:, None]
-        if len(edge):
-            bias[-1] += KAPPA * edge
+        bias[self.rows - len(masses) :] += masses.log()
         self.bias = nn.Parameter(bias.flatten())
         self.local = local
-        self.edge = FoldedEdge(edge) if len(edge) else None
-        self.spline = FoldedSpline(bins, bound, KAPPA if len(edge) else 1.0)
+        self.ranges = FoldedRanges(masses) if len(masses) else None
+        self.spline = FoldedSpline(bins, bound, KAPPA if len(masses) else 1.0)
 
     first: Tensor | None
 
@@ -154,9 +152,9 @@ class FoldedCoupling(nn.Module):
         raw = F.linear(hidden, self.weight, self.bias).view(-1, self.rows, z.shape[1])
         if self.local is not None:
             raw = raw + self.local(kept, hidden, zero)
-        shares, ends, *moved = raw.clamp(-LARGEST, LARGEST).exp().split(self.parts, 1)
+        shares, ends, changed = raw.clamp(-LARGEST, LARGEST).exp().split(self.parts, 1)
         x: Tensor = self.spline(z, shares, ends)
-        return x if self.edge is None else cast(Tensor, self.edge(x, moved[0].squeeze(1)))
+        return x if self.ranges is None else cast(Tensor, self.ranges(x, changed))
 
 
 class FoldedFlow(nn.Module):

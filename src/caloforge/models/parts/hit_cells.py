@@ -1,6 +1,7 @@
 """Normal scores of the cells of showers, and the inverse transform, whose cells sum to the layer energies."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,12 @@ class HitCells(nn.Module):
     def edge(self) -> Tensor:
         """Score (D,) above which a cell is hit."""
         return self.quantiles.first
+
+    def scores_at(self, multiples: Sequence[float]) -> Tensor:
+        """Scores (E, D) of energies that are multiples (E,) of the threshold."""
+        energies = self.edge.new_tensor(multiples) * self.threshold
+        scores: Tensor = self.quantiles(energies.log()[:, None].expand(-1, len(self.edge)))
+        return scores
 
     def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
         """Fit to cells (N, D) [MeV], pooled over symmetry classes."""
