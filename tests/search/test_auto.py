@@ -1,6 +1,7 @@
 """The built-in search of `run --search auto`."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,15 @@ def test_the_better_half_trains_anew_and_the_best_for_what_is_left(plain, tmp_pa
     again = chosen(load(plain, tmp_path / "run"), resume=True)
     assert again.config == run.config
     assert len(done) == 6
+
+
+def test_the_example_suits_all_candidates(tmp_path, done, monkeypatch):
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    said = []
+    chosen(load(root / "examples" / "crossed-strips" / "run.toml", tmp_path / "run"), said)
+    assert [name for number, name, _ in done if number == 1] == list(auto.CANDIDATES)
+    assert not any("left out" in line for line in said)
 
 
 def test_a_model_of_the_config_takes_part(config, tmp_path, done, monkeypatch):
