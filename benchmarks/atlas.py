@@ -2,9 +2,10 @@
 
 python benchmarks/atlas.py vae.onnx wgan-gp.onnx gflash --cache FOLDER -o FOLDER
 
-The plots show the energy of each layer at 65 GeV, the longitudinal centre at 4, 65 and 260 GeV, and the mean energy
-against delta eta in the strips and delta phi in the middle layer at 65 GeV. A Markdown table gives means, widths and
-milliseconds per shower. Geant4's showers are simulated once and kept in the cache.
+The plots show the energy of each layer at 65 GeV, the first and the second moment in depth at 4, 65 and 260 GeV, and
+the mean energy against delta eta in the strips and delta phi in the middle layer at 65 GeV. The panel below each plot
+shows the ratios to Geant4. A Markdown table gives means, widths and milliseconds per shower. Geant4's showers are
+simulated once and kept in the cache.
 """
 
 import argparse
@@ -37,6 +38,7 @@ STRIPS, MIDDLE = 1, 2
 LARGE_SHARE = 0.05  # share of the energy from which a layer must have the right mean
 CELL_ETA, CELL_PHI = 0.025 / 38.4, 0.0245 / 36.8  # per mm: a middle cell is 0.025 x 0.0245
 BATCHES = (1, 100, 1000)
+RATIOS = (0.5, 1.5)  # range of the panels with ratios
 WIDTHS = {"width of the response": widths.standard, "of its central 68 %": widths.central}
 
 
@@ -70,6 +72,11 @@ def centres(showers: Showers) -> Floats:
     return obs.depth_centre(showers.detector, layers(showers))
 
 
+def spreads(showers: Showers) -> Floats:
+    """Second moments in depth (N,) [mm]: roots of the second central moment of the longitudinal profile."""
+    return obs.depth_width(showers.detector, layers(showers))
+
+
 def distances(showers: Showers, layer: int, axis: int) -> Floats:
     """Distance of each cell of a layer from the photon's straight line (N, cells), delta eta (x) or delta phi (y)."""
     detector, incidents = showers.detector, showers.incidents
@@ -91,6 +98,9 @@ def profile(showers: Showers, layer: int, axis: int, edges: Floats) -> tuple[Flo
     return per_shower.mean(0), per_shower.std(0) / np.sqrt(len(showers))
 
 
+MOMENTS = {"longitudinal centre": centres, "second moment in depth": spreads}
+
+
 def ratio(ours: Floats, full: Floats) -> tuple[float, float]:
     """Ratio of the means of independent samples, and its statistical error."""
     value = ours.mean() / full.mean()
@@ -110,7 +120,8 @@ def geant4_row(energy: int, full: Showers) -> str:
     each, total = layers(full).mean(0), layers(full).sum(1)
     cells = [f"{value:.4g} MeV ({100 * value / total.mean():.1f} %)" for value in each]
     cells += [f"{100 * float(width(total[None])[0]) / total.mean():.2f} %" for width in WIDTHS.values()]
-    return f"| {' | '.join([str(energy), FULL, str(len(full)), *cells, f'{centres(full).mean():.1f} mm'])} |"
+    cells += [f"{moment(full).mean():.1f} mm" for moment in MOMENTS.values()]
+    return f"| {' | '.join([str(energy), FULL, str(len(full)), *cells])} |"
 
 
 def ratio_row(energy: int, name: str, showers: Showers, full: Showers, shares: Floats) -> str:
@@ -119,7 +130,7 @@ def ratio_row(energy: int, name: str, showers: Showers, full: Showers, shares: F
     cells = [judged(*ratio(a, b), 0.02) if share > LARGE_SHARE else "{:.3f} ± {:.3f}".format(*ratio(a, b))
              for a, b, share in zip(ours.T, theirs.T, shares, strict=True)]  # fmt: skip
     cells += [judged(*widths.ratio(ours.sum(1), theirs.sum(1), width), 0.15) for width in WIDTHS.values()]
-    cells += [judged(*ratio(centres(showers), centres(full)), 0.01)]
+    cells += [judged(*ratio(moment(showers), moment(full)), 0.01) for moment in MOMENTS.values()]
     return f"| {' | '.join([str(energy), name, str(len(showers)), *cells])} |"
 
 
@@ -157,7 +168,7 @@ def fastest(simulator: Any, incidents: Any) -> float:
 
 def table(detector: Detector, by_energy: dict[int, Samples], calls: list[str]) -> str:
     """Both tables as Markdown."""
-    head = ["E [GeV]", "simulator", "showers", *LAYERS, *WIDTHS, "longitudinal centre"]
+    head = ["E [GeV]", "simulator", "showers", *LAYERS, *WIDTHS, *MOMENTS]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for energy, found in by_energy.items():
         lines += rows(energy, found)
@@ -173,49 +184,73 @@ def common_edges(found: dict[str, Floats], n: int = 30) -> Floats:
     return np.linspace(max(low - margin, 0.0), high + margin, n + 1)
 
 
-def histograms(axes: Any, found: dict[str, Floats], label: str) -> None:
-    """Draw densities of all simulators, with Geant4's filled."""
+def panels(width: float, height: float, n: int) -> tuple[Any, Any]:
+    """A figure of n plots, each with a panel for ratios below; and the pairs of axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), layout="constrained")
+    grid = figure.subplots(2, n, sharex="col", squeeze=False, height_ratios=(3, 1))
+    return figure, grid.T
+
+
+def histograms(pair: Any, found: dict[str, Floats], label: str) -> None:
+    """Draw densities of all simulators, with Geant4's filled, and below their ratios to Geant4's."""
     edges = common_edges(found)
-    for name, values in found.items():
-        kind = "stepfilled" if name == FULL else "step"
-        axes.hist(values.clip(edges[0], edges[-1]), edges, density=True, histtype=kind, label=name,
-                  **({"color": "0.8"} if name == FULL else {}))  # fmt: skip
-    axes.set(xlabel=label, yticks=[])
-
-
-def curves(axes: Any, found: Samples, layer: int, axis: int, edges: Floats, labels: tuple[str, str]) -> None:
-    """Draw mean energies against the distance from the photon's line, with Geant4's as points."""
+    counts = {name: np.histogram(v.clip(edges[0], edges[-1]), edges)[0] for name, v in found.items()}
     middle = (edges[1:] + edges[:-1]) / 2
+    for name, n in counts.items():
+        style = {"fill": True, "color": "0.8"} if name == FULL else {}
+        pair[0].stairs(n / (n.sum() * np.diff(edges)), edges, label=name, **style)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios(pair[1], middle, n / n.sum(), np.sqrt(n) / n.sum(), counts[FULL] / counts[FULL].sum(), name)
+    pair[0].set(yticks=[])
+    pair[1].set(xlabel=label)
+
+
+def curves(pair: Any, found: Samples, layer: int, axis: int, edges: Floats, labels: tuple[str, str]) -> None:
+    """Draw mean energies against the distance from the photon's line, with Geant4's as points, and their ratios."""
+    middle = (edges[1:] + edges[:-1]) / 2
+    full, _ = profile(found[FULL], layer, axis, edges)
     for name, showers in found.items():
         mean, error = profile(showers, layer, axis, edges)
         style = {"fmt": "ko", "ms": 3} if name == FULL else {"drawstyle": "steps-mid"}
-        axes.errorbar(middle, mean, error, label=name, **style)
-    axes.set(xlabel=labels[0], ylabel=labels[1], yscale="log")
+        pair[0].errorbar(middle, mean, error, label=name, **style)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios(pair[1], middle, mean, error, full, name)
+    pair[0].set(ylabel=labels[1], yscale="log")
+    pair[1].set(xlabel=labels[0])
+
+
+def ratios(axes: Any, x: Floats, ours: Floats, error: Floats, full: Floats, name: str) -> None:
+    """Draw ratios to Geant4's values with the errors of the simulator; around one, Geant4's own errors."""
+    if name == FULL:
+        axes.fill_between(x, 1 - error / full, 1 + error / full, color="0.8", step="mid")
+        axes.set(ylim=RATIOS, ylabel=f"ratio to\n{FULL}")
+    else:
+        axes.errorbar(x, ours / full, error / full, fmt=".", ms=3, lw=0.8)
 
 
 def draw(by_energy: dict[int, Samples], folder: Path) -> None:
-    """Draw the three figures of the talk as PNG."""
-    from matplotlib.figure import Figure
-
+    """Draw the figures of the talk as PNG, and the second moments in depth."""
     plotted = by_energy[PLOTTED]
-    figure = Figure((13, 3.4), layout="constrained")
-    for i, axes in enumerate(figure.subplots(1, len(LAYERS))):
-        histograms(axes, {name: layers(s)[:, i] for name, s in plotted.items()}, f"energy in the {LAYERS[i]} [MeV]")
-    _save(figure, axes, folder / "atlas-layers.png")
-    figure = Figure((11, 3.4), layout="constrained")
-    for (energy, found), axes in zip(by_energy.items(), figure.subplots(1, len(by_energy)), strict=True):
-        histograms(axes, {name: centres(s) for name, s in found.items()}, f"longitudinal centre at {energy} GeV [mm]")
-    _save(figure, axes, folder / "atlas-centre.png")
-    figure = Figure((10, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, pairs = panels(13, 4.2, len(LAYERS))
+    for i, pair in enumerate(pairs):
+        histograms(pair, {name: layers(s)[:, i] for name, s in plotted.items()}, f"energy in the {LAYERS[i]} [MeV]")
+    _save(figure, pairs, folder / "atlas-layers.png")
+    for file, (title, moment) in zip(("centre", "width"), MOMENTS.items(), strict=True):
+        figure, pairs = panels(11, 4.2, len(by_energy))
+        for (energy, found), pair in zip(by_energy.items(), pairs, strict=True):
+            histograms(pair, {name: moment(s) for name, s in found.items()}, f"{title} at {energy} GeV [mm]")
+        _save(figure, pairs, folder / f"atlas-{file}.png")
+    figure, pairs = panels(10, 4.8, 2)
     eta, phi = 4.8 * CELL_ETA * np.arange(-24.5, 25), 18.4 * CELL_PHI * np.arange(-6.5, 7)
-    curves(left, plotted, STRIPS, 0, eta, (r"$\Delta\eta$", "mean energy in the strips [MeV]"))
-    curves(right, plotted, MIDDLE, 1, phi, (r"$\Delta\phi$", "mean energy in the middle layer [MeV]"))
-    _save(figure, right, folder / "atlas-lateral.png")
+    curves(pairs[0], plotted, STRIPS, 0, eta, (r"$\Delta\eta$", "mean energy in the strips [MeV]"))
+    curves(pairs[1], plotted, MIDDLE, 1, phi, (r"$\Delta\phi$", "mean energy in the middle layer [MeV]"))
+    _save(figure, pairs, folder / "atlas-lateral.png")
 
 
-def _save(figure: Any, axes: Any, path: Path) -> None:
-    axes.legend(fontsize=8)
+def _save(figure: Any, pairs: Any, path: Path) -> None:
+    pairs[-1][0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
 
 

@@ -7,9 +7,9 @@
 
 A model is a run directory, which is exported first, or the name of a simulator (FILE.onnx, FILE.h5, gflash). The floor
 compares Geant4 with Geant4. It may use the training showers, since no model is judged against them; without `floor`
-the reference is split in two by position. Geant4 is timed in the same run. The program prints both tables and the
-trainings of the models in Markdown, and writes them to tables.json. For orientation, it adds the values of the talk
-(C. Krause, LHCP 2022), whose classifier was trained on 100 000 showers per class.
+the reference is split in two by position. Geant4 is timed in the same run; --no-time leaves the times out. The program
+prints both tables and the trainings of the models in Markdown, and writes them to tables.json. For orientation, it adds
+the values of the talk (C. Krause, LHCP 2022), whose classifier was trained on 100 000 showers per class.
 """
 
 import argparse
@@ -114,8 +114,11 @@ def measure(given: list[str], arguments: argparse.Namespace) -> Table:
     models = {n: simulator_of(path, f"{slug}-{n}", arguments.output, reference) for n, path in files.items()}
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
     aucs = auc_rows(reference, samples, arguments.sizes, arguments.recipe, arguments.seeds)
-    incidents = SourceConfig(particle=particle)
-    timed = timing.bench(reference.detector, models, incidents, arguments.energy, partial(print, flush=True), BATCHES)
+    if not arguments.no_time:
+        incidents, told = SourceConfig(particle=particle), partial(print, flush=True)
+        timed = timing.bench(reference.detector, models, incidents, arguments.energy, told, BATCHES)
+    else:
+        timed = None
     for model in models.values():
         model.close()
     return {"particle": particle, "n_reference": len(reference), "trained": trained, "auc": aucs, "times": timed}
@@ -174,6 +177,7 @@ def main() -> None:
     parser.add_argument("--particle", action="append", nargs="+", required=True, metavar="PARTICLE reference=FILE.h5")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 5000])
     parser.add_argument("--energy", nargs="+", default=["10 GeV", "50 GeV"])
+    parser.add_argument("--no-time", action="store_true", help="do not time models and Geant4")
     parser.add_argument("--recipe", default="default")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
@@ -184,7 +188,7 @@ def main() -> None:
     (arguments.output / "tables.json").write_text(json.dumps(tables, indent=1), encoding="utf-8")
     print(f"\nTraining, and loss of {JUDGED} reference showers\n\n{training_table(tables)}")
     print(f"\nAUC, recipe {arguments.recipe}, {arguments.seeds} networks each\n\n{auc_table(tables)}")
-    for table in tables:
+    for table in () if arguments.no_time else tables:
         print(f"\n{table['particle']}: ms per shower, one thread, {provenance.cpu()}\n\n{time_table(table)}")
 
 

@@ -171,13 +171,14 @@ def tiny_configs():
     from caloforge.models.wgan.config import WGANConfig
 
     flow, brief = FlowConfig(blocks=2, hidden=8, bins=4), FlowConfig(blocks=1, hidden=4, bins=2)
-    first, masked = MaskedFlowConfig(blocks=1, hidden=8, bins=4), MaskedFlowConfig(blocks=2, hidden=16, bins=4)
+    first = MaskedFlowConfig(blocks=1, hidden=8, depth=3, bins=4)
+    masked = MaskedFlowConfig(blocks=2, hidden=16, bins=4)
     cube, half = (3, 3, 3), (2, 2, 2)
     up = (UpBlockConfig(channels=6, kernel=cube), UpBlockConfig(channels=4, kernel=cube, up=half))
     down = (DownBlockConfig(channels=4, kernel=cube, join=half), DownBlockConfig(channels=4, kernel=cube))
     gan = {"generator": GeneratorConfig(start=4, blocks=up), "discriminator": DiscriminatorConfig(blocks=down)}
     return {
-        "caloflow": CaloFlowConfig(layers=first, cells=masked),
+        "caloflow": CaloFlowConfig(layers=first, cells=masked.model_copy(update={"depth": 2})),
         "caloflow-student": CaloFlowStudentConfig(layers=first, cells=masked, columns=Logits(noise="5 keV")),
         "coupling-flow": CouplingFlowConfig(layers=flow, cells=flow, local=4),
         "distilled": DistilledConfig(layers=flow, hidden=8, blocks=1, local=4),

@@ -1,3 +1,5 @@
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from caloforge.cli import app
 from caloforge.cli.judge import _particle
 from caloforge.detector import Detector
 from caloforge.errors import InputError
-from caloforge.showers import write
+from caloforge.showers import Incidents, Showers, write
 from caloforge.simulators import create
 
 
@@ -65,3 +67,21 @@ def test_validate_takes_no_calochallenge_file_for_raw_energies(tmp_path):
     result = CliRunner().invoke(app, [*words, "--format", "calochallenge"])
     assert "times the energy" not in str(result.exception)  # it goes on to what three showers are too few for
     assert not (tmp_path / "report").exists()
+
+
+def test_identification_is_judged_with_a_background(small, toy, tmp_path):
+    """Signal and background have the same cells here, so the network accepts what it would reject."""
+    for name, seed in (("reference", 1), ("candidate", 2), ("floor", 3)):
+        write(tmp_path / f"{name}.h5", toy(small, 300, seed=seed))
+    alike = toy(small, 300, seed=4)
+    pions = Incidents.make("pi+", alike.incidents.energy, shower_id=alike.incidents.shower_id)
+    write(tmp_path / "background.h5", Showers(small, pions, alike.energies, alike.provenance))
+    files = {name: str(tmp_path / f"{name}.h5") for name in ("reference", "candidate", "floor", "background")}
+    words = ["validate", files["reference"], files["candidate"], "--floor", files["floor"], "--background"]
+    options = [files["background"], "--recipe", "quick", "--seeds", "1", "-q", "-o", str(tmp_path / "report")]
+    CliRunner().invoke(app, [*words, *options], catch_exceptions=False)
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    for found in (metrics["reference"], metrics["candidates"]["candidate"]):
+        loose, tight = found["identification"]
+        assert (loose["rejection"], tight["rejection"]) == (0.9, 0.99)
+        assert loose["efficiency"] < 0.3

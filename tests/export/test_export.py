@@ -100,6 +100,38 @@ def test_nothing_is_written_where_parity_fails(toy_run, toy_onnx, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_few_wrong_showers_are_no_rounding(toy_run, toy_onnx, tmp_path, monkeypatch):
+    """Where one number of the noise is large, in six showers of a thousand, the graph gives 5 % too much energy."""
+    graph = onnx.load(toy_onnx)
+    maker = next(node for node in graph.graph.node if "showers" in node.output)
+    maker.output[list(maker.output).index("showers")] = "raw"
+    made = {"column": np.array([0]), "edge": np.float32([2.5]), "one": np.float32([1.0]), "more": np.float32([0.05])}
+    graph.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in made.items())
+    graph.graph.node.extend([
+        NODE("Gather", ["noise", "column"], ["first"], axis=1), NODE("Greater", ["first", "edge"], ["large"]),
+        NODE("Cast", ["large"], ["number"], to=onnx.TensorProto.FLOAT), NODE("Mul", ["number", "more"], ["part"]),
+        NODE("Add", ["part", "one"], ["factor"]), NODE("Mul", ["raw", "factor"], ["showers"]),
+    ])  # fmt: skip
+    monkeypatch.setattr(export_onnx, "to_onnx", lambda _: graph)
+    with pytest.raises(RunError, match="differ by up to"):
+        export(toy_run, tmp_path / "model.onnx")
+
+
+def test_rounding_that_a_model_amplifies(toy_run):
+    model = load_model(toy_run).requires_grad_(False)
+    noise, incidents = export_onnx._arguments(model, 200)
+    with torch.no_grad():
+        cells = export_onnx.Sampler(model)(noise[:2], *(part[:2] for part in incidents)).numpy()
+    difference = np.zeros((200, cells.shape[1]), np.float32)
+    assert export_onnx.amplified(model, noise, incidents, difference)
+    difference[:2] = 1e-9 * cells  # smaller than what rounding does to hits
+    assert export_onnx.amplified(model, noise, incidents, difference)
+    difference[0, cells[0].argmax()] = 1.0
+    assert not export_onnx.amplified(model, noise, incidents, difference)
+    difference[:] = 1e-9
+    assert not export_onnx.amplified(model, noise, incidents, difference)
+
+
 def test_a_graph_that_gives_nothing_is_not_the_model(toy_run, toy_onnx, tmp_path, monkeypatch):
     """Cells on the other side of the threshold are forgiven one by one, not all of them."""
     graph = onnx.load(toy_onnx)

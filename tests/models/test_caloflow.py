@@ -113,8 +113,9 @@ def test_teacher_and_student_start_from_what_is_shared(teacher, showers):
     assert {name.split(".")[0] for name, _ in student.named_parameters()} == {"cell_flow"}
 
 
-def test_a_wider_student_keeps_its_own_networks(teacher, showers):
-    wider = TINY | {"cells": TINY["cells"].model_copy(update={"hidden": 33})}
+@pytest.mark.parametrize("larger", [{"hidden": 33}, {"depth": 2}])
+def test_a_larger_student_keeps_its_own_networks(teacher, showers, larger):
+    wider = TINY | {"cells": TINY["cells"].model_copy(update=larger)}
     student = made(CaloFlowStudentConfig(**wider, columns=teacher.config.columns), showers)
     before = student.cell_flow.state_dict()
     kept = {name: value.clone() for name, value in before.items()}

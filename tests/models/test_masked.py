@@ -6,8 +6,9 @@ import torch
 
 from caloforge.models.flows.masked import MaskedFlow, MaskedNetwork, hidden_degrees
 
-# wide networks, ones narrower than the columns, single hidden units, one column
+# wide networks, ones narrower than the columns, single hidden units, one column; then one to three hidden layers
 SHAPES = [(6, 40), (12, 12), (20, 8), (7, 3), (5, 1), (1, 4)]
+DEPTHS = [(*shape, 1) for shape in SHAPES] + [(6, 40, 2), (20, 8, 2), (9, 12, 3), (1, 4, 3)]
 
 
 @pytest.mark.parametrize(("size", "hidden"), SHAPES)
@@ -21,9 +22,9 @@ def test_degrees_are_spread_over_all_ranks(size, hidden):
         assert degrees.unique().tolist() == list(range(size))
 
 
-def network(size, hidden):
+def network(size, hidden, depth=1):
     torch.manual_seed(1)
-    return MaskedNetwork(size, 2, hidden, 5, 0.0).double()
+    return MaskedNetwork(size, 2, hidden, 5, 0.0, depth).double()
 
 
 def influence(made, size):
@@ -38,9 +39,9 @@ def influence(made, size):
     return total
 
 
-@pytest.mark.parametrize(("size", "hidden"), SHAPES)
-def test_numbers_of_a_rank_depend_on_all_lower_ranks_and_no_other(size, hidden):
-    made = network(size, hidden)
+@pytest.mark.parametrize(("size", "hidden", "depth"), DEPTHS)
+def test_numbers_of_a_rank_depend_on_all_lower_ranks_and_no_other(size, hidden, depth):
+    made = network(size, hidden, depth)
     lower = torch.ones(size, size).tril(-1).bool()
     for made.training in (True, False):
         found = influence(made, size)
@@ -48,16 +49,16 @@ def test_numbers_of_a_rank_depend_on_all_lower_ranks_and_no_other(size, hidden):
         assert (found[lower] > 0).all()
 
 
-@pytest.mark.parametrize(("size", "hidden"), SHAPES)
-def test_numbers_of_every_rank_depend_on_the_conditions(size, hidden):
-    made = network(size, hidden)
+@pytest.mark.parametrize(("size", "hidden", "depth"), DEPTHS)
+def test_numbers_of_every_rank_depend_on_the_conditions(size, hidden, depth):
+    made = network(size, hidden, depth)
     x = torch.zeros(1, size, dtype=torch.float64)
     numbers = [made(x, torch.full((1, 2), value, dtype=torch.float64)) for value in (0.3, -0.9)]
     assert ((numbers[0] - numbers[1]).abs().amax((0, 1)) > 0).all()
 
 
 def test_training_keeps_what_is_masked_at_zero():
-    made = network(9, 6)
+    made = network(9, 6, depth=2)
     before = made.outputs.detach().clone()
     optimiser = torch.optim.AdamW(made.parameters(), lr=0.1, weight_decay=0.1)
     for _ in range(5):
@@ -67,12 +68,16 @@ def test_training_keeps_what_is_masked_at_zero():
     assert not torch.equal(before, made.outputs)
     assert (made.inputs[~made.sees] == 0).all()
     assert (made.outputs[:, ~made.feeds] == 0).all()
+    assert (made.deeper[0][~made.passes] == 0).all()
+    assert (made.deeper[0][made.passes] != 0).all()
 
 
-def bent(size, *, inverse, dtype=torch.float64, hidden=12, bound=3.0, blocks=4, bins=5, bends=0.7, stretch=5.0):
+def bent(size, *, inverse, dtype=torch.float64, hidden=12, bound=3.0, blocks=4, bins=5, bends=0.7, stretch=5.0,
+         depth=1):  # fmt: skip
     """A flow whose splines are far from the identity."""
     torch.manual_seed(7)
-    flow = MaskedFlow(size, 1, blocks=blocks, hidden=hidden, bins=bins, bound=bound, inverse=inverse).double()
+    sizes = {"blocks": blocks, "hidden": hidden, "bins": bins, "depth": depth}
+    flow = MaskedFlow(size, 1, bound=bound, inverse=inverse, **sizes).double()
     with torch.no_grad():
         for block in flow.blocks:
             block.bias.normal_(std=bends)
@@ -91,9 +96,9 @@ def whole_domain(n, columns, dtype, bound=3.0):
 
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 3e-3)])
-@pytest.mark.parametrize("size", [1, 2, 9])
-def test_inverse_of_forward(size, dtype, tolerance, inverse):
-    flow = bent(size, inverse=inverse, dtype=dtype)
+@pytest.mark.parametrize(("size", "depth"), [(1, 1), (2, 1), (9, 1), (1, 2), (9, 2), (9, 3)])
+def test_inverse_of_forward(size, depth, dtype, tolerance, inverse):
+    flow = bent(size, inverse=inverse, dtype=dtype, depth=depth)
     values = whole_domain(300, size, dtype)
     conditions = torch.linspace(-1, 1, 300, dtype=dtype)[:, None]
     z, log_slope = flow(values, conditions)

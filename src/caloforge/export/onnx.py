@@ -36,6 +36,8 @@ PARITY_SHOWERS = 1000
 RELATIVE = 1e-4
 ABSOLUTE = 1e-3  # MeV
 STRAY, STRAYS = 1e-2, 1e-4  # bound in place of RELATIVE for a share of at most STRAYS of the cells
+ROUNDING = 1e-6  # relative change of the noise
+UNSTEADY, TRIES = 1e-2, 64  # largest share of showers that amplify rounding, and changes of the noise that show it
 FLIPS = 1e-3  # share of the cells that rounding may move across the threshold
 
 
@@ -152,8 +154,8 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
 
     Raises:
         RunError: the graph does not run; of the cells on the same side of the threshold, more than one in ten thousand
-            has |a - b| > 1e-4 a + 1e-3 MeV, or any has 1e-2 a + 1e-3 MeV (flows amplify the rounding of single
-            showers); more than one cell in a thousand is on the other side; or an input of a `Where` is NaN.
+            has |a - b| > 1e-4 a + 1e-3 MeV, or any has 1e-2 a + 1e-3 MeV and is not `amplified`; more than one cell in
+            a thousand is on the other side; or an input of a `Where` is NaN.
     """
     noise, incidents = _arguments(model, PARITY_SHOWERS)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -168,7 +170,7 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
     difference = np.where(flipped, 0.0, np.abs(ours - theirs))
     strays = (difference > RELATIVE * np.abs(theirs) + ABSOLUTE).mean()
     far = difference > STRAY * np.abs(theirs) + ABSOLUTE
-    if not np.isfinite(ours).all() or strays > STRAYS or far.any():
+    if not np.isfinite(ours).all() or strays > STRAYS or not amplified(model, noise, incidents, difference * far):
         raise RunError(
             f"ONNX Runtime and PyTorch differ by up to {difference.max():g} MeV in a cell; nothing is written"
         )
@@ -176,6 +178,24 @@ def check_parity(content: bytes, model: Model) -> tuple[float, int]:
         raise RunError(f"ONNX Runtime and PyTorch disagree on {flipped.mean():.2%} of the hits; nothing is written")
     check_choices(content, feeds)
     return float(difference.max()), int(flipped.sum())
+
+
+def amplified(model: Model, noise: Tensor, incidents: tuple[Tensor, ...], difference: NDArray[np.float32]) -> bool:
+    """Whether differences (N, n_cells) [MeV] are rounding that the model amplifies, which flows do to few showers.
+
+    PyTorch's own cells then move as far when the noise changes by rounding.
+    """
+    rows = np.flatnonzero(difference.any(1))
+    if len(rows) > UNSTEADY * len(difference):
+        return False
+    for row in rows.tolist():
+        change = generator(0, row, "rounding").standard_normal((TRIES, noise.shape[1]), dtype=np.float32)
+        same = (part[row : row + 1].repeat(TRIES, 1) for part in incidents)
+        with torch.no_grad():
+            cells = Sampler(model)(noise[row] * (1 + ROUNDING * torch.from_numpy(change)), *same)
+        if (difference[row] > (cells.amax(0) - cells.amin(0)).numpy()).any():
+            return False
+    return True
 
 
 def check_choices(content: bytes, feeds: dict[str, Any]) -> None:

@@ -13,13 +13,15 @@ class MaskedFlowConfig(Strict):
 
     Attributes:
         blocks: masked blocks.
-        hidden: units of the hidden layers of each network.
+        hidden: units of each hidden layer of a network.
+        depth: hidden layers of each network.
         bins: bins of each rational-quadratic spline.
         dropout: share of the hidden units left out in a training step.
     """
 
     blocks: Blocks
     hidden: Width
+    depth: Annotated[int, Field(ge=1, le=16)] = 1
     bins: Bins = 8
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
@@ -64,7 +66,7 @@ class CaloFlowStudentConfig(Strict):
 
     Attributes:
         layers: flow I, which must be the teacher's.
-        cells: flow II, which may differ from the teacher's in hidden units and dropout only.
+        cells: flow II, which may differ from the teacher's in hidden layers and dropout only.
         columns: features of the cells that flow II sees, which must be the teacher's.
     """
 

@@ -118,7 +118,7 @@ class CaloFlowStudent(CaloFlow):
         frozen(self.layer_flow)
 
     def initialise_from(self, teacher: Model) -> None:
-        """Copy flow I and all transforms from the teacher; copy the networks of flow II if their widths are equal.
+        """Copy flow I and all transforms from the teacher; copy the networks of flow II if their sizes are equal.
 
         Raises:
             InputError: the teacher is no CaloFlow, has another size, or learned other incidents.
@@ -128,7 +128,7 @@ class CaloFlowStudent(CaloFlow):
         self._check(teacher)
         for name in ("layers", "cells", "layer_flow"):
             getattr(self, name).load_state_dict(getattr(teacher, name).state_dict())
-        if self.config.cells.hidden == teacher.config.cells.hidden:
+        if _networks(self) == _networks(teacher):
             self.cell_flow.load_state_dict(teacher.cell_flow.state_dict())
 
     def _check(self, teacher: CaloFlow) -> None:
@@ -154,3 +154,9 @@ def _shared(config: CaloFlowConfig | CaloFlowStudentConfig) -> dict[str, object]
     """Settings that a student shares with its teacher, by key."""
     cells = {f"cells.{name}": getattr(config.cells, name) for name in ("blocks", "bins")}
     return {"layers": config.layers.model_dump(), "columns": config.columns.model_dump(), **cells}
+
+
+def _networks(model: CaloFlow) -> tuple[int, int]:
+    """Width and number of the hidden layers of flow II's networks."""
+    cells = model.config.cells
+    return cells.hidden, cells.depth

@@ -54,21 +54,24 @@ class Masked(torch.autograd.Function):
 class MaskedNetwork(nn.Module):
     """Outputs for every rank from the ranks below it and the conditions (MADE, Germain et al., arXiv:1502.03509).
 
-    The network has one hidden layer. With fewer hidden units than features, neighbouring ranks share a unit, and the
-    dependencies between them are lost. Ranks up to `reach` apart are therefore also joined directly. Weights outside
-    the masks start at zero and get no gradient, so that no mask is applied when the network is used.
+    With fewer hidden units than features, neighbouring ranks share a unit, and the dependencies between them are lost.
+    Ranks up to `reach` apart are therefore also joined directly. Weights outside the masks start at zero and get no
+    gradient, so that no mask is applied when the network is used.
     """
 
     sees: Tensor
     feeds: Tensor
+    passes: Tensor
+    finished: Tensor
 
-    def __init__(self, size: int, conditions: int, hidden: int, outputs: int, dropout: float) -> None:
+    def __init__(self, size: int, conditions: int, hidden: int, outputs: int, dropout: float, depth: int = 1) -> None:
         super().__init__()
         degrees, ranks = hidden_degrees(size, hidden), torch.arange(size)
         ends = torch.cat([degrees, torch.tensor([size])]).unique()
         self.reach = int(ends.diff().max()) - 1
         self.register_buffer("sees", ranks < degrees[:, None], persistent=False)
         self.register_buffer("feeds", degrees <= ranks[:, None], persistent=False)
+        self.register_buffer("passes", degrees <= degrees[:, None], persistent=False)
         self.conditions = nn.Linear(conditions, hidden)
         scale = degrees.clamp(min=1).rsqrt()[:, None]
         self.inputs = nn.Parameter(self.sees * scale * _uniform(hidden, size))
@@ -77,52 +80,73 @@ class MaskedNetwork(nn.Module):
         near = 0.1 / math.sqrt(hidden) * _uniform(self.reach, outputs, size)
         self.register_parameter("near", nn.Parameter(near) if self.reach else None)
         self.dropout = nn.Dropout(dropout)
+        scale = self.passes * (6.0 / self.passes.sum(1, keepdim=True)).sqrt()  # SiLU halves a small signal
+        self.deeper = nn.ParameterList(nn.Parameter(scale * _uniform(hidden, hidden)) for _ in range(depth - 1))
+        self.deeper_bias = nn.ParameterList(nn.Parameter(torch.zeros(hidden)) for _ in range(depth - 1))
+        units = [(degrees == rank).nonzero()[:, 0] for rank in range(1, size)] + [torch.tensor([-1])]
+        finished = nn.utils.rnn.pad_sequence(units, batch_first=True, padding_value=-1)
+        self.register_buffer("finished", finished, persistent=False)
+        self.unmixed = int((degrees == 0).sum())
 
     near: nn.Parameter | None
 
     def forward(self, known: Tensor, conditions: Tensor) -> Tensor:
         """Outputs (N, outputs, D) for features (N, D), sorted by rank, and conditions (N, C)."""
-        inputs, outputs = self._weights()
+        inputs, outputs, deeper = self._weights()
         hidden = self.dropout(F.silu(F.linear(known, inputs) + self.conditions(conditions)))
+        for weights, bias in zip(deeper, self.deeper_bias, strict=True):
+            hidden = self.dropout(F.silu(F.linear(hidden, weights, bias)))
         raw = F.linear(hidden, outputs.flatten(0, 1), self.bias.flatten()).view(-1, *self.bias.shape)
         for distance in range(1, self.reach + 1):
             assert self.near is not None
             raw = raw + self.near[distance - 1] * F.pad(known, (distance, 0))[:, None, : known.shape[1]]
         return raw
 
-    def _weights(self) -> tuple[Tensor, Tensor]:
-        """Weights into the hidden layer (hidden, D) and out of it (outputs, D, hidden)."""
+    def _weights(self) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Weights into the first hidden layer (hidden, D), out of the last one (outputs, D, hidden), and between."""
         if self.training:
-            return Masked.apply(self.inputs, self.sees), Masked.apply(self.outputs, self.feeds)
-        return self.inputs, self.outputs
+            deeper = [Masked.apply(weights, self.passes) for weights in self.deeper]
+            return Masked.apply(self.inputs, self.sees), Masked.apply(self.outputs, self.feeds), deeper
+        return self.inputs, self.outputs, list(self.deeper)
 
     def sequential(self, given: Tensor, conditions: Tensor, transform: Transform) -> Tensor:
         """Features (N, D) found rank by rank: each is `transform(given, outputs)`, with outputs from earlier features.
 
-        The hidden units add up one feature after the other, and each step computes the outputs of its rank only. All
-        steps together cost about as much as one pass.
+        The hidden units add up one feature after the other, and each step computes the outputs of its rank only. A unit
+        enters the next layer in the step after which it cannot change. All steps together cost about as much as one
+        pass.
         """
-        inputs, outputs = self._weights()
+        inputs, outputs, deeper = self._weights()
         rows = [given.T, inputs.T, outputs.transpose(0, 1), self.bias.T]
         state = [self.conditions(conditions)]
+        for weights, bias in zip(deeper, self.deeper_bias, strict=True):
+            rows += [self.finished.clamp(min=0), self._entering(weights)]
+            state.append(F.linear(F.silu(state[-1][:, : self.unmixed]), weights[:, : self.unmixed], bias))
         if self.near is not None:
             rows.append(self.near.permute(2, 0, 1))
             state.append(given.new_zeros(given.shape[0], self.reach))
 
         def step(state: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], Tensor]:
-            one, into, out, bias, *near = row
-            gathered, *last = state
-            raw = F.silu(gathered) @ out.T + bias
+            one, into, out, bias, *more = row
+            layers, last, near = state[: 1 + len(deeper)], state[1 + len(deeper) :], more[2 * len(deeper) :]
+            raw = F.silu(layers[-1]) @ out.T + bias
             if near:
                 raw = raw + last[0] @ near[0]
             found = transform(one[:, None], raw[:, :, None])
-            after = [gathered + found * into]
+            after = [layers[0] + found * into]
+            for sums, finished, entering in zip(layers[1:], more[::2], more[1::2], strict=False):
+                after.append(sums + F.silu(after[-1].index_select(1, finished)) @ entering.T)
             if near:
                 after.append(torch.cat([found, last[0][:, :-1]], 1))
             return after, found[:, 0].clone()
 
         unroll = given.shape[1] <= UNROLLED
         return loop(step, state, [row.contiguous() for row in rows], unroll=unroll).T
+
+    def _entering(self, weights: Tensor) -> Tensor:
+        """Weights (D, hidden, K) of the units that enter the next layer after each rank, at most K of them."""
+        columns = weights[:, self.finished.clamp(min=0)] * (self.finished >= 0)
+        return columns.transpose(0, 1)
 
 
 def _uniform(*shape: int) -> Tensor:
@@ -151,8 +175,9 @@ class MaskedFlow(nn.Module):
     Args:
         size, conditions: numbers D of features and C of conditions.
         blocks: number of masked networks.
-        hidden: hidden units of each network.
+        hidden: units of each hidden layer of a network.
         bins: bins of each spline.
+        depth: hidden layers of each network.
         dropout: share of the hidden units left out in a training step.
         groups: sizes of the groups of features, whose order stays; one group by default.
         bound: splines act inside [-bound, bound].
@@ -170,6 +195,7 @@ class MaskedFlow(nn.Module):
         blocks: int,
         hidden: int,
         bins: int,
+        depth: int = 1,
         dropout: float = 0.0,
         groups: tuple[int, ...] = (),
         bound: float = BOUND,
@@ -181,7 +207,9 @@ class MaskedFlow(nn.Module):
         self.register_buffer("orders", orders)
         self.register_buffer("returns", orders.argsort(1))
         outputs = splines.parameters_per_value(bins)
-        self.blocks = nn.ModuleList(MaskedNetwork(size, conditions, hidden, outputs, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            MaskedNetwork(size, conditions, hidden, outputs, dropout, depth) for _ in range(blocks)
+        )
 
     def forward(self, x: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Latent numbers z (N, D) of data x (N, D), and log |dz/dx| (N,)."""
