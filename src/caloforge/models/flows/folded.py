@@ -102,7 +102,8 @@ class FoldedRanges(nn.Module):
         total, higher = (self.sums @ changed).split([1, len(self.masses)], 1)
         above = ((total / (1 + x.exp())[:, None] - higher) / changed).clamp(0.0, 1.0)
         rest = (above * self.masses).sum(1)
-        return ((1 - rest).clamp(min=LEAST) / rest).log() / KAPPA
+        scores: Tensor = ((1 - rest).clamp(min=LEAST) / rest).log() / KAPPA
+        return scores
 
 
 class FoldedCoupling(nn.Module):
