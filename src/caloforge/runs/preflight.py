@@ -11,6 +11,7 @@ from caloforge import units
 from caloforge.config import parse_toml, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.extras import check_installed
 from caloforge.files import read_text
 from caloforge.limits import check_showers
 from caloforge.production import Source
@@ -46,6 +47,8 @@ def check_steps(
     _check_model(learning, detector, source)
     _check_energies(config, detector, source)
     _check_selection(config, learning)
+    if learning.training.mlflow:
+        check_installed("mlflow")
     find_recipe(config.validation.recipe)
     _check_competitors(config, detector, drawn=drawn)
 

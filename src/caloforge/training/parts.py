@@ -1,6 +1,7 @@
 """Equal parts of a batch, computed on several devices or in turn, with the gradients and noise of the whole."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from caloforge.errors import InputError
 from caloforge.models import Batch
+from caloforge.models.parts.batch_mean import averaged_by
 from caloforge.training.devices import Group
 
 LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
@@ -18,7 +20,7 @@ class Parts:
     """The parts of every batch, and those that this process computes.
 
     Losses are means over showers, so the mean of the parts' gradients is that of the batch. Batch statistics (batch
-    normalisation, products of two halves) are those of a part.
+    normalisation, products of two halves) are those of the parts that the processes compute at the same time.
 
     Args:
         group: processes that train together.
@@ -47,12 +49,15 @@ class Parts:
         for part in self._own:
             _restore(start)
             rows = slice(part * size, (part + 1) * size)
-            with _NoiseOfPart(len(batch), rows):
+            with _NoiseOfPart(len(batch), rows), self._batch_means():
                 value = loss(batch[rows]) / self.count
             value.backward()
             total += value.detach()
         self.group.sum_over_processes([total, *(p.grad for p in parameters if p.grad is not None)])
         return total
+
+    def _batch_means(self) -> AbstractContextManager[None]:
+        return averaged_by(self.group.mean) if self.group.size > 1 else nullcontext()
 
 
 class _NoiseOfPart(TorchFunctionMode):
@@ -76,7 +81,9 @@ class _NoiseOfPart(TorchFunctionMode):
     def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: ARG002
         if p == 0:
             return values
-        kept = torch.empty(self._batch, *values.shape[1:], device=values.device, dtype=values.dtype)
+        order = sorted(range(values.dim()), key=lambda axis: -int(values.stride(axis)))  # of numbers in memory
+        whole = (self._batch, *values.shape[1:])
+        kept = torch.empty_permuted(whole, order, device=values.device, dtype=values.dtype)
         return values * (kept.bernoulli_(1 - p) / (1 - p))[self._rows]
 
 

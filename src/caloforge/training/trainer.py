@@ -30,6 +30,7 @@ from caloforge.training.response import unmatched_response
 from caloforge.training.run import TrainingFolder, save_state
 from caloforge.training.seeding import seeded
 from caloforge.training.summary import TrainingSummary
+from caloforge.training.tracking import Tracker
 
 Listener = Callable[[Mapping[str, float]], None]
 """Function that gets the line of losses.jsonl (step, seconds, loss, held-out losses) of an evaluation."""
@@ -99,7 +100,9 @@ class Trainer:
         started, before = time.monotonic(), self.seconds
         self.pace = self._agreed_pace()
         if self.group.is_leader:
-            self.board = Board(self.folder, self.selection, self.step, self.schedule.seed)
+            store = self.schedule.mlflow
+            tracker = Tracker(store, self.folder, self.group.size) if store else None
+            self.board = Board(self.folder, self.selection, self.step, self.schedule.seed, tracker)
         with steps(self.pace.steps, quiet=quiet or not self.group.is_leader) as show:
             show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
@@ -134,6 +137,8 @@ class Trainer:
             write_text(self.folder.response_file, json.dumps(response, indent=1))
         if picked:
             self.folder.best_file.replace(self.folder.model_file)
+        if self.board is not None:
+            self.board.end()
 
     def _done(self) -> bool:
         return self._progress >= 1
