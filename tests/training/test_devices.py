@@ -102,6 +102,17 @@ def test_impossible_parts_are_refused(monkeypatch):
             check_devices(3)
 
 
+@needs_two
+def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_written(workplace):
+    (workplace / "run.toml").write_text(RUN.replace("batch = 64", "batch = 33"))
+    said = command(workplace, "--out", "new", "--devices", "2", code=2)
+    assert said.count("\n") == 1
+    assert "a batch of 33 showers cannot be divided into 2 equal parts" in said
+    (workplace / "run.toml").write_text(RUN.replace("batch = 64", "batch = 64\nbuffer = 50"))
+    assert "buffer = 50 is smaller than a batch of 64" in command(workplace, "--out", "new", code=2)
+    assert not (workplace / "new").exists()
+
+
 def command(folder: Path, *words: str, code: int = 0) -> str:
     line = [sys.executable, "-m", "caloforge", "train", "run.toml", *words]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=300)

@@ -53,6 +53,22 @@ def check_steps(
     _check_competitors(config, detector, drawn=drawn)
 
 
+def check_batch(learning: "TrainingConfig", n: int, devices: int) -> None:
+    """Check that the processes of a training can share each batch of its n showers, and that a buffer holds a batch.
+
+    Raises:
+        InputError: the batch cannot be divided, or is larger than the buffer.
+    """
+    from caloforge.training.batches import check_buffer
+    from caloforge.training.devices import processes
+    from caloforge.training.parts import check_division
+
+    schedule = learning.training
+    batch = min(schedule.batch, n)
+    check_division(batch, processes(devices) * schedule.accumulate)
+    check_buffer(schedule.buffer, batch)
+
+
 def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:
     from caloforge.models import build
 

@@ -71,6 +71,7 @@ class Run:
         self.learning = config.learning()
         config.physics.check(self.detector)
         preflight.check_steps(config, self.learning, self.detector, self.source, drawn=self.own is None)
+        preflight.check_batch(self.learning, config.showers.sizes[0], devices)
 
     @cached_property
     def training(self) -> "TrainingFolder":

@@ -130,6 +130,11 @@ def started_by_torchrun() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
+def processes(devices: int) -> int:
+    """Number of processes that train together: those that torchrun has started, or one for each device."""
+    return int(os.environ["WORLD_SIZE"]) if started_by_torchrun() else devices
+
+
 def is_follower() -> bool:
     """Whether another process leads the training that this one takes part in."""
     return started_by_torchrun() and os.environ["RANK"] != "0"

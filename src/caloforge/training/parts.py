@@ -14,6 +14,7 @@ from caloforge.models.parts.batch_mean import averaged_by
 from caloforge.training.devices import Group
 
 LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
+RANDOM = {*LIKE, *LIKE.values(), nn.functional.dropout}
 
 
 class Parts:
@@ -34,9 +35,7 @@ class Parts:
     def __init__(self, group: Group, accumulate: int, batch: int) -> None:
         self.group, self.count = group, group.size * accumulate
         self._own = range(group.rank, self.count, group.size)
-        if batch % self.count:
-            raise InputError(f"a batch of {batch} showers cannot be divided into {self.count} equal parts; "
-                             "choose another [training] batch, accumulate or --devices")  # fmt: skip
+        check_division(batch, self.count)
 
     def backward(self, loss: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[nn.Parameter]) -> Tensor:
         """Add the gradients of a batch's mean loss to `parameters`, and return the loss."""
@@ -60,6 +59,17 @@ class Parts:
         return averaged_by(self.group.mean) if self.group.size > 1 else nullcontext()
 
 
+def check_division(batch: int, parts: int) -> None:
+    """Check that a batch has equal parts.
+
+    Raises:
+        InputError: it cannot be divided.
+    """
+    if batch % parts:
+        raise InputError(f"a batch of {batch} showers cannot be divided into {parts} equal parts; "
+                         "choose another [training] batch, accumulate or --devices")  # fmt: skip
+
+
 class _NoiseOfPart(TorchFunctionMode):
     """Random numbers of a part are drawn for the whole batch, of which the part's rows are taken."""
 
@@ -69,6 +79,8 @@ class _NoiseOfPart(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func not in RANDOM:
+            return func(*args, **kwargs)
         if func in LIKE and len(args[0]) == self._size:
             options = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
             return LIKE[func](self._batch, *args[0].shape[1:], **options)[self._rows]

@@ -17,6 +17,7 @@ from caloforge.models import Batch, OptimiserStep, build
 from caloforge.showers import Showers
 from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import begin_from
+from caloforge.training.allocation import keep_freed_memory
 from caloforge.training.batches import batches_of
 from caloforge.training.board import Board
 from caloforge.training.config import TrainingConfig
@@ -98,6 +99,7 @@ class Trainer:
     def run(self, *, quiet: bool) -> TrainingSummary:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
+        keep_freed_memory()
         self.pace = self._agreed_pace()
         if self.group.is_leader:
             store = self.schedule.mlflow
