@@ -93,7 +93,8 @@ class _NoiseOfPart(TorchFunctionMode):
     def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: ARG002
         if p == 0:
             return values
-        order = sorted(range(values.dim()), key=lambda axis: -int(values.stride(axis)))  # of numbers in memory
+        strides = values.stride()
+        order = sorted(range(values.dim()), key=lambda axis: -strides[axis])  # random numbers follow the memory
         whole = (self._batch, *values.shape[1:])
         kept = torch.empty_permuted(whole, order, device=values.device, dtype=values.dtype)
         return values * (kept.bernoulli_(1 - p) / (1 - p))[self._rows]
