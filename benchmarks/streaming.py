@@ -93,16 +93,16 @@ def train_on(run: str, folder: Path, steps: int) -> None:
     begin = time.perf_counter()
     with StoredShowers(sorted(folder.glob("train-*.h5"))) as stored:
         n, size = len(stored), 4e-9 * len(stored) * stored.detector.n_cells
-        print(f"opened after {time.perf_counter() - begin:.0f} s, peak {peak():.0f} MB", flush=True)
+        print(f"opened after {time.perf_counter() - begin:.0f} s, peak {peak():.0f} MiB", flush=True)
         train(learning, stored, read(folder / "select.h5"), folder / "training", quiet=True)
     print(f"{run}, {steps} steps on {n} showers in files, {size:.2f} GB of cells, buffer {BUFFER}: "
-          f"{time.perf_counter() - begin:.0f} s, peak resident memory {peak():.0f} MB", flush=True)  # fmt: skip
+          f"{time.perf_counter() - begin:.0f} s, peak resident memory {peak():.0f} MiB", flush=True)  # fmt: skip
 
 
 def peak() -> float:
-    """Peak resident memory of this process [MB]."""
+    """Peak resident memory of this process [MiB]."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def memory(run: str, gigabytes: float, files: int, steps: int, folder: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_training_on_many_files_tells_its_memory(program, tmp_path):
     words = ("--gigabytes", "0.0002", "--files", "2", "--steps", "5", "--folder", str(tmp_path))
     said = program("streaming", "memory", "--run", str(tmp_path / "tiny.toml"), *words)
     assert "5 steps on 1922 showers in files" in said
-    assert 50 < float(re.search(r"peak resident memory (\d+) MB", said)[1]) < 3000
+    assert 50 < float(re.search(r"peak resident memory (\d+) MiB", said)[1]) < 3000
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two processes need two cores")
