@@ -89,6 +89,14 @@ def toy_showers(detector, n, *, seed, first_id=0):
     return Showers(detector, incidents, cells.astype(np.float32), {"simulator": "toy", "seed": seed})
 
 
+def weak_toy_showers(detector):
+    """Training and selection showers of the same kind, e- of 100 MeV to 2 GeV, which every kind of model takes."""
+    showers = toy_showers(detector, 200, seed=1)
+    incidents = Incidents.make("e-", 0.1 * showers.incidents.energy, shower_id=showers.incidents.shower_id)
+    weak = Showers(detector, incidents, 0.1 * showers.energies, showers.provenance)
+    return weak[:150], weak[150:]
+
+
 @pytest.fixture(scope="session")
 def toy():
     """The maker of toy showers."""
@@ -210,11 +218,7 @@ def tiny_training(tiny_configs, detector_for, tmp_path_factory):
         schedule = {"steps": 2, "batch": 32, "evaluate_every": 2}
         model = training.pop("model", config.model_dump())
         learning = {"model": model, "training": schedule | training, "teacher": teacher and str(teacher)}
-        showers = toy_showers(detector_for(kind), 200, seed=1)
-        old = showers.incidents
-        incidents = Incidents.make("e-", 0.1 * old.energy, shower_id=old.shower_id)
-        showers = Showers(showers.detector, incidents, 0.1 * showers.energies, showers.provenance)
-        train(TrainingConfig.build(learning, kind), showers[:150], showers[150:], run, quiet=True)
+        train(TrainingConfig.build(learning, kind), *weak_toy_showers(detector_for(kind)), run, quiet=True)
         return run
 
     return make

@@ -125,3 +125,14 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+
+
+def flat(values: Any, above: str = "") -> dict[str, Any]:
+    """Keys of nested tables by dotted name; lists stay whole."""
+    if not isinstance(values, dict):
+        return {above: values}
+    return {
+        name: one
+        for key, value in values.items()
+        for name, one in flat(value, f"{above}.{key}" if above else key).items()
+    }

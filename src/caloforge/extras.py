@@ -19,6 +19,7 @@ EXTRAS = {
     "hist": "report",
     "distributed": "cluster",
     "optuna": "search",
+    "mlflow": "mlflow",
     "openvino": "cpp",
     "uproot": "files",
     "awkward": "files",

@@ -1,4 +1,4 @@
-"""Productions, trainings and runs are killed at random moments and resumed; what comes out is compared bit by bit.
+"""Productions, trainings, runs and searches are killed at random moments and resumed; results are compared bit by bit.
 
 `run(kind, n, seed)` is the attack; `python -m tests.attack.kills N [SEED] [KIND ...]` prints its figures. Every work is
 a fork of this process, which has imported everything, so that kills fall into the work and not into imports.
@@ -62,6 +62,13 @@ threshold = "150 MeV"
 [bench]
 energies = ["200 MeV"]
 """
+SEARCH = """
+[search]
+sampler = "random"
+[search.space]
+"training.learning_rate" = {low = 1e-4, high = 1e-2, log = true}
+"model.cells.hidden" = {choices = [8, 16, 32]}
+"""
 PRODUCE = ["produce", "--detector", "small.toml", "--particle", "e-", "--seed", "7", "--quiet", "-o", "out.h5"]
 Figures = dict[str, Any]
 Finger = dict[str, Any]
@@ -86,8 +93,21 @@ def _run(folder: Path) -> list[str]:
     return ["run", "run.toml", "--out", "run"]
 
 
+def _devices(folder: Path) -> list[str]:
+    """The same training on two processes."""
+    return [*_training(folder), "--devices", "2"]
+
+
+def _search(folder: Path) -> list[str]:
+    """A search on the showers of the unbroken one, whose trials depend on nothing but their numbers."""
+    run = RUN.format(energy="100 MeV:300 MeV", steps=20).replace("test = 400", 'test = 400\nfolder = "../showers"')
+    (folder / "run.toml").write_text(run + SEARCH)
+    return ["search", "run.toml", "--out", "run", "--trials", "3"]
+
+
 WORKS: dict[str, Callable[[Path], list[str]]] = {
-    "production": _production, "geant4": _geant4, "training": _training, "run": _run,
+    "production": _production, "geant4": _geant4, "training": _training, "devices": _devices, "run": _run,
+    "search": _search,
 }  # fmt: skip
 
 
@@ -124,9 +144,11 @@ def start(words: list[str], folder: Path) -> int:
 def _hurry() -> None:
     """Seconds instead of minutes for timing and validation."""
     import caloforge.bench
+    import caloforge.search.study
     from caloforge.validation.recipes import RECIPES
 
     caloforge.bench.SECONDS_PER_BATCH, caloforge.bench.GEANT4_SECONDS = 0.01, 0.2
+    caloforge.search.study.MOST_LOST = 1000  # a trial ends however often it is killed
     few = {"epochs": 3, "bootstraps": 10, "largest": 200, "judges": ("trees_features",), "folds": 2}
     RECIPES["quick"] = replace(RECIPES["quick"], **few)
 
@@ -173,11 +195,19 @@ def fingerprint(folder: Path) -> Finger:
         import torch
 
         state = torch.load(path, weights_only=True)
-        found |= {f"{path.name}/{name}": value.numpy().tobytes() for name, value in state.items()}
+        found |= {f"{path.relative_to(folder)}/{name}": value.numpy().tobytes() for name, value in state.items()}
     for path in sorted(folder.rglob("metrics.json")):
         metrics = json.loads(path.read_text())
         found |= {name: json.dumps(_timeless(metrics[name]), sort_keys=True) for name in ("floor", "candidates")}
+    for path in folder.rglob("search.json"):
+        searched = json.loads(path.read_text())
+        found |= {f"trial {one['number']}": _without(one, "ms", "seconds", "lost") for one in searched["trials"]}
+        found["validated"] = searched["validated"]
     return found
+
+
+def _without(values: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def _timeless(values: Any) -> Any:
@@ -246,7 +276,7 @@ def _fresh(place: Path, kind: str, number: int) -> Path:
     folder = place / f"{kind}-{number}"
     folder.mkdir()
     (folder / "small.toml").write_text(DETECTOR)
-    if kind == "training" and number:
+    if kind in ("training", "devices") and number:
         shutil.copytree(place / f"{kind}-0" / "run", folder / "run")
         shutil.rmtree(folder / "run" / "training")
     return folder
@@ -276,6 +306,9 @@ def _kill_once(words: list[str], folder: Path, dice: random.Random, seconds: flo
     counts["kills"] += 1
     counts[f"of {'child' if child else 'parent'} by {what.name}"] += 1
     code = wait(pid)
+    if child and "--devices" in words:  # the loss of a process ends the training of the others in one line
+        counts["failed"] += code not in (0, 1)
+        return code == 0
     if child:
         counts["failed"] += code != 0
         return True
@@ -307,6 +340,7 @@ def main() -> None:
     n, seed, *kinds = [*sys.argv[1:], "1"][:2] + sys.argv[3:]
     import caloforge.cli
     import caloforge.runs
+    import caloforge.search.search
     import caloforge.simulators.gflash
     import caloforge.training
     import caloforge.validation  # noqa: F401

@@ -45,7 +45,7 @@ def test_metadata(graph, small):
     assert card["schema"] == "caloforge-model-2"
     assert card["detector"] == {"name": "small", "hash": small.hash, "toml": small.toml}
     assert card["n_cells"] == small.n_cells
-    assert card["noise"] == small.n_cells + 6 * len(small.layers)
+    assert card["noise"] == small.n_cells + 8 * len(small.layers)
     assert card["pdgs"] == [-11]
     assert card["threshold"] == 0.01
     assert 1000 <= card["ranges"]["energy"][0] < card["ranges"]["energy"][1] <= 20000

@@ -67,6 +67,17 @@ def test_shapes_with_radius_and_back(small, cells):
     torch.testing.assert_close(back[bright, 0, 5], mean[bright], rtol=1e-2, atol=0.1)
 
 
+def test_shapes_count_faint_and_isolated_hits(small):
+    """Two bright neighbours, a bright hit alone and a faint one alone."""
+    transform = LayerShapes(small, kinds=True)
+    grid = torch.arange(small.n_cells)[small.layers[1].slice].view(3, 3)
+    one = torch.zeros(1, small.n_cells)
+    one[0, grid[0, :2]] = one[0, grid[-1, -1]] = 1e3 * transform.threshold
+    one[0, grid[-1, 0]] = 2 * transform.threshold
+    free = transform._free(one).view(3, 7)
+    assert free[:, :3].floor().tolist() == [[0, 0, 0], [4, 1, 2], [0, 0, 0]]
+
+
 def test_shapes_of_empty_showers_have_a_density(small):
     torch.manual_seed(6)
     free = LayerShapes(small)._free(torch.zeros(100, small.n_cells))

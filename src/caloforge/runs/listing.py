@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from caloforge.config import parse_toml
+from caloforge.config import flat, parse_toml
 from caloforge.errors import InputError
 from caloforge.files import read_text
 from caloforge.runs.directory import CONFIG, RunDirectory
@@ -124,17 +124,6 @@ def _selection(file: Path) -> Values:
         found = json.loads(read_text(file))
         return {"selection_auc": found["auc"], "selection_error": found["auc_error"]}
     return {}
-
-
-def flat(values: Any, above: str = "") -> Values:
-    """Keys of nested tables by dotted name; lists stay whole."""
-    if not isinstance(values, dict):
-        return {above: values}
-    return {
-        name: one
-        for key, value in values.items()
-        for name, one in flat(value, f"{above}.{key}" if above else key).items()
-    }
 
 
 def differing(runs: list[RunSummary]) -> list[str]:

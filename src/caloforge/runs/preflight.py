@@ -11,6 +11,7 @@ from caloforge import units
 from caloforge.config import parse_toml, read_file
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.extras import check_installed
 from caloforge.files import read_text
 from caloforge.limits import check_showers
 from caloforge.production import Source
@@ -46,8 +47,26 @@ def check_steps(
     _check_model(learning, detector, source)
     _check_energies(config, detector, source)
     _check_selection(config, learning)
+    if learning.training.mlflow:
+        check_installed("mlflow")
     find_recipe(config.validation.recipe)
     _check_competitors(config, detector, drawn=drawn)
+
+
+def check_batch(learning: "TrainingConfig", n: int, devices: int) -> None:
+    """Check that the processes of a training can share each batch of its n showers, and that a buffer holds a batch.
+
+    Raises:
+        InputError: the batch cannot be divided, or is larger than the buffer.
+    """
+    from caloforge.training.batches import check_buffer
+    from caloforge.training.devices import processes
+    from caloforge.training.parts import check_division
+
+    schedule = learning.training
+    batch = min(schedule.batch, n)
+    check_division(batch, processes(devices) * schedule.accumulate)
+    check_buffer(schedule.buffer, batch)
 
 
 def _check_model(learning: "TrainingConfig", detector: Detector, source: Source) -> None:

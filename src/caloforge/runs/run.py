@@ -19,6 +19,7 @@ from caloforge.production import Order, Source, produce
 from caloforge.runs import preflight
 from caloforge.runs.config import NAMES, RunConfig
 from caloforge.runs.directory import RunDirectory, is_unused
+from caloforge.runs.listing import read_run
 from caloforge.runs.manifest import Manifest
 from caloforge.runs.own_showers import OwnShowers
 from caloforge.runs.steps import Step, execute
@@ -70,6 +71,7 @@ class Run:
         self.learning = config.learning()
         config.physics.check(self.detector)
         preflight.check_steps(config, self.learning, self.detector, self.source, drawn=self.own is None)
+        preflight.check_batch(self.learning, config.showers.sizes[0], devices)
 
     @cached_property
     def training(self) -> "TrainingFolder":
@@ -124,7 +126,8 @@ class Run:
                 self.manifest.clear()
             self.paths.showers_folder.mkdir(parents=True, exist_ok=True)
             results = (file for step in self.steps for file in step.results)
-            self.manifest.begin([self.paths.config, self.paths.selection, self.training.best_file, *results])
+            made = self.training.best_file, self.training.mlflow_file
+            self.manifest.begin([self.paths.config, self.paths.selection, *made, *results])
             write_text(self.paths.config, tomli_w.dumps(self.config_table))
 
     def check_folder(self, *, resume: bool, force: bool) -> None:
@@ -259,6 +262,21 @@ class Run:
         self.paths.report.mkdir(exist_ok=True)
         validate(test, candidates, self.paths.report, training=self.showers("train"), recipe=config.recipe,
                  seeds=config.seeds, seed=self.config.seed, timings=timings)  # fmt: skip
+        self._tell_mlflow()
+
+    def _tell_mlflow(self) -> None:
+        """Log headline, times and report, if the training has a run in MLflow."""
+        if not (store := self.learning.training.mlflow):
+            return
+        from caloforge.training.tracking import Tracker
+
+        found = read_run(self.folder)
+        figures = {key: getattr(found, key) for key in ("auc", "auc_error", "ms", "geant4_ms")}
+        known = {f"headline/{key}": value for key, value in figures.items() if value is not None}
+        try:
+            Tracker(store, self.training).report(known, self.paths.report)
+        except InputError as error:
+            self.console.print(f"Warning: {error}")
 
     def inside_line(self) -> str:
         """One line on the events inside Geant4."""

@@ -9,8 +9,13 @@ from caloforge.showers.stored import AnyShowers, chunks
 
 
 def common(a: AnyShowers, b: AnyShowers) -> int:
-    """Number of non-empty showers in both samples; equal cells and incident energies identify a shower."""
-    return len(_digests(a) & _digests(b))
+    """Number of non-empty showers in both samples; equal cells and incident energies identify a shower.
+
+    Memory holds the digests of the smaller sample.
+    """
+    fewer, more = sorted((a, b), key=len)
+    known = _digests(fewer)
+    return len(set().union(*(known & _of(part) for part in chunks(more))))
 
 
 def _digests(showers: AnyShowers) -> set[bytes]:

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
@@ -33,18 +34,22 @@ class StoredShowers:
             raise InputError("no files of showers; give one at least")
         self._open = ExitStack()
         try:
-            self._tables = []
+            tables = []
             for path in paths:
                 found = self._open.enter_context(foreign.opened(path, detector))[1]
                 detector = detector or found.detector
-                self._tables.append(found)
+                tables.append(found)
         except BaseException:
             self._open.close()
             raise
-        self.detector = self._tables[0].detector
-        self.provenance: dict[str, Any] = self._tables[0].provenance
-        self.incidents: Incidents = join([table.incidents for table in self._tables])
-        self._starts = [0, *accumulate(map(len, self._tables))]
+        self.detector = tables[0].detector
+        self.provenance: dict[str, Any] = tables[0].provenance
+        self.incidents: Incidents = join([table.incidents for table in tables])
+        self._starts = [0, *accumulate(map(len, tables))]
+        self._tables = [
+            replace(table, incidents=self.incidents[start:stop])  # a view, so that memory holds incidents once
+            for table, start, stop in zip(tables, self._starts, self._starts[1:], strict=False)
+        ]
 
     def __len__(self) -> int:
         return self._starts[-1]

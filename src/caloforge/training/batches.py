@@ -69,8 +69,7 @@ class BlockBatches:
     """
 
     def __init__(self, showers: AnyShowers, size: int, buffer: int, seed: int, device: torch.device) -> None:
-        if buffer < min(size, len(showers)):
-            raise InputError(f"[training] buffer = {buffer} is smaller than a batch of {size} showers")
+        check_buffer(buffer, min(size, len(showers)))
         self._showers, self._seed, self._device = showers, seed, device
         self._least = min(BLOCK, buffer, len(showers))
         blocks = len(showers) // self._least
@@ -130,6 +129,16 @@ class BlockBatches:
             order = generator(self._seed, epoch, f"rows {buffer}").permutation(n)
             self._ordered = (epoch, buffer), torch.from_numpy(order)
         return self._ordered[1]
+
+
+def check_buffer(buffer: int | None, batch: int) -> None:
+    """Check that a buffer, if there is one, holds a batch.
+
+    Raises:
+        InputError: it is smaller.
+    """
+    if buffer is not None and buffer < batch:
+        raise InputError(f"[training] buffer = {buffer} is smaller than a batch of {batch} showers")
 
 
 def batches_of(

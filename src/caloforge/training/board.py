@@ -1,4 +1,4 @@
-"""Output of a training for TensorBoard at each evaluation: losses, rates, and a picture of the profiles."""
+"""Output of a training at each evaluation, for TensorBoard and MLflow: losses, rates, a picture of the profiles."""
 
 import time
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from caloforge.training.events import EventFile
 from caloforge.training.picture import Picture, profiles_picture
 from caloforge.training.response import draw
 from caloforge.training.run import TrainingFolder
+from caloforge.training.tracking import LOSS, Tracker
 
 DRAWN = 200  # showers of a picture
 SHARE = 0.01  # largest share of the training's time that pictures take
@@ -23,10 +24,13 @@ class Board:
         selection: Geant4 showers; the model generates showers of the same incidents.
         step: step from which the training continues.
         seed: seed of the generated showers, the same for all pictures.
+        tracker: MLflow, which gets the same numbers.
     """
 
-    def __init__(self, folder: TrainingFolder, selection: Showers, step: int, seed: int) -> None:
-        self._file = EventFile(folder.events_file, step)
+    def __init__(
+        self, folder: TrainingFolder, selection: Showers, step: int, seed: int, tracker: Tracker | None = None
+    ) -> None:
+        self._file, self._tracker = EventFile(folder.events_file, step), tracker
         self._sample, self._seed, self._spent = selection[:DRAWN], seed, 0.0
         self._reference = self._sample.thresholded().mean(0)
 
@@ -38,10 +42,17 @@ class Board:
             rates: learning rate and showers per second.
             average: model with the averaged weights.
         """
-        numbers = {"loss/training": line["loss"]} | {f"rate/{name}": value for name, value in rates.items()}
+        numbers = {LOSS: line["loss"]} | {f"rate/{name}": value for name, value in rates.items()}
         numbers |= {f"selection/{name}": value for name, value in line.items() if name not in BESIDE}
+        if self._tracker is not None:
+            self._tracker.tell(int(line["step"]), numbers)
         pictures = {"profiles": self._picture(average)} if self._spent <= SHARE * line["seconds"] else {}
         self._file.write(int(line["step"]), numbers, pictures)
+
+    def end(self) -> None:
+        """Tell MLflow that the training has ended."""
+        if self._tracker is not None:
+            self._tracker.end()
 
     def _picture(self, average: Model) -> Picture:
         begin = time.perf_counter()

@@ -39,6 +39,7 @@ class Schedule(Strict):
         evaluate_every: steps between evaluations on the validation sample, each of which writes a checkpoint.
         select: criterion that selects the weights: the held-out "loss" (one per part if parts learn apart), or "auc":
             the area of boosted trees that tell generated from selection showers, which is best at one half.
+        mlflow: URI of an MLflow server or store, or a folder, to which the training tells its losses and rates.
         judge_every: evaluations per judgement with "auc".
         tune: weights of an adapted model that are trained: "all", or only the "biases", for which few showers suffice.
         symmetries: whether each shower is transformed by a random exact symmetry of the detector, if the incidents
@@ -60,6 +61,7 @@ class Schedule(Strict):
     evaluate_every: Steps = 100
     select: Literal["loss", "auc"] = "loss"
     judge_every: Steps = 1
+    mlflow: Annotated[str, Field(min_length=1)] | None = None
     tune: Literal["all", "biases"] = "all"
     symmetries: bool = True
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)] = 1

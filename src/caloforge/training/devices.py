@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -63,6 +64,11 @@ class Group:
         for value, part in zip(values, flat.split([value.numel() for value in values]), strict=True):
             value.copy_(part.view_as(value))
 
+    def mean(self, value: Tensor) -> Tensor:
+        """Mean of a tensor over all processes, with its gradient."""
+        total: Tensor = _SumOverProcesses.apply(value, self)
+        return total / self.size
+
     def broadcast(self, value: int) -> int:
         """Give the leader's value to every process; all processes wait for it."""
         if self.size == 1:
@@ -77,6 +83,27 @@ class Group:
         except RuntimeError as error:
             raise RunError("a process of the training has ended; the last checkpoint is kept, and --resume continues "
                            f"({str(error).splitlines()[0][:100]})") from None  # fmt: skip
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum of a tensor over all processes, whose gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, group: Group) -> Tensor:
+        """The sum."""
+        ctx.group = group
+        return _SumOverProcesses._sum(value, group)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The sum of the gradients."""
+        return _SumOverProcesses._sum(gradient, ctx.group), None
+
+    @staticmethod
+    def _sum(value: Tensor, group: Group) -> Tensor:
+        total = value.clone()
+        group.sum_over_processes([total])
+        return total
 
 
 SINGLE = Group()
@@ -101,6 +128,11 @@ def check_devices(devices: int) -> None:
 def started_by_torchrun() -> bool:
     """Whether the environment names this process's place among others."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def processes(devices: int) -> int:
+    """Number of processes that train together: those that torchrun has started, or one for each device."""
+    return int(os.environ["WORLD_SIZE"]) if started_by_torchrun() else devices
 
 
 def is_follower() -> bool:

@@ -1,6 +1,7 @@
 """Equal parts of a batch, computed on several devices or in turn, with the gradients and noise of the whole."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -9,16 +10,18 @@ from torch.overrides import TorchFunctionMode
 
 from caloforge.errors import InputError
 from caloforge.models import Batch
+from caloforge.models.parts.batch_mean import averaged_by
 from caloforge.training.devices import Group
 
 LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
+RANDOM = {*LIKE, *LIKE.values(), nn.functional.dropout}
 
 
 class Parts:
     """The parts of every batch, and those that this process computes.
 
     Losses are means over showers, so the mean of the parts' gradients is that of the batch. Batch statistics (batch
-    normalisation, products of two halves) are those of a part.
+    normalisation, products of two halves) are those of the parts that the processes compute at the same time.
 
     Args:
         group: processes that train together.
@@ -32,9 +35,7 @@ class Parts:
     def __init__(self, group: Group, accumulate: int, batch: int) -> None:
         self.group, self.count = group, group.size * accumulate
         self._own = range(group.rank, self.count, group.size)
-        if batch % self.count:
-            raise InputError(f"a batch of {batch} showers cannot be divided into {self.count} equal parts; "
-                             "choose another [training] batch, accumulate or --devices")  # fmt: skip
+        check_division(batch, self.count)
 
     def backward(self, loss: Callable[[Batch], Tensor], batch: Batch, parameters: Sequence[nn.Parameter]) -> Tensor:
         """Add the gradients of a batch's mean loss to `parameters`, and return the loss."""
@@ -47,12 +48,26 @@ class Parts:
         for part in self._own:
             _restore(start)
             rows = slice(part * size, (part + 1) * size)
-            with _NoiseOfPart(len(batch), rows):
+            with _NoiseOfPart(len(batch), rows), self._batch_means():
                 value = loss(batch[rows]) / self.count
             value.backward()
             total += value.detach()
         self.group.sum_over_processes([total, *(p.grad for p in parameters if p.grad is not None)])
         return total
+
+    def _batch_means(self) -> AbstractContextManager[None]:
+        return averaged_by(self.group.mean) if self.group.size > 1 else nullcontext()
+
+
+def check_division(batch: int, parts: int) -> None:
+    """Check that a batch has equal parts.
+
+    Raises:
+        InputError: it cannot be divided.
+    """
+    if batch % parts:
+        raise InputError(f"a batch of {batch} showers cannot be divided into {parts} equal parts; "
+                         "choose another [training] batch, accumulate or --devices")  # fmt: skip
 
 
 class _NoiseOfPart(TorchFunctionMode):
@@ -64,6 +79,8 @@ class _NoiseOfPart(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func not in RANDOM:
+            return func(*args, **kwargs)
         if func in LIKE and len(args[0]) == self._size:
             options = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
             return LIKE[func](self._batch, *args[0].shape[1:], **options)[self._rows]
@@ -76,7 +93,10 @@ class _NoiseOfPart(TorchFunctionMode):
     def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: ARG002
         if p == 0:
             return values
-        kept = torch.empty(self._batch, *values.shape[1:], device=values.device, dtype=values.dtype)
+        strides = values.stride()
+        order = sorted(range(values.dim()), key=lambda axis: -strides[axis])  # random numbers follow the memory
+        whole = (self._batch, *values.shape[1:])
+        kept = torch.empty_permuted(whole, order, device=values.device, dtype=values.dtype)
         return values * (kept.bernoulli_(1 - p) / (1 - p))[self._rows]
 
 

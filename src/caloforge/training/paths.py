@@ -71,6 +71,11 @@ class TrainingPaths:
         return self.path / "events.out.tfevents.0.caloforge"
 
     @property
+    def mlflow_file(self) -> Path:
+        """Identity of the training's run in MLflow, if it is asked for."""
+        return self.path / "mlflow.json"
+
+    @property
     def is_described(self) -> bool:
         """Whether the files that exist before the first step are written."""
         return all(file.exists() for file in self.results[:4])

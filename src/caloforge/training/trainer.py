@@ -17,6 +17,7 @@ from caloforge.models import Batch, OptimiserStep, build
 from caloforge.showers import Showers
 from caloforge.showers.stored import AnyShowers
 from caloforge.training.adapt import begin_from
+from caloforge.training.allocation import keep_freed_memory
 from caloforge.training.batches import batches_of
 from caloforge.training.board import Board
 from caloforge.training.config import TrainingConfig
@@ -30,6 +31,7 @@ from caloforge.training.response import unmatched_response
 from caloforge.training.run import TrainingFolder, save_state
 from caloforge.training.seeding import seeded
 from caloforge.training.summary import TrainingSummary
+from caloforge.training.tracking import Tracker
 
 Listener = Callable[[Mapping[str, float]], None]
 """Function that gets the line of losses.jsonl (step, seconds, loss, held-out losses) of an evaluation."""
@@ -97,9 +99,12 @@ class Trainer:
     def run(self, *, quiet: bool) -> TrainingSummary:
         """Train to the end of the schedule."""
         started, before = time.monotonic(), self.seconds
+        keep_freed_memory()
         self.pace = self._agreed_pace()
         if self.group.is_leader:
-            self.board = Board(self.folder, self.selection, self.step, self.schedule.seed)
+            store = self.schedule.mlflow
+            tracker = Tracker(store, self.folder, self.group.size) if store else None
+            self.board = Board(self.folder, self.selection, self.step, self.schedule.seed, tracker)
         with steps(self.pace.steps, quiet=quiet or not self.group.is_leader) as show:
             show(self.step, self.losses[-1] if self.losses else {})
             while not self._done():
@@ -134,6 +139,8 @@ class Trainer:
             write_text(self.folder.response_file, json.dumps(response, indent=1))
         if picked:
             self.folder.best_file.replace(self.folder.model_file)
+        if self.board is not None:
+            self.board.end()
 
     def _done(self) -> bool:
         return self._progress >= 1

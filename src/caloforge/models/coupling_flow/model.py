@@ -1,8 +1,8 @@
 """The coupling flow: layer energies first, then cells given them, in one pass.
 
-Flow I draws the response, the share of each layer and its shape (hits, centre, width). Flow II draws all cells given
-these, normalised to the layer energies exactly. The two flows are those of CaloFlow (arXiv:2106.05285); coupling blocks
-replace its autoregressive blocks, as in CaloINN (arXiv:2312.09290).
+Flow I draws the response, the share of each layer and its shape (hits, faint hits, isolated hits, centre, width). Flow
+II draws all cells given these, normalised to the layer energies exactly. The two flows are those of CaloFlow
+(arXiv:2106.05285); coupling blocks replace its autoregressive blocks, as in CaloINN (arXiv:2312.09290).
 """
 
 from abc import abstractmethod
@@ -37,7 +37,7 @@ class LayersThenCells(Model):
 
     def __init__(self, layers: FlowConfig, detector: Detector, domain: Domain) -> None:
         n_layers, n_cells = len(detector.layers), detector.n_cells
-        shapes = LayerShapes(detector)
+        shapes = LayerShapes(detector, kinds=True)
         super().__init__(detector, domain, n_layers + shapes.size + n_cells)
         readout = detector.readout
         self.sizes = (n_layers, shapes.size)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from caloforge.models.config_types import Sizes
 from caloforge.models.gan_3d.config import DownBlockConfig, LastConfig, UpBlockConfig
+from caloforge.models.parts.batch_mean import BatchNorm
 
 SLOPE = 0.3  # negative slope of LeakyReLU, as in the published code
 HIDDEN = 64  # hidden units of the network that sees the profiles
@@ -80,7 +81,7 @@ class UpBlock(nn.Module):
     def __init__(self, inputs: int, config: UpBlockConfig, *, norm: bool) -> None:
         super().__init__()
         self.convolution = UpConvolution(inputs, config.channels, config.kernel, config.up, bias=not norm)
-        self.norm = nn.BatchNorm3d(config.channels, momentum=None) if norm else None
+        self.norm = BatchNorm(config.channels, momentum=None) if norm else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Values normalised by the statistics of the batch."""
@@ -151,7 +152,7 @@ class DownBlock(nn.Module):
         self.join = config.join
         self.convolution = nn.Conv3d(inputs * math.prod(self.join), config.channels, config.kernel)
         self.padding = [side for k in reversed(config.kernel) for side in ((k - 1) // 2, k // 2)]
-        self.norm = nn.BatchNorm3d(config.channels, track_running_stats=False) if norm else nn.Identity()
+        self.norm = BatchNorm(config.channels, track_running_stats=False) if norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from caloforge.models.base import Batch
 from caloforge.models.config_types import Sizes
+from caloforge.models.parts.batch_mean import batch_mean
 from caloforge.showers.domain import Domain
 
 CHUNK = 500  # showers at a time while fitting
@@ -150,7 +151,7 @@ class Profiles(nn.Module):
         press down the widths. Source: feature matching, arXiv:1606.03498.
         """
         off = _moments(drawn, conditions) - _moments(real, conditions)
-        squares = (off[::2].mean(0) * off[1::2].mean(0)).unflatten(0, (-1, self.size))
+        squares = (batch_mean(off[::2]) * batch_mean(off[1::2])).unflatten(0, (-1, self.size))
         return torch.stack([part.mean() for part in squares.split([*self.grid, 1], 1)]).sum()
 
 

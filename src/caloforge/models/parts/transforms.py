@@ -4,10 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from caloforge.detector import Detector
+from caloforge.detector.neighbours import neighbours
 from caloforge.models.parts.folded_tables import FoldedShares
 from caloforge.models.parts.normal_scores import NormalScores
 
 LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
+FAINT = 10.0  # thresholds below which a hit is faint
 
 
 def logistic(x: Tensor) -> Tensor:
@@ -77,19 +79,22 @@ class LayerShapes(nn.Module):
 
     Args:
         detector: detector that has the layers.
-        radius: whether the mean radius is a sixth number.
+        kinds: whether faint hits, and hits without a hit neighbour, are counted as well.
+        radius: whether the mean radius is the last number.
     """
 
-    def __init__(self, detector: Detector, *, radius: bool = False) -> None:
+    def __init__(self, detector: Detector, *, kinds: bool = False, radius: bool = False) -> None:
         super().__init__()
-        self.radius, self.per_layer = radius, 6 if radius else 5
+        self.kinds, self.radius, self.per_layer = kinds, radius, 5 + 2 * kinds + radius
         self.threshold = max(detector.threshold, LEAST_ENERGY)
         self.slices = [layer.slice for layer in detector.layers]
         self.quantiles = NormalScores(self.size)
         centres = torch.from_numpy(detector.cell_centres[:, :2]).float()
         self.register_buffer("centres", centres, persistent=False)
+        self.register_buffer("neighbours", torch.from_numpy(neighbours(detector)), persistent=False)
 
     centres: Tensor
+    neighbours: Tensor
 
     @property
     def size(self) -> int:
@@ -107,20 +112,32 @@ class LayerShapes(nn.Module):
         return scores
 
     def inverse(self, scores: Tensor) -> Tensor:
-        """Hits, centres [mm], widths [mm] and perhaps mean radius [mm] (N, n_layers, per_layer) of scores (N, size)."""
+        """Hits, perhaps faint and isolated ones, centres, widths and perhaps mean radius [mm] of scores (N, size).
+
+        The shape is (N, n_layers, per_layer).
+        """
         values: Tensor = self.quantiles.inverse(scores)
         return values.reshape(-1, len(self.slices), self.per_layer)
 
     def _free(self, cells: Tensor) -> Tensor:
         noisy = cells + 0.01 * self.threshold * torch.rand_like(cells)
         hit = cells >= self.threshold
-        return torch.cat([self._layer(hit[:, part], noisy[:, part], self.centres[part]) for part in self.slices], 1)
+        kinds = [hit, hit & (cells < FAINT * self.threshold), self._isolated(hit)] if self.kinds else [hit]
+        counted = torch.stack(kinds, 2)
+        return torch.cat([self._layer(counted[:, part], noisy[:, part], self.centres[part]) for part in self.slices], 1)
 
-    def _layer(self, hit: Tensor, cells: Tensor, centres: Tensor) -> Tensor:
+    def _isolated(self, hit: Tensor) -> Tensor:
+        """Whether cells (N, n_cells) are hit and none of their neighbours is."""
+        padded = nn.functional.pad(hit, (0, 1))
+        for column in self.neighbours.T:
+            hit = hit & ~padded.index_select(1, column)
+        return hit
+
+    def _layer(self, counted: Tensor, cells: Tensor, centres: Tensor) -> Tensor:
         weights = cells / cells.sum(1, keepdim=True)
         centre = weights @ centres
         variance = weights @ centres.square() - centre.square()
-        hits = hit.sum(1, keepdim=True) + torch.rand_like(centre[:, :1])
+        hits = counted.sum(1) + torch.rand_like(cells[:, : counted.shape[2]])
         numbers = [hits, centre, variance.clamp(min=1e-6).sqrt()]
         radius = [weights @ centres.norm(dim=1, keepdim=True)] if self.radius else []
         return torch.cat([*numbers, *radius], 1)
