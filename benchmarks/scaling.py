@@ -1,6 +1,6 @@
 """Speed-up of training on two processes, of a search on two workers, and of a production on two workers or on Dask.
 
-    python benchmarks/scaling.py training [--run caloflow-eplus gan-3d] [--steps 6] [--rounds 3]
+    python benchmarks/scaling.py training [--run caloflow-eplus gan-3d] [--steps 6] [--rounds 3] [--batch 512]
     python benchmarks/scaling.py search [--trials 4]
     python benchmarks/scaling.py production [-n 400]
 
@@ -89,7 +89,7 @@ def trainer_of(
     return trainer
 
 
-def training_member(run: str, steps: int, rounds: int) -> None:
+def training_member(run: str, steps: int, rounds: int, batch: int | None) -> None:
     """One of the two processes; the first prints a row."""
     import torch
 
@@ -98,7 +98,7 @@ def training_member(run: str, steps: int, rounds: int) -> None:
     torch.set_num_threads(1)
     config: RunConfig = read_file(RunConfig, config_file(run))
     config = config.model_copy(update={"teacher": None})
-    batch = config.learning().training.batch
+    batch = batch or config.learning().training.batch
     showers = random_showers(config, 2 * batch + 100)
     samples = showers[:-100], showers[-100:]
     with joined_group() as group, tempfile.TemporaryDirectory() as name:
@@ -149,7 +149,7 @@ def row(run: str, batch: int, seconds: dict[str, float], megabytes: float) -> st
     )
 
 
-def training(runs: list[str], steps: int, rounds: int) -> None:
+def training(runs: list[str], steps: int, rounds: int, batch: int | None) -> None:
     """Print one row for each run."""
     for run in runs:
         with socket.socket() as found:
@@ -157,6 +157,7 @@ def training(runs: list[str], steps: int, rounds: int) -> None:
             port = str(found.getsockname()[1])
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_WAIT_POLICY": "PASSIVE"}
         words = [sys.executable, __file__, "member", "--run", run, "--steps", str(steps), "--rounds", str(rounds)]
+        words += ["--batch", str(batch)] if batch else []
         both = [subprocess.Popen(words, env=os.environ | place | {"RANK": str(rank)}) for rank in range(2)]
         codes = [process.wait() for process in both]
         if any(codes):
@@ -244,12 +245,13 @@ def main() -> None:
     parser.add_argument("--run", nargs="+", default=["caloflow-eplus", "gan-3d"])
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, help="showers per step; by default the run's")
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("-n", type=int, default=400)
     asked = parser.parse_args()
     works = {
-        "training": lambda: training(asked.run, asked.steps, asked.rounds),
-        "member": lambda: training_member(asked.run[0], asked.steps, asked.rounds),
+        "training": lambda: training(asked.run, asked.steps, asked.rounds, asked.batch),
+        "member": lambda: training_member(asked.run[0], asked.steps, asked.rounds, asked.batch),
         "search": lambda: search(asked.trials),
         "production": lambda: production(asked.n),
     }
