@@ -25,7 +25,6 @@ from caloforge.showers import Showers, read, write
 from caloforge.showers.stored import StoredShowers
 from scaling import random_showers, trainer_of
 
-BUFFER = 20_000  # showers
 PART = 20_000  # showers that are written at a time
 SELECTION = 500
 STEPS = 10  # of one turn
@@ -83,19 +82,19 @@ def write_many(config: RunConfig, folder: Path, gigabytes: float, files: int) ->
     write(folder / "select.h5", some[PART:])
 
 
-def train_on(run: str, folder: Path, steps: int) -> None:
+def train_on(run: str, folder: Path, steps: int, buffer: int) -> None:
     """Train on the files of a folder, and print the peak resident memory of this process."""
     from caloforge.training import train
 
     learning = config_of(run).learning()
-    schedule = learning.training.model_copy(update={"buffer": BUFFER, "steps": steps, "evaluate_every": steps})
+    schedule = learning.training.model_copy(update={"buffer": buffer, "steps": steps, "evaluate_every": steps})
     learning = learning.model_copy(update={"training": schedule})
     begin = time.perf_counter()
     with StoredShowers(sorted(folder.glob("train-*.h5"))) as stored:
         n, size = len(stored), 4e-9 * len(stored) * stored.detector.n_cells
         print(f"opened after {time.perf_counter() - begin:.0f} s, peak {peak():.0f} MiB", flush=True)
         train(learning, stored, read(folder / "select.h5"), folder / "training", quiet=True)
-    print(f"{run}, {steps} steps on {n} showers in files, {size:.2f} GB of cells, buffer {BUFFER}: "
+    print(f"{run}, {steps} steps on {n} showers in files, {size:.2f} GB of cells, buffer {buffer}: "
           f"{time.perf_counter() - begin:.0f} s, peak resident memory {peak():.0f} MiB", flush=True)  # fmt: skip
 
 
@@ -105,10 +104,11 @@ def peak() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def memory(run: str, gigabytes: float, files: int, steps: int, folder: Path) -> None:
+def memory(run: str, gigabytes: float, files: int, steps: int, buffer: int, folder: Path) -> None:
     """Write files of showers, and train on them in another process."""
     write_many(config_of(run), folder, gigabytes, files)
     words = [sys.executable, __file__, "train", "--run", run, "--steps", str(steps), "--folder", str(folder)]
+    words += ["--buffer", str(buffer)]
     subprocess.run(words, check=True)
 
 
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--run", nargs="+", default=["quickstart"])
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("-n", type=int, default=40_000, help="showers of the cost")
-    parser.add_argument("--buffer", type=int, default=10_000, help="showers in memory, of the cost")
+    parser.add_argument("--buffer", type=int, default=10_000, help="showers in memory")
     parser.add_argument("--gigabytes", type=float, default=5.0)
     parser.add_argument("--files", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
@@ -129,10 +129,10 @@ def main() -> None:
         for run in asked.run:
             cost(run, asked.rounds, asked.n, asked.buffer)
     elif asked.what == "train":
-        train_on(asked.run[0], asked.folder, asked.steps)
+        train_on(asked.run[0], asked.folder, asked.steps, asked.buffer)
     else:
         with tempfile.TemporaryDirectory(dir=asked.folder) as name:
-            memory(asked.run[0], asked.gigabytes, asked.files, asked.steps, Path(name))
+            memory(asked.run[0], asked.gigabytes, asked.files, asked.steps, asked.buffer, Path(name))
 
 
 if __name__ == "__main__":
