@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -198,7 +199,7 @@ def search(trials: int) -> None:
             whole = Search.load(folder / "search.toml", folder / label)
             whole.open(resume=False)
             with on_cores(*cores):
-                return seconds_of(lambda: work_in_processes(whole, trials, np.inf, workers, lambda _: None))
+                return seconds_of(lambda: work_in_processes(replace(whole), trials, np.inf, workers, lambda _: None))
 
         one = spent("one", CORES[:1], 1)
         threads = spent("threads", CORES, 1)
