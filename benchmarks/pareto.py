@@ -29,6 +29,7 @@ from caloforge.validation.samples import check_unseen, halves
 
 BATCHES = (1, 100)
 COLOURS = ("#2a78d6", "#e2703a", "#12a07a", "#a952c8", "#c99700", "#0e9bb0", "#db4a7e", "#7a8b2a")
+OFFSETS = ((6, 4), (6, -11))  # of names from their points, in turn
 # larger AUC of cells and high-level features, ms per shower of one CPU core at batch 1 and 100
 PUBLISHED = {
     "CaloDiffusion": (0.635, 15677.0, 4266.0), "CaloINN": (0.638, 37.9, 2.78), "CaloScore": (0.751, 19324.0, 9425.0),
@@ -89,15 +90,15 @@ def draw(found: dict[str, Any]) -> Figure:
     """AUC against time: a filled marker for batch 1, joined with an open one for batch 100."""
     canvas = Figure(figsize=(9, 6), layout="constrained")
     axes = canvas.add_subplot()
-    for name, (auc, one, hundred) in PUBLISHED.items():
+    for k, (name, (auc, one, hundred)) in enumerate(PUBLISHED.items()):
         _pair(axes, [one, hundred], auc, "#9aa0a8")
-        axes.annotate(name, (one, auc), color="#7a8088", fontsize=8, xytext=(6, 2), textcoords="offset points")
+        axes.annotate(name, (one, auc), color="#7a8088", fontsize=8, xytext=OFFSETS[k % 2], textcoords="offset points")
     for k, (label, row) in enumerate((label, row) for label, row in found["points"].items() if row["ms"]):
         colour = "black" if label == "Geant4" else COLOURS[k % len(COLOURS)]
         _pair(axes, list(row["ms"].values()), row["auc"], colour)
         axes.errorbar(next(iter(row["ms"].values())), row["auc"], row["error"], color=colour)
         axes.annotate(label, (next(iter(row["ms"].values())), row["auc"]), color=colour, fontsize=10, weight="bold",
-                      xytext=(6, 4), textcoords="offset points")  # fmt: skip
+                      xytext=OFFSETS[k % 2], textcoords="offset points")  # fmt: skip
     axes.axhline(0.5, color="black", linewidth=0.8, linestyle="--")
     axes.set(xscale="log", xlabel="ms per shower, one thread (filled: batch 1, open: batch 100)", ylabel="AUC")
     axes.set_title(f"{found['particle']} in {found['detector']}, {found['n']} showers per side; grey: CaloChallenge's "
