@@ -1,5 +1,7 @@
 """Incidents: N particles, checked when made."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,14 @@ def test_one_incident_by_index_and_equality():
     made = Incidents.make("e+", [1.0, 2.0])
     assert made[1] == Incidents.make("e+", [2.0], shower_id=[1])
     assert made != made[1]
+
+
+def test_columns_of_equal_values_take_the_memory_of_one():
+    columns = [field.name for field in fields(Incidents)]
+    made = Incidents.make("e+", [5e3, 6e3, 6e3], theta=0.1, position=(1.0, 2.0, 0.0))
+    whole = Incidents(*(np.array(getattr(made, name)) for name in columns))
+    compact = whole.compact()
+    assert [name for name in columns if getattr(compact, name).strides[0] == 0] == ["pdg", "theta", "phi", "position"]
+    for name in columns:
+        np.testing.assert_array_equal(getattr(compact, name), getattr(whole, name))
+    assert len(compact[:0].compact()) == 0

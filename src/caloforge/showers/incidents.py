@@ -104,6 +104,13 @@ class Incidents:
     def __len__(self) -> int:
         return len(self.energy)
 
+    def compact(self) -> "Incidents":
+        """The same incidents; a column of equal values takes the memory of one value."""
+        columns = (getattr(self, field.name) for field in fields(self))
+        return Incidents(
+            *(_as_one(column) if len(self) and (column == column[0]).all() else column for column in columns)
+        )
+
     def __getitem__(self, rows: Any) -> "Incidents":
         """Select incidents by an index, a slice, indices or a mask; one index gives N = 1 incident."""
         rows = as_rows(rows)
@@ -153,6 +160,10 @@ def _numbers(values: Any, read: Callable[[str], float]) -> NDArray[np.float64]:
     if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):
         values = [read(value) if isinstance(value, str) else value for value in values]
     return np.asarray(values, np.float64)
+
+
+def _as_one(column: NDArray[Any]) -> NDArray[Any]:
+    return np.broadcast_to(column[0].copy(), column.shape)
 
 
 def _codes(particle: Any) -> Any:

@@ -38,13 +38,13 @@ class StoredShowers:
             for path in paths:
                 found = self._open.enter_context(foreign.opened(path, detector))[1]
                 detector = detector or found.detector
-                tables.append(found)
+                tables.append(replace(found, incidents=found.incidents.compact()))
         except BaseException:
             self._open.close()
             raise
         self.detector = tables[0].detector
         self.provenance: dict[str, Any] = tables[0].provenance
-        self.incidents: Incidents = join([table.incidents for table in tables])
+        self.incidents: Incidents = join([table.incidents for table in tables]).compact()
         self._starts = [0, *accumulate(map(len, tables))]
         self._tables = [
             replace(table, incidents=self.incidents[start:stop])  # a view, so that memory holds incidents once
