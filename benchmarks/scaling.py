@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +34,7 @@ from caloforge.production import Order, Source, SourceConfig, produce
 from caloforge.runs.config import RunConfig
 from caloforge.showers import Showers
 from caloforge.showers.stored import AnyShowers
+from caloforge.simulators import create
 
 CORES = (0, 1)
 SEARCH = """
@@ -213,10 +215,6 @@ def search(trials: int) -> None:
 
 def order_of(detector: Detector, simulator: str, source: Source, n: int) -> Order:
     """Order of showers."""
-    from functools import partial
-
-    from caloforge.simulators import create
-
     return Order(detector, simulator, partial(create, simulator, detector), source, n, seed=1)
 
 
