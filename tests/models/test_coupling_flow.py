@@ -6,6 +6,7 @@ from caloforge.detector import Detector
 from caloforge.models import Batch, build
 from caloforge.models.config_types import FlowConfig
 from caloforge.models.coupling_flow.config import CouplingFlowConfig
+from caloforge.models.flows.edges import KAPPA
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 
@@ -32,6 +33,17 @@ def test_layers_sum_to_flow_one(fitted, small):
         layers = torch.where(layers >= model.floors, layers, 0.0)
     sums = torch.from_numpy(small.sum_layers(cells.numpy())).float()
     assert ((sums - layers).abs() <= torch.where(layers < 0.05, 0.05, 1e-5 * layers + 1e-6)).all()
+
+
+def test_the_first_range_of_a_cell_is_that_of_no_hit(fitted):
+    model, _ = fitted
+    first = torch.cat([block.masses[0] for block in model.cell_flow.couplings[:2]])
+    torch.testing.assert_close(
+        first.sort().values, torch.sigmoid(KAPPA * model.hits.edge).sort().values, rtol=0, atol=1e-4
+    )
+    energies = torch.tensor([1.0, 3.0]) * model.hits.threshold
+    scores = model.hits(energies[:, None].expand(-1, len(first)), torch.zeros(2, len(first)))
+    torch.testing.assert_close(model.hits.scores_at([1.0, 3.0]), scores, rtol=0, atol=1e-4)
 
 
 def test_no_gap_is_left_between_empty_layers_and_those_with_hits(small, toy):
