@@ -102,6 +102,32 @@ def test_impossible_parts_are_refused(monkeypatch):
             check_devices(3)
 
 
+LEADER = """
+import signal, sys
+from caloforge.training.devices import process_group
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+print("begun", flush=True)
+with process_group(2, [sys.executable, "-c", sys.argv[1]]):
+    pass
+"""
+
+
+def test_the_end_of_a_process_that_never_connects_ends_the_training():
+    words = [sys.executable, "-c", LEADER, "raise SystemExit(3)"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "RunError: a process of the training ended with code 3 before step 1" in done.stderr
+
+
+def test_signals_end_a_training_that_waits_for_its_processes():
+    words = [sys.executable, "-c", LEADER, "import time; time.sleep(120)"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as leader:
+        assert leader.stdout.readline() == "begun\n"
+        time.sleep(1)
+        leader.send_signal(signal.SIGTERM)
+        assert leader.wait(60) == 143
+
+
 @needs_two
 def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_written(workplace):
     (workplace / "run.toml").write_text(RUN.replace("batch = 64", "batch = 33"))

@@ -15,6 +15,7 @@ from caloforge.errors import InputError, RunError
 from caloforge.extras import EXTRAS, missing
 
 INTERRUPTED = 130  # typer's exit code of Ctrl-C
+SPINS = "1000"  # some microseconds, within which most waits of a training's threads end
 STOPPED = "stopped; finished parts are kept, and --resume continues if the command has this option"
 TERMINATED = 128 + signal.SIGTERM
 
@@ -49,7 +50,8 @@ def main() -> NoReturn:
 
     Text that cannot be printed does not change them, except for verbs that only print.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads lose a core's time slices to other processes
+    if "OMP_WAIT_POLICY" not in os.environ:  # spinning threads lose a core's time slices to other processes
+        os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS} | os.environ
     warnings.formatwarning = _one_line
     terminal.protect()
     signal.signal(signal.SIGTERM, _terminate)

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from caloforge.processes import end_with_writer
 
 LIFELINE = "CALOFORGE_LIFELINE"
 PATIENCE = timedelta(minutes=30)
+POLL = 0.05  # [s] between looks at the other processes while they connect
 SHOWER_PATIENCE = timedelta(days=30)  # longest wait of torchrun's processes while the first makes the showers
+Process = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True)
@@ -155,14 +158,14 @@ def process_group(devices: int, command: Sequence[str]) -> Iterator[Group]:
         port = found.getsockname()[1]
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(devices)}
     lifeline, ours = os.pipe()
-    others = []
+    others: list[Process] = []
     try:
         for rank in range(1, devices):
             own = place | {"RANK": str(rank), "LOCAL_RANK": str(rank), LIFELINE: str(lifeline)}
             others.append(
                 subprocess.Popen(command, env=os.environ | own, pass_fds=[lifeline], stdin=subprocess.DEVNULL)
             )
-        with _connected(0, devices, place) as group:
+        with _connected(0, devices, place, others) as group:
             yield group
         for process in others:
             process.wait()
@@ -184,19 +187,38 @@ def joined_group() -> Iterator[Group]:
 
 
 @contextmanager
-def _connected(rank: int, size: int, place: dict[str, str]) -> Iterator[Group]:
+def _connected(rank: int, size: int, place: dict[str, str], others: Sequence[Process] = ()) -> Iterator[Group]:
     os.environ.update(place)
     group = Group(rank, size)
-    timeout = PATIENCE if place or LIFELINE in os.environ else SHOWER_PATIENCE
-    dist.init_process_group(
-        "nccl" if group.device.type == "cuda" else "gloo", rank=rank, world_size=size, timeout=timeout
-    )
+    _connect(group, PATIENCE if place or LIFELINE in os.environ else SHOWER_PATIENCE, others)
     try:
         yield group
     finally:
         dist.destroy_process_group()
         for name in place:
             os.environ.pop(name, None)
+
+
+def _connect(group: Group, timeout: timedelta, others: Sequence[Process]) -> None:
+    """Connect the processes in a thread, so that signals, and the end of one of the others, end the waiting."""
+    failures: list[Exception] = []
+
+    def connect() -> None:
+        backend = "nccl" if group.device.type == "cuda" else "gloo"
+        try:
+            dist.init_process_group(backend, rank=group.rank, world_size=group.size, timeout=timeout)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=connect, name="connect", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        ended = [process.returncode for process in others if process.poll() is not None]
+        thread.join(POLL)
+        if ended and thread.is_alive():
+            raise RunError(f"a process of the training ended with code {ended[0]} before step 1; --resume continues")
+    if failures:
+        raise failures[0]
 
 
 def follower_command(config: Path, folder: Path) -> list[str]:
