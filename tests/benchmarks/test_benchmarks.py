@@ -12,7 +12,7 @@ import pytest
 from caloforge.showers import Incidents, Showers, write
 
 ROOT = Path(__file__).parents[2]
-TESTED = ("atlas", "caloflow", "fast_ar", "gan_3d", "gflash")
+TESTED = ("atlas", "caloflow", "caloflow_noise", "fast_ar", "gan_3d", "gflash")
 
 
 @pytest.fixture
@@ -68,6 +68,33 @@ def test_caloflow_tells_another_simulator_and_not_geant4(program, small, toy, to
     assert [(name, row["n_showers"]) for name, row in table["trained"].items()] == [("flow", 300)]
     (row,) = [row for row in lines(text) if row[:3] == ["e+", "unnorm.", "200"]]
     assert row[-3:] == ["0.859", "0.786", "1.000"]
+
+
+NOISY = """
+[model]
+kind = "caloflow"
+layers = {blocks = 2, hidden = 8, bins = 4}
+cells = {blocks = 2, hidden = 16, bins = 4}
+[training]
+minutes = 1
+batch = 32
+evaluate_every = 10
+"""
+
+
+def test_caloflow_likelihood_against_quality(program, small, toy, tmp_path):
+    """The density of a cell rises where its noise is smaller."""
+    for name, seed, n in (("train", 23, 200), ("test", 24, 120)):
+        write(tmp_path / f"{name}.h5", inner(toy(small, n, seed=seed)))
+    (tmp_path / "run.toml").write_text(NOISY)
+    words = [tmp_path / "run.toml", "--showers", tmp_path / "train.h5", "--test", tmp_path / "test.h5"]
+    noise = ["--noise", "0.1 keV", "100 keV", "--steps", 20]
+    text = program("caloflow_noise", *words, *noise, "-o", tmp_path / "out")
+    rows = json.loads((tmp_path / "out" / "noise.json").read_text())
+    assert [row["steps"] for row in rows.values()] == [20, 20]
+    assert [row[0] for row in lines(text)[1:]] == ["0.1 keV", "100 keV"]
+    again = program("caloflow_noise", *words, *noise, "-o", tmp_path / "out")
+    assert len(again) < len(text)
 
 
 def test_fast_ar_compares_labels(program, uniform, toy, tiny_training, tiny_onnx, tmp_path):
