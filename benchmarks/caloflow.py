@@ -36,7 +36,7 @@ from caloforge.training.run import TrainingFolder
 from caloforge.training.seeding import seeded
 from caloforge.validation.classifier import classify
 from caloforge.validation.classifier_threads import over_seeds, single_threaded
-from caloforge.validation.recipes import find_recipe
+from caloforge.validation.recipes import Recipe, find_recipe
 from caloforge.validation.samples import halves
 from caloforge.validation.views import auc_error, view_inputs
 
@@ -81,13 +81,13 @@ def training_row(path: Path, reference: Showers) -> Table:
     return row
 
 
-def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], recipe_name: str, seeds: int) -> Table:
+def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], chosen: Recipe, seeds: int) -> Table:
     """AUC by sample, view and number of training showers of the classifier per class (60 to 80 % of all)."""
     rows = Table()
     for name, showers in samples.items():
         for view in VIEWS:
             for size in sizes:
-                recipe = replace(find_recipe(recipe_name), learn=size)
+                recipe = replace(chosen, learn=size)
                 n = min(len(reference), len(showers), int(np.ceil(size / 0.6)))
                 if size > 0.8 * n:
                     continue
@@ -113,7 +113,9 @@ def measure(given: list[str], arguments: argparse.Namespace) -> Table:
     trained = {n: training_row(Path(path), reference) for n, path in files.items() if Path(path).is_dir()}
     models = {n: simulator_of(path, f"{slug}-{n}", arguments.output, reference) for n, path in files.items()}
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
-    aucs = auc_rows(reference, samples, arguments.sizes, arguments.recipe, arguments.seeds)
+    recipe = find_recipe(arguments.recipe)
+    recipe = replace(recipe, epochs=arguments.epochs or recipe.epochs, precise=recipe.precise and not arguments.single)
+    aucs = auc_rows(reference, samples, arguments.sizes, recipe, arguments.seeds)
     if not arguments.no_time:
         incidents, told = SourceConfig(particle=particle), partial(print, flush=True)
         timed = timing.bench(reference.detector, models, incidents, arguments.energy, told, BATCHES)
@@ -179,6 +181,8 @@ def main() -> None:
     parser.add_argument("--energy", nargs="+", default=["10 GeV", "50 GeV"])
     parser.add_argument("--no-time", action="store_true", help="do not time models and Geant4")
     parser.add_argument("--recipe", default="default")
+    parser.add_argument("--epochs", type=int, help="epochs of the classifiers, in place of the recipe's")
+    parser.add_argument("--single", action="store_true", help="single precision, in place of the recipe's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, required=True)
