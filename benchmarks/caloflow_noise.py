@@ -64,7 +64,10 @@ def measure(chosen: TrainingConfig, showers: Showers, test: Showers, folder: Pat
 
 def table(rows: Table) -> str:
     """Markdown: one row per noise."""
-    lines = ["| noise | log p per cell, unseen showers | AUC of the judge | hits per shower (Geant4) |", "|---" * 4 + "|"]
+    lines = [
+        "| noise | log p per cell, unseen showers | AUC of the judge | hits per shower (Geant4) |",
+        "|---" * 4 + "|",
+    ]
     for noise, row in rows.items():
         quality = f"{row['auc']:.4f} ± {row['error']:.4f} | {row['hits']:.1f} ({row['hits_geant4']:.1f})"
         lines.append(f"| {noise} | {row['log_p']:.3f} ± {row['log_p_error']:.3f} | {quality} |")

@@ -1,5 +1,7 @@
 """Windows of cells that move with the impact."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,8 @@ from caloforge.detector.frames.window import (
     window_offsets,
 )
 from caloforge.errors import InputError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,17 @@ def test_all_default_windows_are_contained(barrel):
     assert (offsets >= 0).all()
     for index, layer in enumerate(barrel.layers):
         assert (offsets[:, index] + layer.cells.shape <= layer.cells.fixed_shape).all()
+
+
+def test_the_wider_barrel_of_the_examples_holds_windows_of_up_to_half_a_radian(barrel):
+    wide = Detector.load(EXAMPLES / "atlas-particles" / "detector.toml")
+    assert [layer.cells.shape for layer in wide.layers] == [layer.cells.shape for layer in barrel.layers]
+    random = np.random.default_rng(6)
+    x, y = random.uniform(-150, -110, 20_000), random.uniform(-55.2, 92, 20_000)
+    theta = np.concatenate([[0.1] * 100, [0.5] * 100, random.uniform(0.1, 0.5, 19_800)])
+    window_offsets(wide, theta, np.zeros(20_000), np.column_stack([x, y, np.zeros(20_000)]))
+    with pytest.raises(InputError, match="leaves the grid"):
+        window_offsets(barrel, [0.1], [0.0], [[-150.0, 0.0, 0.0]])
 
 
 def test_windows_are_centred_on_the_hit_middle_cell(barrel):
