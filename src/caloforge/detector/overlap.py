@@ -10,8 +10,8 @@ from caloforge.errors import InputError
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
-PER_SIDE = 16  # points of a cell along each side, where the overlap is sampled
-BLOCK = 4096  # cells whose points are located at once
+PER_SIDE = 32  # points of a cell along each side, where the overlap is sampled
+BLOCK = 1024  # cells whose points are located at once
 ROUNDING = 1e-9  # of the smallest cell: shorter overlaps are rounding of equal edges
 MOST_PAIRS = 2**24
 
@@ -34,8 +34,8 @@ def overlaps(one: Grid, two: Grid) -> Pairs:
     """Pairs of cells of two grids around the same axis that a straight line along the axis can cross.
 
     Areas are exact for two grids of rectangles, for two grids of rings, and for equal grids. For other pairs the
-    smaller cell is divided into about 256 parts of equal area, and the middle of each part is located in the other
-    grid. Overlaps of less than one part may be missing. Cells of windows are those of centred windows.
+    smaller cell is divided into about a thousand parts of equal area, and the middle of each part is located in the
+    other grid. Overlaps of less than one part may be missing. Cells of windows are those of centred windows.
 
     Raises:
         InputError: there are more than 2^24 pairs.
