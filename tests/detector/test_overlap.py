@@ -85,7 +85,7 @@ def test_points_are_parts_of_equal_area(grid):
     whole = np.stack(np.meshgrid(*[np.linspace(-70.05, 69.95, 701)] * 2), -1).reshape(-1, 2)
     inside = whole[grid.locate(*whole.T) == 2]
     np.testing.assert_allclose(points[0].mean(0), inside.mean(0), atol=0.05)
-    np.testing.assert_allclose((points[0] ** 2).mean(0), (inside**2).mean(0), rtol=0.02)
+    np.testing.assert_allclose((points[0] ** 2).mean(0), (inside**2).mean(0), rtol=0.03)
 
 
 def test_too_many_pairs_are_refused():
