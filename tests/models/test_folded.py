@@ -7,7 +7,7 @@ from caloforge.detector import Detector
 from caloforge.models.flows import folded, splines
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.edges import KAPPA, masses_between, with_masses
-from caloforge.models.flows.local import layout
+from caloforge.models.flows.neighbourhoods import layout
 from caloforge.models.parts import folded_tables
 from caloforge.models.parts.folded_tables import LayerMap
 from caloforge.models.parts.hit_cells import HitCells

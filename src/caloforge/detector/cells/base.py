@@ -134,6 +134,15 @@ class Grid(Strict, ABC):
         """Size of the cells in x and y [mm]; None unless they are equal rectangles."""
         return None
 
+    @property
+    def area_edges(self) -> tuple[Floats, Floats] | None:
+        """Edges of the cells along both axes, in units whose product is an area [mm2]; None if rows are staggered."""
+        return None
+
+    @abstractmethod
+    def points(self, cells: Indices, n: int) -> Floats:
+        """Points (len(cells), P, 2) in x, y [mm] for P parts of equal area of some cells; P is about n squared."""
+
     @abstractmethod
     def locate(self, x: Floats, y: Floats, first: Indices | int = 0) -> Indices:
         """Cell (n,) that holds each point x, y (n,) [mm]; -1 outside.
@@ -212,6 +221,12 @@ class Grid(Strict, ABC):
 def fractions(distance: Floats, way: Floats) -> Floats:
     """Distances over the length of a step, clipped to 0 .. 1; 0 if the step has no length."""
     return np.clip(distance / np.where(way != 0, way, np.inf), 0.0, 1.0)
+
+
+def lattice(n: int) -> Floats:
+    """Middles (n * n, 2) of n x n equal parts of the unit square."""
+    middles = (np.arange(n) + 0.5) / n
+    return np.stack(np.meshgrid(middles, middles, indexing="ij"), -1).reshape(-1, 2)
 
 
 def adjacent(shape: tuple[int, int]) -> list[Indices]:

@@ -19,6 +19,7 @@ from caloforge.detector.cells.base import (
     PositiveLength,
     adjacent,
     fractions,
+    lattice,
     pair,
 )
 from caloforge.detector.cells.division import Rectangle, Slices
@@ -93,6 +94,15 @@ class CartesianCells(Grid):
     def areas(self) -> Floats:
         """Cell areas (n,) [mm2]."""
         return np.full(math.prod(self.n), self.size[0] * self.size[1])
+
+    @property
+    def area_edges(self) -> tuple[Floats, Floats]:
+        """Edges [mm] in x and y."""
+        return self.edges
+
+    def points(self, cells: Indices, n: int) -> Floats:
+        """Middles (len(cells), n * n, 2) of n x n equal rectangles of some cells [mm]."""
+        return np.asarray(self.centres[cells][:, None] + self.size * (lattice(n) - 0.5))
 
     def locate(self, x: Floats, y: Floats, first: Indices | int = 0) -> Indices:
         """Cell (n,) of each point x, y (n,) [mm] in the window that starts at the fixed cells `first`; -1 outside."""

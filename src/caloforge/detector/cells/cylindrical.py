@@ -20,6 +20,7 @@ from caloforge.detector.cells.base import (
     PositiveLength,
     adjacent,
     fractions,
+    lattice,
 )
 from caloforge.detector.cells.division import FULL_CIRCLE, Ring, Rings, Slices
 from caloforge.units import Length
@@ -96,6 +97,19 @@ class CylindricalCells(Grid):
         """Middle of each cell's ring (n,) [mm]."""
         edges = self.edges[1]
         return np.asarray(np.tile((edges[1:] + edges[:-1]) / 2, self.n[0]))
+
+    @property
+    def area_edges(self) -> tuple[Floats, Floats]:
+        """Edges in phi [rad], and halves of the squares of those in r [mm2]."""
+        phi, radius = self.edges
+        return phi, radius**2 / 2
+
+    def points(self, cells: Indices, n: int) -> Floats:
+        """Points (len(cells), n * n, 2) of n x n parts of equal area, in phi and r, of some cells [mm]."""
+        inner, outer, begin, end = self.sectors[cells, :, None].swapaxes(0, 1)
+        turn, share = lattice(n).T
+        phi, radius = begin + (end - begin) * turn, np.sqrt(inner**2 + (outer**2 - inner**2) * share)
+        return np.stack([radius * np.cos(phi), radius * np.sin(phi)], axis=-1)
 
     def locate(self, x: Floats, y: Floats, first: Indices | int = 0) -> Indices:  # noqa: ARG002
         """Cell (n,) of each point x, y (n,) [mm]; -1 outside."""

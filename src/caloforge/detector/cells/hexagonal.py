@@ -7,7 +7,17 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from caloforge.detector.cells.base import Bools, Floats, Grid, Indices, Operation, Point, PositiveLength, fractions
+from caloforge.detector.cells.base import (
+    Bools,
+    Floats,
+    Grid,
+    Indices,
+    Operation,
+    Point,
+    PositiveLength,
+    fractions,
+    lattice,
+)
 
 STEEP = math.sqrt(3) / 2  # distance of rows over that of pads
 ROUNDING = 1e-9  # of a pad, so that a width of a whole number of pads holds them
@@ -86,6 +96,13 @@ class HexagonalCells(Grid):
     def areas(self) -> Floats:
         """Cell areas (n,) [mm2]."""
         return np.full(self.n_cells, STEEP * self.size**2)
+
+    def points(self, cells: Indices, n: int) -> Floats:
+        """Points (len(cells), P, 2) of equal parts of the three rhombi between the centre and every second corner."""
+        one, two = self._outline[::2], np.roll(self._outline[::2], -1, axis=0)
+        parts = lattice(math.ceil(n / math.sqrt(3)))
+        around = parts @ np.stack([one, two], axis=1)
+        return np.asarray(self.centres[cells][:, None] + around.reshape(-1, 2))
 
     def locate(self, x: Floats, y: Floats, first: Indices | int = 0) -> Indices:  # noqa: ARG002
         """Cell (n,) of each point x, y (n,) [mm], that of the nearest centre; -1 outside."""

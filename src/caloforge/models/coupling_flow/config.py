@@ -2,10 +2,20 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from caloforge.config import Strict
 from caloforge.models.config_types import FlowConfig, Width
+
+
+def _needs_local(value: str | None, info: ValidationInfo) -> str | None:
+    if value and not info.data.get("local"):
+        raise ValueError(f"neighbourhood = '{value}' needs local, the width of the network that sees it")
+    return value
+
+
+Local = Annotated[int, Field(ge=0, le=1024)]
+Neighbourhood = Annotated[Literal["directions", "graph"] | None, AfterValidator(_needs_local)]
 
 
 class CouplingFlowConfig(Strict):
@@ -16,6 +26,8 @@ class CouplingFlowConfig(Strict):
         layer_updates: updates of flow I per training step; more than one overfits a few thousand showers.
         cells: flow II, the cells given the layers.
         local: width of the networks that see the cells around each cell, with weights shared by all cells; 0 for none.
+        neighbourhood: "directions": 14 cells in fixed directions around a cell; "graph": all cells in contact and
+            overlap with it; by default directions where cells have rows and columns.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
@@ -23,7 +35,8 @@ class CouplingFlowConfig(Strict):
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     layer_updates: Annotated[int, Field(ge=1, le=100)] = 1
     cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
-    local: Annotated[int, Field(ge=0, le=1024)] = 0
+    local: Local = 0
+    neighbourhood: Neighbourhood = None
 
 
 class DistilledConfig(Strict):
@@ -34,6 +47,7 @@ class DistilledConfig(Strict):
         hidden: width of the residual blocks.
         blocks: number of residual blocks.
         local: width of the network that sees the noise of the cells around each cell; 0 for none.
+        neighbourhood: the cells around a cell, as in the coupling flow.
         score: weight of the energy score on Geant4's showers, added to the mean squared error of the pairs.
     """
 
@@ -44,5 +58,6 @@ class DistilledConfig(Strict):
     layers: FlowConfig = FlowConfig(blocks=6, hidden=64)
     hidden: Width = 512
     blocks: Annotated[int, Field(ge=1, le=32)] = 4
-    local: Annotated[int, Field(ge=0, le=1024)] = 0
+    local: Local = 0
+    neighbourhood: Neighbourhood = None
     score: Annotated[float, Field(ge=0)] = 0.0

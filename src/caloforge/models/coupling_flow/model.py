@@ -16,7 +16,7 @@ from caloforge.models.base import Batch, Conditions, Model, OptimiserStep
 from caloforge.models.config_types import FlowConfig
 from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
-from caloforge.models.flows.local import layout
+from caloforge.models.flows.neighbourhoods import layout
 from caloforge.models.parts.hit_cells import HitCells
 from caloforge.models.parts.transforms import LayerShapes, LayerShares, layer_sums
 from caloforge.showers import Showers
@@ -115,8 +115,9 @@ class CouplingFlowModel(LayersThenCells):
         self.config = config
         self.layer_updates = config.layer_updates
         conditions = self.conditions.size + sum(self.sizes)
+        around = layout(detector, config.neighbourhood) if config.local else None
         self.cell_flow = CouplingFlow(detector.n_cells, conditions, **_sizes(config.cells), local=config.local,
-                                      layout=layout(detector) if config.local else None, edges=len(EDGES))  # fmt: skip
+                                      layout=around, edges=len(EDGES))  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores, and set the scores of the threshold in flow II."""

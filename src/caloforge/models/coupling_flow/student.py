@@ -14,7 +14,8 @@ from caloforge.models.base import Batch, Model
 from caloforge.models.coupling_flow.config import DistilledConfig
 from caloforge.models.coupling_flow.model import CouplingFlowModel, LayersThenCells
 from caloforge.models.distillation import frozen
-from caloforge.models.flows.local import LocalNetwork, layout
+from caloforge.models.flows.local import LocalNetwork
+from caloforge.models.flows.neighbourhoods import layout
 from caloforge.models.parts.folded_tables import Picked, nothing
 from caloforge.showers.domain import Domain
 
@@ -44,8 +45,8 @@ class PairNetwork(nn.Module):
         self.last = nn.Linear(config.hidden, 2 * n)
         self.local = None
         if config.local:
-            cells, neighbours = torch.arange(n), layout(detector).neighbours
-            self.local = LocalNetwork(neighbours, cells, cells, config.local, config.hidden, 2)
+            cells, around = torch.arange(n), layout(detector, config.neighbourhood)
+            self.local = LocalNetwork(around, cells, cells, config.local, config.hidden, 2)
         with torch.no_grad():
             for parameter in self.last.parameters():
                 parameter.mul_(0.1)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from caloforge.models.flows import splines
 from caloforge.models.flows.edges import masses_between, weighted, with_masses
 from caloforge.models.flows.folded import FoldedCoupling, FoldedFlow
-from caloforge.models.flows.local import Layout, LocalNetwork, Split
+from caloforge.models.flows.local import LocalNetwork
+from caloforge.models.flows.neighbourhoods import Layout, Split
 
 LOG_2_PI = math.log(2 * math.pi)
 BOUND = 6.0  # largest size of a feature, in standard deviations, that splines transform
@@ -26,7 +27,7 @@ class Coupling(nn.Module):
         hidden, depth: width and number of the hidden layers.
         bins: bins of the splines.
         local: width of the network that sees the features around each feature; 0 for none.
-        neighbours: indices of the features around each feature (D, K), for that network.
+        layout: the features around each feature, for that network.
         edges: number of edges of each moved feature; the masses of the ranges between them change before the spline.
     """
 
@@ -34,7 +35,7 @@ class Coupling(nn.Module):
 
     def __init__(
         self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
-        neighbours: Tensor | None = None, *, edges: int = 0,
+        layout: Layout | None = None, *, edges: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.ranges = edges + 1 if edges else 0
@@ -46,7 +47,7 @@ class Coupling(nn.Module):
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
-        self.local = None if neighbours is None else LocalNetwork(neighbours, kept, moved, local, hidden, self.shape[0])
+        self.local = None if layout is None else LocalNetwork(layout, kept, moved, local, hidden, self.shape[0])
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
@@ -116,7 +117,6 @@ class CouplingFlow(nn.Module):
         self.register_buffer("deals", torch.stack(permutations))
         self.register_buffer("returns", torch.stack([order.argsort() for order in permutations]))
         self.moves_first = [size == 1 or i % 2 == 0 for i in range(blocks)]
-        neighbours = None if layout is None else layout.neighbours
         self.blocks = nn.ModuleList(
             Coupling(
                 *_sides(splits[i // 2], first),
@@ -125,7 +125,7 @@ class CouplingFlow(nn.Module):
                 depth,
                 bins,
                 local,
-                neighbours,
+                layout,
                 edges=edges if i < 2 else 0,
             )
             for i, first in enumerate(self.moves_first)

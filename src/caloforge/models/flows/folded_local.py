@@ -21,12 +21,14 @@ class FoldedLocal(nn.Module):
         kept: number of kept cells.
         levels, sharpness: those of the soft hit indicators (kept,).
         cells: learned vectors (moved, width).
-        first, context, second, last: linear layers.
+        first: weights (width, 2 K) of the first layer.
+        context, second, last: linear layers.
+        shares: weights (moved, K) of the places in means; None if each place is seen by itself.
     """
 
     def __init__(
-        self, places: Tensor, kept: int, levels: Tensor, sharpness: Tensor, cells: Tensor, first: nn.Linear,
-        context: nn.Linear, second: nn.Linear, last: nn.Linear,
+        self, places: Tensor, kept: int, levels: Tensor, sharpness: Tensor, cells: Tensor, first: Tensor,
+        context: nn.Linear, second: nn.Linear, last: nn.Linear, shares: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         filled = places < kept
@@ -41,7 +43,8 @@ class FoldedLocal(nn.Module):
         self.register_buffer("sharpness", sharpness.detach().clone())
         self.register_buffer("offset", (sharpness * levels).detach().clone())
         self.register_buffer("cells", F.pad(cells.detach(), (0, 1)))
-        self.register_buffer("first", F.pad(first.weight.detach().T[torch.cat([used, used])], (0, 1))[None])
+        self.register_buffer("first", F.pad(first.detach().T[torch.cat([used, used])], (0, 1))[None])
+        self.register_buffer("shares", None if shares is None else _of_columns(shares[:, used]))
         self.register_buffer("last", last.weight.detach().clone())
         self.register_buffer("bias", last.bias.detach().clone())
         self.register_buffer("context", F.pad(context.weight.detach(), (0, 0, 0, 1)))
@@ -53,6 +56,7 @@ class FoldedLocal(nn.Module):
     offset: Tensor
     cells: Tensor
     first: Tensor
+    shares: Tensor | None
     context: Tensor
     context_bias: Tensor
     second: Tensor
@@ -66,7 +70,14 @@ class FoldedLocal(nn.Module):
         """
         hit = torch.sigmoid(self.sharpness * kept - self.offset)
         seen = self.seen(torch.cat([kept, hit, zero + self.fixed], 1), zero).view(-1, *self.shape)
+        if self.shares is not None:
+            seen = seen * self.shares
         added = F.linear(context, self.context, self.context_bias)
         weights = torch.cat([zero[:, :, None] + self.first, added[:, None]], 1)
         hidden = F.silu(seen @ weights + self.cells)
         return self.last @ F.silu(hidden @ self.second).transpose(1, 2)
+
+
+def _of_columns(shares: Tensor) -> Tensor:
+    """Weights of the scores, of the hits and of the number one."""
+    return F.pad(torch.cat([shares, shares], 1), (0, 1), value=1.0)

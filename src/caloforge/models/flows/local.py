@@ -1,79 +1,13 @@
 """A small network, shared by all cells of the detector, through which a coupling flow sees the cells around a cell."""
 
-from typing import NamedTuple
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caloforge.detector import Detector
-from caloforge.detector.neighbours import neighbours
-from caloforge.errors import InputError
 from caloforge.models.flows.folded_local import FoldedLocal
+from caloforge.models.flows.neighbourhoods import Layout
 
 SHARPNESS = 4.0  # initial steepness of the soft hit indicators, per unit of score
-Indices = NDArray[np.int64]
-Split = tuple[Tensor, Tensor]
-
-
-class Layout(NamedTuple):
-    """Neighbourhoods and splits of the cells.
-
-    Attributes:
-        neighbours: indices of the cells around each cell (n_cells, K), in a fixed order of directions; `n_cells` for
-            none.
-        splits: pairs of index tensors that divide the cells in two; pairs of blocks use them in turn.
-    """
-
-    neighbours: Tensor
-    splits: tuple[Split, ...]
-
-
-def layout(detector: Detector) -> Layout:
-    """Neighbourhoods of 14 cells, and three splits: a checkerboard, and stripes along each axis of the layers.
-
-    The neighbourhood holds the four cells that share a wall, the four cells behind these, the four diagonal cells, and
-    the nearest cell of the previous and of the next layer. In a checkerboard, the four cells that share a wall with a
-    cell belong to the other half, so that each half is drawn with full knowledge of its direct neighbours.
-
-    Raises:
-        InputError: the cells do not form an array.
-    """
-    if not all(layer.cells.is_array for layer in detector.layers):
-        raise InputError(f"local networks need cells in rows and columns, which those of {detector.name} are not")
-    axes = [np.indices(layer.cells.shape).reshape(2, -1) for layer in detector.layers]
-    first, second = np.concatenate(axes, axis=1)
-    splits = [_split((first + second) % 2), _split(first % 2), _split(second % 2)]
-    found = np.concatenate([_in_layer(neighbours(detector)), _in_depth(detector)], axis=1)
-    return Layout(torch.from_numpy(found), tuple(s for s in splits if min(map(len, s))))
-
-
-def _split(parity: Indices) -> Split:
-    first, second = (torch.from_numpy(np.flatnonzero(parity == side)) for side in (0, 1))
-    return first, second
-
-
-def _in_layer(walls: Indices) -> Indices:
-    """Cells at one and two steps (n_cells, 12)."""
-    padded = np.concatenate([walls, np.full_like(walls[:1], len(walls))])
-    straight = [padded[padded[:, k], k] for k in range(4)]
-    diagonal = [padded[padded[:, a], b] for a in (0, 1) for b in (2, 3)]
-    return np.stack([*padded.T, *straight, *diagonal], axis=1)[:-1]
-
-
-def _in_depth(detector: Detector) -> Indices:
-    """Indices (n_cells, 2) of the cells in the previous and in the next layer with the nearest centre."""
-    result = np.full((detector.n_cells, 2), detector.n_cells)
-    for one, two in zip(detector.layers, detector.layers[1:], strict=False):
-        result[one.slice, 1] = two.start + _nearest(one.cells.centres, two.cells.centres)
-        result[two.slice, 0] = one.start + _nearest(two.cells.centres, one.cells.centres)
-    return result
-
-
-def _nearest(places: NDArray[np.float64], others: NDArray[np.float64]) -> Indices:
-    return np.array([np.square(others - place).sum(1).argmin() for place in places])
 
 
 class LocalNetwork(nn.Module):
@@ -83,8 +17,13 @@ class LocalNetwork(nn.Module):
     of a hit. Both are zero if the place is not kept or outside the layer. A learned vector of the moved cell and a
     projection of the hidden layer of the flow's dense network are added to the first hidden layer.
 
+    With `layout.means`, it is a graph network: for each relation, the inputs are the weighted means of both numbers
+    over the related cells that are kept, zero without any. All places of a relation then have the same weights of the
+    first layer. Source: Gilmer et al., arXiv:1704.01212 (messages); Hamilton et al., arXiv:1706.02216 (means);
+    Schlichtkrull et al., arXiv:1703.06103 (weights per relation).
+
     Args:
-        table: cells around each cell (n_cells, K).
+        layout: cells around each cell (n_cells, K), and means over them.
         kept, moved: indices of the cells of both halves.
         width: width of the hidden layers.
         context: size of the dense network's hidden layer.
@@ -93,19 +32,27 @@ class LocalNetwork(nn.Module):
 
     places: Tensor
     kept: Tensor
+    shares: Tensor | None
+    relations: Tensor | None
 
-    def __init__(self, table: Tensor, kept: Tensor, moved: Tensor, width: int, context: int, outputs: int) -> None:
+    def __init__(self, layout: Layout, kept: Tensor, moved: Tensor, width: int, context: int, outputs: int) -> None:
         super().__init__()
-        column = torch.full((len(table) + 1,), len(kept))
+        column = torch.full((len(layout.neighbours) + 1,), len(kept))
         column[kept] = torch.arange(len(kept))
-        self.register_buffer("places", column[table[moved]].flatten(), persistent=False)
+        places, shares, relations, inputs = column[layout.neighbours[moved]], None, None, layout.neighbours.shape[1]
+        if layout.means is not None:
+            inputs = int(layout.means.relations.max()) + 1
+            places, shares, relations = _means(places, layout.means.weights[moved], layout.means.relations, len(kept))
+        self.register_buffer("places", places.flatten(), persistent=False)
         self.register_buffer("kept", kept, persistent=False)
-        self.shape = (len(moved), 2 * table.shape[1])
+        self.register_buffer("shares", shares, persistent=False)
+        self.register_buffer("relations", relations, persistent=False)
+        self.shape = (len(moved), 2 * places.shape[1])
         self.levels = nn.Parameter(torch.zeros(len(kept)))
         self.sharpness = nn.Parameter(torch.full((len(kept),), SHARPNESS))
         self.cells = nn.Parameter(torch.zeros(len(moved), width))
         self.context = nn.Linear(context, width)
-        self.first = nn.Linear(self.shape[1], width, bias=False)
+        self.first = nn.Linear(2 * inputs, width, bias=False)
         self.second = nn.Linear(width, width)
         self.last = nn.Linear(width, outputs)
         with torch.no_grad():
@@ -116,18 +63,47 @@ class LocalNetwork(nn.Module):
         """Parameters (N, outputs, moved) from the kept scores (N, kept) and the dense network's hidden values."""
         hit = torch.sigmoid(self.sharpness * (kept - self.levels))
         inputs = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in (kept, hit)], 1)
-        inputs = inputs.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2).flatten(2)
-        hidden = F.silu(self.first(inputs) + self.cells + self.context(context)[:, None])
+        inputs = inputs.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2)
+        if self.shares is not None:
+            inputs = inputs * self.shares[:, None]
+        hidden = F.silu(F.linear(inputs.flatten(2), self._first_weight()) + self.cells + self.context(context)[:, None])
         parameters: Tensor = self.last(F.silu(self.second(hidden)))
         return parameters.transpose(1, 2)
+
+    def _first_weight(self) -> Tensor:
+        """Weights (width, 2 K) of the first layer for all places; those of a relation are equal."""
+        weight = self.first.weight
+        if self.relations is None:
+            return weight
+        return torch.cat([half.index_select(1, self.relations) for half in weight.chunk(2, 1)], 1)
 
     def folded(self) -> FoldedLocal:
         """The same network in fewer operations, without the biases of its last layer, for exported graphs."""
         places, kept = self.places.view(self.shape[0], -1), len(self.kept)
-        return FoldedLocal(places, kept, self.levels, self.sharpness, self.cells, self.first, self.context,
-                           self.second, self.last)  # fmt: skip
+        return FoldedLocal(places, kept, self.levels, self.sharpness, self.cells, self._first_weight(), self.context,
+                           self.second, self.last, self.shares)  # fmt: skip
 
     @torch.no_grad()
     def set_levels(self, edges: Tensor) -> None:
         """Initialise the hit indicators at the scores (n_cells,) above which each cell is hit."""
         self.levels.copy_(edges[self.kept])
+
+
+def _means(places: Tensor, weights: Tensor, relations: Tensor, kept: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Places (moved, P) of kept cells alone, their weights in the mean of a relation, and relations (P,) of the places.
+
+    Args:
+        places: index (moved, K) of the kept cell at each place; `kept` for none.
+        weights: weights (moved, K) of any sum.
+        relations: relation (K,) of each place.
+        kept: number of kept cells.
+    """
+    parts = []
+    for relation in relations.unique():
+        own, weight = places[:, relations == relation], weights[:, relations == relation]
+        order = (own == kept).long().argsort(dim=1, stable=True)[:, : int((own < kept).sum(1).max())]
+        own, weight = own.gather(1, order), torch.where(own < kept, weight, 0.0).gather(1, order)
+        share = weight / weight.sum(1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
+        parts.append((own, share, relation.expand(own.shape[1])))
+    found, shares, numbers = zip(*parts, strict=True)
+    return torch.cat(found, 1), torch.cat(shares, 1), torch.cat(numbers)
