@@ -27,6 +27,8 @@ Indices = NDArray[np.int64]
 NEIGHBOURS = 10
 ENERGY_MARGIN = 0.1  # share of the library's lowest and highest energy
 DIRECTION_MARGIN = 1e-3  # in components of a unit vector
+GAP = 20.0  # mean distances between neighbouring directions; a range that they are drawn from hardly ever goes further
+WIDEST_GAP = 0.05  # of the width of the range
 POSITION_MARGIN = 0.1  # mm
 CENTRED = 0.02  # mm; the default spread of entry points is 0.01 mm
 ENERGY_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.05, 0.02, 2.0  # units of distance: relative, rad, mm
@@ -125,7 +127,7 @@ class FrozenShowers(Simulator):
         if outside.size:
             raise InputError(f"{self._path} holds energies {show_energy(held.energy[0])} to "
                              f"{show_energy(held.energy[1])}; {show_energy(outside[0])} is too far")  # fmt: skip
-        if _leaves(incidents.direction, held.direction, DIRECTION_MARGIN):
+        if _leaves(incidents.direction, held.direction, held.margin):
             raise InputError(f"{self._path} holds theta {held.theta[0]:.4g} to {held.theta[1]:.4g} rad; "
                              "directions of the incidents are outside its range")  # fmt: skip
         if self._fixed and _leaves(incidents.position[:, :2], self._face, POSITION_MARGIN):
@@ -169,16 +171,19 @@ class FrozenShowers(Simulator):
 
 @dataclass(frozen=True)
 class _Range:
-    """Lowest and highest energy [MeV], theta [rad] and direction (3,) of library showers."""
+    """Lowest and highest energy [MeV], theta [rad] and direction (3,) of library showers, and margins of the last."""
 
     energy: tuple[float, float]
     theta: tuple[float, float]
     direction: tuple[Floats, Floats]
+    margin: Floats
 
     @classmethod
     def of(cls, stored: Incidents) -> "_Range":
         energy, theta = ((float(v.min()), float(v.max())) for v in (stored.energy, stored.theta))
-        return cls(energy, theta, (stored.direction.min(0), stored.direction.max(0)))
+        low, high = stored.direction.min(0), stored.direction.max(0)
+        margin = np.maximum(DIRECTION_MARGIN, (high - low) * min(GAP / len(stored), WIDEST_GAP))
+        return cls(energy, theta, (low, high), margin)
 
 
 def _passes(check: Callable[[Incidents], None], incidents: Incidents) -> bool:
@@ -189,7 +194,7 @@ def _passes(check: Callable[[Incidents], None], incidents: Incidents) -> bool:
     return True
 
 
-def _leaves(values: Floats, ends: Sequence[Floats], margin: float) -> bool:
+def _leaves(values: Floats, ends: Sequence[Floats], margin: float | Floats) -> bool:
     """Whether a coordinate (N, n) is outside its range, whose lower and upper ends (n,) are given."""
     low, high = ends
     return bool(((values < low - margin) | (values > high + margin)).any())
