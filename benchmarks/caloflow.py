@@ -81,12 +81,14 @@ def training_row(path: Path, reference: Showers) -> Table:
     return row
 
 
-def auc_rows(reference: Showers, samples: dict[str, Showers], sizes: list[int], chosen: Recipe, seeds: int) -> Table:
+def auc_rows(
+    reference: Showers, samples: dict[str, Showers], views: list[str], sizes: list[int], chosen: Recipe, seeds: int
+) -> Table:
     """AUC by sample, view and number of training showers of the classifier per class (60 to 80 % of all)."""
     rows = Table()
-    for name, showers in samples.items():
-        for view in VIEWS:
-            for size in sizes:
+    for size in sizes:
+        for view in views:
+            for name, showers in samples.items():
                 recipe = replace(chosen, learn=size)
                 n = min(len(reference), len(showers), int(np.ceil(size / 0.6)))
                 if size > 0.8 * n:
@@ -115,7 +117,7 @@ def measure(given: list[str], arguments: argparse.Namespace) -> Table:
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
     recipe = find_recipe(arguments.recipe)
     recipe = replace(recipe, epochs=arguments.epochs or recipe.epochs, precise=recipe.precise and not arguments.single)
-    aucs = auc_rows(reference, samples, arguments.sizes, recipe, arguments.seeds)
+    aucs = auc_rows(reference, samples, arguments.views, arguments.sizes, recipe, arguments.seeds)
     if not arguments.no_time:
         incidents, told = SourceConfig(particle=particle), partial(print, flush=True)
         timed = timing.bench(reference.detector, models, incidents, arguments.energy, told, BATCHES)
@@ -177,6 +179,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="CaloFlow's two tables on our own showers.")
     parser.add_argument("--particle", action="append", nargs="+", required=True, metavar="PARTICLE reference=FILE.h5")
+    parser.add_argument("--views", nargs="+", choices=VIEWS, default=list(VIEWS))
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 5000])
     parser.add_argument("--energy", nargs="+", default=["10 GeV", "50 GeV"])
     parser.add_argument("--no-time", action="store_true", help="do not time models and Geant4")
