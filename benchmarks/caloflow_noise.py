@@ -14,12 +14,13 @@ import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from caloforge.models import Batch
+from caloforge.models.caloflow.model import CaloFlow
 from caloforge.showers import Showers, read
 from caloforge.training import TrainingConfig, load_model, train
 from caloforge.training.adapt import split
@@ -42,7 +43,8 @@ def config(path: Path, noise: str, steps: int | None, seed: int) -> TrainingConf
 
 def log_likelihood(folder: Path, showers: Showers) -> tuple[float, float]:
     """Mean and error of log p of flow II for one cell of unseen showers."""
-    model, parts = load_model(folder), np.array_split(np.arange(min(JUDGED, len(showers))), 10)
+    model = cast(CaloFlow, load_model(folder))
+    parts = np.array_split(np.arange(min(JUDGED, len(showers))), 10)
     with seeded(1, 0, "likelihood"), torch.no_grad():
         values = [-float(model.cell_loss(Batch.of(showers[part]))) for part in parts]
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
