@@ -116,7 +116,7 @@ def measure(given: list[str], arguments: argparse.Namespace) -> Table:
     models = {n: simulator_of(path, f"{slug}-{n}", arguments.output, reference) for n, path in files.items()}
     samples = {"floor": floor} | {n: s.simulate(reference.incidents, arguments.seed) for n, s in models.items()}
     recipe = find_recipe(arguments.recipe)
-    recipe = replace(recipe, epochs=arguments.epochs or recipe.epochs, precise=recipe.precise and not arguments.single)
+    recipe = replace(recipe, precise=recipe.precise and not arguments.single)
     aucs = auc_rows(reference, samples, arguments.views, arguments.sizes, recipe, arguments.seeds)
     if not arguments.no_time:
         incidents, told = SourceConfig(particle=particle), partial(print, flush=True)
@@ -184,7 +184,6 @@ def main() -> None:
     parser.add_argument("--energy", nargs="+", default=["10 GeV", "50 GeV"])
     parser.add_argument("--no-time", action="store_true", help="do not time models and Geant4")
     parser.add_argument("--recipe", default="default")
-    parser.add_argument("--epochs", type=int, help="epochs of the classifiers, in place of the recipe's")
     parser.add_argument("--single", action="store_true", help="single precision, in place of the recipe's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)

@@ -25,7 +25,7 @@ import numpy as np
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 EXPECTED = {signal.SIGKILL: (-9,), signal.SIGTERM: (143, -15), signal.SIGINT: (1,)}  # -15: before any work
-PATIENCE = 3600.0  # [s] for one work
+PATIENCE = 1200.0  # [s] for one work
 DETECTOR = """
 name = "small"
 [readout]

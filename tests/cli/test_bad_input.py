@@ -208,10 +208,10 @@ from caloforge import cli
 try:
     cli.main()
 finally:
-    print(os.environ["OMP_WAIT_POLICY"])
+    print(os.environ["OMP_WAIT_POLICY"], os.environ["GOMP_SPINCOUNT"])
 """
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    environment = {key: value for key, value in os.environ.items() if key not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     words = [sys.executable, "-c", code, "train", "run.toml", "--threads", "0"]
     result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
-    assert (result.returncode, result.stdout.strip()) == (2, "PASSIVE")
+    assert (result.returncode, result.stdout.strip()) == (2, "PASSIVE 1000")
     assert "--threads 0: at least 1 thread" in result.stderr

@@ -51,7 +51,7 @@ def test_inclined_or_off_centre_showers_are_not_reflected(small, tmp_path):
 
 
 def test_directions_of_the_range_that_a_library_was_drawn_from_are_accepted(small, tmp_path):
-    """Random angles never reach the ends of their range; 20 of 1000 showers lie within the margin beyond an end."""
+    """Random angles never reach the ends of the range that they are drawn from."""
     theta = np.random.default_rng(3).uniform(0.1, 0.5, 1000)
     library(tmp_path / "l.h5", small, Incidents.make("e-", np.full(1000, 1000.0), theta=np.clip(theta, 0.103, 0.498)))
     frozen = FrozenShowers(tmp_path / "l.h5", small)

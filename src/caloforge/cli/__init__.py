@@ -51,7 +51,8 @@ def main() -> NoReturn:
     Text that cannot be printed does not change them, except for verbs that only print.
     """
     if "OMP_WAIT_POLICY" not in os.environ:  # spinning threads lose a core's time slices to other processes
-        os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS} | os.environ
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     warnings.formatwarning = _one_line
     terminal.protect()
     signal.signal(signal.SIGTERM, _terminate)
