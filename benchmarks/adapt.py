@@ -10,17 +10,14 @@ with that sample. The program writes curve.json, prints a table, and skips what 
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from caloforge.showers import Showers, read
-from caloforge.training import TrainingConfig, check_trained, load_model, train
-from caloforge.training.adapt import adapted_config, split
-from caloforge.training.response import draw
+from caloforge.training import TrainingConfig, check_trained
+from caloforge.training.adapt import adapted_config
 from caloforge.training.run import TrainingFolder
-from caloforge.validation.judges import judge
-from caloforge.validation.recipes import find_recipe
+from judged import train_and_judge
 
 Table = dict[str, Any]
 
@@ -34,10 +31,7 @@ def configs(start: Path, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
 
 def measure(config: TrainingConfig, showers: Showers, test: Showers, folder: Path, recipe: str) -> Table:
     """Train, generate and judge one model."""
-    train(config, *split(showers), folder, resume=folder.exists(), quiet=True)
-    drawn = replace(test, energies=draw(load_model(folder), test, seed=1), provenance={"simulator": "learned"})
-    chosen = find_recipe(recipe)
-    verdict = judge(test, drawn, seed=1, folds=chosen.folds, members=chosen.judges, curve=())
+    verdict, _ = train_and_judge(config, showers, test, folder, recipe)
     lines = [json.loads(line) for line in TrainingFolder(folder).losses_file.read_text(encoding="utf-8").splitlines()]
     return {
         "auc": float(verdict.auc.mean), "error": float(verdict.auc.error), "member": verdict.auc.member,

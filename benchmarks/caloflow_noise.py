@@ -12,7 +12,6 @@ program writes noise.json, prints a table, and skips what noise.json already hol
 import argparse
 import json
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,12 +21,9 @@ import torch
 from caloforge.models import Batch
 from caloforge.models.caloflow.model import CaloFlow
 from caloforge.showers import Showers, read
-from caloforge.training import TrainingConfig, load_model, train
-from caloforge.training.adapt import split
-from caloforge.training.response import draw
+from caloforge.training import TrainingConfig, load_model
 from caloforge.training.seeding import seeded
-from caloforge.validation.judges import judge
-from caloforge.validation.recipes import Recipe, find_recipe
+from judged import train_and_judge
 
 JUDGED = 1000  # showers for the likelihood
 Table = dict[str, Any]
@@ -50,11 +46,9 @@ def log_likelihood(folder: Path, showers: Showers) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def measure(chosen: TrainingConfig, showers: Showers, test: Showers, folder: Path, recipe: Recipe) -> Table:
+def measure(chosen: TrainingConfig, showers: Showers, test: Showers, folder: Path, recipe: str) -> Table:
     """Train, generate and judge one teacher."""
-    train(chosen, *split(showers), folder, resume=folder.exists(), quiet=True)
-    drawn = replace(test, energies=draw(load_model(folder), test, seed=1), provenance={"simulator": "learned"})
-    verdict = judge(test, drawn, seed=1, folds=recipe.folds, members=recipe.judges, curve=())
+    verdict, drawn = train_and_judge(chosen, showers, test, folder, recipe)
     likelihood, error = log_likelihood(folder, test)
     hits = [float((sample.energies > 0).sum(1).mean()) for sample in (drawn, test)]
     return {
@@ -95,7 +89,7 @@ def main() -> None:
         if noise not in rows:
             folder = given.output / noise.replace(" ", "")
             chosen = config(given.config, noise, given.steps, given.seed)
-            rows[noise] = measure(chosen, showers, test, folder, find_recipe(given.recipe))
+            rows[noise] = measure(chosen, showers, test, folder, given.recipe)
             print(f"{noise}: {rows[noise]}", flush=True)
             file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     print(f"\n{table(rows)}")
