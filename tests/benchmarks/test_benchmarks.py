@@ -83,7 +83,7 @@ evaluate_every = 10
 
 
 def test_caloflow_likelihood_against_quality(program, small, toy, tmp_path):
-    """The density of a cell rises where its noise is smaller."""
+    """Flow II sees the noise: after a few steps, logits that little noise spreads over decades are the less likely."""
     for name, seed, n in (("train", 23, 200), ("test", 24, 120)):
         write(tmp_path / f"{name}.h5", inner(toy(small, n, seed=seed)))
     (tmp_path / "run.toml").write_text(NOISY)
@@ -92,6 +92,7 @@ def test_caloflow_likelihood_against_quality(program, small, toy, tmp_path):
     text = program("caloflow_noise", *words, *noise, "-o", tmp_path / "out")
     rows = json.loads((tmp_path / "out" / "noise.json").read_text())
     assert [row["steps"] for row in rows.values()] == [20, 20]
+    assert rows["100 keV"]["log_p"] - rows["0.1 keV"]["log_p"] > 3 * rows["0.1 keV"]["log_p_error"]
     assert [row[0] for row in lines(text)[1:]] == ["0.1 keV", "100 keV"]
     again = program("caloflow_noise", *words, *noise, "-o", tmp_path / "out")
     assert len(again) < len(text)
