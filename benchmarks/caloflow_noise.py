@@ -50,7 +50,7 @@ def measure(chosen: TrainingConfig, showers: Showers, test: Showers, folder: Pat
     """Train, generate and judge one teacher."""
     verdict, drawn = train_and_judge(chosen, showers, test, folder, recipe)
     likelihood, error = log_likelihood(folder, test)
-    hits = [float((sample.energies > 0).sum(1).mean()) for sample in (drawn, test)]
+    hits = [float((sample.thresholded() > 0).sum(1).mean()) for sample in (drawn, test)]
     return {
         "log_p": likelihood, "log_p_error": error, "auc": float(verdict.auc.mean), "error": float(verdict.auc.error),
         "hits": hits[0], "hits_geant4": hits[1], "n": verdict.auc.n, "n_train": len(showers),
