@@ -16,7 +16,7 @@ def quickstart(tmp_path):
     return load(config_file("quickstart"), tmp_path / "run")
 
 
-@pytest.mark.parametrize(("seconds", "train", "test", "steps"), [(0.043, 2000, 1000, 500), (0.0895, 1000, 500, 250),
+@pytest.mark.parametrize(("seconds", "train", "test", "steps"), [(0.043, 2000, 1000, 800), (0.0895, 1000, 500, 400),
                                                                  (5.0, 400, 400, 200)])  # fmt: skip
 def test_showers_and_steps_fit_the_minutes(quickstart, seconds, train, test, steps, monkeypatch):
     monkeypatch.setattr(fit, "seconds_per_shower", lambda _: seconds)
