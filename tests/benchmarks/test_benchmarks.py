@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -84,14 +85,18 @@ evaluate_every = 10
 
 def test_caloflow_likelihood_against_quality(program, small, toy, tmp_path):
     """Flow II sees the noise: after a few steps, logits that little noise spreads over decades are the less likely."""
-    for name, seed, n in (("train", 23, 200), ("test", 24, 120)):
-        write(tmp_path / f"{name}.h5", inner(toy(small, n, seed=seed)))
+    train, test = (inner(toy(small, n, seed=seed)) for seed, n in ((23, 200), (24, 120)))
+    hits = (test.energies >= small.threshold).sum(1).mean()
+    test = replace(test, energies=np.where(test.energies > 0, test.energies, np.float32(small.threshold / 2)))
+    write(tmp_path / "train.h5", train)
+    write(tmp_path / "test.h5", test)
     (tmp_path / "run.toml").write_text(NOISY)
     words = [tmp_path / "run.toml", "--showers", tmp_path / "train.h5", "--test", tmp_path / "test.h5"]
     noise = ["--noise", "0.1 keV", "100 keV", "--steps", 20]
     text = program("caloflow_noise", *words, *noise, "-o", tmp_path / "out")
     rows = json.loads((tmp_path / "out" / "noise.json").read_text())
     assert [row["steps"] for row in rows.values()] == [20, 20]
+    assert [row["hits_geant4"] for row in rows.values()] == pytest.approx([hits, hits])
     assert rows["100 keV"]["log_p"] - rows["0.1 keV"]["log_p"] > 3 * rows["0.1 keV"]["log_p_error"]
     assert [row[0] for row in lines(text)[1:]] == ["0.1 keV", "100 keV"]
     again = program("caloflow_noise", *words, *noise, "-o", tmp_path / "out")
