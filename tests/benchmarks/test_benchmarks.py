@@ -13,7 +13,7 @@ import pytest
 from caloforge.showers import Incidents, Showers, write
 
 ROOT = Path(__file__).parents[2]
-TESTED = ("atlas", "caloflow", "caloflow_noise", "fast_ar", "gan_3d", "gflash")
+TESTED = ("angles", "atlas", "caloflow", "caloflow_noise", "fast_ar", "gan_3d", "gflash")
 
 
 @pytest.fixture
@@ -113,6 +113,21 @@ def test_fast_ar_compares_labels(program, uniform, toy, tiny_training, tiny_onnx
     assert [row[:2] for row in lines(text)[1:3]] == [["1.5, held out", "40"], ["1, seen", "40"]]
     assert [row[0] for row in lines(text)[-2:]] == ["test, label 1 (seen)", "test, label 1.5 (held out)"]
     assert (tmp_path / "plot.png").stat().st_size > 10_000
+
+
+def test_angles_tell_a_model_that_forgets_them(program, small, toy, tmp_path):
+    """A file that agrees with Geant4 at small angles, and has a flat layer at large ones."""
+    showers = toy(small, 500, seed=31)
+    energies = of_energies(toy(small, 500, seed=32), showers.incidents.energy).energies.copy()
+    energies[250:, small.layers[1].slice] = energies[250:, small.layers[1].slice].mean(1, keepdims=True)
+    incidents = replace(showers.incidents, theta=np.where(np.arange(500) < 250, 0.1, 0.4))
+    for name, cells in (("geant4", showers.energies), ("flat", energies)):
+        write(tmp_path / f"{name}.h5", Showers(small, incidents, cells, showers.provenance))
+    text = program("angles", tmp_path / "geant4.h5", tmp_path / "flat.h5", "--edges", 0, 0.2, 0.5)
+    rows = lines(text)[1:]
+    assert [row[:2] for row in rows] == [["0 to 0.2", "250"], ["0.2 to 0.5", "250"]]
+    assert float(rows[1][-1].split()[0]) > float(rows[0][-1].split()[0]) + 0.2
+    assert float(rows[1][7].split()[0]) > 1.02
 
 
 def test_gan_3d_gives_the_tables_of_the_talk(program, uniform, toy, tiny_onnx, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from caloforge.cli import main
 from caloforge.detector import Detector
 from caloforge.showers import Incidents, Showers, read, write
+from caloforge.showers.lineage import learned_from
 
 
 @pytest.fixture
@@ -57,6 +59,18 @@ def test_there_and_back_through_calochallenge(command, showers, tmp_path, capsys
     np.testing.assert_array_equal(again.energies, showers.energies)
     assert again.incidents.particles == ["e-"]
     assert again.provenance["converted"] == {"file": "cc.hdf5", "layout": "calochallenge"}
+
+
+def test_rows_of_an_order_are_the_order_of_these_rows(command, showers, tmp_path):
+    """A model that learned from the first rows of a file does not know the others."""
+    order = {"order": {"seed": 1}, "first_id": 100, "n": 8}
+    incidents = replace(showers.incidents, shower_id=100 + np.arange(8))
+    write(tmp_path / "order.h5", replace(showers, incidents=incidents, provenance=order))
+    for name, rows in (("a", "0:3"), ("b", "3:8")):
+        assert not command("convert", "order.h5", "--rows", rows, "-o", f"{name}.h5", "-q")
+    first, second = (read(tmp_path / f"{name}.h5") for name in ("a", "b"))
+    assert [(one.provenance["first_id"], one.provenance["n"]) for one in (first, second)] == [(100, 3), (103, 5)]
+    assert learned_from({"training": {"showers": first.provenance}}, second) == 0
 
 
 def test_our_own_file_keeps_its_provenance_and_rows(command, showers, tmp_path):

@@ -97,7 +97,7 @@ def test_a_moved_cell_depends_on_its_relations_and_on_the_dense_network_alone(pa
     related = [set(row[row < pads.n_cells].tolist()) for row in np.concatenate([r.cells for r in graph(pads)], 1)]
     for cell in range(len(second)):
         kept, context = torch.randn(1, len(first), requires_grad=True), torch.randn(1, 8, requires_grad=True)
-        block.local(kept, context)[0, :, cell].sum().backward()
+        block.local(kept, context, context)[0, :, cell].sum().backward()
         assert set(first[kept.grad[0] != 0].tolist()) == related[second[cell]] & set(first.tolist())
         assert (context.grad != 0).all()
 
@@ -120,7 +120,7 @@ def test_contacts_may_change_places(uniform):
     kept, context = torch.randn(1, len(first)), torch.randn(1, 8)
     moved = kept.clone()
     moved[:, contacts] = kept[:, contacts[1:] + contacts[:1]]
-    before, after = (block.local(values, context)[0] for values in (kept, moved))
+    before, after = (block.local(values, context, context)[0] for values in (kept, moved))
     torch.testing.assert_close(after[:, column], before[:, column])
     assert (after - before).abs().max() > 0.01
 
@@ -138,7 +138,7 @@ def test_a_turn_of_the_pads_turns_the_outputs():
     first, second = LocalNetwork(found, kept, moved, 6, 8, 5), LocalNetwork(found, turned[kept], turned[moved], 6, 8, 5)
     second.load_state_dict(first.state_dict())
     scores, context = torch.randn(3, len(kept)), torch.randn(3, 8)
-    torch.testing.assert_close(second(scores, context), first(scores, context))
+    torch.testing.assert_close(second(scores, context, context), first(scores, context, context))
 
 
 def test_a_folded_graph_network_gives_the_same_data(pads):

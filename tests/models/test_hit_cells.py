@@ -56,6 +56,21 @@ def test_scores_of_unseen_cells_are_normal(small, distances):
     assert distances(scores, 4000).max() < kstwobign.isf(FALSE_ALARM / small.n_cells)
 
 
+def test_scores_of_layers_with_hits_are_normal_by_themselves(small, distances):
+    """Nine of ten showers have an empty last layer; its cells are normal over the tenth. False alarms: 1e-5."""
+    samples = faint(small, 8000, 1), faint(small, 8000, 2)
+    last = small.layers[-1].slice
+    for sample in samples:
+        sample[torch.arange(8000) % 10 > 0, last] = 0.0
+    transform = HitCells(small, 0.01, hit_only=True)
+    transform.fit(samples[0], torch.arange(small.n_cells))
+    scores = transform(samples[1], torch.rand(samples[1].shape, generator=torch.Generator().manual_seed(3)))
+    filled = (samples[1][:, last] > 0).any(1)
+    found, n = scores[filled][:, last], int((samples[0][:, last] > 0).any(1).sum())
+    assert 700 < n < 850
+    assert distances(found, n).max() < kstwobign.isf(FALSE_ALARM / found.shape[1])
+
+
 def test_normal_numbers_become_faint_cells_as_often(small):
     """False alarms: 1e-5."""
     found = deviations(small, fitted(small, faint(small, 4000, 1)), faint(small, 4000, 2), 4000)

@@ -5,12 +5,16 @@ import pytest
 import torch
 
 from caloforge.detector import Detector
-from caloforge.models import build
+from caloforge.errors import InputError
+from caloforge.models import Batch, build
 from caloforge.models.config_types import FlowConfig
 from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.neighbourhoods import layout
+from caloforge.models.parts.transforms import layer_sums
+from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
+from caloforge.training import TrainingConfig
 
 TINY = FlowConfig(blocks=5, hidden=8, bins=4)
 
@@ -45,16 +49,18 @@ def test_nothing_lies_beyond_a_corner():
     assert neighbours[0, [0, 2, 4, 6, 8, 9, 10, 12]].tolist() == [504] * 8
 
 
-@pytest.mark.parametrize("name", ["calogan-ecal", "clic-ecal", "pbwo4-cylinder"])
+@pytest.mark.parametrize("name", ["calogan-ecal", "clic-ecal", "par04-siw", "pbwo4-cylinder"])
 def test_splits_divide_the_cells_and_walls_of_the_checkerboard_lead_to_the_other_half(name):
     detector = Detector.load(name)
-    neighbours, splits, _ = layout(detector)
+    neighbours, splits = layout(detector)[:2]
     for split in splits:
         assert torch.cat(split).sort().values.tolist() == list(range(detector.n_cells))
     half = torch.full((detector.n_cells + 1,), 2)
     half[splits[0][0]], half[splits[0][1]] = 0, 1
     walls = half[neighbours[:, :4]]
     assert (walls != half[:-1, None]).all()
+    if len({layer.cells for layer in detector.layers}) == 1:
+        assert (half[neighbours[:, 12:]] != half[:-1, None]).all()
 
 
 def test_density_is_that_of_the_map(small):
@@ -72,7 +78,7 @@ def test_local_networks_see_the_cells_around_and_no_others(small):
     second, first = layout(small).splits[0]  # of block 0: cells that are bent, and kept
     kept = torch.randn(1, len(first), requires_grad=True)
     cell = len(second) // 2
-    block.local(kept, torch.zeros(1, 8))[0, :, cell].sum().backward()
+    block.local(kept, torch.zeros(1, 8), torch.zeros(1, 2))[0, :, cell].sum().backward()
     seen = set(first[kept.grad[0] != 0].tolist())
     neighbours = set(layout(small).neighbours[second[cell]].tolist())
     assert seen
@@ -86,3 +92,66 @@ def test_indicators_start_at_the_scores_of_the_threshold(small, toy):
     for block, (first, second) in zip(model.cell_flow.blocks[:2], 2 * layout(small).splits[:1], strict=True):
         kept = second if block is model.cell_flow.blocks[0] else first
         torch.testing.assert_close(block.local.levels.detach(), model.hits.edge[kept])
+
+
+@pytest.mark.parametrize("heads", ["own", "shared"])
+def test_what_a_block_gives_for_a_shower(small, heads):
+    """With shared heads, cells have biases alone, and a shower changes the splines through the shared network."""
+    torch.manual_seed(4)
+    numbers = torch.tensor([[1]] * len(small.layers)) if heads == "shared" else None
+    flow = CouplingFlow(
+        small.n_cells, 2, blocks=2, hidden=8, depth=2, bins=4, local=6, layout=layout(small), numbers=numbers
+    )
+    block, kept = flow.couplings[0], torch.randn(2, flow.halves[0][1])
+    with torch.no_grad():
+        block.network[-1].bias.normal_()
+        block.local.last.weight.zero_()
+    first, second = block._network_outputs(kept, torch.randn(2, 2))[0].detach()
+    assert first.std() > 0.1
+    assert torch.equal(first, second) == (heads == "shared")
+
+
+def test_shared_heads_see_the_numbers_of_their_own_layer(small):
+    """A condition of one layer changes the cells of this layer alone, if the dense network sees no condition."""
+    torch.manual_seed(4)
+    n_layers = len(small.layers)
+    flow = CouplingFlow(
+        small.n_cells, n_layers, blocks=2, hidden=8, depth=2, bins=4, local=6, layout=layout(small),
+        numbers=torch.arange(n_layers)[:, None],
+    )  # fmt: skip
+    block, (first, _) = flow.couplings[0], layout(small).splits[0]
+    with torch.no_grad():
+        block.network[0].weight.zero_()
+    kept, conditions = torch.randn(1, flow.halves[0][1]), torch.zeros(2, n_layers)
+    conditions[1, 1] = 1.0
+    before, after = block._network_outputs(kept.expand(2, -1), conditions)[0].detach()
+    changed = (before != after).any(0)
+    assert torch.equal(changed, torch.from_numpy(small.cell_layer)[first] == 1)
+
+
+def test_a_layers_numbers_are_its_share_shape_energy_and_whether_it_is_hit(small, toy):
+    showers = toy(small, 300, seed=11)
+    energies = showers.energies.copy()
+    energies[::3, small.layers[-1].slice] = 0.0
+    config = CouplingFlowConfig(layers=TINY, cells=TINY, local=4, heads="shared")
+    model = build(config, small, Domain.of(showers.incidents))
+    model.fit(Showers(small, showers.incidents, energies))
+    batch = Batch.of(Showers(small, showers.incidents, energies))
+    layers = layer_sums(batch.cells, small)
+    torch.manual_seed(0)
+    numbers = model._known(batch)[:, model.layer_numbers]
+    torch.manual_seed(0)
+    shares = model.shares(layers, batch.incidents["energy"])
+    shapes = model.shapes(batch.cells).view(len(batch), len(small.layers), -1)
+    logs = (1 + layers / small.threshold).log() / 5
+    for k, share in enumerate(shares.T[1:]):
+        expected = torch.cat([share[:, None], shapes[:, k], logs[:, k, None], (layers[:, k, None] > 0).float()], 1)
+        torch.testing.assert_close(numbers[:, k], expected)
+    assert (numbers[::3, -1, -2:] == 0).all()
+
+
+def test_shared_heads_need_a_network_that_cells_share():
+    model = {"kind": "coupling-flow", "heads": "shared"}
+    with pytest.raises(InputError, match="heads = 'shared' needs local, the width of the network that cells share"):
+        TrainingConfig.build({"model": model, "training": {"steps": 1}}, "run.toml")
+    TrainingConfig.build({"model": model | {"local": 4}, "training": {"steps": 1}}, "run.toml")

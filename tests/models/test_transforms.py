@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from caloforge.models.parts.transforms import LayerShapes, LayerShares, logistic
@@ -34,6 +35,22 @@ def test_shares_round_trip(small, showers, cells):
     response = layers.sum(1) / energy[:, 0]
     ratio = total / energy[:500, 0]
     assert ratio.median() == pytest.approx(float(response.median()), rel=0.02)
+
+
+def test_shapes_of_empty_layers_are_noise(small, cells):
+    torch.manual_seed(5)
+    cells = cells.clone()
+    cells[::2, small.layers[1].slice] = 0.0
+    transform = LayerShapes(small, hit_only=True)
+    transform.fit(cells)
+    scores = transform(cells)
+    empty = scores[::2, 5:10].double()
+    assert scipy.stats.kstest(empty.flatten().numpy(), "norm").pvalue > 1e-4
+    again = transform(cells)
+    assert (again[::2, 5:10] != scores[::2, 5:10]).all()
+    hits = transform.inverse(scores)[:, 1, 0]
+    assert hits[1::2].min() > 0.9  # layers with hits have at least one
+    assert (scores.std(0) - 1).abs().max() < 0.1
 
 
 def test_shapes_tell_hits_centre_and_width(small, cells):

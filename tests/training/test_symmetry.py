@@ -1,13 +1,21 @@
+import numpy as np
+import pytest
 import torch
 
-from caloforge.detector import symmetries
+from caloforge.detector import Detector, symmetries
+from caloforge.models import Batch, build
+from caloforge.models.config_types import FlowConfig
+from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.showers import Incidents, Showers
+from caloforge.showers.domain import Domain, network_inputs
 from caloforge.training import TrainingConfig
 from caloforge.training.loop import _open
 from caloforge.training.run import TrainingFolder
 from caloforge.training.seeding import seeded
+from caloforge.training.symmetry import random_symmetry
 from caloforge.training.trainer import Trainer
 
+TINY = FlowConfig(blocks=2, hidden=8, bins=4)
 TOML = 'model = {kind = "coupling-flow", cells = {blocks = 1, hidden = 4}}\ntraining = {batch = 200}'
 
 
@@ -39,4 +47,37 @@ def test_tilted_showers_have_no_symmetry(small, toy, tmp_path):
     old = showers.incidents
     tilted = Incidents.make("e+", old.energy, theta=0.3, shower_id=old.shower_id)
     made = trainer(Showers(small, tilted, showers.energies), selection, tmp_path / "run")
-    assert made.symmetries is None
+    assert made.symmetry is None
+
+
+@pytest.mark.parametrize("name", ["calogan-ecal", "par04-siw"])
+def test_directions_move_with_the_cells(name):
+    """Each shower is one hit in the direction of its particle, and stays so."""
+    detector = Detector.load(name)
+    x, y = detector.cell_centres[:, :2].T
+    hit = np.random.default_rng(0).choice(np.flatnonzero(np.hypot(x, y) > 1), 300)
+    theta, phi = np.full(300, 0.3), np.arctan2(y[hit], x[hit]) % (2 * np.pi)
+    incidents = Incidents.make("e+", np.full(300, 1e4), theta=theta, phi=phi)
+    cells = torch.zeros(300, detector.n_cells)
+    cells[torch.arange(300), torch.from_numpy(hit)] = 1.0
+    domain = Domain.of(incidents).model_copy(update={"phi": (0.0, 2 * np.pi)})
+    torch.manual_seed(1)
+    move = random_symmetry(detector, domain, torch.device("cpu"))
+    moved = move(Batch(cells, {name: torch.from_numpy(v) for name, v in network_inputs(incidents).items()}))
+    now, azimuth = moved.cells.argmax(1).numpy(), moved.incidents["phi"][:, 0].numpy()
+    assert (now != hit).mean() > 0.5
+    assert (detector.cell_layer[now] == detector.cell_layer[hit]).all()
+    difference = np.arctan2(y[now], x[now]) - azimuth
+    np.testing.assert_allclose(np.sin(difference), 0, atol=1e-5)
+    assert (np.cos(difference) > 0).all()
+    assert azimuth.min() >= 0
+    assert azimuth.max() <= 2 * np.pi + 1e-6
+
+
+def test_marginals_of_all_azimuths_are_pooled():
+    detector = Detector.load("par04-siw")
+    config = CouplingFlowConfig(layers=TINY, cells=TINY, local=4, heads="shared")
+    ranges = {"pdgs": (11,), "energy": (1e3, 1e4), "theta": (0.0, 0.5), "position": ((0, 0), (0, 0), (0, 0))}
+    of_all, of_half = (build(config, detector, Domain(**ranges, phi=(0.0, end))) for end in (2 * np.pi, np.pi))
+    assert len(of_all.symmetry_classes.unique()) == 45 * 9
+    assert len(of_half.symmetry_classes.unique()) == detector.n_cells

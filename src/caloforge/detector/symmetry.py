@@ -1,4 +1,7 @@
-"""Exact symmetries: cell permutations that leave centred, perpendicular showers statistically unchanged."""
+"""Exact symmetries: cell permutations that leave centred, perpendicular showers statistically unchanged.
+
+They turn inclined showers into showers of another azimuth.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +10,7 @@ from caloforge.detector.cells import Grid, Operation
 from caloforge.detector.detector import Detector
 
 Indices = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def symmetries(detector: Detector) -> Indices:
@@ -23,6 +27,12 @@ def symmetries(detector: Detector) -> Indices:
         np.concatenate([layer.start + by_grid[layer.cells][one.key].permutation() for layer in detector.layers])
         for one in common
     ])  # fmt: skip
+
+
+def symmetry_matrices(detector: Detector) -> Floats:
+    """Action (n_symmetries, 2, 2) of each of the `symmetries` on x and y of a particle's direction."""
+    common = _common(detector)
+    return np.eye(2)[None] if common is None else np.stack([operation.matrix for operation in common])
 
 
 def count_symmetries(detector: Detector) -> int:

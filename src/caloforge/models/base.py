@@ -90,8 +90,11 @@ class Model(nn.Module, ABC):
 
     @property
     def symmetry_classes(self) -> Tensor:
-        """Index of each cell's symmetry class (n_cells,); the cell itself if the incidents break the symmetry."""
-        if not self.domain.symmetric:
+        """Index of each cell's symmetry class (n_cells,); the cell itself if the incidents break the symmetry.
+
+        The average over all azimuths is symmetric, too.
+        """
+        if not (self.domain.symmetric or self.domain.turns):
             return torch.arange(self.detector.n_cells)
         return torch.from_numpy(symmetries(self.detector)).min(0).values
 

@@ -4,9 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from caloforge.detector.binning import write_binning
 from caloforge.errors import InputError
 from caloforge.particles import particle_name
+from caloforge.showers.container import Provenance
 from caloforge.showers.foreign import Layout, Table
 from caloforge.units import counted
 
@@ -54,10 +58,21 @@ def convert(
     made, notes = {"converted": {"file": source, "layout": layout.name}}, list[str]()
     with target.writer(output, table.detector, stop - start) as put:
         for block in table.chunks(rows):
-            put(replace(block, provenance=block.provenance | made))
+            ids = _ids(block.provenance, table.incidents.shower_id[start:stop])
+            put(replace(block, provenance=block.provenance | made | ids))
             notes = list(block.provenance.get("notes", []))
             advance(len(block))
     return Converted(stop - start, notes)
+
+
+def _ids(provenance: Provenance, ids: NDArray[np.int64]) -> Provenance:
+    """The range of ids (n,) of the written showers, if they are part of an order.
+
+    Who takes rows to train and others to test is otherwise told that the model knows them all.
+    """
+    if "order" not in provenance:
+        return {}
+    return {"first_id": int(ids.min()), "n": int(ids.max() - ids.min()) + 1}
 
 
 def write_binning_of(path: Path, table: Table) -> None:

@@ -102,9 +102,17 @@ class Domain(Strict):
 
     @property
     def symmetric(self) -> bool:
-        """Whether all showers are centred and perpendicular, which the detector's symmetries require."""
-        centred = all(max(map(abs, side)) <= POSITION_TOLERANCE for side in self.position[:2])
-        return centred and max(map(abs, self.theta)) <= ANGLE_TOLERANCE
+        """Whether all showers are centred and perpendicular, so that symmetries leave them as they are."""
+        return self._centred and max(map(abs, self.theta)) <= ANGLE_TOLERANCE
+
+    @property
+    def turns(self) -> bool:
+        """Whether all showers are centred and of any azimuth, so that symmetries turn them into one another."""
+        return self._centred and _width(self.phi) >= 2 * math.pi - ANGLE_TOLERANCE
+
+    @property
+    def _centred(self) -> bool:
+        return all(max(map(abs, side)) <= POSITION_TOLERANCE for side in self.position[:2])
 
     def check(self, incidents: Incidents) -> None:
         """Refuse incidents outside the domain; phi is compared up to whole turns and for tilted incidents, z is not.

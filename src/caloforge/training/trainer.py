@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from caloforge.detector import symmetries
 from caloforge.errors import InputError, RunError
 from caloforge.files import write_text
 from caloforge.models import Batch, OptimiserStep, build
@@ -31,6 +30,7 @@ from caloforge.training.response import unmatched_response
 from caloforge.training.run import TrainingFolder, save_state
 from caloforge.training.seeding import seeded
 from caloforge.training.summary import TrainingSummary
+from caloforge.training.symmetry import random_symmetry
 from caloforge.training.tracking import Tracker
 
 Listener = Callable[[Mapping[str, float]], None]
@@ -71,8 +71,7 @@ class Trainer:
         self.optimisers = {step.name: self._optimiser(step) for step in self.optimiser_steps}
         self.selection, self.scorer, self.listener = selection[:HELD_OUT], scorer, listener
         self.held_out = Batch.of(self.selection).to(self.device)
-        permutations = symmetries(training.detector) if self.schedule.symmetries and domain.symmetric else None
-        self.symmetries = None if permutations is None else torch.from_numpy(permutations).to(self.device)
+        self.symmetry = random_symmetry(training.detector, domain, self.device) if schedule.symmetries else None
         self.step = 0
         self.seconds = 0.0
         self.losses: list[dict[str, float]] = []
@@ -174,10 +173,7 @@ class Trainer:
     def _draw(self, number: int) -> Batch:
         """The batch of a draw, with each shower transformed by a random symmetry."""
         batch = self.batches.draw(number)
-        if self.symmetries is None:
-            return batch
-        chosen = self.symmetries[torch.randint(len(self.symmetries), (len(batch),)).to(self.device)]
-        return Batch(batch.cells.gather(1, chosen), batch.incidents)
+        return batch if self.symmetry is None else self.symmetry(batch)
 
     def _update_average(self) -> None:
         """Update the exponential moving average of the weights, which is over fewer steps early in the training."""

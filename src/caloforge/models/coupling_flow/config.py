@@ -14,7 +14,14 @@ def _needs_local(value: str | None, info: ValidationInfo) -> str | None:
     return value
 
 
+def _shared_needs_local(value: str, info: ValidationInfo) -> str:
+    if value == "shared" and not info.data.get("local"):
+        raise ValueError("heads = 'shared' needs local, the width of the network that cells share")
+    return value
+
+
 Local = Annotated[int, Field(ge=0, le=1024)]
+Heads = Annotated[Literal["own", "shared"], AfterValidator(_shared_needs_local)]
 Neighbourhood = Annotated[Literal["directions", "graph"] | None, AfterValidator(_needs_local)]
 
 
@@ -28,6 +35,9 @@ class CouplingFlowConfig(Strict):
         local: width of the networks that see the cells around each cell, with weights shared by all cells; 0 for none.
         neighbourhood: "directions": 14 cells in fixed directions around a cell; "graph": all cells in contact and
             overlap with it; by default directions where cells have rows and columns.
+        heads: "own": each cell has weights of its own in the last layers of flow II; "shared": it has biases alone, and
+            all that depends on the shower comes from the network that cells share (`local`), which then also sees the
+            numbers of the cell's layer. It is meant for thousands of cells.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
@@ -37,6 +47,7 @@ class CouplingFlowConfig(Strict):
     cells: FlowConfig = FlowConfig(blocks=4, hidden=128)
     local: Local = 0
     neighbourhood: Neighbourhood = None
+    heads: Heads = "own"
 
 
 class DistilledConfig(Strict):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from caloforge.detector import Detector
 from caloforge.models.base import Batch, Conditions, Model, OptimiserStep
@@ -18,12 +19,14 @@ from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.neighbourhoods import layout
 from caloforge.models.parts.hit_cells import HitCells
-from caloforge.models.parts.transforms import LayerShapes, LayerShares, layer_sums
+from caloforge.models.parts.hit_layers import HitLayers
+from caloforge.models.parts.transforms import LayerShapes, layer_sums
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
 
+BEYOND = -5.5  # no score is lower
+SCALE = 5.0  # of the log energies of layers, which are in thresholds
 EDGES = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # energies, in thresholds, between which flow II has ranges
-FEW = 0.05  # layers with hits that count as empty, per empty layer; at most 1 per cent of the layers with hits
 
 
 class LayersThenCells(Model):
@@ -37,18 +40,15 @@ class LayersThenCells(Model):
 
     def __init__(self, layers: FlowConfig, detector: Detector, domain: Domain) -> None:
         n_layers, n_cells = len(detector.layers), detector.n_cells
-        shapes = LayerShapes(detector, kinds=True)
-        super().__init__(detector, domain, n_layers + shapes.size + n_cells)
+        shapes = LayerShapes(detector, kinds=True, hit_only=True)
+        super().__init__(detector, domain, n_layers + 1 + shapes.size + n_cells)
         readout = detector.readout
-        self.sizes = (n_layers, shapes.size)
+        self.sizes = (n_layers + 1, shapes.size)
         self.shapes = shapes
         self.conditions = Conditions(domain)
-        self.shares = LayerShares(n_layers, readout.sampling_fraction, detector.threshold)
-        self.hits = HitCells(detector, detector.threshold)
-        self.register_buffer("floors", torch.full((n_layers,), self.shares.floor))
-        self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(layers))
-
-    floors: Tensor
+        self.shares = HitLayers(n_layers, readout.sampling_fraction, detector.threshold)
+        self.hits = HitCells(detector, detector.threshold, hit_only=True)
+        self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(layers), edges=1)
 
     @abstractmethod
     def cell_scores(self, noise: Tensor, conditions: Tensor) -> Tensor:
@@ -57,24 +57,53 @@ class LayersThenCells(Model):
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores of layers and cells; cells are pooled over the detector's symmetries."""
         batch = Batch.of(showers)
-        self.floors.copy_(self._least(layer_sums(batch.cells, self.detector)))
-        self.shares.fit(self._layers(batch.cells), batch.incidents["energy"])
+        self.shares.fit(layer_sums(batch.cells, self.detector), batch.incidents["energy"])
         self.shapes.fit(batch.cells)
+        empty = F.pad(self.shares.edge.clamp(min=BEYOND), (1, self.sizes[1]), value=BEYOND)
+        self.layer_flow.set_edges(empty[None])
         self.hits.fit(batch.cells, self.symmetry_classes)
 
     def cell_conditions(self, noise: Tensor, **incidents: Tensor) -> Tensor:
-        """Conditions (N, C) of the cells: those of the incident, and the scores that flow I draws from its noise."""
-        conditions = self.conditions(**incidents)
-        return torch.cat([conditions, self.layer_flow.inverse(self._split(noise)[0], conditions)], 1)
+        """Conditions (N, n_conditions) of the cells, from the noise of flow I."""
+        return self._draw_layers(noise, incidents)[0]
 
     def sample(self, noise: Tensor, **incidents: Tensor) -> Tensor:
         """Thresholded cells (N, n_cells) [MeV], whose sums are the layer energies of flow I."""
-        conditions = self.cell_conditions(noise, **incidents)
+        conditions, layers = self._draw_layers(noise, incidents)
         scores = self.cell_scores(self._split(noise)[1], conditions)
-        drawn = conditions[:, self.conditions.size : self.conditions.size + self.sizes[0]]
-        layers = self.shares.inverse(drawn, incidents["energy"])
-        layers = torch.where(layers >= self.floors, layers, 0.0)
         return self.hits.distribute(scores, layers)
+
+    @property
+    def n_conditions(self) -> int:
+        """Number of conditions of the cells."""
+        return self.conditions.size + sum(self.sizes) + 2 * len(self.detector.layers)
+
+    @property
+    def layer_numbers(self) -> Tensor:
+        """Indices (n_layers, P) of the conditions of each layer: its share and shape, its energy, whether it is hit."""
+        n, first = len(self.detector.layers), self.conditions.size
+        shares = first + 1 + torch.arange(n)  # number 0 is the response
+        shapes = first + self.sizes[0] + torch.arange(self.sizes[1]).view(n, -1)
+        energies = first + sum(self.sizes) + torch.arange(2 * n).view(2, n)
+        return torch.cat([shares[:, None], shapes, energies.T], 1)
+
+    def _draw_layers(self, noise: Tensor, incidents: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Conditions of the cells, and layer energies (N, n_layers) [MeV]; both follow from the noise of flow I."""
+        incident = self.conditions(**incidents)
+        drawn = self.layer_flow.inverse(self._split(noise)[0], incident)
+        layers = self.shares.inverse(drawn[:, : self.sizes[0]], incidents["energy"])
+        layers = torch.where(layers >= self.shares.floor, layers, 0.0)
+        return self._seen(incident, drawn, layers), layers
+
+    def _known(self, batch: Batch) -> Tensor:
+        """Conditions of the cells of a batch."""
+        layers = layer_sums(batch.cells, self.detector)
+        return self._seen(self.conditions(**batch.incidents), self._drawn(batch), layers)
+
+    def _seen(self, incident: Tensor, drawn: Tensor, layers: Tensor) -> Tensor:
+        """Conditions of the cells: the incident's, the scores of flow I, and energies and hits of the layers."""
+        hit = (layers > 0).to(layers.dtype)
+        return torch.cat([incident, drawn, torch.log1p(layers / self.shares.floor) / SCALE, hit], 1)
 
     def _split(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         for_layers, for_cells = noise.split([sum(self.sizes), self.detector.n_cells], 1)
@@ -82,27 +111,8 @@ class LayersThenCells(Model):
 
     def _drawn(self, batch: Batch) -> Tensor:
         """Normal scores of the layer energies and shapes of a batch: the data of flow I."""
-        shares = self.shares(self._layers(batch.cells), batch.incidents["energy"])
+        shares = self.shares(layer_sums(batch.cells, self.detector), batch.incidents["energy"])
         return torch.cat([shares, self.shapes(batch.cells)], 1)
-
-    def _layers(self, cells: Tensor) -> Tensor:
-        """Layer energies (N, n_layers) [MeV]; energies below a layer's floor are replaced by uniform noise up to it."""
-        layers = layer_sums(cells, self.detector)
-        return torch.where(layers < self.floors, self.floors * (1 - torch.rand_like(layers)), layers)
-
-    def _least(self, layers: Tensor) -> Tensor:
-        """Energy (n_layers,) [MeV] below which a layer counts as empty: at least the threshold.
-
-        A layer with hits usually holds much more than one threshold. If empty layers were spread up to the threshold
-        only, a gap would remain below the layers with hits, and smooth flows fill gaps with faint layers. The energy is
-        therefore higher where many layers are empty.
-        """
-        least = []
-        for column in layers.T:
-            hit = column[column >= self.shares.floor].sort().values
-            few = int(FEW * min(len(column) - len(hit), 0.2 * len(hit)))
-            least.append(float(hit[few]) if few else self.shares.floor)
-        return layers.new_tensor(least)
 
 
 class CouplingFlowModel(LayersThenCells):
@@ -114,10 +124,10 @@ class CouplingFlowModel(LayersThenCells):
         super().__init__(config.layers, detector, domain)
         self.config = config
         self.layer_updates = config.layer_updates
-        conditions = self.conditions.size + sum(self.sizes)
         around = layout(detector, config.neighbourhood) if config.local else None
-        self.cell_flow = CouplingFlow(detector.n_cells, conditions, **_sizes(config.cells), local=config.local,
-                                      layout=around, edges=len(EDGES))  # fmt: skip
+        self.cell_flow = CouplingFlow(detector.n_cells, self.n_conditions, **_sizes(config.cells), local=config.local,
+                                      layout=around, edges=len(EDGES),
+                                      numbers=self.layer_numbers if config.heads == "shared" else None)  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores, and set the scores of the threshold in flow II."""
@@ -142,7 +152,7 @@ class CouplingFlowModel(LayersThenCells):
 
     def cell_loss(self, batch: Batch) -> Tensor:
         """Negative log likelihood of flow II given the layers, per cell."""
-        conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)
+        conditions = self._known(batch)
         scores = self.hits(batch.cells, torch.rand_like(batch.cells))
         return -self.cell_flow.log_density(scores, conditions).mean() / self.detector.n_cells
 

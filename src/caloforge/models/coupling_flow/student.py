@@ -57,7 +57,7 @@ class PairNetwork(nn.Module):
         hidden = F.silu(self.blocks(self.first(torch.cat([z, conditions], 1))))
         changes = self.last(hidden).view(-1, 2, z.shape[1])
         if self.local is not None:
-            changes = changes + self.local(z, hidden)
+            changes = changes + self.local(z, hidden, conditions)
         scale, shift = changes.unbind(1)
         scores: Tensor = z * (1 + scale) + shift
         return scores
@@ -88,7 +88,7 @@ class FoldedPairNetwork(nn.Module):
         hidden = F.silu(self.blocks(self.first(torch.cat([z, conditions], 1))))
         changes = F.linear(hidden, self.weight, self.bias).view(-1, 2, z.shape[1])
         if self.local is not None:
-            changes = changes + self.local(z, hidden, zero)
+            changes = changes + self.local(z, hidden, zero, conditions)
         scale, shift = changes.unbind(1)
         scores: Tensor = z * scale + shift
         return scores
@@ -101,7 +101,7 @@ class PairStudent(LayersThenCells):
         super().__init__(config.layers, detector, domain)
         self.config = config
         frozen(self.layer_flow)
-        self.cell_network = PairNetwork(config, detector, self.conditions.size + sum(self.sizes))
+        self.cell_network = PairNetwork(config, detector, self.n_conditions)
 
     def initialise_from(self, teacher: Model) -> None:
         """Copy flow I, all transforms and the order of the latent numbers from the teacher.
@@ -119,7 +119,6 @@ class PairStudent(LayersThenCells):
             )
         for name in ("shares", "shapes", "hits", "layer_flow"):
             getattr(self, name).load_state_dict(getattr(teacher, name).state_dict())
-        self.floors.copy_(teacher.floors)
         self.cell_network.places.copy_(teacher.cell_flow.places)
         if self.cell_network.local is not None:
             self.cell_network.local.set_levels(self.hits.edge)
@@ -136,7 +135,7 @@ class PairStudent(LayersThenCells):
         same distribution.
         Source: Gneiting and Raftery, J. Am. Stat. Assoc. 102 (2007) 359, equation 22.
         """
-        conditions = torch.cat([self.conditions(**batch.incidents), self._drawn(batch)], 1)
+        conditions = self._known(batch)
         scores = self.hits(batch.cells, torch.rand_like(batch.cells))
         one, two = (self.cell_scores(torch.randn_like(scores), conditions) for _ in range(2))
         distances = [_distance(scores, one), _distance(scores, two), -_distance(one, two)]

@@ -29,13 +29,16 @@ class Coupling(nn.Module):
         local: width of the network that sees the features around each feature; 0 for none.
         layout: the features around each feature, for that network.
         edges: number of edges of each moved feature; the masses of the ranges between them change before the spline.
+        numbers: indices (n_layers, P) of the conditions that belong to the layers of features. With them, the network
+            has biases alone for each feature, and all that depends on the shower comes from the network that sees the
+            features around each feature, which sees the numbers of its layer, too.
     """
 
     masses: Tensor
 
     def __init__(
         self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
-        layout: Layout | None = None, *, edges: int = 0,
+        layout: Layout | None = None, *, edges: int = 0, numbers: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.ranges = edges + 1 if edges else 0
@@ -43,11 +46,14 @@ class Coupling(nn.Module):
         self.register_buffer("masses", torch.ones(self.ranges, len(moved)) / max(self.ranges, 1))
         widths = [len(kept) + conditions, *[hidden] * depth]
         hiddens = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _dense(n_in, n_out)]
-        self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], self.shape[0] * len(moved)))
+        outputs = self.shape[0] * len(moved)
+        self.network = nn.Sequential(*hiddens, nn.Linear(widths[-1], outputs) if numbers is None else Biases(outputs))
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
-        self.local = None if layout is None else LocalNetwork(layout, kept, moved, local, hidden, self.shape[0])
+        self.local = (
+            None if layout is None else LocalNetwork(layout, kept, moved, local, hidden, self.shape[0], numbers)
+        )
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
@@ -69,20 +75,42 @@ class Coupling(nn.Module):
         hidden = self.network[:-1](torch.cat([kept, conditions], 1))
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
         if self.local is not None:
-            parameters = parameters + self.local(kept, hidden)
+            parameters = parameters + self.local(kept, hidden, conditions)
         spline, weights = parameters.split([self.shape[0] - self.ranges, self.ranges], 1)
         return spline, weights
 
     def folded(self, kept: int) -> tuple[FoldedCoupling, tuple[Tensor, Tensor]]:
         """This block towards the data in fewer operations, and its weights (hidden, C) and biases of the conditions."""
-        layers = [layer for layer in self.network if isinstance(layer, nn.Linear)]
+        layers = [layer for layer in list(self.network)[:-1] if isinstance(layer, nn.Linear)]
         local = None if self.local is None else self.local.folded()
-        block = FoldedCoupling(kept, layers, (self.shape[0] - self.ranges + 1) // 3, BOUND, self.masses, local)
+        bins = (self.shape[0] - self.ranges + 1) // 3
+        block = FoldedCoupling(kept, layers, cast(Head, self.network[-1]), bins, BOUND, self.masses, local)
         return block, (layers[0].weight.detach()[:, kept:], layers[0].bias.detach())
 
 
 def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
     return nn.Linear(n_in, n_out), nn.SiLU()
+
+
+class Biases(nn.Module):
+    """A last layer that does not depend on the layer before it.
+
+    Args:
+        outputs: number of outputs.
+    """
+
+    weight = None
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Biases (N, outputs) for hidden values (N, ...)."""
+        return self.bias.expand(len(hidden), -1)
+
+
+Head = nn.Linear | Biases
 
 
 class CouplingFlow(nn.Module):
@@ -98,11 +126,12 @@ class CouplingFlow(nn.Module):
         local: width of the networks that see the features around each feature.
         layout: neighbourhoods and splits for these networks; None for none.
         edges: edges of each feature in the two blocks next to the data, which `set_edges` sets; 0 for none.
+        numbers: indices (n_layers, P) of the conditions of the layers, as in `Coupling`; None for none.
     """
 
     def __init__(
         self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, local: int = 0,
-        layout: Layout | None = None, edges: int = 0,
+        layout: Layout | None = None, edges: int = 0, numbers: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         pairs = (blocks + 1) // 2
@@ -127,6 +156,7 @@ class CouplingFlow(nn.Module):
                 local,
                 layout,
                 edges=edges if i < 2 else 0,
+                numbers=numbers,
             )
             for i, first in enumerate(self.moves_first)
         )

@@ -111,23 +111,26 @@ class FoldedCoupling(nn.Module):
 
     Args:
         kept: number of features that stay.
-        layers: linear layers of the block's network; the first also sees the conditions, which come later.
+        layers: hidden layers of the block's network; the first also sees the conditions, which come later.
+        head: its last layer, or biases alone.
         bins, bound: those of the splines.
         masses: masses (R, moved) of the ranges between edges; R is 0 if the block has no edges.
         local: the network that sees the features around each feature; None for none.
     """
 
     def __init__(
-        self, kept: int, layers: list[nn.Linear], bins: int, bound: float, masses: Tensor, local: FoldedLocal | None
-    ) -> None:
+        self, kept: int, layers: list[nn.Linear], head: nn.Module, bins: int, bound: float, masses: Tensor,
+        local: FoldedLocal | None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        first, *others, head = layers
+        first, *others = layers
+        weight, given = cast("tuple[Tensor | None, Tensor]", (head.weight, head.bias))
         self.parts = [2 * bins, bins - 1, len(masses)]
         self.rows = sum(self.parts)
         self.register_buffer("first", first.weight.detach()[:, :kept].T.clone() if kept else None)
         self.others = nn.ModuleList(others)
-        self.weight = nn.Parameter(head.weight.detach())
-        bias = folded_bias(head.bias.detach().view(self.rows, -1), bins)
+        self.register_buffer("weight", None if weight is None else weight.detach().clone())
+        bias = folded_bias(given.detach().view(self.rows, -1), bins)
         if local is not None:
             bias = bias + local.bias[:, None]
         bias[self.rows - len(masses) :] += masses.log()
@@ -137,8 +140,9 @@ class FoldedCoupling(nn.Module):
         self.spline = FoldedSpline(bins, bound, KAPPA if len(masses) else 1.0)
 
     first: Tensor | None
+    weight: Tensor | None
 
-    def forward(self, z: Tensor, kept: Tensor, given: Tensor, zero: Tensor) -> Tensor:
+    def forward(self, z: Tensor, kept: Tensor, given: Tensor, zero: Tensor, conditions: Tensor) -> Tensor:
         """Moved features (N, moved) after this block.
 
         Args:
@@ -146,13 +150,15 @@ class FoldedCoupling(nn.Module):
             kept: features (N, kept) that stay.
             given: the conditions' part (N, hidden) of the first layer.
             zero: `nothing` of any tensor of N rows.
+            conditions: the conditions (N, C).
         """
         hidden = F.silu(given if self.first is None else torch.addmm(given, kept, self.first))
         for layer in self.others:
             hidden = F.silu(layer(hidden))
-        raw = F.linear(hidden, self.weight, self.bias).view(-1, self.rows, z.shape[1])
+        raw = self.bias if self.weight is None else F.linear(hidden, self.weight, self.bias)
+        raw = raw.view(-1, self.rows, z.shape[1])
         if self.local is not None:
-            raw = raw + self.local(kept, hidden, zero)
+            raw = raw + self.local(kept, hidden, zero, conditions)
         shares, ends, changed = raw.clamp(-LARGEST, LARGEST).exp().split(self.parts, 1)
         x: Tensor = self.spline(z, shares, ends)
         return x if self.ranges is None else cast(Tensor, self.ranges(x, changed))
@@ -189,7 +195,7 @@ class FoldedFlow(nn.Module):
             if i == len(self.blocks) - 1 or i % 2 == 1:
                 halves = list(z.split(self.halves[i // 2], 1))
             moved = 0 if self.moves_first[i] else 1
-            halves[moved] = self.blocks[i](halves[moved], halves[1 - moved], given[i], zero)
+            halves[moved] = self.blocks[i](halves[moved], halves[1 - moved], given[i], zero, conditions)
             if i % 2 == 0:
                 z = self.returns[i // 2](torch.cat(halves, 1), zero)
         return z

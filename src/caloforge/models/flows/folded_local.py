@@ -9,6 +9,35 @@ from caloforge.models.parts.folded_tables import Picked
 ONE = 1.2784645427610738  # SiLU of it is one
 
 
+class FoldedOwnLayer(nn.Module):
+    """What a cell sees of the numbers of its own layer.
+
+    Args:
+        weight: weights (width, P) of a layer's numbers.
+        numbers: indices (n_layers, P) of the numbers among the conditions.
+        layers: layer (moved,) of each moved cell, in ascending order.
+    """
+
+    def __init__(self, weight: Tensor, numbers: Tensor, layers: Tensor) -> None:
+        super().__init__()
+        self.picked, self.shape = Picked(numbers.flatten()), tuple(numbers.shape)
+        self.register_buffer("weight", F.pad(weight.detach(), (0, 0, 0, 1)).T.clone())
+        sizes = torch.bincount(layers, minlength=len(numbers))
+        equal = bool((sizes == sizes[0]).all())  # then no row is gathered
+        self.register_buffer("layers", None if equal else layers.clone())
+
+    weight: Tensor
+    layers: Tensor | None
+
+    def forward(self, hidden: Tensor, conditions: Tensor, zero: Tensor) -> Tensor:
+        """Hidden values (N, moved, width + 1) with those of the layers added."""
+        own: Tensor = self.picked(conditions, zero).view(-1, *self.shape) @ self.weight
+        if self.layers is not None:
+            return hidden + own.index_select(1, self.layers)
+        each: Tensor = hidden.unflatten(1, (self.shape[0], -1)) + own[:, :, None]
+        return each.flatten(1, 2)
+
+
 class FoldedLocal(nn.Module):
     """Parameters of moved cells from the kept cells around them, without the biases of the last layer.
 
@@ -24,11 +53,14 @@ class FoldedLocal(nn.Module):
         first: weights (width, 2 K) of the first layer.
         context, second, last: linear layers.
         shares: weights (moved, K) of the places in means; None if each place is seen by itself.
+        own: what cells see of the numbers of their own layer; None for none.
+        gates: factors (moved, width) of the last hidden layer; None for none.
     """
 
     def __init__(
         self, places: Tensor, kept: int, levels: Tensor, sharpness: Tensor, cells: Tensor, first: Tensor,
         context: nn.Linear, second: nn.Linear, last: nn.Linear, shares: Tensor | None = None,
+        own: FoldedOwnLayer | None = None, gates: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         filled = places < kept
@@ -49,6 +81,8 @@ class FoldedLocal(nn.Module):
         self.register_buffer("bias", last.bias.detach().clone())
         self.register_buffer("context", F.pad(context.weight.detach(), (0, 0, 0, 1)))
         self.register_buffer("context_bias", F.pad(context.bias.detach(), (0, 1), value=ONE))
+        self.own = own
+        self.register_buffer("gates", None if gates is None else gates.detach().clone())
         self.register_buffer("second", torch.cat([second.weight, second.bias[:, None]], 1).detach().T.clone())
 
     fixed: Tensor
@@ -62,11 +96,16 @@ class FoldedLocal(nn.Module):
     second: Tensor
     last: Tensor
     bias: Tensor
+    gates: Tensor | None
 
-    def forward(self, kept: Tensor, context: Tensor, zero: Tensor) -> Tensor:
-        """Parameters (N, outputs, moved) from the kept scores (N, kept) and the dense network's hidden values.
+    def forward(self, kept: Tensor, context: Tensor, zero: Tensor, conditions: Tensor) -> Tensor:
+        """Parameters (N, outputs, moved) of the moved cells.
 
-        `zero` is `nothing` of any tensor of N rows.
+        Args:
+            kept: kept scores (N, kept).
+            context: the dense network's hidden values (N, context).
+            zero: `nothing` of any tensor of N rows.
+            conditions: the conditions (N, C).
         """
         hit = torch.sigmoid(self.sharpness * kept - self.offset)
         seen = self.seen(torch.cat([kept, hit, zero + self.fixed], 1), zero).view(-1, *self.shape)
@@ -74,8 +113,11 @@ class FoldedLocal(nn.Module):
             seen = seen * self.shares
         added = F.linear(context, self.context, self.context_bias)
         weights = torch.cat([zero[:, :, None] + self.first, added[:, None]], 1)
-        hidden = F.silu(seen @ weights + self.cells)
-        return self.last @ F.silu(hidden @ self.second).transpose(1, 2)
+        hidden: Tensor = seen @ weights + self.cells
+        if self.own is not None:
+            hidden = self.own(hidden, conditions, zero)
+        hidden = F.silu(F.silu(hidden) @ self.second)
+        return self.last @ (hidden if self.gates is None else hidden * self.gates).transpose(1, 2)
 
 
 def _of_columns(shares: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caloforge.models.flows.folded_local import FoldedLocal
+from caloforge.models.flows.folded_local import FoldedLocal, FoldedOwnLayer
 from caloforge.models.flows.neighbourhoods import Layout
 
 SHARPNESS = 4.0  # initial steepness of the soft hit indicators, per unit of score
+LEAST_SPREAD = 0.1  # least standard deviation of the cells' thresholds, in scores
 
 
 class LocalNetwork(nn.Module):
@@ -22,20 +23,29 @@ class LocalNetwork(nn.Module):
     first layer. Source: Gilmer et al., arXiv:1704.01212 (messages); Hamilton et al., arXiv:1706.02216 (means);
     Schlichtkrull et al., arXiv:1703.06103 (weights per relation).
 
+    With `numbers`, some conditions belong to the layers, and a cell also sees those of its own layer. The hidden values
+    of its last layer are then multiplied by a learned vector of the cell, since core and tail of a shower differ more
+    than one sum over them can tell.
+
     Args:
         layout: cells around each cell (n_cells, K), and means over them.
         kept, moved: indices of the cells of both halves.
         width: width of the hidden layers.
         context: size of the dense network's hidden layer.
         outputs: spline parameters per cell.
+        numbers: indices (n_layers, P) of the conditions that belong to each layer; None for none.
     """
 
     places: Tensor
     kept: Tensor
+    moved: Tensor
     shares: Tensor | None
     relations: Tensor | None
 
-    def __init__(self, layout: Layout, kept: Tensor, moved: Tensor, width: int, context: int, outputs: int) -> None:
+    def __init__(
+        self, layout: Layout, kept: Tensor, moved: Tensor, width: int, context: int, outputs: int,
+        numbers: Tensor | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         column = torch.full((len(layout.neighbours) + 1,), len(kept))
         column[kept] = torch.arange(len(kept))
@@ -45,6 +55,7 @@ class LocalNetwork(nn.Module):
             places, shares, relations = _means(places, layout.means.weights[moved], layout.means.relations, len(kept))
         self.register_buffer("places", places.flatten(), persistent=False)
         self.register_buffer("kept", kept, persistent=False)
+        self.register_buffer("moved", moved, persistent=False)
         self.register_buffer("shares", shares, persistent=False)
         self.register_buffer("relations", relations, persistent=False)
         self.shape = (len(moved), 2 * places.shape[1])
@@ -53,21 +64,32 @@ class LocalNetwork(nn.Module):
         self.cells = nn.Parameter(torch.zeros(len(moved), width))
         self.context = nn.Linear(context, width)
         self.first = nn.Linear(2 * inputs, width, bias=False)
+        self.gates = None if numbers is None else nn.Parameter(torch.ones(len(moved), width))
+        self.own = None if numbers is None else OwnLayer(numbers, layout.layers[moved], width)
         self.second = nn.Linear(width, width)
         self.last = nn.Linear(width, outputs)
         with torch.no_grad():
             for parameter in self.last.parameters():
                 parameter.mul_(0.1)
 
-    def forward(self, kept: Tensor, context: Tensor) -> Tensor:
-        """Parameters (N, outputs, moved) from the kept scores (N, kept) and the dense network's hidden values."""
+    def forward(self, kept: Tensor, context: Tensor, conditions: Tensor) -> Tensor:
+        """Parameters (N, outputs, moved) of the moved cells.
+
+        Args:
+            kept: kept scores (N, kept).
+            context: the dense network's hidden values (N, context).
+            conditions: the conditions (N, C).
+        """
         hit = torch.sigmoid(self.sharpness * (kept - self.levels))
         inputs = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in (kept, hit)], 1)
         inputs = inputs.view(-1, 2, self.shape[0], self.shape[1] // 2).transpose(1, 2)
         if self.shares is not None:
             inputs = inputs * self.shares[:, None]
-        hidden = F.silu(F.linear(inputs.flatten(2), self._first_weight()) + self.cells + self.context(context)[:, None])
-        parameters: Tensor = self.last(F.silu(self.second(hidden)))
+        hidden = F.linear(inputs.flatten(2), self._first_weight()) + self.cells + self.context(context)[:, None]
+        if self.own is not None:
+            hidden = hidden + self.own(conditions)
+        hidden = F.silu(self.second(F.silu(hidden)))
+        parameters: Tensor = self.last(hidden if self.gates is None else hidden * self.gates)
         return parameters.transpose(1, 2)
 
     def _first_weight(self) -> Tensor:
@@ -80,13 +102,49 @@ class LocalNetwork(nn.Module):
     def folded(self) -> FoldedLocal:
         """The same network in fewer operations, without the biases of its last layer, for exported graphs."""
         places, kept = self.places.view(self.shape[0], -1), len(self.kept)
+        own = None if self.own is None else self.own.folded()
         return FoldedLocal(places, kept, self.levels, self.sharpness, self.cells, self._first_weight(), self.context,
-                           self.second, self.last, self.shares)  # fmt: skip
+                           self.second, self.last, self.shares, own, self.gates)  # fmt: skip
 
     @torch.no_grad()
     def set_levels(self, edges: Tensor) -> None:
-        """Initialise the hit indicators at the scores (n_cells,) above which each cell is hit."""
+        """Initialise the hit indicators at the scores (n_cells,) above which each cell is hit.
+
+        With numbers of layers, cells that are hit equally often also begin with equal vectors.
+        """
         self.levels.copy_(edges[self.kept])
+        if self.gates is not None:
+            own = edges[self.moved]
+            spread = (own - own.mean()) / own.std().clamp(min=LEAST_SPREAD)
+            self.cells.copy_(spread[:, None] * torch.randn(self.cells.shape[1]).to(own))
+
+
+class OwnLayer(nn.Module):
+    """What cells see of the numbers of their own layer: a linear function, the same for all layers.
+
+    Args:
+        numbers: indices (n_layers, P) of the numbers among the conditions.
+        layers: layer (moved,) of each moved cell, in ascending order.
+        width: width of the hidden layer that it is added to.
+    """
+
+    numbers: Tensor
+    layers: Tensor
+
+    def __init__(self, numbers: Tensor, layers: Tensor, width: int) -> None:
+        super().__init__()
+        self.register_buffer("numbers", numbers, persistent=False)
+        self.register_buffer("layers", layers, persistent=False)
+        self.linear = nn.Linear(numbers.shape[1], width, bias=False)
+
+    def forward(self, conditions: Tensor) -> Tensor:
+        """Hidden values (N, moved, width) from conditions (N, C)."""
+        layers: Tensor = self.linear(conditions[:, self.numbers])
+        return layers.index_select(1, self.layers)
+
+    def folded(self) -> FoldedOwnLayer:
+        """The same for exported graphs."""
+        return FoldedOwnLayer(self.linear.weight, self.numbers, self.layers)
 
 
 def _means(places: Tensor, weights: Tensor, relations: Tensor, kept: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -36,12 +36,14 @@ class Layout(NamedTuple):
     Attributes:
         neighbours: indices of the cells around each cell (n_cells, K), `n_cells` for none.
         splits: pairs of index tensors that divide the cells in two; pairs of blocks use them in turn.
+        layers: layer of each cell (n_cells,), in ascending order.
         means: means over places; None if a network sees the places one by one, which then are in a fixed order of
             directions.
     """
 
     neighbours: Tensor
     splits: tuple[Split, ...]
+    layers: Tensor
     means: Means | None = None
 
 
@@ -71,12 +73,15 @@ def _directions(detector: Detector) -> Layout:
 
     The neighbourhood holds the four cells that share a wall, the four cells behind these, the four diagonal cells, and
     the nearest cell of the previous and of the next layer. In a checkerboard, the four cells that share a wall with a
-    cell belong to the other half, so that each half is drawn with full knowledge of its direct neighbours.
+    cell belong to the other half, so that each half is drawn with full knowledge of its direct neighbours. If all
+    layers share one grid, so do the cells before and behind it, and the stripes change places from layer to layer.
     """
     axes = [np.indices(layer.cells.shape).reshape(2, -1) for layer in detector.layers]
     first, second = np.concatenate(axes, axis=1)
     found = np.concatenate([_in_layer(neighbours(detector)), _in_depth(detector)], axis=1)
-    return Layout(torch.from_numpy(found), _splits([(first + second) % 2, first % 2, second % 2]))
+    depth = detector.cell_layer if len({layer.cells for layer in detector.layers}) == 1 else 0
+    splits = _splits([(first + second + depth) % 2, (first + depth) % 2, (second + depth) % 2])
+    return Layout(torch.from_numpy(found), splits, torch.from_numpy(detector.cell_layer))
 
 
 def _graph(detector: Detector) -> Layout:
@@ -85,7 +90,8 @@ def _graph(detector: Detector) -> Layout:
     relations = np.repeat(np.arange(len(found)), [relation.cells.shape[1] for relation in found])
     cells, weights = (torch.from_numpy(np.concatenate(tables, axis=1)) for tables in zip(*found, strict=True))
     means = Means(weights.float(), torch.from_numpy(relations))
-    return Layout(cells, _splits(colourings(found, detector.n_cells, SPLITS)), means)
+    splits = _splits(colourings(found, detector.n_cells, SPLITS))
+    return Layout(cells, splits, torch.from_numpy(detector.cell_layer), means)
 
 
 def _splits(colours: list[Indices]) -> tuple[Split, ...]:

@@ -26,13 +26,19 @@ class HitCells(nn.Module):
 
     At least half of the cells are usually empty. The fraction of showers in which a cell is empty, the quantiles of its
     log energies above the threshold, and the threshold make every cell standard normal over the training showers.
+
+    Args:
+        detector: detector that has the cells.
+        threshold: energy [MeV] below which a cell is empty.
+        hit_only: whether cells are standard normal over the showers with hits in their layer alone. A cell of a layer
+            that often is empty is hit rarely, but not so rarely in these.
     """
 
     cell_layer: Tensor
 
-    def __init__(self, detector: Detector, threshold: float) -> None:
+    def __init__(self, detector: Detector, threshold: float, *, hit_only: bool = False) -> None:
         super().__init__()
-        self.detector = detector
+        self.detector, self.hit_only = detector, hit_only
         self.threshold = max(threshold, LEAST_ENERGY)
         self.quantiles = NormalScores(detector.n_cells)
         self.register_buffer("cell_layer", torch.from_numpy(detector.cell_layer), persistent=False)
@@ -49,9 +55,11 @@ class HitCells(nn.Module):
         return scores
 
     def fit(self, cells: Tensor, symmetry_classes: Tensor) -> None:
-        """Fit to cells (N, D) [MeV], pooled over symmetry classes."""
+        """Fit to cells (N, D) [MeV], pooled over symmetry classes, each of which is in one layer."""
         names, group = symmetry_classes.unique(return_inverse=True)
-        pooled = [cells[:, symmetry_classes == name].flatten() for name in names]
+        filled = (layer_sums(cells, self.detector) >= (self.threshold if self.hit_only else 0.0)).T
+        places = [torch.nonzero(symmetry_classes == name)[:, 0] for name in names]
+        pooled = [cells[:, at][filled[self.cell_layer[at[0]]]].flatten() for at in places]
         hit = [values[values >= self.threshold].log() for values in pooled]
         absent = [(len(v) - len(h) + 0.5) / (len(v) + 1) for v, h in zip(pooled, hit, strict=True)]
         self.quantiles.fit(hit, torch.tensor(absent), math.log(self.threshold), group)

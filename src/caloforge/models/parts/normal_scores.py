@@ -11,8 +11,10 @@ KNOTS = 129  # quantiles of each sample
 MIN_STEP = 1e-3  # least step between knots, in mean steps, so that the transform and its inverse are well defined
 NORMAL_LIMIT = 5.2  # largest score: beyond the reach of float32 uniforms, and inside the splines' bound
 RESOLVED = 2  # values of a sample between its first two knots, if knots can be so dense
+LEAST_SAMPLE = RESOLVED + 1
 SMOOTHED = 4  # least number of values of a sample between independent knots
 FREE = 8  # values of a sample between the last such knot and the end of a tail
+RESOLUTION = 2e-7  # relative steps that numbers of single precision resolve
 LEAST_SPAN = 0.01  # least distance of the outermost scores, for cells that are hardly ever hit
 LEAST_BEND = 0.01  # least first step between knots, in mean steps
 
@@ -23,9 +25,15 @@ def to_normal(probability: Tensor) -> Tensor:
     return scores.clamp(-NORMAL_LIMIT, NORMAL_LIMIT)
 
 
+def enough(sample: Tensor) -> Tensor:
+    """The sample (n,), repeated until scores can be fitted to it; zeros in place of no value."""
+    some = sample if len(sample) else sample.new_zeros(1)
+    return some.repeat(-(-LEAST_SAMPLE // len(some))) if len(some) < LEAST_SAMPLE else some
+
+
 def strictly_increasing(knots: Tensor) -> Tensor:
-    """Knots (K, ...) with positive steps, so that the transform and its inverse are defined."""
-    step = MIN_STEP * torch.diff(knots, dim=0).mean() + 1e-7
+    """Knots (K, ...) with positive steps in single precision, so that the transform and its inverse are defined."""
+    step = MIN_STEP * torch.diff(knots, dim=0).mean() + RESOLUTION * (1 + knots.abs().max())
     ramp = step * torch.arange(len(knots), dtype=knots.dtype, device=knots.device).view(-1, *[1] * (knots.ndim - 1))
     return torch.cummax(knots - ramp, 0).values + ramp
 

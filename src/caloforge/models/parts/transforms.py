@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from caloforge.detector import Detector
 from caloforge.detector.neighbours import neighbours
 from caloforge.models.parts.folded_tables import FoldedShares
-from caloforge.models.parts.normal_scores import NormalScores
+from caloforge.models.parts.normal_scores import NormalScores, enough
 
 LEAST_ENERGY = 1e-6  # MeV, in place of a threshold of zero
 FAINT = 10.0  # thresholds below which a hit is faint
@@ -81,11 +81,15 @@ class LayerShapes(nn.Module):
         detector: detector that has the layers.
         kinds: whether faint hits, and hits without a hit neighbour, are counted as well.
         radius: whether the mean radius is the last number.
+        hit_only: whether the scores describe layers with hits alone; those of empty layers are standard normal noise.
     """
 
-    def __init__(self, detector: Detector, *, kinds: bool = False, radius: bool = False) -> None:
+    def __init__(
+        self, detector: Detector, *, kinds: bool = False, radius: bool = False, hit_only: bool = False
+    ) -> None:
         super().__init__()
         self.kinds, self.radius, self.per_layer = kinds, radius, 5 + 2 * kinds + radius
+        self.hit_only = hit_only
         self.threshold = max(detector.threshold, LEAST_ENERGY)
         self.slices = [layer.slice for layer in detector.layers]
         self.quantiles = NormalScores(self.size)
@@ -103,13 +107,19 @@ class LayerShapes(nn.Module):
 
     def fit(self, cells: Tensor) -> None:
         """Fit to cells (N, n_cells) [MeV]."""
-        free = self._free(cells)
-        self.quantiles.fit(list(free.T), torch.zeros(self.size))
+        free, hit = self._free(cells), self._hit(cells)
+        samples = [enough(column[rows]) for column, rows in zip(free.T, hit.T, strict=True)]
+        self.quantiles.fit(samples if self.hit_only else list(free.T), torch.zeros(self.size))
 
     def forward(self, cells: Tensor) -> Tensor:
         """Scores (N, size) of cells (N, n_cells) [MeV], layer by layer."""
         scores: Tensor = self.quantiles(self._free(cells))
-        return scores
+        return torch.where(self._hit(cells), scores, torch.randn_like(scores)) if self.hit_only else scores
+
+    def _hit(self, cells: Tensor) -> Tensor:
+        """Whether the layer of each number (N, size) has hits."""
+        hit = torch.stack([(cells[:, part] >= self.threshold).any(1) for part in self.slices], 1)
+        return hit.repeat_interleave(self.per_layer, 1)
 
     def inverse(self, scores: Tensor) -> Tensor:
         """Hits, perhaps faint and isolated ones, centres, widths and perhaps mean radius [mm] of scores (N, size).
