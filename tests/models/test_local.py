@@ -6,6 +6,7 @@ import torch
 
 from caloforge.detector import Detector
 from caloforge.errors import InputError
+from caloforge.export import export
 from caloforge.models import Batch, build
 from caloforge.models.config_types import FlowConfig
 from caloforge.models.coupling_flow.config import CouplingFlowConfig
@@ -14,7 +15,8 @@ from caloforge.models.flows.neighbourhoods import layout
 from caloforge.models.parts.transforms import layer_sums
 from caloforge.showers import Showers
 from caloforge.showers.domain import Domain
-from caloforge.training import TrainingConfig
+from caloforge.simulators.learned import LearnedSimulator
+from caloforge.training import TrainingConfig, train
 
 TINY = FlowConfig(blocks=5, hidden=8, bins=4)
 
@@ -155,3 +157,18 @@ def test_shared_heads_need_a_network_that_cells_share():
     with pytest.raises(InputError, match="heads = 'shared' needs local, the width of the network that cells share"):
         TrainingConfig.build({"model": model, "training": {"steps": 1}}, "run.toml")
     TrainingConfig.build({"model": model | {"local": 4}, "training": {"steps": 1}}, "run.toml")
+
+
+def test_a_model_with_shared_heads_and_empty_layers_is_trained_and_exported(small, toy, tmp_path):
+    """The export compares its showers with PyTorch's; the file draws empty layers, too."""
+    showers = toy(small, 200, seed=2)
+    energies = showers.energies.copy()
+    energies[::3, small.layers[-1].slice] = 0.0
+    showers = Showers(small, showers.incidents, energies)
+    model = CouplingFlowConfig(layers=TINY, cells=TINY, local=4, heads="shared").model_dump()
+    config = {"model": model, "training": {"steps": 4, "batch": 32, "evaluate_every": 2}}
+    train(TrainingConfig.build(config, "shared"), showers[:150], showers[150:], tmp_path / "run", quiet=True)
+    assert export(tmp_path / "run", tmp_path / "shared.onnx").flips == 0
+    drawn = LearnedSimulator(tmp_path / "shared.onnx").simulate(showers.incidents, 1).energies
+    empty = (drawn[:, small.layers[-1].slice] == 0).all(1).mean()
+    assert 0.15 < empty < 0.55
