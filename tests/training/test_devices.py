@@ -73,7 +73,8 @@ def test_a_training_in_parts_is_learned_from_the_same_random_numbers(small, toy)
     seen = []
 
     def loss(batch):
-        noise = torch.randn(len(batch), 3), torch.rand_like(batch.cells), torch.rand(5)
+        columns = torch.zeros(4, len(batch)).T  # random numbers follow the memory
+        noise = torch.randn(len(batch), 3), torch.rand_like(batch.cells), torch.randn_like(columns), torch.rand(5)
         seen.append(noise)
         weights = torch.nn.functional.dropout(torch.ones(len(batch), 2), 0.5, True)
         return (weights.sum() / len(batch)) * parameter
@@ -88,9 +89,9 @@ def test_a_training_in_parts_is_learned_from_the_same_random_numbers(small, toy)
         gradients.append(float(parameter.grad))
     assert gradients[0] == pytest.approx(gradients[1], rel=1e-6)
     whole, *parts = seen
-    for k in (0, 1):
+    for k in (0, 1, 2):
         assert torch.equal(whole[k], torch.cat([part[k] for part in parts]))
-    assert all(torch.equal(part[2], whole[2]) for part in parts)
+    assert all(torch.equal(part[3], whole[3]) for part in parts)
 
 
 def test_impossible_parts_are_refused(monkeypatch):

@@ -13,8 +13,9 @@ from caloforge.models import Batch
 from caloforge.models.parts.batch_mean import averaged_by
 from caloforge.training.devices import Group
 
-LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
-RANDOM = {*LIKE, *LIKE.values(), nn.functional.dropout}
+LIKE = {torch.rand_like, torch.randn_like}
+SIZED = {torch.rand, torch.randn}
+RANDOM = {*LIKE, *SIZED, nn.functional.dropout}
 
 
 class Parts:
@@ -82,9 +83,8 @@ class _NoiseOfPart(TorchFunctionMode):
         if func not in RANDOM:
             return func(*args, **kwargs)
         if func in LIKE and len(args[0]) == self._size:
-            options = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
-            return LIKE[func](self._batch, *args[0].shape[1:], **options)[self._rows]
-        if func in LIKE.values() and args and args[0] == self._size:
+            return func(self._whole(args[0]), **kwargs)[self._rows]
+        if func in SIZED and args and args[0] == self._size:
             return func(self._batch, *args[1:], **kwargs)[self._rows]
         if func is nn.functional.dropout and (kwargs.get("training") or args[2:3] == (True,)):
             return self._dropout(*args, **kwargs)
@@ -93,11 +93,13 @@ class _NoiseOfPart(TorchFunctionMode):
     def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: ARG002
         if p == 0:
             return values
-        strides = values.stride()
-        order = sorted(range(values.dim()), key=lambda axis: -strides[axis])  # random numbers follow the memory
-        whole = (self._batch, *values.shape[1:])
-        kept = torch.empty_permuted(whole, order, device=values.device, dtype=values.dtype)
-        return values * (kept.bernoulli_(1 - p) / (1 - p))[self._rows]
+        return values * (self._whole(values).bernoulli_(1 - p) / (1 - p))[self._rows]
+
+    def _whole(self, part: Tensor) -> Tensor:
+        """An empty tensor for the whole batch, with the axes of the part in memory, which random numbers follow."""
+        strides = part.stride()
+        order = sorted(range(part.dim()), key=lambda axis: -strides[axis])
+        return torch.empty_permuted((self._batch, *part.shape[1:]), order, device=part.device, dtype=part.dtype)
 
 
 def _generators(batch: Batch) -> tuple[Tensor, Tensor | None]:
