@@ -63,9 +63,8 @@ def main() -> None:
     theta = showers.incidents.theta
     parts = {(low, high): showers[(theta >= low) & (theta < high)] for low, high in pairwise(given.edges)}
     if min(map(len, parts.values()), default=0) < LEAST:
-        raise InputError(
-            f"{[len(part) for part in parts.values()]} showers between the edges; {LEAST} are needed in each"
-        )
+        found = ", ".join(str(len(part)) for part in parts.values()) or "no"
+        raise InputError(f"{found} showers between the edges; {LEAST} are needed in each range")
     print("| theta [rad] | showers | model | " + " | ".join(NAMES) + " | AUC |")
     print("|---" * (len(NAMES) + 4) + "|")
     for label, name in labelled(given.candidates).items():

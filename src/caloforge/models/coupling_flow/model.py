@@ -39,14 +39,13 @@ class LayersThenCells(Model):
     """
 
     def __init__(self, layers: FlowConfig, detector: Detector, domain: Domain) -> None:
-        n_layers, n_cells = len(detector.layers), detector.n_cells
+        shares = HitLayers(len(detector.layers), detector.readout.sampling_fraction, detector.threshold)
         shapes = LayerShapes(detector, kinds=True, hit_only=True)
-        super().__init__(detector, domain, n_layers + 1 + shapes.size + n_cells)
-        readout = detector.readout
-        self.sizes = (n_layers + 1, shapes.size)
+        super().__init__(detector, domain, shares.size + shapes.size + detector.n_cells)
+        self.sizes = (shares.size, shapes.size)
         self.shapes = shapes
         self.conditions = Conditions(domain)
-        self.shares = HitLayers(n_layers, readout.sampling_fraction, detector.threshold)
+        self.shares = shares
         self.hits = HitCells(detector, detector.threshold, hit_only=True)
         self.layer_flow = CouplingFlow(sum(self.sizes), self.conditions.size, **_sizes(layers), edges=1)
 
