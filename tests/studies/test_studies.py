@@ -91,3 +91,14 @@ def test_command(compared, tmp_path):
 def test_help_names_every_study():
     assert all(name in study.NAMES for name in STUDIES)
     assert all(name in CliRunner().invoke(app, ["study", "--help"]).stdout for name in STUDIES)
+
+
+def test_histograms_of_a_sample_with_itself_have_no_separation(compared):
+    samples = StudySamples(compared.reference, {"same": compared.reference, **compared.candidates})
+    result = find_study("histograms")(samples)
+    same, flow = ([float(row[k]) for row in result.rows] for k in (1, 2))
+    assert max(same) == 0.0 < max(flow)
+    titles = [row[0] for row in result.rows]
+    assert len(titles) == len(set(titles)) == len(result.figures)
+    assert {"response", "depth centre", "sparsity"} <= set(titles)
+    assert any(title.startswith("energy, layer") for title in titles)

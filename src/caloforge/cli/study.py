@@ -19,7 +19,7 @@ from caloforge.extras import check_installed
 from caloforge.seeds import check_seed
 from caloforge.simulators import file_of
 
-NAMES = "averages, cells, losses, moments, neighbours"
+NAMES = "averages, cells, histograms, losses, moments, neighbours"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def study(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw one study of candidates against Geant4: average showers, cells, losses, moments, nearest neighbours."""
+    """Draw one study of candidates against Geant4: averages, cells, histograms, losses, moments or neighbours."""
     check_installed("matplotlib", "mplhep")
     from caloforge.studies import StudySamples, find_study
     from caloforge.validation.samples import check_apart, check_unseen

@@ -87,30 +87,30 @@ def _averages(data: FigureData) -> Iterator[Figure]:
 
 
 def _distributions(data: FigureData) -> Iterator[Figure]:
-    """Each observable of whole showers, and those of the layers that are shown one by one."""
-    table = data.tables[REFERENCE]
-    for name, column in table.items():
-        if column.layer is None and _varies(data, name):
-            yield _distribution(name, name.replace("_", " "), column, _by_sample(data, name))
+    for shown in distributions_of(data.tables, data.layers).values():
+        yield distributions(*shown)
+
+
+def distributions_of(tables: dict[str, Table], layers: list[int]) -> dict[str, tuple[Labels, Histograms]]:
+    """Histograms by observable: each of whole showers, and those of the given layers.
+
+    Args:
+        tables: observables by sample, Geant4's first.
+        layers: layers that are shown one by one.
+    """
+    table = tables[REFERENCE]
+    titles = {name: name.replace("_", " ") for name, column in table.items() if column.layer is None}
     for quantity in PER_LAYER:
-        for k in data.layers:
-            if (name := f"{quantity}_layer_{k}") in table and _varies(data, name):
-                title = f"{quantity.replace('_', ' ')}, layer {k}"
-                yield _distribution(name, title, table[name], _by_sample(data, name))
+        titles |= {f"{quantity}_layer_{k}": f"{quantity.replace('_', ' ')}, layer {k}" for k in layers}
+    values = {name: {sample: own[name].values for sample, own in tables.items()} for name in titles if name in table}
+    return {name: (Labels(name, titles[name], table[name].group), _histograms(table[name], by_sample))
+            for name, by_sample in values.items() if _varies(by_sample)}  # fmt: skip
 
 
-def _varies(data: FigureData, name: str) -> bool:
+def _varies(values: dict[str, Floats]) -> bool:
     """Whether an observable varies; the share of an only layer does not."""
-    values = np.concatenate([table[name].values for table in data.tables.values()])
-    return bool(np.ptp(values[np.isfinite(values)]) > 0)
-
-
-def _by_sample(data: FigureData, name: str) -> dict[str, Floats]:
-    return {sample: table[name].values for sample, table in data.tables.items()}
-
-
-def _distribution(name: str, title: str, column: Observable, values: dict[str, Floats]) -> Figure:
-    return distributions(Labels(name, title, column.group), _histograms(column, values))
+    joined = np.concatenate(list(values.values()))
+    return bool(np.ptp(joined[np.isfinite(joined)]) > 0)
 
 
 def _histograms(column: Observable, values: dict[str, Floats]) -> Histograms:
@@ -136,7 +136,8 @@ def _at_fixed_energies(data: FigureData) -> Iterator[Figure]:
         where = show_energy(low) if low == high else f"{low / 1e3:.3g}–{high / 1e3:.3g} GeV"
         column = data.tables[REFERENCE]["depth_centre"]
         column = Observable(values[REFERENCE], column.label, column.unit, column.group)
-        yield _distribution(f"depth_centre_bin_{index}", f"shower centre at {where}", column, values)
+        labels = Labels(f"depth_centre_bin_{index}", f"shower centre at {where}", column.group)
+        yield distributions(labels, _histograms(column, values))
 
 
 def _in_bin(data: FigureData, name: str, index: int) -> Iterator[tuple[str, Floats, Any]]:

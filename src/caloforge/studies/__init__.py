@@ -6,6 +6,7 @@ from caloforge.errors import InputError, nearest
 from caloforge.studies.averages import averages
 from caloforge.studies.base import Result, StudySamples
 from caloforge.studies.cells import cells
+from caloforge.studies.histograms import histograms
 from caloforge.studies.losses import losses
 from caloforge.studies.moments import moments
 from caloforge.studies.neighbours import neighbours
@@ -15,6 +16,7 @@ __all__ = ["STUDIES", "Result", "StudySamples", "find_study"]
 STUDIES: dict[str, Callable[[StudySamples], Result]] = {
     "averages": averages,
     "cells": cells,
+    "histograms": histograms,
     "losses": losses,
     "moments": moments,
     "neighbours": neighbours,
