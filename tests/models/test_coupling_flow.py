@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from caloforge.detector import Detector
 from caloforge.models import Batch, build
 from caloforge.models.config_types import FlowConfig
 from caloforge.models.coupling_flow.config import CouplingFlowConfig
+from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.edges import KAPPA
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
@@ -136,3 +138,13 @@ def test_one_layer(toy):
     with torch.no_grad():
         cells = model.sample(torch.randn(100, model.noise_size), energy=batch.incidents["energy"])
     assert 0.5 < float(cells.sum() / batch.cells.sum()) < 1.5
+
+
+def test_plain_blocks_leave_two_bent_ones():
+    flow = FlowConfig(blocks=4, plain=2, hidden=8)
+    blocks = CouplingFlow(6, 1, **flow.model_dump(), edges=2).couplings
+    assert [block.bins for block in blocks] == [6, 6, 0, 0]
+    assert [block.shape[0] for block in blocks] == [20, 20, 2, 2]
+    for blocks, plain in ((4, 3), (2, 1), (1, 1)):
+        with pytest.raises(ValidationError, match=f"plain = {plain} must leave two of the {blocks} blocks"):
+            FlowConfig(blocks=blocks, plain=plain, hidden=8)

@@ -35,11 +35,14 @@ def flow_of(size, *, strength=2.0, **sizes):
         (6, {"blocks": 3, "depth": 1, "bins": 9}),
         (8, {"edges": 1}),
         (8, {"edges": 5}),
+        (8, {"plain": 2, "edges": 3}),
+        (7, {"plain": 3, "blocks": 5}),
     ],
 )
 def test_a_folded_flow_gives_the_same_data(size, sizes):
     flow = flow_of(size, **sizes)
-    z, conditions = 1.5 * torch.randn(500, size), torch.randn(500, 2)
+    spread = 0.8 if "plain" in sizes else 1.5  # plain blocks stretch, and folded splines end at their bound
+    z, conditions = spread * torch.randn(500, size), torch.randn(500, 2)
     x = flow.inverse(z, conditions)
     assert (x - flow_of(size, strength=0.0, **sizes).inverse(z, conditions)).abs().max() > 0.3
     found, clear = flow.folded().inverse(z, conditions), x > -4.0  # edges know what lies far below to 1e-7 of all
@@ -47,20 +50,24 @@ def test_a_folded_flow_gives_the_same_data(size, sizes):
     torch.testing.assert_close(found, x, rtol=0, atol=4e-3)
 
 
+@pytest.mark.parametrize("plain", [0, 2])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("name", ["small", "calogan-ecal", "par04-siw"])
-def test_a_folded_flow_sees_the_same_neighbours(small, name, shared):
+def test_a_folded_flow_sees_the_same_neighbours(small, name, shared, plain):
     detector = small if name == "small" else Detector.load(name)
     numbers = torch.randint(2, (len(detector.layers), 3)) if shared else None
-    flow = flow_of(detector.n_cells, local=6, layout=layout(detector), edges=3, blocks=5, numbers=numbers)
-    for block in flow.couplings:
+    flow = flow_of(detector.n_cells, local=6, layout=layout(detector), edges=3, blocks=5, plain=plain,
+                   numbers=numbers)  # fmt: skip
+    seeing = [block for block in flow.couplings if block.local is not None]
+    assert len(seeing) == (5 if shared else 5 - plain)
+    for block in seeing:
         block.local.cells.normal_()
         if shared:
             block.local.gates.normal_(1.0)
-    z, conditions = torch.randn(50, detector.n_cells), torch.randn(50, 2)
+    z, conditions = (0.5 if plain else 1.0) * torch.randn(50, detector.n_cells), torch.randn(50, 2)
     x = flow.inverse(z, conditions)
     torch.testing.assert_close(flow.folded().inverse(z, conditions), x, rtol=0, atol=3e-3)
-    for block in flow.couplings:
+    for block in seeing:
         block.local.first.weight.zero_()
     assert (flow.inverse(z, conditions) - x).abs().max() > 0.05
 

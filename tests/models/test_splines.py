@@ -70,9 +70,9 @@ def test_extreme_parameters_stay_finite():
     assert torch.isfinite(gradient).all()
 
 
-def bent_flow(size, conditions=1):
+def bent_flow(size, conditions=1, plain=0):
     torch.manual_seed(7)
-    flow = CouplingFlow(size, conditions, blocks=4, hidden=16, depth=2, bins=5).double()
+    flow = CouplingFlow(size, conditions, blocks=4, hidden=16, depth=2, bins=5, plain=plain).double()
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.mul_(3.0)
@@ -92,9 +92,10 @@ def test_density_integrates_to_one():
     assert (density - normal).abs().max() > 0.02
 
 
+@pytest.mark.parametrize("plain", [0, 2])
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_flow_round_trip_and_jacobian(size):
-    flow = bent_flow(size)
+def test_flow_round_trip_and_jacobian(size, plain):
+    flow = bent_flow(size, plain=plain)
     generator = torch.Generator().manual_seed(2)
     x = 2 * torch.randn(6, size, generator=generator, dtype=torch.float64)
     conditions = torch.randn(6, 1, generator=generator, dtype=torch.float64)

@@ -165,6 +165,6 @@ def test_every_named_search_holds_together(name):
 
 
 def test_names_of_searches():
-    assert set(run_names(SEARCHES)) == {"quickstart", "quick-vae", "vae", "wgan-gp"}
+    assert set(run_names(SEARCHES)) == {"quickstart", "quick-vae", "vae", "vae-small", "wgan-gp", "wgan-gp-small"}
     with pytest.raises(InputError, match="no search 'quickstrat'; did you mean 'quickstart'"):
         config_file("quickstrat", SEARCHES)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from caloforge.errors import RunError
 from caloforge.export.folding import folded
 from caloforge.export.graph import check_graph, forget_sources, name_by_part
+from caloforge.export.indices import narrow_indices
 from caloforge.files import replacing
 from caloforge.models import Model
 from caloforge.seeds import generator
@@ -146,6 +147,7 @@ def to_onnx(model: Model) -> onnx.ModelProto:
     proto: onnx.ModelProto = program.model_proto
     name_by_part(proto)
     forget_sources(proto)
+    narrow_indices(proto)
     return proto
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from caloforge.config import Strict
 
@@ -19,6 +19,13 @@ Defaults = dict[str, float]
 """Values of `[training]` that a kind of model uses if a config sets none."""
 
 
+def _leaves_two_blocks(value: int, info: ValidationInfo) -> int:
+    blocks = info.data.get("blocks", value + 2)
+    if value > max(blocks - 2, 0):
+        raise ValueError(f"plain = {value} must leave two of the {blocks} blocks")
+    return value
+
+
 class FlowConfig(Strict):
     """Size of one flow.
 
@@ -27,9 +34,12 @@ class FlowConfig(Strict):
         hidden: width of the hidden layers of each network.
         depth: hidden layers of each network.
         bins: bins of each rational-quadratic spline.
+        plain: blocks, those next to the latent numbers, that shift and stretch in place of splines, and do not see the
+            cells around a cell unless all heads are shared; at most all but two.
     """
 
     blocks: Blocks
     hidden: Width
     depth: Annotated[int, Field(ge=1, le=16)] = 2
     bins: Bins = 6
+    plain: Annotated[int, Field(ge=0), AfterValidator(_leaves_two_blocks)] = 0

@@ -1,4 +1,4 @@
-"""Coupling flows of rational-quadratic splines between data and standard normal numbers."""
+"""Coupling flows of rational-quadratic splines, shifts and stretches between data and standard normal numbers."""
 
 import itertools
 import math
@@ -18,17 +18,18 @@ BOUND = 6.0  # largest size of a feature, in standard deviations, that splines t
 
 
 class Coupling(nn.Module):
-    """Coupling block: splines transform half of the features; a network computes their parameters from the other half.
+    """Coupling block: half of the features change; a network computes how from the other half.
 
     Args:
         kept: indices of the features that stay.
-        moved: indices of the features that the splines transform.
+        moved: indices of the features that change.
         conditions: number of conditions.
         hidden, depth: width and number of the hidden layers.
-        bins: bins of the splines.
+        bins: bins of the splines that change the features; 0 for a shift and a stretch in place of splines.
         local: width of the network that sees the features around each feature; 0 for none.
         layout: the features around each feature, for that network.
-        edges: number of edges of each moved feature; the masses of the ranges between them change before the spline.
+        edges: number of edges of each moved feature, if it has a spline; the masses of the ranges between them change
+            before the spline.
         numbers: indices (n_layers, P) of the conditions that belong to the layers of features. With them, the network
             has biases alone for each feature, and all that depends on the shower comes from the network that sees the
             features around each feature, which sees the numbers of its layer, too.
@@ -41,8 +42,8 @@ class Coupling(nn.Module):
         layout: Layout | None = None, *, edges: int = 0, numbers: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.ranges = edges + 1 if edges else 0
-        self.shape = (splines.parameters_per_value(bins) + self.ranges, len(moved))
+        self.bins, self.ranges = bins, edges + 1 if edges else 0
+        self.shape = (_numbers_per_feature(bins) + self.ranges, len(moved))
         self.register_buffer("masses", torch.ones(self.ranges, len(moved)) / max(self.ranges, 1))
         widths = [len(kept) + conditions, *[hidden] * depth]
         hiddens = [layer for n_in, n_out in itertools.pairwise(widths) for layer in _dense(n_in, n_out)]
@@ -58,6 +59,9 @@ class Coupling(nn.Module):
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
         spline, weights = self._network_outputs(kept, conditions)
+        if not self.bins:
+            shift, stretch = spline.unbind(1)
+            return (x - shift) * (-stretch).exp(), -stretch
         if not self.ranges:
             return splines.inverse_spline(x, spline, BOUND)
         x, log_derivative = weighted(x, self.masses, weights)
@@ -67,11 +71,14 @@ class Coupling(nn.Module):
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
         """Moved features (N, moved) after this block, towards the data."""
         spline, weights = self._network_outputs(kept, conditions)
+        if not self.bins:
+            shift, stretch = spline.unbind(1)
+            return z * stretch.exp() + shift
         x = splines.spline(z, spline, BOUND)
         return with_masses(x, self.masses * weights.exp(), self.masses) if self.ranges else x
 
     def _network_outputs(self, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters (N, 3 K - 1, moved) of the splines, and logarithms (N, R, moved) of the weights of the ranges."""
+        """Numbers (N, 3 K - 1 or 2, moved) of splines or shifts, and log weights (N, R, moved) of the ranges."""
         hidden = self.network[:-1](torch.cat([kept, conditions], 1))
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
         if self.local is not None:
@@ -83,9 +90,12 @@ class Coupling(nn.Module):
         """This block towards the data in fewer operations, and its weights (hidden, C) and biases of the conditions."""
         layers = [layer for layer in list(self.network)[:-1] if isinstance(layer, nn.Linear)]
         local = None if self.local is None else self.local.folded()
-        bins = (self.shape[0] - self.ranges + 1) // 3
-        block = FoldedCoupling(kept, layers, cast(Head, self.network[-1]), bins, BOUND, self.masses, local)
+        block = FoldedCoupling(kept, layers, cast(Head, self.network[-1]), self.bins, BOUND, self.masses, local)
         return block, (layers[0].weight.detach()[:, kept:], layers[0].bias.detach())
+
+
+def _numbers_per_feature(bins: int) -> int:
+    return splines.parameters_per_value(bins) if bins else 2
 
 
 def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
@@ -114,15 +124,18 @@ Head = nn.Linear | Biases
 
 
 class CouplingFlow(nn.Module):
-    """Density p(x | conditions) of D features by coupling blocks of splines.
+    """Density p(x | conditions) of D features by coupling blocks.
 
     Blocks transform one half and the other alternately. Before every second block the features are permuted, at random
-    or, with a layout, by its splits in turn. Source: Dinh et al., arXiv:1605.08803; Durkan et al., arXiv:1906.04032.
+    or, with a layout, by its splits in turn. Source: Dinh et al., arXiv:1605.08803 (shift and stretch); Durkan et al.,
+    arXiv:1906.04032 (splines).
 
     Args:
         size: number D of features.
         conditions: number of conditions.
         blocks, hidden, depth, bins: sizes of the flow.
+        plain: number of blocks, those next to the latent numbers, that shift and stretch in place of splines. Without
+            `numbers` they do not see the features around each feature either.
         local: width of the networks that see the features around each feature.
         layout: neighbourhoods and splits for these networks; None for none.
         edges: edges of each feature in the two blocks next to the data, which `set_edges` sets; 0 for none.
@@ -130,10 +143,11 @@ class CouplingFlow(nn.Module):
     """
 
     def __init__(
-        self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, local: int = 0,
-        layout: Layout | None = None, edges: int = 0, numbers: Tensor | None = None,
+        self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, plain: int = 0,
+        local: int = 0, layout: Layout | None = None, edges: int = 0, numbers: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
+        bent = blocks - plain
         pairs = (blocks + 1) // 2
         splits = (
             [_halves(size)] * pairs if layout is None else [layout.splits[k % len(layout.splits)] for k in range(pairs)]
@@ -152,9 +166,9 @@ class CouplingFlow(nn.Module):
                 conditions,
                 hidden,
                 depth,
-                bins,
+                bins if i < bent else 0,
                 local,
-                layout,
+                layout if i < bent or numbers is not None else None,
                 edges=edges if i < 2 else 0,
                 numbers=numbers,
             )

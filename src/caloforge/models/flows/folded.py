@@ -113,7 +113,7 @@ class FoldedCoupling(nn.Module):
         kept: number of features that stay.
         layers: hidden layers of the block's network; the first also sees the conditions, which come later.
         head: its last layer, or biases alone.
-        bins, bound: those of the splines.
+        bins, bound: those of the splines; no bins for a shift and a stretch.
         masses: masses (R, moved) of the ranges between edges; R is 0 if the block has no edges.
         local: the network that sees the features around each feature; None for none.
     """
@@ -125,19 +125,20 @@ class FoldedCoupling(nn.Module):
         super().__init__()
         first, *others = layers
         weight, given = cast("tuple[Tensor | None, Tensor]", (head.weight, head.bias))
-        self.parts = [2 * bins, bins - 1, len(masses)]
+        self.parts = [2 * bins, bins - 1, len(masses)] if bins else [1, 1]
         self.rows = sum(self.parts)
         self.register_buffer("first", first.weight.detach()[:, :kept].T.clone() if kept else None)
         self.others = nn.ModuleList(others)
         self.register_buffer("weight", None if weight is None else weight.detach().clone())
-        bias = folded_bias(given.detach().view(self.rows, -1), bins)
+        bias = given.detach().view(self.rows, -1)
+        bias = folded_bias(bias, bins) if bins else bias.clone()
         if local is not None:
             bias = bias + local.bias[:, None]
         bias[self.rows - len(masses) :] += masses.log()
         self.bias = nn.Parameter(bias.flatten())
         self.local = local
         self.ranges = FoldedRanges(masses) if len(masses) else None
-        self.spline = FoldedSpline(bins, bound, KAPPA if len(masses) else 1.0)
+        self.spline = FoldedSpline(bins, bound, KAPPA if len(masses) else 1.0) if bins else None
 
     first: Tensor | None
     weight: Tensor | None
@@ -159,6 +160,9 @@ class FoldedCoupling(nn.Module):
         raw = raw.view(-1, self.rows, z.shape[1])
         if self.local is not None:
             raw = raw + self.local(kept, hidden, zero, conditions)
+        if self.spline is None:
+            shift, stretch = raw.unbind(1)
+            return z * stretch.clamp(-LARGEST, LARGEST).exp() + shift
         shares, ends, changed = raw.clamp(-LARGEST, LARGEST).exp().split(self.parts, 1)
         x: Tensor = self.spline(z, shares, ends)
         return x if self.ranges is None else cast(Tensor, self.ranges(x, changed))
