@@ -58,23 +58,23 @@ class Coupling(nn.Module):
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
-        spline, weights = self._network_outputs(kept, conditions)
+        numbers, weights = self._network_outputs(kept, conditions)
         if not self.bins:
-            shift, stretch = spline.unbind(1)
+            shift, stretch = numbers.unbind(1)
             return (x - shift) * (-stretch).exp(), -stretch
         if not self.ranges:
-            return splines.inverse_spline(x, spline, BOUND)
+            return splines.inverse_spline(x, numbers, BOUND)
         x, log_derivative = weighted(x, self.masses, weights)
-        x, log_derivatives = splines.inverse_spline(x, spline, BOUND)
+        x, log_derivatives = splines.inverse_spline(x, numbers, BOUND)
         return x, log_derivative + log_derivatives
 
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
         """Moved features (N, moved) after this block, towards the data."""
-        spline, weights = self._network_outputs(kept, conditions)
+        numbers, weights = self._network_outputs(kept, conditions)
         if not self.bins:
-            shift, stretch = spline.unbind(1)
+            shift, stretch = numbers.unbind(1)
             return z * stretch.exp() + shift
-        x = splines.spline(z, spline, BOUND)
+        x = splines.spline(z, numbers, BOUND)
         return with_masses(x, self.masses * weights.exp(), self.masses) if self.ranges else x
 
     def _network_outputs(self, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,8 +83,8 @@ class Coupling(nn.Module):
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
         if self.local is not None:
             parameters = parameters + self.local(kept, hidden, conditions)
-        spline, weights = parameters.split([self.shape[0] - self.ranges, self.ranges], 1)
-        return spline, weights
+        numbers, weights = parameters.split([self.shape[0] - self.ranges, self.ranges], 1)
+        return numbers, weights
 
     def folded(self, kept: int) -> tuple[FoldedCoupling, tuple[Tensor, Tensor]]:
         """This block towards the data in fewer operations, and its weights (hidden, C) and biases of the conditions."""
