@@ -92,7 +92,7 @@ def test_a_broken_part_is_reported_in_one_line(site):  # noqa: ARG001
 
 def test_defaults_of_models_are_shown_as_configs_spell_them(site):
     words = " ".join(ask(site, "models", "--kinds").stdout.split())
-    assert "│ { blocks = 6, hidden = 64, depth = 2, bins = 6 } │" in words
+    assert "│ { blocks = 6, hidden = 64, depth = 2, bins = 6, plain = 0 } │" in words
     assert '│ "coupling-flow" │' in words
     assert "FlowConfig" not in words
     assert "│ false │" in words
