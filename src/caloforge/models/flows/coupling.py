@@ -69,12 +69,15 @@ class Coupling(nn.Module):
         return x, log_derivative + log_derivatives
 
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
-        """Moved features (N, moved) after this block, towards the data."""
+        """Moved features (N, moved) after this block, towards the data.
+
+        Numbers that a stretch has moved beyond the bound of the splines count as the bound, as in the exported form.
+        """
         numbers, weights = self._network_outputs(kept, conditions)
         if not self.bins:
             shift, stretch = numbers.unbind(1)
             return z * stretch.exp() + shift
-        x = splines.spline(z, numbers, BOUND)
+        x = splines.spline(z.clamp(-BOUND, BOUND), numbers, BOUND)
         return with_masses(x, self.masses * weights.exp(), self.masses) if self.ranges else x
 
     def _network_outputs(self, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
