@@ -102,3 +102,13 @@ def test_histograms_of_a_sample_with_itself_have_no_separation(compared):
     assert len(titles) == len(set(titles)) == len(result.figures)
     assert {"response", "depth centre", "sparsity"} <= set(titles)
     assert any(title.startswith("energy, layer") for title in titles)
+
+
+def test_what_no_shower_defines_has_no_separation_power(compared):
+    energies = compared.reference.energies.copy()
+    energies[:, compared.detector.layers[-1].slice] = 0
+    samples = StudySamples(compared.reference, {"dead layer": replace(compared.reference, energies=energies)})
+    powers = dict(find_study("histograms")(samples).rows)
+    last = len(compared.detector.layers) - 1
+    assert powers[f"centre x, layer {last}"] == "-"
+    assert float(powers[f"energy, layer {last}"]) > 0.5

@@ -5,6 +5,7 @@ from caloforge.report.plots import distributions
 from caloforge.report.style import REFERENCE, styled
 from caloforge.studies.base import Result, StudySamples
 from caloforge.validation.distances import separation_power
+from caloforge.validation.moments import Floats
 from caloforge.validation.table import defined, observable_table
 
 
@@ -19,8 +20,11 @@ def histograms(compared: StudySamples) -> Result:
     shown = distributions_of(tables, hottest_layers(compared.reference))
     with styled():
         figures = [distributions(*one) for one in shown.values()]
-    rows = []
-    for labels, counted in shown.values():
-        powers = [separation_power(counted.counts[REFERENCE], counted.counts[name]) for name in compared.candidates]
-        rows.append([labels.title, *(f"{power:.4f}" for power in powers)])
+    rows = [[labels.title, *(_power(counted.counts, name) for name in compared.candidates)]
+            for labels, counted in shown.values()]  # fmt: skip
     return Result(figures, ["observable", *(f"separation power of {name}" for name in compared.candidates)], rows)
+
+
+def _power(counts: dict[str, Floats], name: str) -> str:
+    """Separation power of a sample and Geant4; a dash if the observable is defined for none of its showers."""
+    return f"{separation_power(counts[REFERENCE], counts[name]):.4f}" if counts[name].any() else "-"
