@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "caloforge"
 # what each part may import of caloforge, besides itself
 GROUND = ("errors", "units", "config", "seeds", "particles", "provenance", "progress", "files", "processes", "extras",
-          "trial", "claims", "limits", "terminal", "zoo", "plugins")  # fmt: skip
+          "seed_hash", "trial", "claims", "limits", "terminal", "zoo", "plugins")  # fmt: skip
 CORE = {"", "__version__", *GROUND}
 ALLOWED = {
     **dict.fromkeys(CORE, CORE),

@@ -5,6 +5,7 @@ import pytest
 
 from caloforge import seeds
 from caloforge.errors import InputError
+from caloforge.seed_hash import hashed
 
 
 def first(seed, shower_id, stream):
@@ -49,6 +50,25 @@ def test_noise_is_that_of_the_generator_of_its_shower():
     for row, shower_id in zip(seeds.normal_noise(3, np.array(ids), 20, "noise"), ids, strict=True):
         wanted = seeds.generator(3, shower_id, "noise").standard_normal(20, dtype=np.float32)
         np.testing.assert_array_equal(row, wanted)
+
+
+@pytest.mark.parametrize("first_id", [0, 2**32 - 3, 2**32, 2**40 + 3, 2**63 - 40])
+@pytest.mark.parametrize("stream", ["noise", "a stream of a longer name"])
+def test_noise_of_many_showers_is_that_of_each(first_id, stream):
+    ids = first_id + np.random.default_rng(1).permutation(2 * seeds.MANY)
+    noise = seeds.normal_noise(2**32 - 1, ids, 5, stream)
+    for row, shower_id in zip(noise, ids.tolist(), strict=True):
+        wanted = seeds.generator(2**32 - 1, shower_id, stream).standard_normal(5, dtype=np.float32)
+        np.testing.assert_array_equal(row, wanted)
+
+
+def test_hashes_of_many_are_numpys():
+    entropy = np.random.default_rng(2).integers(0, 2**32, (9, 100), np.uint32)
+    for words, own in zip(entropy.T, hashed(entropy), strict=True):
+        wanted = np.random.SeedSequence(words).generate_state(4, np.uint64)
+        np.testing.assert_array_equal(own.generate_state(4, np.uint64), wanted)
+        with pytest.raises(ValueError, match="only 4 of 64 bits"):
+            own.generate_state(4)
 
 
 def test_noise_is_standard_normal():

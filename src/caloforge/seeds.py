@@ -1,12 +1,17 @@
 """Seeds of showers: a hash of (run seed, shower id, stream name), independent of worker and batch."""
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
 from caloforge.errors import InputError
+from caloforge.seed_hash import hashed
 
 # A seed is one word of the hash. With two words, other pairs of seed and shower id would give the same hash.
 SEED_LIMIT = 2**32
+MANY = 16  # showers whose sequences are found faster together than one by one
 
 
 def check_seed(seed: int) -> int:
@@ -29,7 +34,9 @@ def next_seed(seed: int) -> int:
 
 def sequence(seed: int, shower_id: int, stream: str) -> np.random.SeedSequence:
     """Seed sequence of one shower and stream (numpy.random.SeedSequence hashes its whole entropy list)."""
-    return np.random.SeedSequence([seed, shower_id, *stream.encode()])
+    words = [seed, shower_id, *stream.encode()]
+    # NumPy takes an array four times faster than a list; a larger id has two words
+    return np.random.SeedSequence(np.array(words, np.uint32) if 0 <= shower_id < SEED_LIMIT else words)
 
 
 def generator(seed: int, shower_id: int, stream: str) -> np.random.Generator:
@@ -45,12 +52,17 @@ def engine_seed(seed: int, shower_id: int, stream: str) -> int:
 def normal_noise(seed: int, shower_ids: NDArray[np.int64], size: int, stream: str) -> NDArray[np.float32]:
     """Standard normal noise (N, size) float32; row i depends on seed and shower_ids[i] only."""
     noise = np.empty((len(shower_ids), size), np.float32)
-    words = np.array([seed, 0, *stream.encode()], np.uint32)  # numpy hashes an array four times faster than a list
-    for row, shower_id in zip(noise, shower_ids.tolist(), strict=True):
-        if 0 <= shower_id < SEED_LIMIT:
-            words[1] = shower_id
-            random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
-        else:
-            random = generator(seed, shower_id, stream)  # two words
-        random.standard_normal(out=row, dtype=np.float32)
+    for row, own in zip(noise, _sequences(seed, shower_ids, stream), strict=True):
+        bits = np.random.PCG64(own)  # type: ignore[arg-type]  # NumPy's stubs leave out this interface
+        np.random.Generator(bits).standard_normal(out=row, dtype=np.float32)
     return noise
+
+
+def _sequences(seed: int, shower_ids: NDArray[np.int64], stream: str) -> Iterable[ISeedSequence]:
+    """Seed sequences of showers, hashed together if they are many and their ids have as many words."""
+    high = shower_ids >> 32
+    if len(shower_ids) < MANY or not ((high == 0).all() or (high > 0).all()):
+        return (sequence(seed, shower_id, stream) for shower_id in shower_ids.tolist())
+    ids = [shower_ids & 0xFFFFFFFF] if high[0] == 0 else [shower_ids & 0xFFFFFFFF, high]
+    words = [np.full_like(shower_ids, seed), *ids, *(np.full_like(shower_ids, letter) for letter in stream.encode())]
+    return hashed(np.stack(words).astype(np.uint32))

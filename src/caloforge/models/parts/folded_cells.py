@@ -36,10 +36,10 @@ class FoldedCells(nn.Module):
         thresholds = layers.clamp(min=LEAST_ENERGY) / self.threshold
         least = self.layers.sums(cells) / thresholds
         least = torch.where(thresholds < self.layers.sums(hit), least, self.threshold / 2)
-        kept = cells >= self.layers.spread(least)
-        nearest = torch.where(above >= self.layers.spread(self.layers.largest(above)), LEAST_ENERGY, 0.0)
-        free = torch.where(kept, (cells - self.threshold).clamp(min=0.0), nearest)
-        base = torch.where(kept, self.threshold, 0.0)
+        kept = (cells >= self.layers.spread(least)).to(cells.dtype)  # products are faster than choices
+        nearest = LEAST_ENERGY * (above >= self.layers.spread(self.layers.largest(above))).to(cells.dtype)
+        free = kept * ((cells - self.threshold).clamp(min=0.0) - nearest) + nearest
+        base = self.threshold * kept
         scale = (layers - self.layers.sums(base)).clamp(min=0.0) / self.layers.sums(free).clamp(min=LEAST_ENERGY)
         cells = base + free * self.layers.spread(scale)
-        return torch.where(cells >= self.threshold, cells, 0.0)
+        return cells * (cells >= self.threshold).to(cells.dtype)
