@@ -1,6 +1,7 @@
 """The mixture of a cell against scipy, term by term."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from scipy import integrate, stats
@@ -123,3 +124,22 @@ def test_extreme_parameters_and_noise():
 def test_normal_tail():
     x = torch.linspace(0, 8, 1000)
     np.testing.assert_allclose(normal_tail(x), stats.norm.sf(x.double().numpy()), rtol=1e-5)
+
+
+class Quantile(torch.nn.Module):
+    """The quantiles of one component, between whose ends nothing is left to search."""
+
+    def forward(self, raw, noise):
+        return LogisticMixture(raw).quantile(noise)[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantiles_are_numbers_in_the_exported_graph():
+    """The exporter leaves out additions of small numbers, so that no sum can keep a denominator from zero."""
+    random = torch.Generator().manual_seed(4)
+    raw, noise = torch.randn(1, 1, 4, 5000, generator=random), torch.randn(1, 1, 5000, generator=random)
+    graph = torch.onnx.export(Quantile(), (raw, noise), dynamo=True, optimize=True, verbose=False).model_proto
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_inputs()]
+    (found,) = session.run(None, dict(zip(names, (raw.numpy(), noise.numpy()), strict=True)))
+    np.testing.assert_allclose(found, Quantile()(raw, noise).numpy(), rtol=1e-4, atol=1e-5)

@@ -13,6 +13,7 @@ REACH = 20.0  # largest distance of a component's centre from zero
 ROUNDS, PARTS = 3, 4  # the search for quantiles divides the bracket by 64, then interpolates linearly in log odds
 LEAST_ODDS = 1e-9
 LEAST_TAIL = 1e-36
+LEAST_RISE = 1e-12  # a least value, since the exporter leaves out additions of numbers below 1e-8
 # Chebyshev fit of log(erfc(z) / t) + z^2 in t = 2 / (2 + z), Numerical Recipes (2nd ed.), section 6.2
 ERFC = (-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806,
         0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277)  # fmt: skip
@@ -68,7 +69,7 @@ class LogisticMixture:
             low = low + step * self._count_below(low, step, odds)
             high = low + step
         left, right = (self._excess(value, odds) for value in (low, high))
-        return low + (high - low) * (-left / (right - left + 1e-12)).clamp(0.0, 1.0), hit
+        return low + (high - low) * (-left / (right - left).clamp(min=LEAST_RISE)).clamp(0.0, 1.0), hit
 
     def _odds(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Odds F / (1 - F) of the CDF given that the cell is hit, and whether it is hit."""

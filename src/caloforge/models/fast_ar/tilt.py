@@ -41,7 +41,7 @@ def tilted(weights: Tensor, moments: Tensor, means: Tensor) -> Tensor:
             off = moment - now
             square = (shares * moment.square()).sum(2, keepdim=True)
             variance = (shares * off.square()).sum(2, keepdim=True)
-            step = (mean[:, :, None] - now) / (variance + LEAST_VARIANCE * square + TINY)
+            step = (mean[:, :, None] - now) / (variance + LEAST_VARIANCE * square).clamp(min=TINY)
             field = (field + step * off).clamp(-LIMIT, LIMIT)
             drawn = weights * field.exp()
             shares = drawn / drawn.sum(2, keepdim=True)
