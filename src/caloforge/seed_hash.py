@@ -1,7 +1,7 @@
 """The hash of numpy.random.SeedSequence for many entropies at once.
 
 Source: M. O'Neill, "Developing a seed_seq alternative" (pcg-random.org, 2015), as numpy.random.SeedSequence has it.
-NumPy promises never to change its hash (NEP 19); a test compares both.
+A test compares both.
 """
 
 from collections.abc import Iterator
