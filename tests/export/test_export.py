@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,37 @@ def test_rules_of_the_graph(nodes, initialisers, message):
     said = refusal(tiny_graph(nodes, initialisers))
     assert message in said
     assert bool(said) == bool(message)
+
+
+class WithTerm(torch.nn.Module):
+    """A part whose denominator rests on a constant."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def forward(self, x):
+        return x / self.change(x)
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        (lambda x: x + 1e-12, True),
+        (lambda x: x - 1e-9, True),
+        (lambda x: x * 1.000001, True),
+        (lambda x: x / 0.999999, True),
+        (lambda x: x.clamp(min=1e-12), False),
+        (lambda x: 1e-3 + x * 1e-12, False),
+        (lambda x: 1e-12 - x * 0.5, False),
+    ],
+)
+def test_constants_that_the_exporter_leaves_out_are_refused(toy_run, monkeypatch, change, refused):
+    model = load_model(toy_run).requires_grad_(False)
+    sample, part = type(model).sample, WithTerm(change)
+    monkeypatch.setattr(type(model), "sample", lambda self, *args, **incidents: part(sample(self, *args, **incidents)))
+    with pytest.raises(RunError, match="would leave out the constant") if refused else nullcontext():
+        export_onnx.to_onnx(model)
 
 
 def test_dropout_inside_a_branch_is_found():

@@ -1,9 +1,11 @@
-"""Rules of exported graphs: no random nodes, no unused nodes, no outside data."""
+"""Rules of exported graphs: no random nodes, no unused nodes, no outside data, no term that the exporter leaves out."""
 
 import ast
+import math
 from collections.abc import Iterator
 
 import onnx
+from onnx import numpy_helper
 
 from caloforge.errors import RunError
 
@@ -11,6 +13,8 @@ RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
 FORBIDDEN = RANDOM | {"Dropout"}
+NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}  # constants that change nothing
+RELATIVE, ABSOLUTE = 1e-5, 1e-8  # the optimiser of onnxscript takes a constant this near to a neutral one for it
 SCOPES = "pkg.torch.onnx.name_scopes"  # key under which the exporter names the modules around a node
 
 
@@ -27,6 +31,30 @@ def check_graph(model: onnx.ModelProto) -> None:
     for function in model.functions:
         raise RunError(f"the exported graph calls the local function '{function.name}', which is not inlined")
     _check_reachable(model.graph)
+
+
+def check_terms(model: onnx.ModelProto) -> None:
+    """Refuse terms and factors of a graph that its optimiser would leave out, such as a small number in a denominator.
+
+    Raises:
+        RunError: the message names the number.
+    """
+    constants = {
+        node.output[0]: numpy_helper.to_array(value.t)
+        for node in _all_nodes(model.graph)
+        if node.op_type == "Constant"
+        for value in node.attribute
+        if value.name == "value"
+    }
+    for node in _all_nodes(model.graph):
+        neutral = NEUTRAL.get(node.op_type, math.nan)
+        for name in node.input if node.op_type in ("Add", "Mul") else node.input[1:]:
+            value = constants[name].item() if name in constants and constants[name].size == 1 else math.nan
+            if value != neutral and math.isclose(value, neutral, rel_tol=RELATIVE, abs_tol=ABSOLUTE):
+                raise RunError(
+                    f"the exporter would leave out the constant {value:.9g} of the model, which is nearly {neutral:g}; "
+                    "a least value (clamp) keeps a denominator from zero"
+                )
 
 
 def _check_reachable(graph: onnx.GraphProto) -> None:

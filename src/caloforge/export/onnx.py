@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from caloforge.errors import RunError
 from caloforge.export.folding import folded
-from caloforge.export.graph import check_graph, forget_sources, name_by_part
+from caloforge.export.graph import check_graph, check_terms, forget_sources, name_by_part
 from caloforge.export.indices import narrow_indices
 from caloforge.files import replacing
 from caloforge.models import Model
@@ -129,7 +129,11 @@ def _response(model: Model, folder: TrainingFolder) -> ResponseCard | None:
 
 
 def to_onnx(model: Model) -> onnx.ModelProto:
-    """Graph of `model.sample` for any number of showers."""
+    """Graph of `model.sample` for any number of showers.
+
+    Raises:
+        RunError: the optimiser would leave out a small number of the model.
+    """
     noise, incidents = _arguments(model, 3)
     batch = torch.export.Dim("N", min=1, max=2**31 - 1)
     with _silent():
@@ -141,9 +145,11 @@ def to_onnx(model: Model) -> onnx.ModelProto:
             dynamic_shapes=({0: batch}, tuple({0: batch} for _ in incidents)),
             opset_version=OPSET,
             dynamo=True,
-            optimize=True,
+            optimize=False,
         )
-    assert program is not None
+        assert program is not None
+        check_terms(program.model_proto)
+        program.optimize()
     proto: onnx.ModelProto = program.model_proto
     name_by_part(proto)
     forget_sources(proto)
