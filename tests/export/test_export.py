@@ -224,18 +224,17 @@ class WithTerm(torch.nn.Module):
     [
         (lambda x: x + 1e-12, True),
         (lambda x: x - 1e-9, True),
-        (lambda x: x * 1.000001, True),
-        (lambda x: x / 0.999999, True),
+        (lambda x: x * 1.000001, False),
         (lambda x: x.clamp(min=1e-12), False),
         (lambda x: 1e-3 + x * 1e-12, False),
         (lambda x: 1e-12 - x * 0.5, False),
     ],
 )
-def test_constants_that_the_exporter_leaves_out_are_refused(toy_run, monkeypatch, change, refused):
+def test_terms_that_the_exporter_leaves_out_are_refused(toy_run, monkeypatch, change, refused):
     model = load_model(toy_run).requires_grad_(False)
     sample, part = type(model).sample, WithTerm(change)
     monkeypatch.setattr(type(model), "sample", lambda self, *args, **incidents: part(sample(self, *args, **incidents)))
-    with pytest.raises(RunError, match="would leave out the constant") if refused else nullcontext():
+    with pytest.raises(RunError, match="would leave out the term") if refused else nullcontext():
         export_onnx.to_onnx(model)
 
 
