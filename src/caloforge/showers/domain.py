@@ -24,6 +24,7 @@ Inputs = dict[str, NDArray[np.generic]]
 ENERGY_TOLERANCE = 1e-6
 ANGLE_TOLERANCE = 1e-3  # rad
 POSITION_TOLERANCE = 0.1  # mm
+MANY = 16  # incidents that are checked faster together than one by one
 UNKNOWN_PARTICLE = (0,)
 
 
@@ -136,11 +137,20 @@ class Domain(Strict):
         """Which incidents (N,) are inside the domain."""
         x, y, _ = incidents.position.T
         columns = (incidents.pdg, incidents.energy, incidents.theta, incidents.phi, x, y)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return np.array([self.admits(*row) for row in rows], bool)
+        if len(incidents) < MANY:
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            return np.array([self.admits(*row) for row in rows], bool)
+        first = self.phi[0] - ANGLE_TOLERANCE
+        turned = first + (incidents.phi - first) % (2 * np.pi)
+        azimuth = np.where(incidents.theta > ANGLE_TOLERANCE, turned, self.phi[0])
+        known = [incidents.pdg == pdg for pdg in self.pdgs] if self.pdgs != UNKNOWN_PARTICLE else []
+        inside = np.logical_or.reduce(known) if known else np.ones(len(incidents), bool)
+        for column, side in zip((incidents.energy, incidents.theta, azimuth, x, y), self._box, strict=True):
+            inside &= _within(column, side)
+        return inside
 
     def admits(self, pdg: int, energy: float, theta: float, phi: float, x: float, y: float) -> bool:
-        """Whether one particle is inside [MeV, rad, mm]; plain numbers are ten times faster than arrays of one."""
+        """As `holds`, for one particle [MeV, rad, mm]; plain numbers are ten times faster than arrays of one."""
         first = self.phi[0] - ANGLE_TOLERANCE
         azimuth = first + (phi - first) % (2 * math.pi) if theta > ANGLE_TOLERANCE else self.phi[0]
         values = (energy, theta, azimuth, x, y)
