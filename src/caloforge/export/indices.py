@@ -15,7 +15,7 @@ Users = dict[str, list[onnx.NodeProto]]
 
 
 def narrow_indices(model: onnx.ModelProto) -> None:
-    """Turn indices of `GatherElements` into 32 bits where they are sums of a constant and a conversion.
+    """Turn indices of `GatherElements` into 32 bits where they are sums of a constant and a conversion, of any shape.
 
     The graph must carry no shapes between its nodes, which would have the former type.
     """
@@ -43,10 +43,17 @@ def narrow_indices(model: onnx.ModelProto) -> None:
 
 def _is_index(node: onnx.NodeProto, users: Users, constants: dict[str, TensorProto]) -> bool:
     """Whether a node adds a constant, and the sum is an index alone."""
-    name = node.output[0]
     known = [given in constants for given in node.input]
-    index = [user.op_type == "GatherElements" and user.input[0] != name for user in users[name]]
-    return node.op_type == "Add" and sum(known) == 1 and bool(index) and all(index)
+    return node.op_type == "Add" and sum(known) == 1 and _only_index(node.output[0], users)
+
+
+def _only_index(name: str, users: Users) -> bool:
+    """Whether a number is an index of `GatherElements` and nothing else, perhaps in another shape."""
+    return bool(users[name]) and all(
+        (user.op_type == "GatherElements" and user.input[0] != name)
+        or (user.op_type == "Reshape" and user.input[0] == name and _only_index(user.output[0], users))
+        for user in users[name]
+    )
 
 
 def _narrowed(graph: onnx.GraphProto, constants: dict[str, TensorProto], name: str) -> str:

@@ -19,10 +19,10 @@ Defaults = dict[str, float]
 """Values of `[training]` that a kind of model uses if a config sets none."""
 
 
-def _leaves_two_blocks(value: int, info: ValidationInfo) -> int:
-    blocks = info.data.get("blocks", value + 2)
-    if value > max(blocks - 2, 0):
-        raise ValueError(f"plain = {value} must leave two of the {blocks} blocks")
+def _at_most_blocks(value: int, info: ValidationInfo) -> int:
+    blocks = info.data.get("blocks", value)
+    if value > blocks:
+        raise ValueError(f"plain = {value} is more than the {blocks} blocks")
     return value
 
 
@@ -34,12 +34,12 @@ class FlowConfig(Strict):
         hidden: width of the hidden layers of each network.
         depth: hidden layers of each network.
         bins: bins of each rational-quadratic spline.
-        plain: blocks, those next to the latent numbers, that shift and stretch in place of splines, and do not see the
-            cells around a cell unless all heads are shared; at most all but two.
+        plain: blocks, those next to the latent numbers, that shift and stretch in place of splines; the two next to the
+            data keep their edges.
     """
 
     blocks: Blocks
     hidden: Width
     depth: Annotated[int, Field(ge=1, le=16)] = 2
     bins: Bins = 6
-    plain: Annotated[int, Field(ge=0), AfterValidator(_leaves_two_blocks)] = 0
+    plain: Annotated[int, Field(ge=0), AfterValidator(_at_most_blocks)] = 0

@@ -1,5 +1,6 @@
 """Configs of the coupling flow and of its student."""
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -20,8 +21,36 @@ def _shared_needs_local(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _seen_by_blocks(value: int | None, info: ValidationInfo) -> int | None:
+    cells, heads = info.data.get("cells"), info.data.get("heads")
+    if value is None or cells is None:
+        return value
+    if heads == "shared":
+        raise ValueError("seeing goes with heads = 'own'; with shared heads, all blocks see the cells around a cell")
+    if not info.data.get("local"):
+        raise ValueError(f"seeing = {value} needs local, the width of the networks that see the cells around a cell")
+    if value > cells.blocks:
+        raise ValueError(f"seeing = {value} is more than the {cells.blocks} blocks of flow II")
+    return value
+
+
+def _slim_needs_local(value: bool, info: ValidationInfo) -> bool:
+    if value and not info.data.get("local"):
+        raise ValueError("slim needs local, the width of the networks that are slim")
+    return value
+
+
+def _ascend_from_one(value: tuple[float, ...]) -> tuple[float, ...]:
+    if value[0] != 1 or list(value) != sorted(set(value)) or not math.isfinite(value[-1]):
+        raise ValueError(f"edges = {list(value)} must ascend from 1, the threshold")
+    return value
+
+
 Local = Annotated[int, Field(ge=0, le=1024)]
 Heads = Annotated[Literal["own", "shared"], AfterValidator(_shared_needs_local)]
+Seeing = Annotated[Annotated[int, Field(ge=1)] | None, AfterValidator(_seen_by_blocks)]
+Slim = Annotated[bool, AfterValidator(_slim_needs_local)]
+Edges = Annotated[tuple[float, ...], Field(min_length=1, max_length=16), AfterValidator(_ascend_from_one)]
 Neighbourhood = Annotated[Literal["directions", "graph"] | None, AfterValidator(_needs_local)]
 
 
@@ -38,6 +67,11 @@ class CouplingFlowConfig(Strict):
         heads: "own": each cell has weights of its own in the last layers of flow II; "shared": it has biases alone, and
             all that depends on the shower comes from the network that cells share (`local`), which then also sees the
             numbers of the cell's layer. It is meant for thousands of cells.
+        seeing: blocks of flow II, those next to the data, that see the cells around each cell; by default those with
+            splines, and all if heads are shared.
+        slim: whether the networks that see the cells around a cell have one number per place, the score plus a learned
+            multiple of the hit indicator, and one hidden layer.
+        edges: energies, in thresholds, between which flow II has ranges.
     """
 
     kind: Literal["coupling-flow"] = "coupling-flow"
@@ -48,6 +82,9 @@ class CouplingFlowConfig(Strict):
     local: Local = 0
     neighbourhood: Neighbourhood = None
     heads: Heads = "own"
+    seeing: Seeing = None
+    slim: Slim = False
+    edges: Edges = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 
 
 class DistilledConfig(Strict):

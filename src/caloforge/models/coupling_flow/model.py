@@ -26,7 +26,6 @@ from caloforge.showers.domain import Domain
 
 BEYOND = -5.5  # no score is lower
 SCALE = 5.0  # of the log energies of layers, which are in thresholds
-EDGES = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # energies, in thresholds, between which flow II has ranges
 
 
 class LayersThenCells(Model):
@@ -125,13 +124,13 @@ class CouplingFlowModel(LayersThenCells):
         self.layer_updates = config.layer_updates
         around = layout(detector, config.neighbourhood) if config.local else None
         self.cell_flow = CouplingFlow(detector.n_cells, self.n_conditions, **_sizes(config.cells), local=config.local,
-                                      layout=around, edges=len(EDGES),
+                                      layout=around, edges=len(config.edges), seeing=config.seeing, slim=config.slim,
                                       numbers=self.layer_numbers if config.heads == "shared" else None)  # fmt: skip
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores, and set the scores of the threshold in flow II."""
         super().fit(showers)
-        self.cell_flow.set_edges(self.hits.scores_at(EDGES))
+        self.cell_flow.set_edges(self.hits.scores_at(self.config.edges))
 
     def optimiser_steps(self) -> tuple[OptimiserStep, ...]:
         """Updates of flow I (`layer_updates` of them), then one of flow II; each flow has its own optimiser."""

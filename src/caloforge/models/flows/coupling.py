@@ -14,7 +14,7 @@ from caloforge.models.flows.local import LocalNetwork
 from caloforge.models.flows.neighbourhoods import Layout, Split
 
 LOG_2_PI = math.log(2 * math.pi)
-BOUND = 6.0  # largest size of a feature, in standard deviations, that splines transform
+BOUND = 6.0  # largest size of a feature, in standard deviations, that splines and ranges transform
 
 
 class Coupling(nn.Module):
@@ -28,18 +28,19 @@ class Coupling(nn.Module):
         bins: bins of the splines that change the features; 0 for a shift and a stretch in place of splines.
         local: width of the network that sees the features around each feature; 0 for none.
         layout: the features around each feature, for that network.
-        edges: number of edges of each moved feature, if it has a spline; the masses of the ranges between them change
-            before the spline.
+        edges: number of edges of each moved feature; the masses of the ranges between them change before the spline, or
+            before the shift and the stretch.
         numbers: indices (n_layers, P) of the conditions that belong to the layers of features. With them, the network
             has biases alone for each feature, and all that depends on the shower comes from the network that sees the
             features around each feature, which sees the numbers of its layer, too.
+        slim: whether the network that sees the features around each feature is slim.
     """
 
     masses: Tensor
 
     def __init__(
         self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
-        layout: Layout | None = None, *, edges: int = 0, numbers: Tensor | None = None,
+        layout: Layout | None = None, *, edges: int = 0, numbers: Tensor | None = None, slim: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.bins, self.ranges = bins, edges + 1 if edges else 0
@@ -52,32 +53,38 @@ class Coupling(nn.Module):
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
-        self.local = (
-            None if layout is None else LocalNetwork(layout, kept, moved, local, hidden, self.shape[0], numbers)
-        )
+        self.local = None
+        if layout is not None:
+            self.local = LocalNetwork(layout, kept, moved, local, hidden, self.shape[0], numbers, slim=slim)
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
         numbers, weights = self._network_outputs(kept, conditions)
-        if not self.bins:
-            shift, stretch = numbers.unbind(1)
-            return (x - shift) * (-stretch).exp(), -stretch
         if not self.ranges:
+            return self._unbent(x, numbers)
+        x, of_ranges = weighted(x, self.masses, weights)
+        x, log_derivative = self._unbent(x, numbers)
+        return x, of_ranges + log_derivative
+
+    def _unbent(self, x: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Inverse of the spline, or of the shift and the stretch, and log of the derivatives."""
+        if self.bins:
             return splines.inverse_spline(x, numbers, BOUND)
-        x, log_derivative = weighted(x, self.masses, weights)
-        x, log_derivatives = splines.inverse_spline(x, numbers, BOUND)
-        return x, log_derivative + log_derivatives
+        shift, stretch = numbers.unbind(1)
+        return (x - shift) * (-stretch).exp(), -stretch
 
     def to_data(self, z: Tensor, kept: Tensor, conditions: Tensor) -> Tensor:
         """Moved features (N, moved) after this block, towards the data.
 
-        Numbers that a stretch has moved beyond the bound of the splines count as the bound, as in the exported form.
+        Numbers that a stretch has moved beyond the bound count as the bound where splines or ranges follow.
         """
         numbers, weights = self._network_outputs(kept, conditions)
-        if not self.bins:
+        if self.bins:
+            x = splines.spline(z.clamp(-BOUND, BOUND), numbers, BOUND)
+        else:
             shift, stretch = numbers.unbind(1)
-            return z * stretch.exp() + shift
-        x = splines.spline(z.clamp(-BOUND, BOUND), numbers, BOUND)
+            x = z * stretch.exp() + shift
+            x = x.clamp(-BOUND, BOUND) if self.ranges else x
         return with_masses(x, self.masses * weights.exp(), self.masses) if self.ranges else x
 
     def _network_outputs(self, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,9 +144,11 @@ class CouplingFlow(nn.Module):
         size: number D of features.
         conditions: number of conditions.
         blocks, hidden, depth, bins: sizes of the flow.
-        plain: number of blocks, those next to the latent numbers, that shift and stretch in place of splines. Without
-            `numbers` they do not see the features around each feature either.
+        plain: number of blocks, those next to the latent numbers, that shift and stretch in place of splines.
         local: width of the networks that see the features around each feature.
+        seeing: number of blocks, those next to the data, that have such a network; by default those with splines, and
+            all with `numbers`.
+        slim: whether these networks are slim.
         layout: neighbourhoods and splits for these networks; None for none.
         edges: edges of each feature in the two blocks next to the data, which `set_edges` sets; 0 for none.
         numbers: indices (n_layers, P) of the conditions of the layers, as in `Coupling`; None for none.
@@ -147,10 +156,13 @@ class CouplingFlow(nn.Module):
 
     def __init__(
         self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, plain: int = 0,
-        local: int = 0, layout: Layout | None = None, edges: int = 0, numbers: Tensor | None = None,
+        local: int = 0, seeing: int | None = None, slim: bool = False, layout: Layout | None = None, edges: int = 0,
+        numbers: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         bent = blocks - plain
+        if seeing is None:
+            seeing = bent if numbers is None else blocks
         pairs = (blocks + 1) // 2
         splits = (
             [_halves(size)] * pairs if layout is None else [layout.splits[k % len(layout.splits)] for k in range(pairs)]
@@ -171,9 +183,10 @@ class CouplingFlow(nn.Module):
                 depth,
                 bins if i < bent else 0,
                 local,
-                layout if i < bent or numbers is not None else None,
+                layout if i < seeing else None,
                 edges=edges if i < 2 else 0,
                 numbers=numbers,
+                slim=slim,
             )
             for i, first in enumerate(self.moves_first)
         )

@@ -75,7 +75,7 @@ class FoldedScores(nn.Module):
         place = distance * self.per_score
         if not self.even:
             place = place / (1 + (1 + self.bent * place.clamp(min=0.0)).sqrt())
-        low = place.long().clamp(0, self.segments - 1)  # clamped after the conversion, which turns NaN into any integer
+        low = place.clamp(0.0, self.segments - 0.5).long()
         at = (low + self.rows).flatten()
         constant, step = (table.gather(0, at).view(-1, len(self.first)) for table in (self.constant, self.step))
         return constant + step * place
