@@ -36,7 +36,8 @@ class FoldedOwnLayer(nn.Module):
         if self.layers is not None:
             each: Tensor = own.index_select(2, self.layers)
             return hidden + each
-        return (hidden.unflatten(2, (self.shape[1], -1)) + own[..., None]).flatten(2)
+        added: Tensor = hidden.unflatten(2, (self.shape[1], -1)) + own[..., None]
+        return added.flatten(2)
 
 
 class FoldedLocal(nn.Module):
