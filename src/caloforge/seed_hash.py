@@ -5,6 +5,7 @@ A test compares both.
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
@@ -29,7 +30,7 @@ class Hashed(ISeedSequence):
 
     def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[np.uint64]:
         """The words, for a generator of as many 64-bit words alone."""
-        if n_words != len(self.words) or np.dtype(dtype) != np.uint64:
+        if n_words != len(self.words) or (dtype is not np.uint64 and np.dtype(dtype) != np.uint64):
             raise ValueError(f"{n_words} words of type {dtype} are not known, only {len(self.words)} of 64 bits")
         return self.words
 
@@ -50,6 +51,7 @@ def hashed(entropy: NDArray[np.uint32]) -> Iterator[Hashed]:
     return map(Hashed, np.ascontiguousarray(state.T).view("<u8"))
 
 
+@cache
 def _constants(start: int, factor: int, count: int) -> NDArray[np.uint32]:
     found = [start]
     while len(found) < count:

@@ -261,12 +261,24 @@ def test_the_exporter_is_silent_and_tells_its_parity(toy_export):
 def test_the_graph_has_few_nodes_and_tells_the_part_of_each(toy_export, graph):
     """Every node costs time for each call; searches, softmax and gathers of columns cost the most."""
     _, summary, _ = toy_export
-    assert summary.nodes <= 380
+    assert summary.nodes <= 510
     kinds = [node.op_type for node in graph.graph.node]
     assert not {"Softmax", "Gather", "GatherND", "ScatterElements"} & set(kinds)
     assert kinds.count("Softplus") == 1
     parts = {node.name.rpartition("/")[0] for node in graph.graph.node}
     assert {"layer_flow.blocks.1.spline", "cell_flow.blocks.0.ranges", "cell_flow.blocks.1.local"} <= parts
+
+
+def test_a_flow_without_splines_is_exported(tiny_training, tmp_path):
+    """The export compares its showers with those of PyTorch."""
+    cells = {"blocks": 4, "plain": 4, "hidden": 8, "depth": 1}
+    run = tiny_training("coupling-flow", model={"kind": "coupling-flow", "cells": cells, "local": 4, "seeing": 2,
+                                                "slim": True, "edges": [1, 10]})  # fmt: skip
+    summary = export_onnx.export(run, tmp_path / "slim.onnx")
+    parts = {node.name.rpartition("/")[0] for node in onnx.load(tmp_path / "slim.onnx").graph.node}
+    assert {"cell_flow.blocks.0.local", "cell_flow.blocks.1.local", "cell_flow.blocks.1.ranges"} <= parts
+    assert not {part for part in parts if part.startswith("cell_flow") and part.endswith("spline")}
+    assert summary.parity < 1.0
 
 
 def test_the_exported_graph_keeps_the_rules(graph):

@@ -9,6 +9,7 @@ from caloforge.models.config_types import FlowConfig
 from caloforge.models.coupling_flow.config import CouplingFlowConfig
 from caloforge.models.flows.coupling import CouplingFlow
 from caloforge.models.flows.edges import KAPPA
+from caloforge.models.flows.neighbourhoods import layout
 from caloforge.showers import Incidents, Showers
 from caloforge.showers.domain import Domain
 
@@ -140,11 +141,41 @@ def test_one_layer(toy):
     assert 0.5 < float(cells.sum() / batch.cells.sum()) < 1.5
 
 
-def test_plain_blocks_leave_two_bent_ones():
-    flow = FlowConfig(blocks=4, plain=2, hidden=8)
-    blocks = CouplingFlow(6, 1, **flow.model_dump(), edges=2).couplings
-    assert [block.bins for block in blocks] == [6, 6, 0, 0]
-    assert [block.shape[0] for block in blocks] == [20, 20, 2, 2]
-    for blocks, plain in ((4, 3), (2, 1), (1, 1)):
-        with pytest.raises(ValidationError, match=f"plain = {plain} must leave two of the {blocks} blocks"):
-            FlowConfig(blocks=blocks, plain=plain, hidden=8)
+@pytest.mark.parametrize(("blocks", "plain"), [(4, 2), (4, 4), (1, 1)])
+def test_plain_blocks_have_no_splines_and_keep_their_edges(blocks, plain):
+    flow = FlowConfig(blocks=blocks, plain=plain, hidden=8)
+    found = CouplingFlow(6, 1, **flow.model_dump(), edges=2).couplings
+    assert [block.bins for block in found] == [6] * (blocks - plain) + [0] * plain
+    ranges = [3, 3, 0, 0][:blocks]
+    bent = [17] * (blocks - plain) + [2] * plain
+    assert [block.shape[0] for block in found] == [sum(pair) for pair in zip(bent, ranges, strict=True)]
+
+
+REFUSED = [
+    ({"cells": {"blocks": 2, "hidden": 8, "plain": 3}}, "plain = 3 is more than the 2 blocks"),
+    ({"seeing": 1}, "seeing = 1 needs local"),
+    ({"local": 4, "seeing": 5}, "seeing = 5 is more than the 4 blocks"),
+    ({"local": 4, "seeing": 1, "heads": "shared"}, "seeing goes with heads = 'own'"),
+    ({"slim": True}, "slim needs local"),
+    ({"edges": [3.0, 10.0]}, "must ascend from 1"),
+    ({"edges": [1.0, 10.0, 3.0]}, "must ascend from 1"),
+    ({"edges": [1.0, float("inf")]}, "finite"),
+]
+
+
+@pytest.mark.parametrize(("config", "message"), REFUSED)
+def test_refuses_what_does_not_go_together(config, message):
+    with pytest.raises(ValidationError, match=message):
+        CouplingFlowConfig.model_validate(config)
+
+
+def test_density_of_a_flow_without_splines_is_that_of_the_map(small):
+    torch.manual_seed(3)
+    flow = CouplingFlow(small.n_cells, 2, blocks=5, plain=5, hidden=8, depth=1, bins=2, layout=layout(small), local=6,
+                        seeing=2, slim=True, edges=2).double()  # fmt: skip
+    flow.set_edges(torch.stack([torch.zeros(small.n_cells), torch.ones(small.n_cells)]).double())
+    x, conditions = torch.randn(4, small.n_cells).double(), torch.randn(4, 2).double()
+    z, log_slope = flow(x, conditions)
+    torch.testing.assert_close(flow.inverse(z, conditions), x)
+    jacobian = torch.autograd.functional.jacobian(lambda v: flow(v[None], conditions[:1])[0][0], x[0])
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian)[1], log_slope[0].detach())

@@ -123,9 +123,17 @@ class CouplingFlowModel(LayersThenCells):
         self.config = config
         self.layer_updates = config.layer_updates
         around = layout(detector, config.neighbourhood) if config.local else None
-        self.cell_flow = CouplingFlow(detector.n_cells, self.n_conditions, **_sizes(config.cells), local=config.local,
-                                      layout=around, edges=len(config.edges), seeing=config.seeing, slim=config.slim,
-                                      numbers=self.layer_numbers if config.heads == "shared" else None)  # fmt: skip
+        self.cell_flow = CouplingFlow(
+            detector.n_cells,
+            self.n_conditions,
+            **_sizes(config.cells),
+            local=config.local,
+            seeing=config.seeing,
+            slim=config.slim,
+            layout=around,
+            edges=len(config.edges),
+            numbers=self.layer_numbers if config.heads == "shared" else None,
+        )
 
     def fit(self, showers: Showers) -> None:
         """Fit the normal scores, and set the scores of the threshold in flow II."""
