@@ -172,10 +172,30 @@ def test_refuses_what_does_not_go_together(config, message):
 def test_density_of_a_flow_without_splines_is_that_of_the_map(small):
     torch.manual_seed(3)
     flow = CouplingFlow(small.n_cells, 2, blocks=5, plain=5, hidden=8, depth=1, bins=2, layout=layout(small), local=6,
-                        seeing=2, slim=True, edges=2).double()  # fmt: skip
+                        seeing=2, slim=True, edges=2, data=True).double()  # fmt: skip
     flow.set_edges(torch.stack([torch.zeros(small.n_cells), torch.ones(small.n_cells)]).double())
     x, conditions = torch.randn(4, small.n_cells).double(), torch.randn(4, 2).double()
     z, log_slope = flow(x, conditions)
     torch.testing.assert_close(flow.inverse(z, conditions), x)
     jacobian = torch.autograd.functional.jacobian(lambda v: flow(v[None], conditions[:1])[0][0], x[0])
     torch.testing.assert_close(torch.linalg.slogdet(jacobian)[1], log_slope[0].detach())
+
+
+@pytest.mark.parametrize("slim", [False, True])
+def test_noise_of_empty_cells_is_hidden_from_the_cells_that_are_drawn_last(small, slim):
+    torch.manual_seed(4)
+    flow = CouplingFlow(small.n_cells, 2, blocks=4, plain=2, hidden=8, depth=1, bins=2, layout=layout(small), local=6,
+                        slim=slim, edges=2, data=True).requires_grad_(False)  # fmt: skip
+    flow.set_edges(torch.stack([torch.zeros(small.n_cells), torch.ones(small.n_cells)]))
+    last, others = (len(side) for side in layout(small).splits[0])
+    conditions, empty, hit = torch.randn(20, 2), -torch.rand(2, 20, others), torch.rand(2, 20, others)
+    near, next_one = flow.couplings[:2]
+    quiet, other_noise, hits, others_hit = (near._network_outputs(k, conditions) for k in (*empty, *hit))
+    for a, b in zip(quiet, other_noise, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert all((a != b).any() for a, b in zip(hits, others_hit, strict=True))
+    assert all((a != b).any() for a, b in zip(hits, quiet, strict=True))
+    noise = -torch.rand(2, 20, last)
+    assert (
+        next_one._network_outputs(noise[0], conditions)[0] != next_one._network_outputs(noise[1], conditions)[0]
+    ).any()

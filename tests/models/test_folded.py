@@ -38,6 +38,7 @@ def flow_of(size, *, strength=2.0, **sizes):
         (8, {"plain": 2, "edges": 3}),
         (7, {"plain": 3, "blocks": 5}),
         (8, {"plain": 4, "edges": 3}),
+        (8, {"edges": 2, "data": True}),
         (7, {"plain": 3, "blocks": 3, "edges": 1}),
     ],
 )
@@ -59,7 +60,7 @@ def test_a_folded_flow_sees_the_same_neighbours(small, name, shared, slim, plain
     detector = small if name == "small" else Detector.load(name)
     numbers = torch.randint(2, (len(detector.layers), 3)) if shared else None
     flow = flow_of(detector.n_cells, local=6, layout=layout(detector), edges=3, blocks=5, plain=plain,
-                   numbers=numbers, slim=slim, seeing=None if plain < 5 or shared else 1)  # fmt: skip
+                   numbers=numbers, slim=slim, data=slim, seeing=None if plain < 5 or shared else 1)  # fmt: skip
     seeing = [block for block in flow.couplings if block.local is not None]
     assert len(seeing) == (5 if shared else max(5 - plain, 1))
     for block in seeing:
@@ -70,7 +71,7 @@ def test_a_folded_flow_sees_the_same_neighbours(small, name, shared, slim, plain
             block.local.gates.normal_(1.0)
     z, conditions = torch.randn(50, detector.n_cells), torch.randn(50, 2)
     x = flow.inverse(z, conditions)
-    torch.testing.assert_close(flow.folded().inverse(z, conditions), x, rtol=2e-3, atol=3e-3)
+    torch.testing.assert_close(flow.folded().inverse(z, conditions), x, rtol=5e-3, atol=3e-3)
     for block in seeing:
         block.local.first.weight.zero_()
     assert (flow.inverse(z, conditions) - x).abs().max() > 0.05

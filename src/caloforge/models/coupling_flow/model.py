@@ -132,6 +132,7 @@ class CouplingFlowModel(LayersThenCells):
             slim=config.slim,
             layout=around,
             edges=len(config.edges),
+            data=True,
             numbers=self.layer_numbers if config.heads == "shared" else None,
         )
 

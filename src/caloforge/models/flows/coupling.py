@@ -34,6 +34,8 @@ class Coupling(nn.Module):
             has biases alone for each feature, and all that depends on the shower comes from the network that sees the
             features around each feature, which sees the numbers of its layer, too.
         slim: whether the network that sees the features around each feature is slim.
+        data: whether the kept features are data. Networks then see by how much a feature exceeds its first edge and
+            whether it does, and nothing of the noise below it.
     """
 
     masses: Tensor
@@ -41,6 +43,7 @@ class Coupling(nn.Module):
     def __init__(
         self, kept: Tensor, moved: Tensor, conditions: int, hidden: int, depth: int, bins: int, local: int = 0,
         layout: Layout | None = None, *, edges: int = 0, numbers: Tensor | None = None, slim: bool = False,
+        data: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.bins, self.ranges = bins, edges + 1 if edges else 0
@@ -53,9 +56,10 @@ class Coupling(nn.Module):
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(0.1)
+        self.hits = Hits(len(kept)) if data else None
         self.local = None
         if layout is not None:
-            self.local = LocalNetwork(layout, kept, moved, local, hidden, self.shape[0], numbers, slim=slim)
+            self.local = LocalNetwork(layout, kept, moved, local, hidden, self.shape[0], numbers, slim=slim, data=data)
 
     def to_latent(self, x: Tensor, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Moved features (N, moved) after this block, towards the latent numbers, and log of the derivatives."""
@@ -89,10 +93,14 @@ class Coupling(nn.Module):
 
     def _network_outputs(self, kept: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers (N, 3 K - 1 or 2, moved) of splines or shifts, and log weights (N, R, moved) of the ranges."""
-        hidden = self.network[:-1](torch.cat([kept, conditions], 1))
+        seen, hit = kept, None
+        if self.hits is not None:
+            kept, hit = self.hits(kept)
+            seen = kept + self.hits.worth * hit
+        hidden = self.network[:-1](torch.cat([seen, conditions], 1))
         parameters: Tensor = self.network[-1](hidden).view(-1, *self.shape)
         if self.local is not None:
-            parameters = parameters + self.local(kept, hidden, conditions)
+            parameters = parameters + self.local(kept, hidden, conditions, hit)
         numbers, weights = parameters.split([self.shape[0] - self.ranges, self.ranges], 1)
         return numbers, weights
 
@@ -100,7 +108,8 @@ class Coupling(nn.Module):
         """This block towards the data in fewer operations, and its weights (hidden, C) and biases of the conditions."""
         layers = [layer for layer in list(self.network)[:-1] if isinstance(layer, nn.Linear)]
         local = None if self.local is None else self.local.folded()
-        block = FoldedCoupling(kept, layers, cast(Head, self.network[-1]), self.bins, BOUND, self.masses, local)
+        block = FoldedCoupling(kept, layers, cast(Head, self.network[-1]), self.bins, BOUND, self.masses, local,
+                               self.hits)  # fmt: skip
         return block, (layers[0].weight.detach()[:, kept:], layers[0].bias.detach())
 
 
@@ -110,6 +119,26 @@ def _numbers_per_feature(bins: int) -> int:
 
 def _dense(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
     return nn.Linear(n_in, n_out), nn.SiLU()
+
+
+class Hits(nn.Module):
+    """What networks see of features that are data.
+
+    Args:
+        size: number of features.
+    """
+
+    level: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("level", torch.zeros(size))
+        self.worth = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """By how much features (N, size) exceed their first edge, at least zero, and whether they do, as numbers."""
+        above = x - self.level
+        return above.clamp(min=0.0), (above >= 0).to(x.dtype)
 
 
 class Biases(nn.Module):
@@ -151,13 +180,15 @@ class CouplingFlow(nn.Module):
         slim: whether these networks are slim.
         layout: neighbourhoods and splits for these networks; None for none.
         edges: edges of each feature in the two blocks next to the data, which `set_edges` sets; 0 for none.
+        data: whether the networks of the block next to the data see which features exceed their first edge, as in
+            `Coupling`, which hides noise below it.
         numbers: indices (n_layers, P) of the conditions of the layers, as in `Coupling`; None for none.
     """
 
     def __init__(
         self, size: int, conditions: int, *, blocks: int, hidden: int, depth: int, bins: int, plain: int = 0,
         local: int = 0, seeing: int | None = None, slim: bool = False, layout: Layout | None = None, edges: int = 0,
-        numbers: Tensor | None = None,
+        data: bool = False, numbers: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         bent = blocks - plain
@@ -187,6 +218,7 @@ class CouplingFlow(nn.Module):
                 edges=edges if i < 2 else 0,
                 numbers=numbers,
                 slim=slim,
+                data=data and i == 0,
             )
             for i, first in enumerate(self.moves_first)
         )
@@ -236,7 +268,10 @@ class CouplingFlow(nn.Module):
     def set_edges(self, edges: Tensor) -> None:
         """Set the edges (E, D), ascending scores; a feature counts as hit above the first."""
         halves = masses_between(edges)[:, self.deals[0]].split(self.halves[0], 1)
+        levels = edges[0, self.deals[0]].split(self.halves[0])
         for i, block in enumerate(self.couplings):
+            if block.hits is not None:
+                block.hits.level.copy_(levels[1 if self.moves_first[i] else 0])
             if block.local is not None:
                 block.local.set_levels(edges[0])
             if block.ranges:

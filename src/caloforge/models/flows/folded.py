@@ -115,11 +115,12 @@ class FoldedCoupling(nn.Module):
         bound: largest size of a feature before splines and ranges.
         masses: masses (R, moved) of the ranges between edges; R is 0 if the block has no edges.
         local: the network that sees the features around each feature; None for none.
+        hits: what the network sees of features that are data; None if they are not.
     """
 
     def __init__(
         self, kept: int, layers: list[nn.Linear], head: nn.Module, bins: int, bound: float, masses: Tensor,
-        local: FoldedLocal | None,
+        local: FoldedLocal | None, hits: nn.Module | None,
     ) -> None:  # fmt: skip
         super().__init__()
         first, *others = layers
@@ -135,7 +136,7 @@ class FoldedCoupling(nn.Module):
             bias = bias + local.bias[:, None]
         bias[self.rows - len(masses) :] += masses.log()
         self.bias = nn.Parameter(bias.flatten())
-        self.local, self.bound = local, bound
+        self.local, self.bound, self.hits = local, bound, hits
         self.ranges = FoldedRanges(masses) if len(masses) else None
         self.spline = FoldedSpline(bins, bound, KAPPA if len(masses) else 1.0) if bins else None
 
@@ -152,12 +153,16 @@ class FoldedCoupling(nn.Module):
             zero: `nothing` of any tensor of N rows.
             conditions: the conditions (N, C).
         """
-        hidden = F.silu(given if self.first is None else torch.addmm(given, kept, self.first))
+        seen, hit = kept, None
+        if self.hits is not None:
+            kept, hit = self.hits(kept)
+            seen = kept + self.hits.worth * hit
+        hidden = F.silu(given if self.first is None else torch.addmm(given, seen, self.first))
         for layer in self.others:
             hidden = F.silu(layer(hidden))
         raw = self.bias[None] if self.weight is None else F.linear(hidden, self.weight, self.bias)
         if self.local is not None:
-            raw = raw + self.local(kept, hidden, zero, conditions).flatten(1)
+            raw = raw + self.local(kept, hidden, zero, conditions, hit).flatten(1)
         n = z.shape[1]
         if self.spline is None:
             shift, *others = raw.split(n, 1)

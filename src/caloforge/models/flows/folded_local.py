@@ -51,7 +51,7 @@ class FoldedLocal(nn.Module):
     Args:
         places: index (moved, K) of the kept cell at each place around each moved cell; `kept` for none.
         kept: number of kept cells.
-        levels, sharpness: those of the soft hit indicators (kept,).
+        levels, sharpness: those of the soft hit indicators (kept,); None if the hits are known.
         mixed: factors (kept,) of the hit indicators in the one number of each place of a slim network; None if scores
             and hit indicators are two numbers.
         cells: learned vectors (moved, width).
@@ -64,9 +64,9 @@ class FoldedLocal(nn.Module):
     """
 
     def __init__(
-        self, places: Tensor, kept: int, levels: Tensor, sharpness: Tensor, mixed: Tensor | None, cells: Tensor,
-        first: Tensor, context: nn.Linear, second: nn.Linear | None, last: nn.Linear, shares: Tensor | None = None,
-        own: FoldedOwnLayer | None = None, gates: Tensor | None = None,
+        self, places: Tensor, kept: int, levels: Tensor | None, sharpness: Tensor | None, mixed: Tensor | None,
+        cells: Tensor, first: Tensor, context: nn.Linear, second: nn.Linear | None, last: nn.Linear,
+        shares: Tensor | None = None, own: FoldedOwnLayer | None = None, gates: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         filled = places < kept
@@ -78,8 +78,9 @@ class FoldedLocal(nn.Module):
         table = torch.cat(columns, 1).T
         self.seen, self.shape = Picked(table.flatten()), tuple(table.shape)
         self.register_buffer("fixed", torch.tensor([[0.0, 1.0]]))
-        self.register_buffer("sharpness", sharpness.detach().clone())
-        self.register_buffer("offset", (sharpness * levels).detach().clone())
+        self.register_buffer("sharpness", None if sharpness is None else sharpness.detach().clone())
+        offset = None if levels is None or sharpness is None else (sharpness * levels).detach().clone()
+        self.register_buffer("offset", offset)
         self.register_buffer("mixed", None if mixed is None else mixed.detach().clone())
         more = 0 if second is None else 1  # hidden numbers that are one
         self.register_buffer("cells", F.pad(cells.detach(), (0, more)).T.clone())
@@ -96,8 +97,8 @@ class FoldedLocal(nn.Module):
         self.register_buffer("second", whole)
 
     fixed: Tensor
-    sharpness: Tensor
-    offset: Tensor
+    sharpness: Tensor | None
+    offset: Tensor | None
     mixed: Tensor | None
     cells: Tensor
     first: Tensor
@@ -109,7 +110,9 @@ class FoldedLocal(nn.Module):
     bias: Tensor
     gates: Tensor | None
 
-    def forward(self, kept: Tensor, context: Tensor, zero: Tensor, conditions: Tensor) -> Tensor:
+    def forward(
+        self, kept: Tensor, context: Tensor, zero: Tensor, conditions: Tensor, hit: Tensor | None = None
+    ) -> Tensor:
         """Parameters (N, outputs, moved) of the moved cells.
 
         Args:
@@ -117,8 +120,11 @@ class FoldedLocal(nn.Module):
             context: the dense network's hidden values (N, context).
             zero: `nothing` of any tensor of N rows.
             conditions: the conditions (N, C).
+            hit: whether the kept cells are hit (N, kept), as numbers, if they are data.
         """
-        hit = torch.sigmoid(self.sharpness * kept - self.offset)
+        if self.sharpness is not None and self.offset is not None:
+            hit = torch.sigmoid(self.sharpness * kept - self.offset)
+        assert hit is not None
         values = [kept, hit] if self.mixed is None else [kept + self.mixed * hit]
         seen = self.seen(torch.cat([*values, zero + self.fixed], 1), zero).view(-1, *self.shape)
         if self.shares is not None:

@@ -38,6 +38,7 @@ class LocalNetwork(nn.Module):
         outputs: spline parameters per cell.
         numbers: indices (n_layers, P) of the conditions that belong to each layer; None for none.
         slim: whether the network is slim.
+        data: whether the kept scores are data, so that the hits are known and no indicator is needed.
     """
 
     places: Tensor
@@ -48,7 +49,7 @@ class LocalNetwork(nn.Module):
 
     def __init__(
         self, layout: Layout, kept: Tensor, moved: Tensor, width: int, context: int, outputs: int,
-        numbers: Tensor | None = None, *, slim: bool = False,
+        numbers: Tensor | None = None, *, slim: bool = False, data: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         column = torch.full((len(layout.neighbours) + 1,), len(kept))
@@ -63,8 +64,8 @@ class LocalNetwork(nn.Module):
         self.register_buffer("shares", shares, persistent=False)
         self.register_buffer("relations", relations, persistent=False)
         self.shape = (len(moved), places.shape[1])
-        self.levels = nn.Parameter(torch.zeros(len(kept)))
-        self.sharpness = nn.Parameter(torch.full((len(kept),), SHARPNESS))
+        self.levels = None if data else nn.Parameter(torch.zeros(len(kept)))
+        self.sharpness = None if data else nn.Parameter(torch.full((len(kept),), SHARPNESS))
         self.cells = nn.Parameter(torch.zeros(len(moved), width))
         self.context = nn.Linear(context, width)
         self.mixed = nn.Parameter(torch.ones(len(kept))) if slim else None
@@ -77,15 +78,18 @@ class LocalNetwork(nn.Module):
             for parameter in self.last.parameters():
                 parameter.mul_(0.1)
 
-    def forward(self, kept: Tensor, context: Tensor, conditions: Tensor) -> Tensor:
+    def forward(self, kept: Tensor, context: Tensor, conditions: Tensor, hit: Tensor | None = None) -> Tensor:
         """Parameters (N, outputs, moved) of the moved cells.
 
         Args:
             kept: kept scores (N, kept).
             context: the dense network's hidden values (N, context).
             conditions: the conditions (N, C).
+            hit: whether the kept cells are hit (N, kept), as numbers, if they are data.
         """
-        hit = torch.sigmoid(self.sharpness * (kept - self.levels))
+        if self.levels is not None and self.sharpness is not None:
+            hit = torch.sigmoid(self.sharpness * (kept - self.levels))
+        assert hit is not None
         given = [kept, hit] if self.mixed is None else [kept + self.mixed * hit]
         inputs = torch.cat([F.pad(values, (0, 1)).index_select(1, self.places) for values in given], 1)
         inputs = inputs.view(-1, len(given), *self.shape).transpose(1, 2)
@@ -119,7 +123,8 @@ class LocalNetwork(nn.Module):
 
         With numbers of layers, cells that are hit equally often also begin with equal vectors.
         """
-        self.levels.copy_(edges[self.kept])
+        if self.levels is not None:
+            self.levels.copy_(edges[self.kept])
         if self.gates is not None:
             own = edges[self.moved]
             spread = (own - own.mean()) / own.std().clamp(min=LEAST_SPREAD)
