@@ -67,7 +67,7 @@ class CouplingFlowConfig(Strict):
             all that depends on the shower comes from the network that cells share (`local`), which then also sees the
             numbers of the cell's layer. It is meant for thousands of cells.
         seeing: blocks of flow II, those next to the data, that see the cells around each cell; by default those with
-            splines, and all if heads are shared.
+            splines, at least two, and all if heads are shared.
         slim: whether the networks that see the cells around a cell have one number per place, the score plus a learned
             multiple of the hit indicator, and one hidden layer.
         edges: energies, in thresholds, between which flow II has ranges.

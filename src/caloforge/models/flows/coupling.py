@@ -175,8 +175,8 @@ class CouplingFlow(nn.Module):
         blocks, hidden, depth, bins: sizes of the flow.
         plain: number of blocks, those next to the latent numbers, that shift and stretch in place of splines.
         local: width of the networks that see the features around each feature.
-        seeing: number of blocks, those next to the data, that have such a network; by default those with splines, and
-            all with `numbers`.
+        seeing: number of blocks, those next to the data, that have such a network; by default those with splines, at
+            least two, and all with `numbers`.
         slim: whether these networks are slim.
         layout: neighbourhoods and splits for these networks; None for none.
         edges: edges of each feature in the two blocks next to the data, which `set_edges` sets; 0 for none.
@@ -193,7 +193,7 @@ class CouplingFlow(nn.Module):
         super().__init__()
         bent = blocks - plain
         if seeing is None:
-            seeing = bent if numbers is None else blocks
+            seeing = max(bent, 2) if numbers is None else blocks
         pairs = (blocks + 1) // 2
         splits = (
             [_halves(size)] * pairs if layout is None else [layout.splits[k % len(layout.splits)] for k in range(pairs)]
