@@ -51,3 +51,11 @@ def test_refuses(read, text, message):
 )
 def test_shows_energies_as_a_physicist_would(value, text):
     assert units.show_energy(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.99357, "0.9936"), (0.0124, "0.0124"), (0.0, "0.0000"), (3.1249e-5, "3.12e-05"), (-0.002, "-0.002")],
+)
+def test_shows_shares_of_gases_too(value, text):
+    assert units.show_share(value) == text

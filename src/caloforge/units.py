@@ -94,6 +94,16 @@ def show_energy(value: float) -> str:
     return f"{value / ENERGY[unit]:.6g} {unit}"
 
 
+def show_share(value: float) -> str:
+    """A share such as a response: four decimals, or three digits if it is small, as in a gas.
+
+    Examples:
+        >>> show_share(0.9936), show_share(0.0000312), show_share(0.0)
+        ('0.9936', '3.12e-05', '0.0000')
+    """
+    return f"{value:.4f}" if abs(value) >= 1e-2 or value == 0 else f"{value:.3g}"
+
+
 def counted(n: int, noun: str) -> str:
     """A number with its noun, "1 shower" or "20 showers"; the plural adds an s.
 

@@ -215,9 +215,8 @@ def _lines(name: str, values: dict[str, Any]) -> list[str]:
     lines += [f"note: {note}" for note in values.get("notes", [])]
     at = f" at {units.show_energy(values['drawn_at'])}" if "drawn_at" in values else ""
     response = values["response"]
-    means = (
-        f"response {response['mean']:.4f}, rms {response['std']:.4f}, {values['hits']:.1f} cells above the threshold"
-    )
+    mean, rms = units.show_share(response["mean"]), units.show_share(response["std"])
+    means = f"response {mean}, rms {rms}, {values['hits']:.1f} cells above the threshold"
     lines.append(f"means of {units.counted(values['averaged'], 'shower')}{at}: {means}; energy per layer:")
     return lines
 
