@@ -54,8 +54,12 @@ def test_shows_energies_as_a_physicist_would(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.99357, "0.9936"), (0.0124, "0.0124"), (0.0, "0.0000"), (3.1249e-5, "3.12e-05"), (-0.002, "-0.002")],
+    ("mean", "spread", "texts"),
+    [
+        (0.99357, 0.00612, ("0.9936", "0.0061")),
+        (0.0, 0.0, ("0.0000", "0.0000")),
+        (3.1249e-5, 1.06e-5, ("3.12e-05", "1.06e-05")),
+    ],
 )
-def test_shows_shares_of_gases_too(value, text):
-    assert units.show_share(value) == text
+def test_shows_shares_of_gases_too(mean, spread, texts):
+    assert units.show_shares(mean, spread) == texts

@@ -94,14 +94,15 @@ def show_energy(value: float) -> str:
     return f"{value / ENERGY[unit]:.6g} {unit}"
 
 
-def show_share(value: float) -> str:
-    """A share such as a response: four decimals, or three digits if it is small, as in a gas.
+def show_shares(mean: float, spread: float) -> tuple[str, str]:
+    """A share such as a mean response, and its spread: four decimals, or three digits if it is small, as in a gas.
 
     Examples:
-        >>> show_share(0.9936), show_share(0.0000312), show_share(0.0)
-        ('0.9936', '3.12e-05', '0.0000')
+        >>> show_shares(0.9936, 0.0061), show_shares(0.0000312, 0.00001)
+        (('0.9936', '0.0061'), ('3.12e-05', '1e-05'))
     """
-    return f"{value:.4f}" if abs(value) >= 1e-2 or value == 0 else f"{value:.3g}"
+    form = ".4f" if abs(mean) >= 1e-2 or mean == 0 else ".3g"
+    return f"{mean:{form}}", f"{spread:{form}}"
 
 
 def counted(n: int, noun: str) -> str:

@@ -215,7 +215,7 @@ def _lines(name: str, values: dict[str, Any]) -> list[str]:
     lines += [f"note: {note}" for note in values.get("notes", [])]
     at = f" at {units.show_energy(values['drawn_at'])}" if "drawn_at" in values else ""
     response = values["response"]
-    mean, rms = units.show_share(response["mean"]), units.show_share(response["std"])
+    mean, rms = units.show_shares(response["mean"], response["std"])
     means = f"response {mean}, rms {rms}, {values['hits']:.1f} cells above the threshold"
     lines.append(f"means of {units.counted(values['averaged'], 'shower')}{at}: {means}; energy per layer:")
     return lines

@@ -267,7 +267,7 @@ def _summary(output: Path) -> str:
     low, high = (units.show_energy(e) for e in (showers.incidents.energy.min(), showers.incidents.energy.max()))
     energies = low if low == high else f"{low} to {high}"
     size = output.stat().st_size / 2**20
-    mean, rms = units.show_share(response.mean()), units.show_share(response.std())
+    mean, rms = units.show_shares(response.mean(), response.std())
     learned = "" if "physics" in showers.provenance else describe(showers.provenance)
     behind = f"; learned from Geant4's {learned}" if learned else ""
     empty = "" if visible.any() else "\nwarning: no cell of any shower holds energy: these particles deposit none here"

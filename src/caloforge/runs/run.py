@@ -281,7 +281,7 @@ class Run:
     def inside_line(self) -> str:
         """One line on the events inside Geant4."""
         response = read(self.paths.inside, self.detector).response
-        mean, error = (units.show_share(x) for x in (response.mean(), response.std() / np.sqrt(len(response))))
+        mean, error = units.show_shares(response.mean(), response.std() / np.sqrt(len(response)))
         events = units.counted(len(response), "event")
         return f"inside Geant4: {events} of {self.config.inside.energy}, response {mean} +- {error}"
 
